@@ -1,0 +1,146 @@
+"""A trial: one training run, frozen, and named by the hash of its settings.
+
+In: the settings of one run. Out: a validated `TrialConfig` and its signature, the name under which
+the store keeps it. Every field changes a result and is in the signature; what does not change a
+result (device, workers, folders) is not a field.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SIGNATURE_VERSION = 1
+"""Raised when the same settings come to mean a different computation."""
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Settings(BaseModel):
+    """A frozen set of fields; an unknown key is an error, a change is a copy."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
+
+
+class Standard(Settings):
+    """Ordinary fine-tuning: cross-entropy on clean examples."""
+
+    name: Literal["standard"] = "standard"
+
+
+class AT(Settings):
+    """Adversarial training: clean and adversarial cross-entropy, equally weighted."""
+
+    name: Literal["at"] = "at"
+    epsilon: NonNegative
+
+
+class CAT(Settings):
+    """Contrastive adversarial training (Eq. 10 of the paper)."""
+
+    name: Literal["cat"] = "cat"
+    epsilon: NonNegative
+    tau: Positive
+    lambda_: Share = Field(alias="lambda")
+    proj_dim: Annotated[int, Field(gt=0)] = 300
+
+
+MethodSettings = Standard | AT | CAT
+
+METHOD_SETTINGS: dict[str, type[Standard] | type[AT] | type[CAT]] = {
+    "standard": Standard,
+    "at": AT,
+    "cat": CAT,
+}
+
+
+class TrainingSettings(Settings):
+    """How a trial is trained, evaluated and selected, whatever its method and its grid point."""
+
+    epochs: Annotated[int, Field(ge=1)] = 5
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    weight_decay: NonNegative = 0.01
+    decay_all: bool = False
+    warmup: Share = 0.1
+    max_grad_norm: NonNegative = 1.0
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (
+        0.9,
+        0.999,
+    )
+    adam_eps: Positive = 1e-8
+    max_length: Annotated[int, Field(ge=4, le=512)] = 128
+    precision: Literal["fp32", "bf16"] = "fp32"
+    head_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    init_std: Positive = 0.02
+    drop_last: bool = False
+    select: Literal["last", "best_epoch"] = "last"
+    select_on: Literal["dev", "heldout"] = "dev"
+    heldout_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    n_per_class: Annotated[int, Field(ge=1)] | None = None
+    subset_seed: Seed = 0
+
+
+class TrialConfig(TrainingSettings):
+    """Every setting that changes the result of one training run, and nothing else."""
+
+    task: Annotated[str, Field(min_length=1)]
+    encoder: Annotated[str, Field(min_length=1)]
+    method: MethodSettings = Field(discriminator="name")
+    lr: Positive
+    seed: Seed = 0
+
+    @property
+    def signature(self) -> str:
+        """12 hex digits of SHA-256 over the canonical JSON of all fields and the version."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()[:12]
+
+    def canonical_json(self) -> str:
+        """All fields, sorted, floats as floats (1 and 1.0 agree), with the signature's version."""
+        fields = self.model_dump(mode="json", by_alias=True) | {"version": SIGNATURE_VERSION}
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @property
+    def cell(self) -> tuple[str, str, str]:
+        """(task, encoder, method): the group from which a table's number is chosen."""
+        return (self.task, self.encoder, self.method.name)
+
+    @property
+    def point(self) -> dict[str, float]:
+        """The trial's place in the grid: its method's own options, then lr and seed."""
+        options = self.method.model_dump(by_alias=True, exclude={"name"}, exclude_defaults=True)
+        return {**options, "lr": self.lr, "seed": self.seed}
+
+    def describe(self) -> str:
+        """One line for people: task, encoder, method and grid point."""
+        point = " ".join(f"{key}={value:g}" for key, value in self.point.items())
+        return f"{self.task} {self.encoder} {self.method.name} {point}"
+
+
+def option_names(method: str) -> list[str]:
+    """Return the names of a method's own options, as a study writes them (`lambda`)."""
+    fields = METHOD_SETTINGS[method].model_fields
+    return [info.alias or key for key, info in fields.items() if key != "name"]
+
+
+def required_options(method: str) -> list[str]:
+    """Return those of a method's options that have no default."""
+    fields = METHOD_SETTINGS[method].model_fields
+    return [info.alias or key for key, info in fields.items() if info.is_required()]
+
+
+def training_names() -> list[str]:
+    """Return the names of the settings that every trial has."""
+    return list(TrainingSettings.model_fields)
+
+
+def parse_trial(text: str) -> TrialConfig:
+    """Read a stored `config.json`; raises ValueError when it is not one of this version."""
+    fields: dict[str, Any] = json.loads(text)
+    version = fields.pop("version", None)
+    if version != SIGNATURE_VERSION:
+        raise ValueError(f"signature version {version}, expected {SIGNATURE_VERSION}")
+    return TrialConfig.model_validate(fields)

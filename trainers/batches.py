@@ -1,0 +1,128 @@
+"""Tokenised examples, and batches of them packed into one row without padding.
+
+In: texts and a tokenizer. Out: `Inputs` (ragged arrays) and `Batch` (tensors).
+Shapes: N examples of a split, S all their tokens, B examples of a batch, P all their tokens,
+T the longest of them, U distinct token ids among the P.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """N tokenised examples, one after the other: example i is [starts[i], starts[i + 1])."""
+
+    tokens_S: Ints
+    types_S: Ints
+    starts: Ints
+    labels_N: Ints
+
+    def __len__(self) -> int:
+        return len(self.labels_N)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """B examples packed into one row of P tokens.
+
+    Attributes:
+        tokens_P, types_P, positions_P: token id, segment, and place within its own example.
+        cells_P: each token's place in the flattened (B, T) grid that attention works on.
+        mask_BT: True where the grid holds a token.
+        starts_B: where each example's first token, [CLS], lies in the row.
+        slots_P: each token's number (0..U-1) among the batch's distinct token ids.
+        n_slots: U.
+    """
+
+    tokens_P: Tensor
+    types_P: Tensor
+    positions_P: Tensor
+    cells_P: Tensor
+    mask_BT: Tensor
+    starts_B: Tensor
+    slots_P: Tensor
+    labels_B: Tensor
+    n_slots: int
+
+    def __len__(self) -> int:
+        return len(self.labels_B)
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on `device`; the copy does not wait for the device."""
+        if device.type == "cpu":
+            return self
+        moved = {
+            field.name: getattr(self, field.name).pin_memory().to(device, non_blocking=True)
+            for field in fields(self)
+            if field.name != "n_slots"
+        }
+        return replace(self, **moved)
+
+
+def tokenise(
+    tokenizer: Any, texts: tuple[Sequence[str], ...], labels: Ints, max_length: int
+) -> Inputs:
+    """Tokenise single texts or pairs; a pair too long loses tokens of its longer text first."""
+    encoded = tokenizer(
+        *(list(column) for column in texts),
+        truncation="longest_first" if len(texts) > 1 else True,
+        max_length=max_length,
+        return_attention_mask=False,
+        verbose=False,
+    )
+    tokens = encoded["input_ids"]
+    types = encoded.get("token_type_ids") or [[0] * len(row) for row in tokens]
+    return Inputs(
+        tokens_S=np.concatenate([np.array(row, dtype=np.int64) for row in tokens]),
+        types_S=np.concatenate([np.array(row, dtype=np.int64) for row in types]),
+        starts=np.cumsum([0] + [len(row) for row in tokens], dtype=np.int64),
+        labels_N=labels,
+    )
+
+
+def collate(inputs: Inputs, rows: Ints) -> Batch:
+    """Pack the given examples into one row, in the given order."""
+    lengths = inputs.starts[rows + 1] - inputs.starts[rows]
+    starts = np.cumsum(lengths) - lengths
+    example = np.repeat(np.arange(len(rows)), lengths)
+    positions = np.arange(lengths.sum()) - starts[example]
+    source = inputs.starts[rows][example] + positions
+    tokens = inputs.tokens_S[source]
+    distinct, slots = np.unique(tokens, return_inverse=True)
+    longest = int(lengths.max())
+    return Batch(
+        tokens_P=torch.from_numpy(tokens),
+        types_P=torch.from_numpy(inputs.types_S[source]),
+        positions_P=torch.from_numpy(positions),
+        cells_P=torch.from_numpy(example * longest + positions),
+        mask_BT=torch.from_numpy(np.arange(longest) < lengths[:, None]),
+        starts_B=torch.from_numpy(starts),
+        slots_P=torch.from_numpy(slots.astype(np.int64)),
+        labels_B=torch.from_numpy(inputs.labels_N[rows]),
+        n_slots=len(distinct),
+    )
+
+
+def training_order(n: int, batch_size: int, seeds: Sequence[int], *, drop_last: bool) -> list[Ints]:
+    """Cut a permutation of n examples into batches; `seeds` (trial, stream, epoch) decide it."""
+    order = np.random.default_rng(list(seeds)).permutation(n).astype(np.int64)
+    stop = n - n % batch_size if drop_last and n >= batch_size else n
+    return [order[start : start + batch_size] for start in range(0, stop, batch_size)]
+
+
+def evaluation_batches(inputs: Inputs, batch_size: int) -> Iterator[tuple[Ints, Batch]]:
+    """Yield (rows, batch) over all examples, similar lengths together: each one exactly once."""
+    lengths = np.diff(inputs.starts)
+    order = np.argsort(lengths, kind="stable").astype(np.int64)
+    for start in range(0, len(order), batch_size):
+        rows = order[start : start + batch_size]
+        yield rows, collate(inputs, rows)

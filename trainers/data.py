@@ -1,0 +1,227 @@
+"""A task's examples, loaded through `datasets` from the hub or from CSV files.
+
+In: a task's name and, optionally, the data folder. Out: `TaskData`: texts, ids and integer labels
+of each split, with fingerprints. Every field is read as text: `n/a` is a sentence, and newlines
+inside a quoted field are legal.
+"""
+
+import csv
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from search_spaces.errors import UserError
+from search_spaces.trial import TrainingSettings
+from trainers.tasks import HubSource, Task, get_task
+
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """N examples: ids (unique), one list of N texts per column, and labels (N,) in 0..C-1."""
+
+    ids: list[str]
+    texts: tuple[list[str], ...]
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: Iterable[int]) -> "Split":
+        """Return the given rows, in the given order."""
+        index = list(rows)
+        return Split(
+            ids=[self.ids[row] for row in index],
+            texts=tuple([column[row] for row in index] for column in self.texts),
+            labels=self.labels[index],
+        )
+
+    def fingerprint(self) -> str:
+        """16 hex digits of SHA-256 over ids, texts and labels."""
+        digest = hashlib.sha256()
+        for column in (self.ids, *self.texts, [str(label) for label in self.labels]):
+            for field in column:
+                digest.update(f"{len(field)}:{field}\x00".encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskData:
+    """A loaded task: its name, C label names and its splits."""
+
+    name: str
+    labels: tuple[str, ...]
+    splits: Mapping[str, Split]
+
+
+def load_task(name: str, folder: Path | None = None) -> TaskData:
+    """Load a task: from the package, from `folder/<name>/*.csv`, or else from the hub.
+
+    Raises:
+        UserError: unknown task, missing file or column, empty split, a label that train lacks,
+            duplicate ids, or the hub cannot be reached.
+    """
+    task = get_task(name)
+    if task.hub is None:
+        rows = _from_folder(name, task, Path(str(resources.files("trainers") / "corpora")))
+    elif folder is not None:
+        rows = _from_folder(name, task, folder)
+    else:
+        rows = _from_hub(name, task, task.hub)
+    labels = task.labels or tuple(sorted(set(rows["train"]["label"])))
+    splits = {split: _split(name, split, task, rows[split], labels) for split in rows}
+    return TaskData(name=name, labels=labels, splits=splits)
+
+
+Rows = dict[str, list[str]]
+
+
+def _from_folder(name: str, task: Task, folder: Path) -> dict[str, Rows]:
+    if not folder.is_dir():
+        raise UserError(f"data folder {folder} does not exist")
+    files = {split: folder / name / f"{stem}.csv" for split, stem in task.splits.items()}
+    for split, path in files.items():
+        if not path.is_file() and split not in task.optional:
+            raise UserError(f"task {name}: no file {path} in the data folder")
+    return {split: _read_csv(path, task) for split, path in files.items() if path.is_file()}
+
+
+def _read_csv(path: Path, task: Task) -> Rows:
+    import datasets
+
+    header = _header(path)
+    for column in (*task.columns, "label"):
+        if column not in header:
+            raise UserError(f"{path}: no column {column!r} (it has: {', '.join(header)})")
+    features = datasets.Features({column: datasets.Value("string") for column in header})
+    datasets.disable_progress_bars()
+    try:
+        table = datasets.load_dataset(
+            "csv",
+            data_files=str(path),
+            split="train",
+            features=features,
+            keep_default_na=False,
+            encoding="utf-8",
+        )
+    except (datasets.exceptions.DatasetGenerationError, ValueError) as error:
+        if "is empty" in str(error) or _data_is_empty(path):
+            raise UserError(f"{path}: no rows below the header") from error
+        raise UserError(f"{path}: not a readable CSV file ({error.__cause__ or error})") from error
+    return {column: list(table[column]) for column in header}
+
+
+def _header(path: Path) -> list[str]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return next(csv.reader(file), [])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: cannot be read ({error})") from error
+
+
+def _data_is_empty(path: Path) -> bool:
+    with path.open(encoding="utf-8", newline="") as file:
+        return sum(1 for _ in zip(range(2), csv.reader(file), strict=False)) < 2
+
+
+def _from_hub(name: str, task: Task, hub: HubSource) -> dict[str, Rows]:
+    import datasets
+
+    datasets.disable_progress_bars()
+    try:
+        tables = {
+            split: datasets.load_dataset(hub.repository, hub.config, split=part)
+            for split, part in hub.splits.items()
+        }
+    except Exception as error:
+        files = ", ".join(f"{name}/{stem}.csv" for stem in task.splits.values())
+        raise UserError(
+            f"task {name}: cannot get {hub.repository} from the hub"
+            f" ({type(error).__name__}); pass --data FOLDER that holds {files}"
+        ) from error
+    return {split: _hub_rows(table, split, task, hub) for split, table in tables.items()}
+
+
+def _hub_rows(table: Any, split: str, task: Task, hub: HubSource) -> Rows:
+    """Turn a hub table into text rows: label numbers to names, drops as the source says."""
+    columns = [list(table[column]) for column in task.columns]
+    labels = [_label_name(value, table, task, hub) for value in table[hub.label_column]]
+    rows = list(zip(*columns, labels, strict=True))
+    if hub.drop_duplicates and split == "train":
+        rows = list(dict.fromkeys(rows))
+    kept = [row for row in rows if row[-1] not in hub.dropped_labels]
+    names = (*task.columns, "label")
+    return {column: [row[place] for row in kept] for place, column in enumerate(names)}
+
+
+def _label_name(value: Any, table: Any, task: Task, hub: HubSource) -> str:
+    if isinstance(value, str):
+        return value
+    if task.labels is not None:
+        return task.labels[int(value)]
+    return str(table.features[hub.label_column].int2str(value))
+
+
+def _split(name: str, split: str, task: Task, rows: Rows, labels: tuple[str, ...]) -> Split:
+    if not rows["label"]:
+        raise UserError(f"task {name}: its {split} split is empty")
+    number = {label: place for place, label in enumerate(labels)}
+    for row, label in enumerate(rows["label"]):
+        if label not in number:
+            source = "of the task" if task.labels else "of the training rows"
+            raise UserError(f"task {name}: {split} row {row + 1} has {label!r}, no label {source}")
+    ids = rows.get("id") or [f"{split}-{row}" for row in range(len(rows["label"]))]
+    if len(set(ids)) < len(ids):
+        twice = next(value for place, value in enumerate(ids) if value in ids[:place])
+        raise UserError(f"task {name}: its {split} split holds id {twice!r} twice")
+    return Split(
+        ids=ids,
+        texts=tuple(rows[column] for column in task.columns),
+        labels=np.array([number[label] for label in rows["label"]], dtype=np.int64),
+    )
+
+
+def select_examples(data: TaskData, settings: TrainingSettings) -> TaskData:
+    """Carve the held-out part per class from train, then keep n training examples per class.
+
+    Both draws come from `subset_seed` alone, so every trial of a study sees the same rows.
+    """
+    train = data.splits["train"]
+    rng = np.random.default_rng(settings.subset_seed)
+    order = rng.permutation(len(train))
+    splits = dict(data.splits)
+    if settings.select_on == "heldout":
+        held = _per_class(train.labels, order, settings.heldout_fraction, len(data.labels))
+        splits["heldout"] = train.take(sorted(held))
+        order = np.array([row for row in order if row not in held])
+    if settings.n_per_class is not None:
+        kept = _per_class(train.labels, order, settings.n_per_class, len(data.labels))
+        order = np.array(sorted(kept))
+    splits["train"] = train.take(np.sort(order).tolist())
+    return replace(data, splits=splits)
+
+
+def _per_class(labels: Labels, order: Labels, amount: float, n_classes: int) -> set[int]:
+    """Take from each class a share (below 1: rounded, at least one) or a count, along `order`."""
+    rows: set[int] = set()
+    for label in range(n_classes):
+        members = [int(row) for row in order if labels[row] == label]
+        count = max(1, round(amount * len(members))) if amount < 1 else int(amount)
+        rows.update(members[:count])
+    return rows
+
+
+def selection_split(data: TaskData, settings: TrainingSettings) -> str:
+    """Name the split on which settings are chosen; UserError when the task has none."""
+    if settings.select_on == "heldout":
+        return "heldout"
+    if "dev" not in data.splits:
+        raise UserError(f"task {data.name} has no dev split: set select_on: heldout in the study")
+    return "dev"

@@ -1,0 +1,46 @@
+"""Whether the Hugging Face hub can be reached, asked once per process.
+
+Without an answer the libraries are put in their offline mode: what is cached still loads, and what
+is missing fails at once instead of after minutes of retries.
+"""
+
+import functools
+import os
+import sys
+import urllib.error
+import urllib.request
+
+
+@functools.cache
+def hub_answers(timeout: float = 5.0) -> bool:
+    """Ask the hub's front page; when it does not answer, switch the libraries to offline."""
+    if os.environ.get("HF_HUB_OFFLINE", "0").upper() in {"1", "TRUE", "YES", "ON"}:
+        return False
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    request = urllib.request.Request(endpoint, method="HEAD")
+    try:
+        urllib.request.urlopen(request, timeout=timeout).close()
+    except urllib.error.HTTPError:
+        return True
+    except (OSError, ValueError):
+        _go_offline()
+        return False
+    return True
+
+
+def _go_offline() -> None:
+    """Set the environment for libraries not yet imported, and the switch of those that are."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    for module, switch in (
+        ("huggingface_hub.constants", "HF_HUB_OFFLINE"),
+        ("datasets.config", "HF_HUB_OFFLINE"),
+    ):
+        if module in sys.modules:
+            setattr(sys.modules[module], switch, True)
+
+
+def why(error: BaseException) -> str:
+    """Say in a few words why something could not be had from the hub."""
+    if hub_answers():
+        return f"the hub refused it ({type(error).__name__})"
+    return "the hub cannot be reached and nothing is cached"

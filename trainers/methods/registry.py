@@ -1,0 +1,22 @@
+"""METHODS: a method's name -> its step. A new method is one file here and one line below.
+
+Its options are a type in `search_spaces/trial.py`, which the step takes as its third argument.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from trainers.batches import Batch
+from trainers.classifier import Classifier
+from trainers.methods.at import at_step
+from trainers.methods.cat import cat_step
+from trainers.methods.standard import standard_step
+from trainers.methods.step import Losses
+
+Step = Callable[[Classifier, Batch, Any], Losses]
+
+METHODS: dict[str, Step] = {
+    "standard": standard_step,
+    "at": at_step,
+    "cat": cat_step,
+}

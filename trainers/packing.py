@@ -1,0 +1,107 @@
+"""Attention over a packed row, registered with transformers: the encoder's code is unmodified.
+
+In: queries, keys and values (1, H, P, d) of a packed row, and the batch that says which tokens
+belong together. Out: attention output (1, P, H, d), each token attending to its own example only.
+Legend: B examples, T the longest, P packed tokens, H heads, d head width, D width.
+"""
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+
+from trainers.batches import Batch
+
+PACKED = "catsweep_packed"
+"""The attention's name in transformers' registries."""
+
+PACKED_MODELS = ("bert", "roberta", "xlm-roberta", "camembert")
+"""Model types whose every layer hands the batch through to attention, as tests show."""
+
+
+def packed_attention(
+    module: nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    batch: Batch,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Spread the row over a (B, T) grid, attend with padding masked, gather the row again.
+
+    The signature is that of transformers' AttentionInterface, hence the ignored keywords.
+    """
+    out_BHTd = functional.scaled_dot_product_attention(
+        _spread(query, batch),
+        _spread(key, batch),
+        _spread(value, batch),
+        attn_mask=batch.mask_BT[:, None, None, :],
+        dropout_p=dropout,
+        scale=scaling,
+    )
+    cells_CHd = out_BHTd.transpose(1, 2).flatten(0, 1)
+    return cells_CHd.index_select(0, batch.cells_P)[None], None
+
+
+def _spread(row_1HPd: Tensor, batch: Batch) -> Tensor:
+    """(1, H, P, d) -> (B, H, T, d), zeros where the grid holds no token."""
+    _, heads, _, width = row_1HPd.shape
+    grid = row_1HPd.new_zeros(heads, batch.mask_BT.numel(), width)
+    grid = grid.index_copy(1, batch.cells_P, row_1HPd[0])
+    return grid.view(heads, *batch.mask_BT.shape, width).transpose(0, 1)
+
+
+def _no_mask(*_args: Any, **_kwargs: Any) -> None:
+    """Build no mask: the packed attention knows which tokens belong together."""
+
+
+AttentionInterface.register(PACKED, packed_attention)
+AttentionMaskInterface.register(PACKED, _no_mask)
+
+
+def use_packed_attention(encoder: PreTrainedModel) -> bool:
+    """Switch the encoder to packed attention if its model type supports it; say whether it does."""
+    if encoder.config.model_type not in PACKED_MODELS:
+        return False
+    encoder.set_attn_implementation(PACKED)
+    return True
+
+
+def run_packed(encoder: PreTrainedModel, row_PD: Tensor, batch: Batch) -> Tensor:
+    """Encode a packed row of word embeddings (P, D); return the last hidden state at [CLS] (B, D).
+
+    RoBERTa numbers positions from the padding index on.
+    """
+    config = encoder.config
+    offset = 0 if config.model_type == "bert" else config.pad_token_id + 1
+    hidden_1PD: Tensor = encoder(
+        inputs_embeds=row_PD[None],
+        position_ids=batch.positions_P[None] + offset,
+        token_type_ids=batch.types_P[None],
+        batch=batch,
+    ).last_hidden_state
+    return hidden_1PD[0].index_select(0, batch.starts_B)
+
+
+def run_padded(encoder: PreTrainedModel, row_PD: Tensor, batch: Batch) -> Tensor:
+    """Encode the same row as a padded (B, T, D) batch, for encoders without packed attention."""
+    examples, longest = batch.mask_BT.shape
+    flat = row_PD.new_zeros(examples * longest, row_PD.shape[-1])
+    grid_BTD = flat.index_copy(0, batch.cells_P, row_PD).view(examples, longest, -1)
+    mask_BT = batch.mask_BT.long()
+    if "token_type_ids" in inspect.signature(encoder.forward).parameters:
+        types = torch.zeros_like(mask_BT).flatten().index_copy(0, batch.cells_P, batch.types_P)
+        output = encoder(
+            inputs_embeds=grid_BTD, attention_mask=mask_BT, token_type_ids=types.view_as(mask_BT)
+        )
+    else:
+        output = encoder(inputs_embeds=grid_BTD, attention_mask=mask_BT)
+    hidden: Tensor = output.last_hidden_state
+    return hidden[:, 0]

@@ -1,0 +1,284 @@
+"""The training loop: one trial from its settings to its result. Knows neither Ray nor disk.
+
+In: a TrialConfig and its Prepared data and encoder. Out: a TrialResult; between steps, a snapshot
+from which another process continues bit for bit.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from search_spaces.trial import TrialConfig
+from trainers.batches import collate, evaluation_batches, training_order
+from trainers.classifier import Classifier
+from trainers.machine import environment, peak_memory
+from trainers.methods.registry import METHODS
+from trainers.metrics import METRICS, score
+from trainers.outcome import (
+    EpochRecord,
+    Predictions,
+    ScoreRecord,
+    TrialRecord,
+    TrialResult,
+)
+from trainers.prepared import Prepared
+
+HEAD_STREAM, DROPOUT_STREAM, ORDER_STREAM = 1, 2, 3
+EVALUATION_BATCH = 128
+
+
+class Diverged(Exception):
+    """The training loss is no longer a finite number."""
+
+
+@dataclass(kw_only=True)
+class Place:
+    """Where a trial is: all that a snapshot holds besides tensors."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    curve: list[dict[str, Any]] = field(default_factory=list)
+    best_epoch: int = -1
+    train_seconds: float = 0.0
+    evaluate_seconds: float = 0.0
+    epoch_seconds: float = 0.0
+    resumed: int = 0
+
+
+def stream_seed(seed: int, stream: int) -> int:
+    """Derive the seed of one random stream (heads, dropout, order) from the trial's seed."""
+    return int(
+        np.random.SeedSequence([seed, stream]).generate_state(1, np.uint64)[0] >> np.uint64(1)
+    )
+
+
+def learning_rate(lr: float, step: int, total: int, warmup: float) -> float:
+    """Linear warm-up from 0 over ceil(warmup * total) steps, then linear decay to 0 at `total`."""
+    rising = math.ceil(warmup * total)
+    if step < rising:
+        return lr * step / rising
+    return lr * max(0, total - step) / max(1, total - rising)
+
+
+def parameter_groups(
+    model: nn.Module, weight_decay: float, *, decay_all: bool
+) -> list[dict[str, Any]]:
+    """Every trained parameter, decayed unless it is a bias or belongs to a LayerNorm."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    decayed = [p for p in trained if decay_all or p.ndim >= 2]
+    plain = [p for p in trained if not (decay_all or p.ndim >= 2)]
+    groups = [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def load_parameters(model: nn.Module, values: Mapping[str, Tensor]) -> None:
+    """Copy values into the model's parameters of the same names."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(values[name])
+
+
+class TrialRun:
+    """A trial in training: `train_epoch` until `done`, then `result`."""
+
+    def __init__(self, config: TrialConfig, prepared: Prepared, device: torch.device) -> None:
+        self.config, self.prepared, self.device = config, prepared, device
+        self.place = Place()
+        self.model = self._build().to(device)
+        self.optimizer = torch.optim.AdamW(
+            parameter_groups(self.model, config.weight_decay, decay_all=config.decay_all),
+            lr=config.lr,
+            betas=config.betas,
+            eps=config.adam_eps,
+            fused=True,
+        )
+        self.best: dict[str, Tensor] | None = None
+        self.loss_sums: dict[str, Tensor] = {}
+        torch.manual_seed(stream_seed(config.seed, DROPOUT_STREAM))
+
+    def _build(self) -> Classifier:
+        return Classifier(
+            self.prepared.encoder.fresh(),
+            n_classes=len(self.prepared.labels),
+            proj_dim=getattr(self.config.method, "proj_dim", None),
+            dropout=self.config.head_dropout,
+            init_std=self.config.init_std,
+            seed=stream_seed(self.config.seed, HEAD_STREAM),
+        )
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps of one epoch."""
+        return len(self._order(0))
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the whole trial."""
+        return self.steps_per_epoch * self.config.epochs
+
+    @property
+    def done(self) -> bool:
+        """Whether all epochs are trained."""
+        return self.place.epoch >= self.config.epochs
+
+    def _order(self, epoch: int) -> list[Any]:
+        return training_order(
+            len(self.prepared.inputs["train"]),
+            self.config.batch_size,
+            (self.config.seed, ORDER_STREAM, epoch),
+            drop_last=self.config.drop_last,
+        )
+
+    def train_epoch(self, after_step: Callable[[], None] = lambda: None) -> EpochRecord:
+        """Train the rest of the current epoch, then score the selection split.
+
+        Raises:
+            Diverged: a loss of this epoch is not finite.
+        """
+        order, total = self._order(self.place.epoch), self.total_steps
+        self.model.train()
+        while self.place.batch < len(order):
+            with self._clock():
+                self._train_step(order[self.place.batch], total)
+            after_step()
+        return self._end_epoch()
+
+    def _train_step(self, rows: Any, total: int) -> None:
+        """One batch: schedule, gradients, clipping, update. Nothing waits for the device."""
+        config = self.config
+        batch = collate(self.prepared.inputs["train"], rows).to(self.device)
+        lr = learning_rate(config.lr, self.place.step, total, config.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.zero_grad(set_to_none=True)
+        with self._precision():
+            losses = METHODS[config.method.name](self.model, batch, config.method)
+        if config.max_grad_norm > 0:
+            nn.utils.clip_grad_norm_(self.model.parameters(), config.max_grad_norm)
+        self.optimizer.step()
+        for name, loss in losses.items():
+            self.loss_sums[name] = self.loss_sums.get(name, 0) + loss.double()
+        self.place.batch += 1
+        self.place.step += 1
+
+    @contextmanager
+    def _clock(self) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.place.epoch_seconds += time.perf_counter() - start
+
+    def _precision(self) -> torch.autocast:
+        bf16 = self.config.precision == "bf16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16)
+
+    def mean_losses(self) -> dict[str, float]:
+        """Mean of each loss over the current epoch's steps so far (waits for the device)."""
+        steps = max(1, self.place.batch)
+        return {name: float(total) / steps for name, total in self.loss_sums.items()}
+
+    def _end_epoch(self) -> EpochRecord:
+        losses = self.mean_losses()
+        if not all(math.isfinite(loss) for loss in losses.values()):
+            raise Diverged(f"epoch {self.place.epoch + 1}: training losses {losses}")
+        start = time.perf_counter()
+        predictions = self.predict(self.prepared.selection)
+        value = score(
+            self.prepared.metric, predictions.gold, predictions.predicted, len(self.prepared.labels)
+        ).value
+        record = EpochRecord(
+            epoch=self.place.epoch + 1,
+            losses=losses,
+            score=value,
+            train_seconds=self.place.epoch_seconds,
+            evaluate_seconds=time.perf_counter() - start,
+        )
+        self._keep_best(record)
+        self._next_epoch(record)
+        return record
+
+    def _keep_best(self, record: EpochRecord) -> None:
+        """Copy the weights of the best epoch so far; the earlier one wins a tie."""
+        scores = [epoch["score"] for epoch in self.place.curve]
+        if self.config.select == "best_epoch" and record.score > max(scores, default=-math.inf):
+            self.place.best_epoch = record.epoch
+            self.best = {name: p.detach().clone() for name, p in self.model.named_parameters()}
+
+    def _next_epoch(self, record: EpochRecord) -> None:
+        place = self.place
+        place.curve.append(record.model_dump())
+        place.train_seconds += record.train_seconds
+        place.evaluate_seconds += record.evaluate_seconds
+        place.epoch_seconds, place.batch, self.loss_sums = 0.0, 0, {}
+        place.epoch += 1
+
+    @torch.inference_mode()
+    def predict(self, split: str) -> Predictions:
+        """Class scores of a split's N examples (N, C), in the split's order.
+
+        Raises:
+            Diverged: a score is not finite.
+        """
+        inputs = self.prepared.inputs[split]
+        logits = np.empty((len(inputs), len(self.prepared.labels)), dtype=np.float32)
+        self.model.eval()
+        for rows, batch in evaluation_batches(inputs, EVALUATION_BATCH):
+            with self._precision():
+                scores_BC = self.model(batch.to(self.device))
+            logits[rows] = scores_BC.float().cpu().numpy()
+        if not np.isfinite(logits).all():
+            raise Diverged(f"epoch {self.place.epoch + 1}: class scores of {split} are not finite")
+        return Predictions(ids=self.prepared.ids[split], gold=inputs.labels_N, logits=logits)
+
+    def result(self) -> TrialResult:
+        """Predict every split but train with the selected epoch's weights; call once, when done."""
+        start = time.perf_counter()
+        if self.best is not None:
+            load_parameters(self.model, self.best)
+        splits = [split for split in self.prepared.inputs if split != "train"]
+        predictions = {split: self.predict(split) for split in splits}
+        self.place.evaluate_seconds += time.perf_counter() - start
+        return TrialResult(record=self._record(predictions), predictions=predictions)
+
+    def _record(self, predictions: dict[str, Predictions]) -> TrialRecord:
+        return TrialRecord(
+            signature=self.config.signature,
+            labels=self.prepared.labels,
+            metric=self.prepared.metric,
+            selection=self.prepared.selection,
+            selected_epoch=self.place.best_epoch if self.best else self.config.epochs,
+            scores={split: self._scores(kept) for split, kept in predictions.items()},
+            epochs=tuple(EpochRecord.model_validate(epoch) for epoch in self.place.curve),
+            steps=self.place.step,
+            train_seconds=self.place.train_seconds,
+            evaluate_seconds=self.place.evaluate_seconds,
+            peak_memory_bytes=peak_memory(self.device),
+            resumed=self.place.resumed,
+            fingerprints=dict(self.prepared.fingerprints),
+            environment=environment(self.device),
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def _scores(self, predictions: Predictions) -> dict[str, ScoreRecord]:
+        """Score with every metric that this number of classes allows."""
+        n_classes = len(self.prepared.labels)
+        found = {
+            name: score(metric, predictions.gold, predictions.predicted, n_classes)
+            for name, metric in METRICS.items()
+            if metric.max_classes is None or n_classes <= metric.max_classes
+        }
+        return {
+            name: ScoreRecord(value=entry.value, undefined=entry.undefined)
+            for name, entry in found.items()
+        }

@@ -1,0 +1,74 @@
+"""A trial's data and encoder, ready to train: what a worker keeps warm between trials.
+
+In: a trial's settings and the data folder. Out: `Prepared`, shared by all trials that agree on
+task, encoder, length and subset; only the grid point and the seed differ.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from search_spaces.trial import TrialConfig
+from trainers.batches import Inputs, tokenise
+from trainers.data import load_task, select_examples, selection_split
+from trainers.encoder import Encoder, load_encoder
+from trainers.tasks import get_task
+
+SHARED = (
+    "task",
+    "encoder",
+    "max_length",
+    "select_on",
+    "heldout_fraction",
+    "n_per_class",
+    "subset_seed",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A tokenised task and its encoder; `inputs` and `ids` by split, train and selection included.
+
+    `fingerprints` names the encoder's weights and vocabulary, and each split's examples.
+    """
+
+    labels: tuple[str, ...]
+    metric: str
+    selection: str
+    inputs: Mapping[str, Inputs]
+    ids: Mapping[str, list[str]]
+    encoder: Encoder
+    fingerprints: Mapping[str, str]
+
+
+def warm_key(config: TrialConfig) -> tuple[object, ...]:
+    """Trials with the same key share one `Prepared`."""
+    return tuple(getattr(config, name) for name in SHARED)
+
+
+def prepare(config: TrialConfig, data_folder: Path | None) -> Prepared:
+    """Load and tokenise a trial's task, and load its encoder.
+
+    Raises:
+        UserError: as `load_task`, `selection_split` and `load_encoder` do.
+    """
+    loaded = load_task(config.task, data_folder)
+    full_train = loaded.splits["train"]
+    data = select_examples(loaded, config)
+    selection = selection_split(data, config)
+    words = [text for column in full_train.texts for text in column]
+    encoder = load_encoder(config.encoder, words)
+    inputs = {
+        name: tokenise(encoder.tokenizer, split.texts, split.labels, config.max_length)
+        for name, split in data.splits.items()
+    }
+    prints = {name: split.fingerprint() for name, split in data.splits.items()}
+    return Prepared(
+        labels=data.labels,
+        metric=get_task(config.task).metric,
+        selection=selection,
+        inputs=inputs,
+        ids={name: split.ids for name, split in data.splits.items()},
+        encoder=encoder,
+        fingerprints={"encoder": encoder.fingerprint, **prints},
+    )

@@ -1,0 +1,351 @@
+"""The store: a folder of finished trials, named by signature. No torch here.
+
+    store.json                      version and identity
+    trials/<signature>/             config.json, predictions-<split>.parquet, result.json
+                                    or config.json, failure.json
+    running/<signature>/            lock, progress.json, checkpoint.safetensors
+    set-aside/<signature>-<n>/      corrupt or failed trials that a retry moved out of the way
+
+In: a folder. Out: what it holds, and atomic writes to it. `result.json` is written last: it is the
+commit mark. Every file is written to a temporary name, synced and renamed.
+"""
+
+import errno
+import fcntl
+import hashlib
+import io
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from search_spaces.errors import UserError
+from search_spaces.trial import TrialConfig
+from trainers.outcome import (
+    FailureRecord,
+    FileRecord,
+    Frozen,
+    Predictions,
+    ProgressRecord,
+    TrialRecord,
+    TrialResult,
+)
+
+STORE_VERSION = 1
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class State(StrEnum):
+    """What the store knows of a trial."""
+
+    DONE = "done"
+    FAILED = "failed"
+    RUNNING = "running"
+    CORRUPT = "corrupt"
+    MISSING = "missing"
+
+
+class StoreFull(UserError):
+    """The store's disk has no space left: nothing more can be kept, nothing kept is lost."""
+
+
+class CorruptTrial(UserError):
+    """A stored trial's files are truncated or altered."""
+
+
+class StoreMark(Frozen):
+    """`store.json`: the layout's version, and an identity by which a shared store is recognised."""
+
+    version: int
+    identity: str
+
+
+class Store:
+    """Finished, failed and running trials in one folder.
+
+    Raises:
+        UserError: the folder is a file, cannot be read or written, or was made by a newer version.
+    """
+
+    def __init__(self, root: Path, *, create: bool) -> None:
+        self.root = root.absolute()
+        if self.root.exists() and not self.root.is_dir():
+            raise UserError(f"store {root} is a file; give a folder")
+        if not create and not (self.root / "store.json").is_file():
+            raise UserError(f"no store in {root}: `catsweep run STUDY --store {root}` makes one")
+        if create:
+            self._create()
+        self.mark = self._read_mark()
+
+    def _create(self) -> None:
+        try:
+            for name in ("trials", "running"):
+                (self.root / name).mkdir(parents=True, exist_ok=True)
+            probe = self.root / "running" / f".probe-{uuid.uuid4().hex}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise UserError(f"store {self.root} cannot be written: {error.strerror}") from error
+        if not (self.root / "store.json").exists():
+            mark = StoreMark(version=STORE_VERSION, identity=uuid.uuid4().hex)
+            write_file(self.root / "store.json", mark.model_dump_json().encode())
+
+    def _read_mark(self) -> StoreMark:
+        path = self.root / "store.json"
+        try:
+            mark = StoreMark.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise UserError(f"{path} is no catsweep store mark: {one_line(error)}") from error
+        if mark.version > STORE_VERSION:
+            raise UserError(
+                f"store {self.root} has version {mark.version}, this catsweep reads"
+                f" up to {STORE_VERSION}: update catsweep"
+            )
+        return mark
+
+    def folder(self, signature: str) -> Path:
+        """Where a finished or failed trial is kept."""
+        return self.root / "trials" / signature
+
+    def running_folder(self, signature: str) -> Path:
+        """Where a running trial keeps its lock, its progress and its checkpoint."""
+        return self.root / "running" / signature
+
+    def state(self, signature: str) -> State:
+        """Say what the store knows of a trial, by its files' presence and sizes."""
+        folder = self.folder(signature)
+        if (folder / "result.json").exists():
+            try:
+                self.record(signature)
+            except CorruptTrial:
+                return State.CORRUPT
+            return State.DONE
+        if (folder / "failure.json").exists():
+            return State.FAILED
+        return State.RUNNING if self.is_locked(signature) else State.MISSING
+
+    def record(self, signature: str) -> TrialRecord:
+        """Read a finished trial's record; CorruptTrial when it or a file's size is wrong."""
+        folder = self.folder(signature)
+        try:
+            record = TrialRecord.model_validate_json((folder / "result.json").read_bytes())
+            for name, expected in record.files.items():
+                size = (folder / name).stat().st_size
+                if size != expected.bytes:
+                    raise ValueError(f"{name} has {size} bytes, not {expected.bytes}")
+        except (OSError, ValueError) as error:
+            raise _corrupt(folder, error) from error
+        return record
+
+    def failure(self, signature: str) -> FailureRecord:
+        """Read why a trial failed."""
+        path = self.folder(signature) / "failure.json"
+        try:
+            return FailureRecord.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise _corrupt(path.parent, error) from error
+
+    def predictions(self, record: TrialRecord, split: str) -> Predictions:
+        """Read one split's predictions and check them against their checksum."""
+        folder, name = self.folder(record.signature), _predictions_name(split)
+        try:
+            data = (folder / name).read_bytes()
+            if hashlib.sha256(data).hexdigest() != record.files[name].sha256:
+                raise ValueError(f"{name} does not match its checksum")
+            return decode_predictions(data)
+        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+            raise _corrupt(folder, error) from error
+
+    def commit(self, config: TrialConfig, result: TrialResult) -> None:
+        """Keep a finished trial: predictions first, `result.json` last."""
+        folder = self.folder(config.signature)
+        folder.mkdir(parents=True, exist_ok=True)
+        contents = {"config.json": config.canonical_json().encode()}
+        for split, predictions in result.predictions.items():
+            contents[_predictions_name(split)] = encode_predictions(predictions)
+        for name, data in contents.items():
+            write_file(folder / name, data)
+        files = {
+            name: FileRecord(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+            for name, data in contents.items()
+        }
+        record = result.record.model_copy(update={"files": files})
+        write_file(folder / "result.json", record.model_dump_json(indent=1).encode())
+
+    def commit_failure(self, config: TrialConfig, failure: FailureRecord) -> None:
+        """Keep why a trial failed."""
+        folder = self.folder(config.signature)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_file(folder / "config.json", config.canonical_json().encode())
+        write_file(folder / "failure.json", failure.model_dump_json(indent=1).encode())
+
+    def set_aside(self, signature: str) -> Path:
+        """Move a corrupt or failed trial out of the way, so that it is trained again."""
+        shelf = self.root / "set-aside"
+        shelf.mkdir(exist_ok=True)
+        taken = (shelf / f"{signature}-{number}" for number in range(1, 10_000))
+        target = next(path for path in taken if not path.exists())
+        self.folder(signature).rename(target)
+        return target
+
+    def is_locked(self, signature: str) -> bool:
+        """Say whether a living process trains this trial now."""
+        path = self.running_folder(signature) / "lock"
+        try:
+            with path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    @contextmanager
+    def lock(self, signature: str) -> Iterator[bool]:
+        """Try to own a trial; yields whether this process does. The kernel frees a dead owner's."""
+        folder = self.running_folder(signature)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "lock"
+        with path.open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield _still_there(path, file)
+
+    def forget_running(self, signature: str) -> None:
+        """Drop a trial's checkpoint and progress; its owner calls this after the commit."""
+        shutil.rmtree(self.running_folder(signature), ignore_errors=True)
+
+    def write_progress(self, progress: ProgressRecord) -> None:
+        """Say where a running trial is (not synced: it may be lost)."""
+        path = self.running_folder(progress.signature) / "progress.json"
+        write_file(path, progress.model_dump_json().encode(), sync=False)
+
+    def progress(self, signature: str) -> ProgressRecord | None:
+        """Read where a running trial is, if it has said so."""
+        path = self.running_folder(signature) / "progress.json"
+        try:
+            return ProgressRecord.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def finished(self) -> set[str]:
+        """Signatures of the trials that are done, failed or corrupt: one scan, no file is read."""
+        return {
+            entry.name
+            for entry in _entries(self.root / "trials")
+            if (Path(entry.path) / "result.json").exists()
+            or (Path(entry.path) / "failure.json").exists()
+        }
+
+    def free_bytes(self) -> int:
+        """Free space on the store's disk."""
+        return shutil.disk_usage(self.root).free
+
+
+def _entries(folder: Path) -> Iterable[os.DirEntry[str]]:
+    try:
+        return list(os.scandir(folder))
+    except FileNotFoundError:
+        return []
+
+
+def _still_there(path: Path, file: io.BufferedWriter) -> bool:
+    """Say whether the locked file is the one at `path`, not one that its last owner removed."""
+    try:
+        return path.stat().st_ino == os.fstat(file.fileno()).st_ino
+    except FileNotFoundError:
+        return False
+
+
+def _corrupt(folder: Path, error: Exception) -> CorruptTrial:
+    return CorruptTrial(
+        f"trial {folder.name} is corrupt ({one_line(error)}): `catsweep run STUDY --retry`"
+        f" sets {folder} aside and trains it again"
+    )
+
+
+def one_line(error: Exception) -> str:
+    """Put an exception's message in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _predictions_name(split: str) -> str:
+    return f"predictions-{split}.parquet"
+
+
+def encode_predictions(predictions: Predictions) -> bytes:
+    """Parquet bytes: id, gold, predicted, logits; the same predictions give the same bytes."""
+    width = predictions.logits.shape[1]
+    flat = pa.array(np.ascontiguousarray(predictions.logits, dtype=np.float32).ravel())
+    table = pa.table(
+        {
+            "id": pa.array(predictions.ids, pa.string()),
+            "gold": pa.array(predictions.gold, pa.int32()),
+            "predicted": pa.array(predictions.predicted, pa.int32()),
+            "logits": pa.FixedSizeListArray.from_arrays(flat, width),
+        }
+    )
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def decode_predictions(data: bytes) -> Predictions:
+    """Read what `encode_predictions` wrote."""
+    table = pq.read_table(io.BytesIO(data))
+    logits = table["logits"].combine_chunks()
+    width = logits.type.list_size
+    return Predictions(
+        ids=table["id"].to_pylist(),
+        gold=table["gold"].to_numpy().astype(np.int64),
+        logits=logits.flatten().to_numpy().reshape(-1, width),
+    )
+
+
+def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Write to a temporary name, sync, rename: readers see the old file or the whole new one.
+
+    Raises:
+        StoreFull: no space is left; the temporary file is removed.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+        temporary.replace(path)
+        if sync:
+            _sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if error.errno in NO_SPACE:
+            raise StoreFull(f"no space left to write {path}: free some and run again") from error
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_config(folder: Path) -> dict[str, object]:
+    """Read a stored trial's settings as they are, whatever version wrote them."""
+    fields: dict[str, object] = json.loads((folder / "config.json").read_bytes())
+    return fields

@@ -7,7 +7,7 @@ result (device, workers, folders) is not a field.
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,15 +26,20 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
 
 
+# `cost` is that of one training step, in forward passes of the encoder.
+
+
 class Standard(Settings):
     """Ordinary fine-tuning: cross-entropy on clean examples."""
 
+    cost: ClassVar[int] = 3
     name: Literal["standard"] = "standard"
 
 
 class AT(Settings):
     """Adversarial training: clean and adversarial cross-entropy, equally weighted."""
 
+    cost: ClassVar[int] = 6
     name: Literal["at"] = "at"
     epsilon: NonNegative
 
@@ -42,6 +47,7 @@ class AT(Settings):
 class CAT(Settings):
     """Contrastive adversarial training (Eq. 10 of the paper)."""
 
+    cost: ClassVar[int] = 7
     name: Literal["cat"] = "cat"
     epsilon: NonNegative
     tau: Positive

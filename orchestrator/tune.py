@@ -1,0 +1,275 @@
+"""The supervisor: hands a plan's missing trials to Ray Tune until none is left.
+
+In: a study's trials, a store, and resources. Out: the store, filled, and the last plan.
+Ray Tune schedules; the store is the truth. Each round is a disposable Tune experiment: after a
+fault the plan is made again, and what is missing is run.
+"""
+
+import logging
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestrator.plan import Plan, make_plan
+from orchestrator.runner import Job, failure
+from search_spaces.errors import UserError
+from search_spaces.trial import TrialConfig
+from trainers.store import State, Store, StoreFull, one_line
+
+ATTEMPTS = 3
+WAIT_SECONDS = 2.0
+OBJECT_STORE_BYTES = 128 * 1024**2
+MINIMUM_FREE_BYTES = 64 * 1024**2
+RAY_SETTINGS = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    "TUNE_WARN_THRESHOLD_S": "60",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """How trials run. Nothing here is in a trial's name; threads may change its last bits."""
+
+    slots: int | None = None
+    threads: int | None = None
+    gpus_per_trial: float = 0.0
+    address: str | None = None
+    checkpoint_every: float = 120.0
+
+    def resolved(self) -> tuple[int | None, int]:
+        """(trials at once, threads of each): on this machine its cores; on a cluster, what fits."""
+        if self.address is not None:
+            return self.slots, self.threads or 1
+        cores = os.cpu_count() or 1
+        slots = self.slots or max(1, cores // (self.threads or 1))
+        return slots, self.threads or max(1, cores // slots)
+
+
+@dataclass(kw_only=True)
+class Attempts:
+    """How often each trial began without ending, and how many rounds in a row began none."""
+
+    of_trial: Counter[str] = field(default_factory=Counter)
+    idle_rounds: int = 0
+
+
+def sweep(
+    study: str,
+    trials: Sequence[TrialConfig],
+    store: Store,
+    data: Path | None,
+    resources: Resources,
+) -> Plan:
+    """Train what is missing, wait for what others train, and return the last plan.
+
+    Raises:
+        UserError: no trial can succeed: the store's disk is full, or a node does not share it.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; what is finished is kept.
+    """
+    attempts = Attempts()
+    plan = make_plan(study, trials, store)
+    with _terminate_as_interrupt(), _ray_shut_down_at_the_end():
+        while plan.having(State.MISSING, State.RUNNING):
+            missing = plan.having(State.MISSING)
+            if missing:
+                _check_space(store)
+                job = _job(store, data, resources)
+                fault = _run_round(missing, job, resources)
+                _count(store, missing, job, fault, attempts)
+            else:
+                time.sleep(WAIT_SECONDS)
+            plan = make_plan(study, trials, store)
+    return plan
+
+
+def _job(store: Store, data: Path | None, resources: Resources) -> Job:
+    return Job(
+        launch=uuid.uuid4().hex,
+        store=store.root,
+        identity=store.mark.identity,
+        data=data.absolute() if data else None,
+        threads=resources.resolved()[1],
+        checkpoint_every=resources.checkpoint_every,
+    )
+
+
+def _check_space(store: Store) -> None:
+    if store.free_bytes() < MINIMUM_FREE_BYTES:
+        raise StoreFull(
+            f"less than 64 MiB are left for store {store.root}: free some and run again"
+        )
+
+
+def _run_round(trials: Sequence[TrialConfig], job: Job, resources: Resources) -> Exception | None:
+    """Run one disposable Tune experiment over the trials; return what went wrong outside them."""
+    for name, value in RAY_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    import ray
+    from ray import tune
+
+    from orchestrator.worker import TrialWorker
+
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+    if not ray.is_initialized():
+        _connect(resources)
+    slots, threads = resources.resolved()
+    trainable = tune.with_resources(
+        tune.with_parameters(TrialWorker, job=job.model_dump_json()),
+        {"cpu": threads, "gpu": resources.gpus_per_trial},
+    )
+    with tempfile.TemporaryDirectory(prefix="catsweep-", ignore_cleanup_errors=True) as scratch:
+        tuner = tune.Tuner(
+            trainable,
+            param_space={"trial": tune.grid_search([trial.canonical_json() for trial in trials])},
+            tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=slots),
+            run_config=tune.RunConfig(
+                storage_path=scratch,
+                name="sweep",
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                stop=_stop_when_told(),
+            ),
+        )
+        return _fit(tuner)
+
+
+def _stop_when_told() -> Any:
+    from ray import tune
+
+    class StopWhenTold(tune.Stopper):  # type: ignore[misc]
+        """Ends the experiment once a worker says that no trial can succeed."""
+
+        def __init__(self) -> None:
+            self.told = False
+
+        def __call__(self, _trial_id: str, result: dict[str, Any]) -> bool:
+            self.told = self.told or result.get("stop_sweep") is not None
+            return self.told
+
+        def stop_all(self) -> bool:
+            return self.told
+
+    return StopWhenTold()
+
+
+def _fit(tuner: Any) -> Exception | None:
+    """Fit; raise what a worker says to the user, return any other fault."""
+    try:
+        results = tuner.fit()
+    except Exception as error:  # Ray raises many types: a killed worker, a lost node.
+        return error
+    for result in results:
+        message = (result.metrics or {}).get("stop_sweep")
+        if message:
+            raise UserError(message)
+    return next(iter(results.errors), None)
+
+
+def _connect(resources: Resources) -> None:
+    """Join the cluster at `address`, or start Ray on this machine, closed to others."""
+    import ray
+
+    if resources.address is not None:
+        try:
+            ray.init(address=resources.address, log_to_driver=False, logging_level="ERROR")
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise UserError(
+                f"no Ray cluster answers at {resources.address} ({one_line(error)})"
+            ) from error
+        return
+    slots, threads = resources.resolved()
+    ray.init(
+        num_cpus=(slots or 1) * threads,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level="ERROR",
+        object_store_memory=OBJECT_STORE_BYTES,
+        # 127.0.0.1 is rewritten to the host's address; this one is respected.
+        _node_ip_address="127.0.0.2" if sys.platform == "linux" else "127.0.0.1",
+    )
+    token = Path.home() / ".ray" / "auth_token"
+    if token.exists():
+        token.chmod(0o600)
+
+
+def _count(
+    store: Store,
+    tried: Sequence[TrialConfig],
+    job: Job,
+    fault: Exception | None,
+    attempts: Attempts,
+) -> None:
+    """Count the trials that this launch began and did not end; give up on one after ATTEMPTS.
+
+    Raises:
+        RuntimeError: several rounds in a row could not begin a single trial.
+    """
+    finished = store.finished()
+    left = [t.signature for t in tried if t.signature not in finished]
+    begun = [name for name in left if _began(store, name, job.launch)]
+    idle = len(left) == len(tried) and not begun and not any(map(store.is_locked, left))
+    attempts.idle_rounds = attempts.idle_rounds + 1 if idle else 0
+    cause = fault or RuntimeError("its worker ended without a word")
+    if attempts.idle_rounds >= ATTEMPTS:
+        raise RuntimeError(f"Ray cannot begin a trial: {one_line(cause)}") from fault
+    attempts.of_trial.update(begun)
+    for trial in tried:
+        if trial.signature in begun and attempts.of_trial[trial.signature] >= ATTEMPTS:
+            _give_up(store, trial, cause)
+
+
+def _began(store: Store, signature: str, launch: str) -> bool:
+    progress = store.progress(signature)
+    return progress is not None and progress.launch == launch
+
+
+def _give_up(store: Store, trial: TrialConfig, cause: Exception) -> None:
+    """Record a trial that keeps taking its worker down, unless somebody else trains it now."""
+    with store.lock(trial.signature) as mine:
+        if mine and store.state(trial.signature) is not State.DONE:
+            store.commit_failure(trial, failure(trial.signature, cause, kind="infrastructure"))
+            store.forget_running(trial.signature)
+
+
+@contextmanager
+def _terminate_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM (Slurm, Kubernetes) take the clean path of Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _ray_shut_down_at_the_end() -> Iterator[None]:
+    try:
+        yield
+    finally:
+        ray = sys.modules.get("ray")
+        if ray is not None:
+            with suppress(Exception):
+                ray.shutdown()

@@ -1,0 +1,49 @@
+"""The runner as Ray Tune knows it: an actor that is reused from trial to trial.
+
+In: `config["trial"]`, a trial's canonical JSON, and the launch's Job. Out: nothing through Ray but
+"done"; results go to the store.
+"""
+
+from typing import Any
+
+from ray import tune
+
+from orchestrator.runner import Job, TrialRunner
+from search_spaces.errors import UserError
+from search_spaces.trial import parse_trial
+from trainers.store import StoreFull
+
+
+class TrialWorker(tune.Trainable):  # type: ignore[misc]
+    """One actor, many trials: `step` is one epoch, `reset_config` begins the next trial."""
+
+    def setup(self, config: dict[str, Any], job: str = "") -> None:
+        """Open the store and begin the first trial."""
+        self.stop_sweep: str | None = None
+        try:
+            self.runner = TrialRunner(Job.model_validate_json(job))
+        except UserError as error:
+            self.stop_sweep = str(error)
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Begin another trial in the same process."""
+        self._begin(new_config)
+        return True
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        if self.stop_sweep is None:
+            try:
+                self.runner.start(parse_trial(config["trial"]))
+            except StoreFull as error:
+                self.stop_sweep = str(error)
+
+    def step(self) -> dict[str, Any]:
+        """Train one epoch. `stop_sweep` is a line for the user when no trial can succeed."""
+        done = True
+        if self.stop_sweep is None:
+            try:
+                done = self.runner.advance()
+            except StoreFull as error:
+                self.stop_sweep = str(error)
+        return {"done": done, "stop_sweep": self.stop_sweep}

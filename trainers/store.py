@@ -85,6 +85,7 @@ class Store:
         if create:
             self._create()
         self.mark = self._read_mark()
+        self._records: dict[str, TrialRecord] = {}
 
     def _create(self) -> None:
         try:
@@ -134,7 +135,9 @@ class Store:
         return State.RUNNING if self.is_locked(signature) else State.MISSING
 
     def record(self, signature: str) -> TrialRecord:
-        """Read a finished trial's record; CorruptTrial when it or a file's size is wrong."""
+        """Read a finished trial's record, once; CorruptTrial when it or a file's size is wrong."""
+        if signature in self._records:
+            return self._records[signature]
         folder = self.folder(signature)
         try:
             record = TrialRecord.model_validate_json((folder / "result.json").read_bytes())
@@ -144,6 +147,7 @@ class Store:
                     raise ValueError(f"{name} has {size} bytes, not {expected.bytes}")
         except (OSError, ValueError) as error:
             raise _corrupt(folder, error) from error
+        self._records[signature] = record
         return record
 
     def failure(self, signature: str) -> FailureRecord:
@@ -195,6 +199,7 @@ class Store:
         taken = (shelf / f"{signature}-{number}" for number in range(1, 10_000))
         target = next(path for path in taken if not path.exists())
         self.folder(signature).rename(target)
+        self._records.pop(signature, None)
         return target
 
     def is_locked(self, signature: str) -> bool:

@@ -1,0 +1,149 @@
+"""Tables: numbers and marks in frozen types, without markup.
+
+In: scores as exact fractions or floats, the names of rows and columns, and notes.
+Out: a `Table` that every renderer takes; here live the two rules that all renderers share, how a
+number is rounded and which cells are the best of their column.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
+from typing import Final, Literal
+
+Mark = Literal["dagger", "double-dagger"]
+
+MARKS: Final[dict[Mark, str]] = {"dagger": "†", "double-dagger": "‡"}
+MISSING: Final = "--"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One number: a score in [-1, 1], printed as a percentage; None where no trial gave one.
+
+    Give a `Fraction` where the score is one: it is rounded exactly. A float is taken to 12
+    decimals first, so that 0.8765 computed as 0.87649999999999995 still rounds up. `n_trials` is
+    the number of trials that the score was chosen from.
+    """
+
+    value: Fraction | float | None = None
+    marks: tuple[Mark, ...] = ()
+    n_trials: int = 0
+
+    def __post_init__(self) -> None:
+        if self.value is not None and not abs(float(self.value)) <= 1:
+            raise ValueError(f"expected a score in [-1, 1], not a percentage, got {self.value}")
+        unknown_marks = [mark for mark in self.marks if mark not in MARKS]
+        if unknown_marks or self.n_trials < 0:
+            raise ValueError(f"expected marks of {list(MARKS)} and n_trials >= 0, got {self}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of scores: a title such as a task's, and under it a subtitle such as the metric."""
+
+    title: str
+    subtitle: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnGroup:
+    """Neighbouring columns under one title; without a title they stand by themselves."""
+
+    columns: tuple[Column, ...]
+    title: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """The labels and cells of a system.
+
+    `starts_block` sets it apart from the row above. A `published` row holds numbers from
+    elsewhere: it is printed in italics and does not compete for the best of a column, since it was
+    selected by another rule.
+    """
+
+    labels: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    starts_block: bool = False
+    published: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table: `name` identifies it, `label_titles` head the label columns, `notes` stand below.
+
+    Raises:
+        ValueError: a row has another number of labels or cells than the table has columns for.
+    """
+
+    name: str
+    caption: str
+    label_titles: tuple[str, ...]
+    groups: tuple[ColumnGroup, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+    decimals: int = 1
+
+    def __post_init__(self) -> None:
+        expected = (len(self.label_titles), len(self.columns))
+        for row in self.rows:
+            got = (len(row.labels), len(row.cells))
+            if got != expected:
+                raise ValueError(
+                    f"table {self.name!r}: expected {expected[0]} labels and {expected[1]} cells, "
+                    f"got {got[0]} and {got[1]} in row {row.labels}"
+                )
+        if not self.label_titles or not self.columns or self.decimals < 0:
+            raise ValueError(f"table {self.name!r}: expected labels, columns and decimals >= 0")
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns of scores, from left to right."""
+        return tuple(column for group in self.groups for column in group.columns)
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """Every score column in one line, as `group / title (subtitle)`."""
+        return tuple(
+            (f"{group.title} / " if group.title else "")
+            + column.title
+            + (f" ({column.subtitle})" if column.subtitle else "")
+            for group in self.groups
+            for column in group.columns
+        )
+
+    def text(self, cell: Cell) -> str:
+        """Print the cell's number, without marks; `--` where it is missing."""
+        return MISSING if cell.value is None else percent(cell.value, self.decimals)
+
+    def best(self) -> tuple[tuple[bool, ...], ...]:
+        """Say of each row's cells whether they equal the best of their column as printed."""
+        units = [[self._competing(row, cell) for cell in row.cells] for row in self.rows]
+        tops = [
+            max((u for u in column if u is not None), default=None)
+            for column in zip(*units, strict=True)
+        ]
+        return tuple(
+            tuple(u is not None and u == top for u, top in zip(row, tops, strict=True))
+            for row in units
+        )
+
+    def _competing(self, row: Row, cell: Cell) -> int | None:
+        if row.published or cell.value is None:
+            return None
+        return rounded(cell.value, self.decimals)
+
+
+def rounded(value: Fraction | float, decimals: int) -> int:
+    """Round a score, as a percentage, half away from zero to an integer of 10^-decimals."""
+    exact = value if isinstance(value, Fraction) else Fraction(f"{value:.12f}")
+    units = floor(abs(exact) * Fraction(10 ** (decimals + 2)) + Fraction(1, 2))
+    return units if exact >= 0 else -units
+
+
+def percent(value: Fraction | float, decimals: int) -> str:
+    """Print a score as a percentage without its sign: 0.8765 with one decimal is `87.7`."""
+    units = rounded(value, decimals)
+    digits = f"{abs(units):0{decimals + 1}d}"
+    whole, fraction = digits[: len(digits) - decimals], digits[len(digits) - decimals :]
+    return f"{'-' if units < 0 else ''}{whole}{'.' if fraction else ''}{fraction}"

@@ -1,0 +1,241 @@
+"""Renderers print the same numbers, keep hostile names intact, and LaTeX compiles as it stands."""
+
+import csv
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from reports import latex, markdown
+from reports.latex import to_latex
+from reports.markdown import to_markdown
+from reports.plain import to_csv, to_json
+from reports.table import Cell, Column, ColumnGroup, Mark, Row, Table
+
+HOSTILE = r"a_b & 50% #1 {x} \cmd ~ ^ ü 中 <script>"
+TRICKY = (
+    "[2pt] *star a--b --- ''q'' \"d\" `t` |p| ?` $5 é ñ ī Ź ß ø ł ő ç ḍ ế ε Ω × – “x” † ï µ\x00\n-"
+)
+RENDERERS: dict[str, Callable[[Table], str]] = {
+    "latex": to_latex,
+    "markdown": to_markdown,
+    "csv": to_csv,
+    "json": to_json,
+}
+
+
+def cell(value: Fraction | float | None, *marks: Mark) -> Cell:
+    return Cell(value=value, marks=marks, n_trials=3)
+
+
+def example(name: str = "cat", extra: tuple[Row, ...] = ()) -> Table:
+    single = (
+        Column(title="CoLA", subtitle="mcc"),
+        Column(title="SST-2", subtitle="accuracy"),
+    )
+    groups = (
+        ColumnGroup(title="Single", columns=single),
+        ColumnGroup(title="Pair", columns=(Column(title="MRPC", subtitle="f1"),)),
+        ColumnGroup(columns=(Column(title="Avg"),)),
+    )
+    base = (cell(0.6021), cell(Fraction(935, 1000)), cell(Fraction(8765, 10000)), cell(0.8))
+    cat = (cell(0.65, "dagger"), cell(Fraction(9351, 10000)), cell(0.9, "dagger", "double-dagger"))
+    published = (cell(0.694), cell(0.97), cell(0.93), Cell())
+    rows = (
+        Row(labels=("BERT", "standard"), cells=base),
+        Row(labels=("BERT", name), cells=(*cat, Cell())),
+        Row(labels=("BERT", "paper"), cells=published, starts_block=True, published=True),
+        *extra,
+    )
+    return Table(
+        name="glue_dev",
+        caption=f"Dev sets; {name}",
+        label_titles=("Encoder", "Method"),
+        groups=groups,
+        rows=rows,
+        notes=("metric:mcc|test:fisher-exact|tie:>=|N:1043", name),
+    )
+
+
+def hostile() -> Table:
+    """A table in which every name is hostile."""
+    row = Row(labels=(TRICKY, HOSTILE), cells=(Cell(value=-0.05),) * 4)
+    table = replace(example(HOSTILE, (row,)), name=HOSTILE, label_titles=(HOSTILE, TRICKY))
+    column = Column(title=HOSTILE, subtitle=TRICKY)
+    return replace(table, groups=(ColumnGroup(title=HOSTILE, columns=(column,) * 4),))
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_a_renderer_repeats_and_prints_nothing(
+    renderer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    render = RENDERERS[renderer]
+    assert render(hostile()) == render(hostile())
+    assert render(example()).endswith("\n")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_latex_as_a_whole() -> None:
+    assert to_latex(example()) == "\n".join(
+        [
+            r"% needs \usepackage{booktabs}",
+            r"\begin{table}",
+            r"\centering",
+            r"\caption{Dev sets; cat}",
+            r"\label{tab:glue-dev}",
+            r"\begin{tabular}{llcccc}",
+            r"\toprule",
+            r" &  & \multicolumn{2}{c}{Single} & \multicolumn{1}{c}{Pair} & "
+            r"\multicolumn{1}{c}{} \\",
+            r"\cmidrule(lr){3-4} \cmidrule(lr){5-5}",
+            r"Encoder & Method & CoLA & SST-2 & MRPC & Avg \\",
+            r" &  & {\small mcc} & {\small accuracy} & {\small f1} &  \\",
+            r"\midrule",
+            r"BERT & standard & 60.2 & \textbf{93.5} & 87.7 & \textbf{80.0} \\",
+            r"BERT & cat & \textbf{65.0}\rlap{$^{\dagger}$} & \textbf{93.5} & "
+            r"\textbf{90.0}\rlap{$^{\dagger\ddagger}$} & -- \\",
+            r"\midrule",
+            r"\textit{BERT} & \textit{paper} & \textit{69.4} & \textit{97.0} & \textit{93.0} & "
+            r"\textit{--} \\",
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\par\smallskip",
+            r"{\footnotesize metric:mcc\textbar\allowbreak{}test:fisher-exact\textbar\allowbreak{}"
+            r"tie:\textgreater{}=\textbar\allowbreak{}N:1043\par}",
+            r"{\footnotesize cat\par}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def test_latex_leaves_out_empty_heading_lines() -> None:
+    groups = (ColumnGroup(columns=(Column(title="Avg"),)),)
+    table = Table(name="t", caption="c", label_titles=("M",), groups=groups, rows=())
+    assert to_latex(table).split("\\toprule\n")[1].startswith("M & Avg \\\\\n\\midrule\n")
+
+
+def test_latex_escapes_once() -> None:
+    assert latex.escape(HOSTILE) == (
+        r"a\_b \& 50\% \#1 \{x\} \textbackslash{}cmd \textasciitilde{} \textasciicircum{} \"{u} "
+        r"\texttt{U+4E2D} \textless{}script\textgreater{}"
+    )
+    assert latex.escape("SST-2, u\u0308") == r"SST-2, \"{u}"
+    assert latex.escape("--- ''") == "-{}-{}- '{}'"
+    assert latex.escape("naïve ế") == r"na\"{\i}ve \texttt{U+1EBF}"
+
+
+@pytest.mark.parametrize("text", [chr(c) for c in (*range(32, 127), 0x3B5, 0x142, 0x1F600)])
+def test_latex_output_is_ascii_and_balanced(text: str) -> None:
+    escaped = latex.escape(text)
+    assert escaped.isascii()
+    bare = re.sub(r"\\.", "", escaped)
+    assert bare.count("{") == bare.count("}")
+    assert not set(bare) & set("&%#$^_")
+
+
+def missing_tex() -> str | None:
+    """What a test that needs TeX should say, or None where there is one."""
+    if any(shutil.which(engine) for engine in ("pdflatex", "tectonic")):
+        return None
+    return "neither pdflatex nor tectonic is on PATH"
+
+
+@pytest.mark.parametrize("table", [example(), hostile()], ids=["example", "hostile"])
+def test_latex_compiles(table: Table, tmp_path: Path) -> None:
+    reason = missing_tex()
+    if reason and os.environ.get("CI"):
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+    body = f"\\usepackage{{booktabs}}\n\\begin{{document}}\n{to_latex(table)}\\end{{document}}\n"
+    (tmp_path / "t.tex").write_text("\\documentclass{article}\n" + body, encoding="utf-8")
+    commands = {
+        "pdflatex": ["-interaction=nonstopmode", "-halt-on-error", "t.tex"],
+        "tectonic": ["--keep-logs", "t.tex"],
+    }
+    for engine, arguments in commands.items():
+        if path := shutil.which(engine):
+            done = subprocess.run(
+                [path, *arguments], cwd=tmp_path, capture_output=True, check=False, timeout=120
+            )
+            log = (tmp_path / "t.log").read_text(encoding="utf-8", errors="replace")
+            assert done.returncode == 0, log[-2000:]
+            assert "Missing character" not in log
+            assert (tmp_path / "t.pdf").stat().st_size > 1000
+
+
+def cells_of(line: str) -> list[str]:
+    """Read a pipe table's line as GitHub does: split at bare pipes, then undo the escapes."""
+    parts = re.split(r"(?<!\\)(?:\\\\)*\|", line.strip())[1:-1]
+    return [html.unescape(re.sub(r"\\(.)", r"\1", part.strip())) for part in parts]
+
+
+def test_markdown_as_a_whole() -> None:
+    assert to_markdown(example()) == (
+        "Dev sets; cat\n\n"
+        "| Encoder | Method | Single / CoLA (mcc) | Single / SST-2 (accuracy) | "
+        "Pair / MRPC (f1) | Avg |\n"
+        "| --- | --- | ---: | ---: | ---: | ---: |\n"
+        "| BERT | standard | 60.2 | **93.5** | 87.7 | **80.0** |\n"
+        "| BERT | cat | **65.0**† | **93.5** | **90.0**†‡ | -- |\n"
+        "| <i>BERT</i> | <i>paper</i> | <i>69.4</i> | <i>97.0</i> | <i>93.0</i> | <i>--</i> |\n\n"
+        "- metric:mcc\\|test:fisher-exact\\|tie:&gt;=\\|N:1043\n"
+        "- cat\n"
+    )
+
+
+def test_markdown_keeps_hostile_names() -> None:
+    lines = to_markdown(hostile()).splitlines()
+    assert "<script>" not in "".join(lines)
+    rows = [cells_of(line) for line in lines if line.startswith("| ")]
+    assert [len(row) for row in rows] == [6] * len(rows)
+    assert rows[0][0] == HOSTILE
+    assert rows[-1][:2] == [TRICKY.replace("\n", " "), HOSTILE]
+
+
+def test_markdown_never_starts_a_list() -> None:
+    starts = ["- x", "+ x", "1. x", "12) x"]
+    assert [markdown.escape(text) for text in starts] == ["\\- x", "\\+ x", "1\\. x", "12\\) x"]
+
+
+def test_csv_reads_back() -> None:
+    rows = list(csv.reader(StringIO(to_csv(hostile()))))
+    heading = f"{HOSTILE} / {HOSTILE} ({TRICKY})"
+    assert rows[0] == [HOSTILE, TRICKY, *[heading, f"{heading} marks"] * 4]
+    assert rows[2][:8] == ["BERT", HOSTILE, "65.0", "dagger", "93.5", "", "90.0", rows[2][7]]
+    assert rows[2][7:] == ["dagger double-dagger", "--", ""]
+    assert rows[4][:3] == [TRICKY, HOSTILE, "-5.0"]
+
+
+def test_json_reads_back_with_unrounded_numbers() -> None:
+    whole = json.loads(to_json(hostile()))
+    assert whole["name"] == HOSTILE
+    assert whole["notes"] == ["metric:mcc|test:fisher-exact|tie:>=|N:1043", HOSTILE]
+    assert whole["columns"][0] == {"group": HOSTILE, "title": HOSTILE, "subtitle": TRICKY}
+    assert whole["rows"][3]["labels"] == [TRICKY, HOSTILE]
+    assert whole["rows"][2]["published"] is True
+    first, last = whole["rows"][1]["cells"][1], whole["rows"][1]["cells"][3]
+    assert first == {
+        "value": 0.9351,
+        "exact": "9351/10000",
+        "printed": "93.5",
+        "best": True,
+        "marks": [],
+        "n_trials": 3,
+    }
+    assert (last["value"], last["exact"], last["printed"], last["best"]) == (
+        None,
+        None,
+        "--",
+        False,
+    )

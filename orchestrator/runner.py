@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict
 
+from orchestrator.job import Job
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from trainers.loop import Diverged, TrialRun
@@ -25,19 +25,6 @@ from trainers.snapshot import load_snapshot, save_snapshot
 from trainers.store import State, Store, StoreFull, one_line
 
 PROGRESS_EVERY = 1.0
-
-
-class Job(BaseModel):
-    """What every worker of one launch is told."""
-
-    model_config = ConfigDict(frozen=True)
-
-    launch: str
-    store: Path
-    identity: str
-    data: Path | None
-    threads: int
-    checkpoint_every: float
 
 
 class TrialRunner:

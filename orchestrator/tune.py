@@ -20,8 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orchestrator.job import Job, Resources
 from orchestrator.plan import Plan, make_plan
-from orchestrator.runner import Job, failure
+from orchestrator.runner import failure
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from trainers.store import State, Store, StoreFull, one_line
@@ -39,25 +40,6 @@ RAY_SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resources:
-    """How trials run. Nothing here is in a trial's name; threads may change its last bits."""
-
-    slots: int | None = None
-    threads: int | None = None
-    gpus_per_trial: float = 0.0
-    address: str | None = None
-    checkpoint_every: float = 120.0
-
-    def resolved(self) -> tuple[int | None, int]:
-        """(trials at once, threads of each): on this machine its cores; on a cluster, what fits."""
-        if self.address is not None:
-            return self.slots, self.threads or 1
-        cores = os.cpu_count() or 1
-        slots = self.slots or max(1, cores // (self.threads or 1))
-        return slots, self.threads or max(1, cores // slots)
 
 
 @dataclass(kw_only=True)

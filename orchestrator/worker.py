@@ -8,7 +8,8 @@ from typing import Any
 
 from ray import tune
 
-from orchestrator.runner import Job, TrialRunner
+from orchestrator.job import Job
+from orchestrator.runner import TrialRunner
 from search_spaces.errors import UserError
 from search_spaces.trial import parse_trial
 from trainers.store import StoreFull

@@ -1,0 +1,278 @@
+"""The command line: `catsweep plan|run|status|report STUDY`.
+
+Help and errors answer in under a second: whatever imports torch, Ray or scipy is imported where it
+is used. Exit codes: 0 all done, 1 some trials failed, 2 the input was wrong, 130 interrupted.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from search_spaces.errors import UserError
+from search_spaces.study import Study, load_study
+
+if TYPE_CHECKING:
+    from orchestrator.job import Resources
+    from orchestrator.plan import Plan
+    from trainers.store import Store
+
+app = typer.Typer(
+    name="catsweep",
+    help="Sweep, resume and significance-test fine-tuning methods for text classifiers.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+StudyArgument = Annotated[str, typer.Argument(help="A shipped study's name, or a YAML file.")]
+StoreOption = Annotated[
+    Path, typer.Option("--store", envvar="CATSWEEP_STORE", help="The folder of finished trials.")
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", envvar="CATSWEEP_DATA", help="A folder of CSV files; without it, the hub."
+    ),
+]
+TasksOption = Annotated[
+    str | None, typer.Option("--tasks", help="Only these of the study's tasks, by commas.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+DEFAULT_STORE = Path("catsweep-store")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def _study(name: str, tasks: str | None) -> Study:
+    from orchestrator.preflight import check_names
+
+    study = load_study(name)
+    if tasks is not None:
+        study = study.narrow([task.strip() for task in tasks.split(",")])
+    check_names(study)
+    return study
+
+
+def _existing(store: Path) -> "Store | None":
+    """Open the store if there is one: plan and status answer without one, too."""
+    from trainers.store import Store
+
+    return Store(store, create=False) if store.exists() else None
+
+
+@app.command()
+def plan(
+    study: StudyArgument,
+    store: StoreOption = DEFAULT_STORE,
+    tasks: TasksOption = None,
+    slots: Annotated[int | None, typer.Option(min=1, help="Trials at once, for the time.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what `run` would do: trials per cell, done and missing, and an estimate of time."""
+    _show(study, store, tasks, slots or os.cpu_count(), as_json)
+
+
+@app.command()
+def status(
+    study: StudyArgument,
+    store: StoreOption = DEFAULT_STORE,
+    tasks: TasksOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the same while a sweep runs, from another terminal, with its failures."""
+    _show(study, store, tasks, None, as_json)
+
+
+def _show(name: str, store: Path, tasks: str | None, slots: int | None, as_json: bool) -> None:
+    from orchestrator import progress
+
+    study = _study(name, tasks)
+    opened = _existing(store)
+    view = progress.look(study.name, study.trials(), opened, slots)
+    if as_json:
+        typer.echo(json.dumps(progress.as_json(view), indent=1))
+        return
+    from rich.console import Console
+
+    console = Console(soft_wrap=True)
+    console.print(progress.panel(view))
+    for line in _troubles(view.plan, opened):
+        console.print(line, markup=False, highlight=False)
+
+
+def _troubles(plan: "Plan", store: "Store | None") -> list[str]:
+    """Say of each failed or corrupt trial what is wrong with it."""
+    from trainers.store import CorruptTrial, State
+
+    lines = []
+    for trial in plan.having(State.FAILED, State.CORRUPT) if store else []:
+        try:
+            if store and plan.states[trial.signature] is State.FAILED:
+                failure = store.failure(trial.signature)
+                what = f"{trial.signature} {trial.describe()}"
+                lines.append(f"failed ({failure.kind}): {what}: {failure.reason}")
+            elif store:
+                store.record(trial.signature)
+        except CorruptTrial as error:
+            lines.append(str(error))
+    return lines
+
+
+@app.command()
+def run(
+    study: StudyArgument,
+    store: StoreOption = DEFAULT_STORE,
+    data: DataOption = None,
+    tasks: TasksOption = None,
+    slots: Annotated[
+        int | None, typer.Option(min=1, help="Trials at once (default: one per core).")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of each trial.")] = None,
+    gpus_per_trial: Annotated[
+        float, typer.Option(min=0, help="GPUs of each trial; 0.25 lets four share one.")
+    ] = 0.0,
+    address: Annotated[
+        str | None, typer.Option(help="A Ray cluster's address (auto: the one of this node).")
+    ] = None,
+    checkpoint_every: Annotated[
+        float, typer.Option(min=0.1, help="Seconds between a trial's checkpoints.")
+    ] = 120.0,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Train failed and corrupt trials again.")
+    ] = False,
+) -> None:
+    """Train what the store lacks, then write the report. Run it again to resume."""
+    from orchestrator.job import Resources
+    from orchestrator.preflight import check_files_of
+    from trainers.store import State, Store
+
+    chosen = _study(study, tasks)
+    check_files_of(chosen, data)
+    opened = Store(store, create=True)
+    _clear_the_way(chosen, opened, retry)
+    resources = Resources(
+        slots=slots,
+        threads=threads,
+        gpus_per_trial=gpus_per_trial,
+        address=address,
+        checkpoint_every=checkpoint_every,
+    )
+    done = _train(chosen, opened, data, resources)
+    for line in _troubles(done, opened):
+        _say(line)
+    _report(chosen, opened, _reports_folder(chosen, opened), as_json=False)
+    if done.count(State.DONE) < len(done.trials):
+        raise typer.Exit(1)
+
+
+def _clear_the_way(study: Study, store: "Store", retry: bool) -> None:
+    """Refuse to go on over corrupt trials, or set them and the failed ones aside on request."""
+    from orchestrator.plan import make_plan
+    from trainers.store import State
+
+    plan = make_plan(study.name, study.trials(), store)
+    for trial in plan.having(State.CORRUPT, State.FAILED) if retry else []:
+        _say(f"set aside: {store.set_aside(trial.signature)}")
+    for trial in [] if retry else plan.having(State.CORRUPT):
+        store.record(trial.signature)
+    failed = 0 if retry else plan.count(State.FAILED)
+    if failed:
+        _say(f"{failed} trials failed before and are left alone; --retry trains them again")
+
+
+def _train(study: Study, store: "Store", data: Path | None, resources: "Resources") -> "Plan":
+    from orchestrator import progress
+    from orchestrator.plan import make_plan
+    from orchestrator.preflight import check_all
+    from trainers.store import State
+
+    trials = study.trials()
+    plan = make_plan(study.name, trials, store)
+    missing = plan.having(State.MISSING, State.RUNNING)
+    if not missing:
+        _say(f"{study.name}: nothing to train, {plan.count(State.DONE)} trials are done")
+        return plan
+    slots, threads = resources.resolved()
+    _say(progress.headline(progress.look(study.name, trials, store, slots)))
+    _say(f"store {store.root}; {slots or 'as many as fit'} at once, {threads} CPU threads each")
+    _say("checking data and encoders")
+    check_all(missing, data)
+    from orchestrator.tune import sweep
+
+    with progress.live(study.name, trials, store, slots):
+        return sweep(study.name, trials, store, data, resources)
+
+
+@app.command()
+def report(
+    study: StudyArgument,
+    store: StoreOption = DEFAULT_STORE,
+    tasks: TasksOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write (default: the store's reports folder).")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the tables with their tests: LaTeX, Markdown, CSV and JSON."""
+    from trainers.store import Store
+
+    chosen = _study(study, tasks)
+    opened = Store(store, create=False)
+    _report(chosen, opened, out or _reports_folder(chosen, opened), as_json=as_json)
+
+
+def _reports_folder(study: Study, store: "Store") -> Path:
+    return store.root / "reports" / study.name
+
+
+def _report(study: Study, store: "Store", folder: Path, *, as_json: bool) -> None:
+    from reports.cells import read_cells
+    from reports.markdown import to_markdown
+    from reports.plain import to_json
+    from reports.tables import build_reports
+    from reports.write import comparisons_of, write_reports
+
+    reports = build_reports(study.name, read_cells(study.trials(), store), store)
+    try:
+        files = write_reports(reports, folder)
+    except OSError as error:
+        raise UserError(f"cannot write reports to {folder}: {error.strerror}") from error
+    if as_json:
+        tables = [json.loads(to_json(report.table)) for report in reports]
+        both = {"tables": tables, "comparisons": comparisons_of(reports)}
+        typer.echo(json.dumps(both, indent=1))
+        return
+    for report in reports:
+        typer.echo(to_markdown(report.table))
+    _say(f"written to {folder}: {', '.join(file.name for file in files)}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit; the user's mistakes become one line and exit code 2."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        result = app(args=arguments, prog_name="catsweep", standalone_mode=False)
+    except UserError as error:
+        _say(f"catsweep: {error}")
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        _say("catsweep: interrupted; finished trials are kept, run the same command to resume")
+        return 130
+    except Exception as error:
+        message = getattr(error, "format_message", None)  # Typer's usage errors have one.
+        if message is None:
+            raise
+        _say(f"catsweep: {message()} (see catsweep --help)")
+        return 2
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,37 @@
+"""Checks before anything is trained: a wrong task, file, column or encoder is found here.
+
+In: trials and the data folder. Out: nothing, or a UserError. `check_names` costs nothing;
+`check_all` loads every task and encoder once, as a worker will (and fills the hub's cache).
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from search_spaces.study import Study
+from search_spaces.trial import TrialConfig
+from trainers.data import check_files
+from trainers.hub import locate_encoder
+from trainers.tasks import get_task
+
+
+def check_names(study: Study) -> None:
+    """Check that every task is known, and every packaged encoder known and installed."""
+    for name in study.tasks:
+        get_task(name)
+    for name in study.encoders:
+        locate_encoder(name)
+
+
+def check_files_of(study: Study, data: Path | None) -> None:
+    """Check that the data folder has every task's files, with their columns."""
+    for name in study.tasks:
+        if data is not None and get_task(name).hub is not None:
+            check_files(name, data)
+
+
+def check_all(trials: Iterable[TrialConfig], data: Path | None) -> None:
+    """Load every task and encoder that these trials need."""
+    from trainers.prepared import prepare, warm_key
+
+    for trial in {warm_key(trial): trial for trial in trials}.values():
+        prepare(trial, data)

@@ -1,0 +1,211 @@
+"""The live view of a sweep, read from the store: by `run` as it goes, by `status` from elsewhere.
+
+In: a study's trials and the store. Out: a `View` (numbers), and its renderings: a live panel in a
+terminal, a line now and then elsewhere, JSON.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.plan import Plan, make_plan
+from search_spaces.trial import TrialConfig
+from trainers.outcome import ProgressRecord
+from trainers.store import State, Store
+
+REFRESH_SECONDS = 1.0
+LINE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """A plan, where its running trials are, and how fast it goes."""
+
+    plan: Plan
+    running: Sequence[tuple[TrialConfig, ProgressRecord]]
+    trials_per_hour: float | None
+    seconds_left: float | None
+
+
+def look(
+    study: str, trials: Sequence[TrialConfig], store: Store | None, slots: int | None = None
+) -> View:
+    """Read the store. Time left is for `slots` trials at once, or for as many as run now."""
+    plan = make_plan(study, trials, store)
+    running = [
+        (trial, progress)
+        for trial in plan.having(State.RUNNING)
+        if store and (progress := store.progress(trial.signature))
+    ]
+    at_once = slots or max(1, len(running))
+    left = plan.seconds_left
+    if left is not None:
+        left = max(0.0, left - sum(progress.seconds for _, progress in running)) / at_once
+    per_trial = [c.seconds_per_trial for c in plan.cells if c.seconds_per_trial]
+    rate = None
+    if running and left and len(per_trial) == len(plan.cells):
+        waiting = plan.count(State.MISSING) + plan.count(State.RUNNING)
+        rate = 3600 * waiting / left
+    return View(plan=plan, running=running, trials_per_hour=rate, seconds_left=left)
+
+
+def duration(seconds: float | None) -> str:
+    """Print seconds for people; `?` where nothing was measured yet."""
+    if seconds is None:
+        return "?"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def headline(view: View) -> str:
+    """One line: how many trials are done, running, failed and left, and how long it will take."""
+    plan = view.plan
+    left = plan.count(State.MISSING)
+    parts = [
+        f"{plan.count(State.DONE)}/{len(plan.trials)} done",
+        f"{plan.count(State.RUNNING)} running",
+        f"{plan.count(State.FAILED)} failed",
+        f"{left} left",
+    ]
+    if plan.count(State.CORRUPT):
+        parts.append(f"{plan.count(State.CORRUPT)} corrupt")
+    if view.trials_per_hour:
+        parts.append(f"{view.trials_per_hour:.0f} trials/h")
+    if left or plan.count(State.RUNNING):
+        parts.append(f"about {duration(view.seconds_left)} left")
+    return f"{plan.study}: {', '.join(parts)}"
+
+
+def as_json(view: View) -> dict[str, Any]:
+    """Everything in the view, for programs."""
+    return {
+        "study": view.plan.study,
+        "trials": len(view.plan.trials),
+        **{state.value: view.plan.count(state) for state in State},
+        "trials_per_hour": view.trials_per_hour,
+        "seconds_left": view.seconds_left,
+        "cells": [
+            {
+                "task": cell.cell[0],
+                "encoder": cell.cell[1],
+                "method": cell.cell[2],
+                "trials": cell.total,
+                **{state.value: cell.counts.get(state, 0) for state in State},
+                "best": cell.best,
+                "seconds_per_trial": cell.seconds_per_trial,
+                "seconds_left": cell.seconds_left,
+            }
+            for cell in view.plan.cells
+        ],
+        "running_trials": [
+            {"trial": trial.describe(), **progress.model_dump()} for trial, progress in view.running
+        ],
+        "signatures": {t.signature: view.plan.states[t.signature] for t in view.plan.trials},
+    }
+
+
+def panel(view: View) -> Any:
+    """Render the view for a terminal: headline, cells, running trials."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+
+    done = len(view.plan.trials) - view.plan.count(State.MISSING) - view.plan.count(State.RUNNING)
+    bar = ProgressBar(total=len(view.plan.trials), completed=done, width=60)
+    return Group(headline(view), bar, cells_table(view), *_running_lines(view))
+
+
+def cells_table(view: View) -> Any:
+    """Render trials per cell, done and missing, the best so far and the time."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for title in ("task", "encoder", "method"):
+        table.add_column(title)
+    for title in ("trials", "done", "running", "failed", "missing", "best", "each", "left"):
+        table.add_column(title, justify="right")
+    for cell in view.plan.cells:
+        counts = cell.counts
+        missing = counts.get(State.MISSING, 0) + counts.get(State.CORRUPT, 0)
+        table.add_row(
+            *cell.cell,
+            str(cell.total),
+            *(str(counts.get(s, 0)) for s in (State.DONE, State.RUNNING, State.FAILED)),
+            str(missing),
+            "--" if cell.best is None else f"{100 * cell.best:.1f}",
+            duration(cell.seconds_per_trial),
+            duration(cell.seconds_left),
+        )
+    return table
+
+
+def _running_lines(view: View) -> list[str]:
+    return [
+        f"  {trial.describe()}: step {place.step}/{place.steps}"
+        + (f", loss {place.loss:.3f}" if place.loss is not None else "")
+        for trial, place in view.running
+    ]
+
+
+@contextmanager
+def live(
+    study: str, trials: Sequence[TrialConfig], store: Store, slots: int | None
+) -> Iterator[None]:
+    """Show the sweep on standard error while the block runs."""
+    stop = threading.Event()
+    show = _show_panel if sys.stderr.isatty() else _show_lines
+    thread = threading.Thread(
+        target=show, args=(study, trials, store, slots, stop), name="progress", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _show_panel(
+    study: str,
+    trials: Sequence[TrialConfig],
+    store: Store,
+    slots: int | None,
+    stop: threading.Event,
+) -> None:
+    from rich.console import Console
+    from rich.live import Live
+
+    with Live(console=Console(stderr=True), auto_refresh=False) as view:
+        while True:
+            stopping = stop.wait(REFRESH_SECONDS)
+            view.update(panel(look(study, trials, store, slots)), refresh=True)
+            if stopping:
+                return
+
+
+def _show_lines(
+    study: str,
+    trials: Sequence[TrialConfig],
+    store: Store,
+    slots: int | None,
+    stop: threading.Event,
+) -> None:
+    """Print a line when a trial ended, but not more than one in LINE_SECONDS, and at the end."""
+    shown, shown_at = -1, 0.0
+    while True:
+        stopping = stop.wait(REFRESH_SECONDS)
+        view = look(study, trials, store, slots)
+        ended = view.plan.count(State.DONE) + view.plan.count(State.FAILED)
+        due = ended != shown and time.monotonic() - shown_at >= LINE_SECONDS
+        if due or (stopping and ended != shown):
+            print(time.strftime("%H:%M:%S"), headline(view), file=sys.stderr, flush=True)  # noqa: T201
+            shown, shown_at = ended, time.monotonic()
+        if stopping:
+            return

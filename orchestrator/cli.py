@@ -102,10 +102,12 @@ def _show(name: str, store: Path, tasks: str | None, slots: int | None, as_json:
         return
     from rich.console import Console
 
-    console = Console(soft_wrap=True)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120
     console.print(progress.panel(view))
     for line in _troubles(view.plan, opened):
-        console.print(line, markup=False, highlight=False)
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _troubles(plan: "Plan", store: "Store | None") -> list[str]:

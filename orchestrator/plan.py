@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from search_spaces.trial import METHOD_SETTINGS, TrialConfig
-from trainers.outcome import TrialRecord
-from trainers.store import CorruptTrial, State, Store
+from trainers.store import State, Store
 
 Cell = tuple[str, str, str]
 
@@ -62,55 +61,66 @@ class Plan:
 
 def make_plan(study: str, trials: Sequence[TrialConfig], store: Store | None) -> Plan:
     """Compare a study's trials with the store (None: there is no store yet)."""
-    states: dict[str, State] = {}
-    records: dict[str, TrialRecord] = {}
-    finished = store.finished() if store else set()
-    for trial in trials:
-        name = trial.signature
-        states[name] = State.MISSING
-        if store and name in finished:
-            states[name] = store.state(name)
-        elif store and store.is_locked(name):
-            states[name] = State.RUNNING
-        if store and states[name] is State.DONE:
-            record = _record(store, name)
-            records |= {name: record} if record else {}
-    cells = _cells(trials, states, records)
-    return Plan(study=study, trials=trials, states=states, cells=cells)
+    states = {trial.signature: State.MISSING for trial in trials}
+    if store is not None:
+        finished = store.finished()
+        states = {name: _state(store, name, finished) for name in states}
+    seconds = {name: _seconds(store, name, state) for name, state in states.items() if store}
+    return Plan(
+        study=study, trials=trials, states=states, cells=_cells(trials, states, seconds, store)
+    )
 
 
-def _record(store: Store, signature: str) -> TrialRecord | None:
-    try:
-        return store.record(signature)
-    except CorruptTrial:
-        return None
+def _state(store: Store, name: str, finished: set[str]) -> State:
+    if name in finished:
+        return store.state(name)
+    return State.RUNNING if store.is_locked(name) else State.MISSING
+
+
+def _seconds(store: Store, name: str, state: State) -> float | None:
+    """Return what a finished trial took, or what a running one will take at its pace so far."""
+    if state is State.DONE:
+        return store.record(name).seconds
+    place = store.progress(name) if state is State.RUNNING else None
+    return place.seconds * place.steps / place.step if place and place.step else None
 
 
 def _cells(
     trials: Sequence[TrialConfig],
     states: Mapping[str, State],
-    records: Mapping[str, TrialRecord],
+    seconds: Mapping[str, float | None],
+    store: Store | None,
 ) -> list[CellPlan]:
     by_cell: dict[Cell, list[str]] = {}
     for trial in trials:
         by_cell.setdefault(trial.cell, []).append(trial.signature)
     measured = {
-        cell: median(seconds)
+        cell: median(known)
         for cell, names in by_cell.items()
-        if (seconds := [records[name].seconds for name in names if name in records])
+        if (known := _known(names, states, seconds))
     }
-    return [_cell(cell, names, states, records, measured) for cell, names in by_cell.items()]
+    return [_cell(cell, names, states, measured, store) for cell, names in by_cell.items()]
+
+
+def _known(
+    names: Sequence[str], states: Mapping[str, State], seconds: Mapping[str, float | None]
+) -> list[float]:
+    """Seconds of a cell's finished trials; of its running ones as long as none is finished."""
+    found = {name: taken for name in names if (taken := seconds.get(name)) is not None}
+    done = [taken for name, taken in found.items() if states[name] is State.DONE]
+    return done or list(found.values())
 
 
 def _cell(
     cell: Cell,
     names: Sequence[str],
     states: Mapping[str, State],
-    records: Mapping[str, TrialRecord],
     measured: Mapping[Cell, float],
+    store: Store | None,
 ) -> CellPlan:
     counts = Counter(states[name] for name in names)
-    scores = [records[name].selection_score for name in names if name in records]
+    done = [name for name in names if states[name] is State.DONE]
+    scores = [store.record(name).selection_score for name in done] if store else []
     seconds = estimate_seconds(cell, measured)
     left = counts[State.MISSING] + counts[State.RUNNING] + counts[State.CORRUPT]
     return CellPlan(

@@ -127,15 +127,14 @@ def cells_table(view: View) -> Any:
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for title in ("task", "encoder", "method"):
-        table.add_column(title)
+    table.add_column("task, encoder, method", no_wrap=True)
     for title in ("trials", "done", "running", "failed", "missing", "best", "each", "left"):
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     for cell in view.plan.cells:
         counts = cell.counts
         missing = counts.get(State.MISSING, 0) + counts.get(State.CORRUPT, 0)
         table.add_row(
-            *cell.cell,
+            " ".join(cell.cell),
             str(cell.total),
             *(str(counts.get(s, 0)) for s in (State.DONE, State.RUNNING, State.FAILED)),
             str(missing),

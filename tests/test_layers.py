@@ -1,0 +1,79 @@
+"""Imports run one way: search_spaces <- trainers <- reports <- orchestrator."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FLOORS = ("search_spaces", "trainers", "reports", "orchestrator")
+SOURCES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
+NO_TORCH = {
+    "trainers/metrics.py",
+    "trainers/outcome.py",
+    "trainers/store.py",
+    "trainers/tasks.py",
+    "trainers/hub.py",
+    "trainers/data.py",
+}
+RAY_IMPORTERS = {"orchestrator/tune.py", "orchestrator/worker.py"}
+TORCH = {"torch", "transformers", "safetensors"}
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative import"
+            yield node.module or ""
+
+
+def packages(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imported(ast.parse(path.read_text("utf-8")))}
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(SOURCES) > 30
+    assert {name_of(path) for path in SOURCES} >= NO_TORCH | RAY_IMPORTERS
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_imports_run_one_way(path: Path) -> None:
+    own = FLOORS.index(path.relative_to(ROOT).parts[0])
+    above = set(FLOORS[own + 1 :]) | {"tests"}
+    assert not packages(path) & above
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_heavy_packages_stay_where_they_belong(path: Path) -> None:
+    name, found = name_of(path), packages(path)
+    if name not in RAY_IMPORTERS:
+        assert "ray" not in found
+    if name.startswith(("search_spaces/", "reports/")) or name in NO_TORCH:
+        assert not found & TORCH
+    if name.startswith("search_spaces/"):
+        known = set(sys.stdlib_module_names) | {"pydantic", "yaml", "search_spaces"}
+        assert found <= known
+
+
+def test_init_files_are_empty() -> None:
+    for floor in FLOORS:
+        for path in (ROOT / floor).rglob("__init__.py"):
+            assert path.read_bytes() == b"", path
+
+
+def test_docker_is_no_package() -> None:
+    """An `__init__.py` there would hide the docker SDK."""
+    assert not (ROOT / "docker" / "__init__.py").exists()
+
+
+def test_no_module_hides_another() -> None:
+    taken = set(sys.stdlib_module_names) | {"datasets", "ray", "torch", "optuna", "pandas"}
+    assert not {path.stem for path in SOURCES if path.parent.name in FLOORS} & taken

@@ -45,6 +45,7 @@ TasksOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 DEFAULT_STORE = Path("catsweep-store")
+INTERRUPTED = 130
 
 
 def _say(text: str) -> None:
@@ -269,12 +270,13 @@ def _run(arguments: Sequence[str] | None) -> int:
         _say(f"catsweep: {error}")
         return 2
     except (KeyboardInterrupt, typer.Abort):
-        _say("catsweep: interrupted; finished trials are kept, run the same command to resume")
-        return 130
+        result = INTERRUPTED
     except Exception as error:
         message = getattr(error, "format_message", None)  # Typer's usage errors have one.
         if message is None:
             raise
         _say(f"catsweep: {message()} (see catsweep --help)")
         return 2
+    if result == INTERRUPTED:
+        _say("catsweep: interrupted; finished trials are kept, run the same command to resume")
     return result if isinstance(result, int) else 0

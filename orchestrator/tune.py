@@ -153,7 +153,8 @@ def _stop_when_told() -> Any:
 def _fit(tuner: Any) -> Exception | None:
     """Fit; raise what a worker says to the user, return any other fault."""
     try:
-        results = tuner.fit()
+        with _terminate_as_interrupt():  # Again: ray.init() has put its own handler in place.
+            results = tuner.fit()
     except Exception as error:  # Ray raises many types: a killed worker, a lost node.
         return error
     for result in results:

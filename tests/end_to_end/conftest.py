@@ -1,0 +1,31 @@
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.sweeps import run
+
+SLOW = """
+name: slow
+tasks: [library]
+encoders: [tiny]
+methods: [standard]
+axes: {lr: [1e-3, 2e-3]}
+epochs: 24
+"""
+
+
+@pytest.fixture(scope="session")
+def quickstart_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of one uninterrupted quickstart sweep, shared by all tests: do not change it."""
+    folder = tmp_path_factory.mktemp("reference") / "store"
+    done = run("quickstart", folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def slow_study(tmp_path: Path) -> Path:
+    """Two trials of some seconds each: long enough to be caught in the act."""
+    path = tmp_path / "slow.yaml"
+    path.write_text(SLOW)
+    return path

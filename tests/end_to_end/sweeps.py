@@ -1,0 +1,97 @@
+"""Real sweeps in processes of their own, to be watched, interrupted and killed by tests."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from search_spaces.study import load_study
+from trainers.store import Store
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-c", "from orchestrator.cli import main; main()"]
+TWO_SLOTS = ["--slots", "2", "--threads", "1", "--checkpoint-every", "1"]
+
+
+def command(study: str | Path, store: Path, *options: str) -> list[str]:
+    return [*COMMAND, "run", str(study), "--store", str(store), *TWO_SLOTS, *options]
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+def run(study: str | Path, store: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a sweep to its end."""
+    return subprocess.run(
+        command(study, store, *options),
+        cwd=store.parent,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+@contextmanager
+def started(study: str | Path, store: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a sweep that writes to `driver.log`; what is left of it in the end is killed."""
+    with (store.parent / "driver.log").open("w") as log:
+        process = subprocess.Popen(
+            command(study, store, *options),
+            cwd=store.parent,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:
+    """Wait until the condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds} s")
+        time.sleep(0.05)
+
+
+def opened(folder: Path) -> Store | None:
+    """Open a store that another process makes, as soon as it is there."""
+    return Store(folder, create=False) if (folder / "store.json").is_file() else None
+
+
+def checkpointed(folder: Path) -> list[str]:
+    """Signatures of the trials that are being trained now and have a checkpoint."""
+    store = opened(folder)
+    names = [path.parent.name for path in folder.glob("running/*/checkpoint.safetensors")]
+    return [name for name in names if store and store.is_locked(name)]
+
+
+def kill_worker(folder: Path, signature: str) -> int:
+    """SIGKILL the process that trains this trial; return its number."""
+    progress = Store(folder, create=False).progress(signature)
+    assert progress is not None
+    os.kill(progress.pid, signal.SIGKILL)
+    return progress.pid
+
+
+def predictions_of(folder: Path, study: str | Path) -> dict[str, dict[str, bytes]]:
+    """Every prediction file of a study's trials, byte by byte."""
+    return {
+        trial.signature: {
+            path.name: path.read_bytes()
+            for path in sorted((folder / "trials" / trial.signature).glob("*.parquet"))
+        }
+        for trial in load_study(str(study)).trials()
+    }

@@ -1,0 +1,103 @@
+"""Whole sweeps on a real, local Ray: what is trained, recorded, reused and reported."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from search_spaces.study import load_study
+from tests.end_to_end.sweeps import environment, predictions_of, run
+from trainers.store import State, Store
+
+MIXED = """
+name: mixed
+tasks: [library]
+encoders: [tiny]
+methods: [standard, at, cat]
+axes: {lr: [2e-3, 1e+30], epsilon: [5e-3], tau: [0.1], lambda: [0.3]}
+epochs: 2
+n_per_class: 8
+select_on: heldout
+"""
+
+
+def test_failures_are_recorded_and_stop_nothing(tmp_path: Path) -> None:
+    path, folder = tmp_path / "mixed.yaml", tmp_path / "store"
+    path.write_text(MIXED)
+    done = run(path, folder)
+    assert done.returncode == 1, done.stderr
+    store = Store(folder, create=False)
+    states = {t.describe(): store.state(t.signature) for t in load_study(str(path)).trials()}
+    assert {state for name, state in states.items() if "lr=0.002" in name} == {State.DONE}
+    assert {state for name, state in states.items() if "1e+30" in name} == {State.FAILED}
+    failed = [t for t in load_study(str(path)).trials() if t.lr > 1]
+    assert {store.failure(trial.signature).kind for trial in failed} == {"diverged"}
+    assert "failed (diverged)" in done.stderr
+    assert "Of 6 trials 0 are not finished and 3 failed" in done.stdout
+    assert list(folder.glob("running/*")) == []
+
+    again = run(path, folder, "--retry")
+    assert again.returncode == 1
+    assert again.stderr.count("set aside:") == 3
+    assert len(list(folder.glob("set-aside/*/failure.json"))) == 3
+
+
+def test_a_second_run_trains_nothing_and_is_quick(quickstart_store: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in quickstart_store.glob("trials/*/*")}
+    start = time.monotonic()
+    done = run("quickstart", quickstart_store)
+    assert time.monotonic() - start < 5
+    assert done.returncode == 0
+    assert "nothing to train, 15 trials are done" in done.stderr
+    assert before == {path: path.stat().st_mtime_ns for path in quickstart_store.glob("trials/*/*")}
+
+
+def test_a_larger_grid_trains_only_what_is_new(tmp_path: Path) -> None:
+    path, folder = tmp_path / "grow.yaml", tmp_path / "store"
+    small = MIXED.replace("methods: [standard, at, cat]", "methods: [standard]").replace(
+        "lr: [2e-3, 1e+30], epsilon: [5e-3], tau: [0.1], lambda: [0.3]", "lr: [2e-3]"
+    )
+    path.write_text(small)
+    assert run(path, folder).returncode == 0
+    (first,) = folder.glob("trials/*/result.json")
+    inode = first.stat().st_ino
+    path.write_text(small.replace("lr: [2e-3]", "lr: [1e-3, 2e-3]"))
+    assert run(path, folder).returncode == 0
+    assert len(list(folder.glob("trials/*/result.json"))) == 2
+    assert first.stat().st_ino == inode
+
+
+def test_a_reused_worker_gives_the_bytes_of_a_fresh_process(
+    quickstart_store: Path, tmp_path: Path
+) -> None:
+    """The last trials of the sweep ran in workers that had trained others before."""
+    last = load_study("quickstart").trials()[-1]
+    code = (
+        "import sys, torch\n"
+        "from search_spaces.study import load_study\n"
+        "from trainers.loop import TrialRun\n"
+        "from trainers.prepared import prepare\n"
+        "from trainers.store import Store\n"
+        "from pathlib import Path\n"
+        "torch.set_num_threads(1)\n"
+        "trial = load_study('quickstart').trials()[-1]\n"
+        "run = TrialRun(trial, prepare(trial, None), torch.device('cpu'))\n"
+        "while not run.done:\n"
+        "    run.train_epoch()\n"
+        "Store(Path(sys.argv[1]), create=True).commit(trial, run.result())\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "fresh")], env=environment(), check=True
+    )
+    fresh = predictions_of(tmp_path / "fresh", "quickstart")[last.signature]
+    assert set(fresh) == {"predictions-dev.parquet", "predictions-test.parquet"}
+    assert fresh == predictions_of(quickstart_store, "quickstart")[last.signature]
+
+
+def test_quickstart_ends_with_tested_tables(quickstart_store: Path) -> None:
+    folder = quickstart_store / "reports" / "quickstart"
+    comparisons = json.loads((folder / "comparisons.json").read_text())
+    assert [found["table"] for found in comparisons] == ["quickstart-dev", "quickstart-test"]
+    assert all(found["trials"] == [12, 3] for found in comparisons)
+    assert all(0 < found["comparison"]["p_value"] <= 1 for found in comparisons)

@@ -1,0 +1,210 @@
+"""The command line from outside: what it prints, its exit codes, and how fast it answers."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli import main
+from orchestrator.runner import failure
+from search_spaces.study import load_study
+from tests.results import keep
+from trainers.store import Store
+
+STUDY = """
+name: small
+tasks: [library]
+encoders: [tiny]
+methods: [standard]
+axes: {lr: [1e-3]}
+epochs: 1
+"""
+
+
+def catsweep(*arguments: str | Path) -> int:
+    """Run the command in this process; return its exit code."""
+    with pytest.raises(SystemExit) as exit_info:
+        main([str(argument) for argument in arguments])
+    return int(exit_info.value.code or 0)
+
+
+def study_file(folder: Path, text: str) -> Path:
+    path = folder / "study.yaml"
+    path.write_text(text)
+    return path
+
+
+def bad_studies() -> dict[str, tuple[str, str]]:
+    """Each: what is replaced in STUDY, and what the one line must say."""
+    return {
+        "unknown task": ("library|librry", "unknown task 'librry'; did you mean 'library'"),
+        "unknown method": ("[standard]|[standart]", "unknown method 'standart'; did you mean"),
+        "unknown encoder": ("[tiny]|['packaged:minlm']", "did you mean 'packaged:minilm'"),
+        "unknown key": ("epochs: 1|epoch: 1", "unknown key 'epoch'; did you mean 'epochs'"),
+        "unknown axis": ("lr: [1e-3]|lr: [1], epsilon: [1]", "unknown axis 'epsilon'"),
+        "empty axis": ("[1e-3]|[]", "axis 'lr' is empty"),
+        "lr out of range": ("1e-3|0", "lr: input should be greater than 0, got 0"),
+        "epsilon": (
+            "[standard]\naxes: {|[at]\naxes: {epsilon: [-1], ",
+            "epsilon: input should be greater than or equal to 0, got -1",
+        ),
+        "tau": (
+            "[standard]\naxes: {|[cat]\naxes: {epsilon: [1], tau: [0], lambda: [0], ",
+            "tau: input should be greater than 0, got 0",
+        ),
+        "lambda": (
+            "[standard]\naxes: {|[cat]\naxes: {epsilon: [1], tau: [1], lambda: [1.5], ",
+            "lambda: input should be less than or equal to 1, got 1.5",
+        ),
+        "not YAML": ("name: small|name: [", "not YAML"),
+    }
+
+
+@pytest.mark.parametrize("name", bad_studies())
+def test_a_bad_study_is_one_line_and_writes_nothing(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replacement, message = bad_studies()[name]
+    before, after = replacement.split("|")
+    assert before in STUDY
+    path = study_file(tmp_path, STUDY.replace(before, after))
+    assert catsweep("run", path, "--store", tmp_path / "store") == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert message in said.err
+    assert said.err.count("\n") == 1
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "quickstrat"], "unknown study 'quickstrat'; did you mean 'quickstart'"),
+        (["run", "no/such.yaml"], "no study file no/such.yaml"),
+        (["run", "quickstart", "--tasks", "rte"], "unknown task of study quickstart 'rte'"),
+        (["run", "quickstart", "--slots", "0"], "--slots"),
+        (["run", "quickstart", "--nonsense"], "No such option"),
+        (["rum", "quickstart"], "No such command 'rum'"),
+        (["run", "intents-minilm", "--data", "no-such-folder"], "no-such-folder does not exist"),
+        (["report", "quickstart", "--store", "no-such-store"], "no store in no-such-store"),
+    ],
+)
+def test_bad_arguments_are_one_line(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert catsweep(*arguments) == 2
+    said = capsys.readouterr()
+    assert message in said.err
+    assert said.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_cannot_be_used_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_file = tmp_path / "file"
+    a_file.write_text("mine")
+    assert catsweep("run", "quickstart", "--store", a_file) == 2
+    assert catsweep("run", "quickstart", "--store", a_file / "below") == 2
+    newer = tmp_path / "newer"
+    newer.mkdir()
+    (newer / "store.json").write_text('{"version": 99, "identity": "x"}')
+    assert catsweep("run", "quickstart", "--store", newer) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert "is a file" in lines[0]
+    assert "cannot be written" in lines[1]
+    assert "version 99" in lines[2]
+    assert a_file.read_text() == "mine"
+
+
+def finished_quickstart(folder: Path) -> Store:
+    store = Store(folder / "store", create=True)
+    for place, trial in enumerate(load_study("quickstart").trials()):
+        keep(store, trial, {"dev": 100 + place, "test": 120})
+    return store
+
+
+def test_a_finished_study_trains_nothing_and_reports(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = finished_quickstart(tmp_path)
+    assert catsweep("run", "quickstart", "--store", store.root) == 0
+    said = capsys.readouterr()
+    assert "nothing to train, 15 trials are done" in said.err
+    assert "| tiny | cat | **57.0**" in said.out
+    assert (store.root / "reports" / "quickstart" / "quickstart-dev.tex").is_file()
+
+
+def test_a_corrupt_result_is_named_and_kept_until_retry(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = finished_quickstart(tmp_path)
+    name = load_study("quickstart").trials()[4].signature
+    path = store.folder(name) / "result.json"
+    path.write_bytes(path.read_bytes()[:100])
+    for command in ("run", "report"):
+        assert catsweep(command, "quickstart", "--store", store.root) == 2
+        error = capsys.readouterr().err
+        assert f"trial {name} is corrupt" in error
+        assert "--retry" in error
+        assert error.count("\n") == 1
+    assert len(path.read_bytes()) == 100
+    assert catsweep("status", "quickstart", "--store", store.root) == 0
+    assert "1 corrupt" in capsys.readouterr().out
+
+
+def test_a_failed_trial_stays_in_sight(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = finished_quickstart(tmp_path)
+    trial = load_study("quickstart").trials()[4]
+    store.set_aside(trial.signature)
+    store.commit_failure(trial, failure(trial.signature, MemoryError("17 GiB")))
+    assert catsweep("run", "quickstart", "--store", store.root) == 1
+    error = capsys.readouterr().err
+    assert "1 trials failed before" in error
+    assert f"failed (out_of_memory): {trial.signature} {trial.describe()}: 17 GiB" in error
+    assert catsweep("status", "quickstart", "--store", store.root) == 0
+    assert "17 GiB" in capsys.readouterr().out
+
+
+def test_json_of_every_reading_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = finished_quickstart(tmp_path)
+    for command in ("plan", "status", "report"):
+        assert catsweep(command, "quickstart", "--store", store.root, "--json") == 0
+        found = json.loads(capsys.readouterr().out)
+        assert {"cells", "tables"} & set(found)
+    assert catsweep("plan", "quickstart", "--store", tmp_path / "none", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["trials"], found["missing"], found["seconds_left"]) == (15, 15, None)
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "quickstrat"], ["plan", "quickstart"]])
+def test_help_and_errors_import_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys, atexit\n"
+        "heavy = {'torch', 'ray', 'transformers', 'datasets', 'scipy', 'pandas', 'optuna'}\n"
+        "atexit.register(lambda: print('HEAVY', sorted(heavy & set(sys.modules))))\n"
+        "from orchestrator.cli import main\n"
+        f"main({arguments!r})\n"
+    )
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "HEAVY []" in done.stdout, done.stdout + done.stderr
+    assert time.monotonic() - start < 10  # A second on a free machine; this only catches imports.

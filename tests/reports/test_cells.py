@@ -1,0 +1,119 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reports.cells import align, compare, read_cells, report_splits
+from search_spaces.errors import UserError
+from search_spaces.study import load_study
+from search_spaces.trial import TrialConfig
+from tests.results import finished, keep, predictions
+from trainers.store import CorruptTrial, Store
+
+
+@pytest.fixture
+def trials() -> list[TrialConfig]:
+    return load_study("quickstart").trials()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store", create=True)
+
+
+def test_the_best_is_chosen_on_the_selection_split_and_ties_go_to_the_first(
+    trials: list[TrialConfig], store: Store
+) -> None:
+    standard = trials[:3]
+    for config, dev, test in zip(standard, (150, 160, 160), (190, 120, 180), strict=True):
+        keep(store, config, {"dev": dev, "test": test})
+    cell = read_cells(standard, store)[0]
+    assert cell.best is not None
+    assert cell.best.config == standard[1]
+    assert report_splits([cell]) == ["dev", "test"]
+
+
+def test_heldout_training_rows_choose_but_are_not_reported(
+    trials: list[TrialConfig], store: Store
+) -> None:
+    for config, heldout, test in zip(trials[:2], (90, 80), (100, 150), strict=True):
+        keep(store, config, {"heldout": heldout, "test": test})
+    cell = read_cells(trials[:2], store)[0]
+    assert cell.best is not None
+    assert cell.best.config == trials[0]
+    assert report_splits([cell]) == ["test"]
+
+
+def test_trials_on_other_data_are_refused(trials: list[TrialConfig], store: Store) -> None:
+    keep(store, trials[0], {"dev": 150})
+    other = finished(trials[1], {"dev": 150}, fingerprints={"encoder": "0" * 16, "dev": "f" * 16})
+    store.commit(trials[1], other)
+    with pytest.raises(UserError, match=f"{trials[0].signature}.*{trials[1].signature}.*dev split"):
+        read_cells(trials, store)
+
+
+def test_trials_of_another_encoder_under_the_same_name_are_refused(
+    trials: list[TrialConfig], store: Store
+) -> None:
+    keep(store, trials[0], {"dev": 150})
+    other = finished(trials[1], {"dev": 150}, fingerprints={"encoder": "f" * 16, "dev": "0" * 16})
+    store.commit(trials[1], other)
+    with pytest.raises(UserError, match="differ in the tiny"):
+        read_cells(trials, store)
+
+
+def test_alignment_is_by_id_not_by_order() -> None:
+    first = predictions("dev", 120)
+    turned = np.arange(199, -1, -1)
+    second = predictions("dev", 140)
+    shuffled = replace(
+        second,
+        ids=[second.ids[row] for row in turned],
+        gold=second.gold[turned],
+        logits=second.logits[turned],
+    )
+    aligned = align(first, shuffled)
+    assert aligned.ids == first.ids
+    np.testing.assert_array_equal(aligned.predicted, second.predicted)
+
+
+def test_misalignment_is_refused() -> None:
+    first = predictions("dev", 120)
+    with pytest.raises(UserError, match="'dev-0' is predicted by only one"):
+        align(first, predictions("test", 120))
+    with pytest.raises(UserError, match="same examples once each"):
+        align(replace(first, ids=first.ids[:-1], gold=first.gold[:-1]), first)
+    wrong = first.gold.copy()
+    wrong[7] += 1
+    with pytest.raises(UserError, match="'dev-7' has two different gold labels"):
+        align(first, replace(first, gold=wrong))
+
+
+def test_the_tasks_own_test_is_used(store: Store) -> None:
+    common = {"encoder": "tiny", "lr": 1e-3, "method": {"name": "standard"}}
+    for task, test in (
+        ("rte", "mcnemar-exact"),
+        ("mrpc", "fisher-exact"),
+        ("cola", "fisher-exact"),
+    ):
+        pair = [TrialConfig.model_validate({**common, "task": task, "seed": s}) for s in (0, 1)]
+        for config, right in zip(pair, (120, 150), strict=True):
+            keep(store, config, {"dev": right})
+        first, second = read_cells(pair, store)[0].finished
+        found = compare(first, second, "dev", store)
+        assert found.test == test
+        assert found.delta > 0
+        assert found.p_value < 1e-4
+
+
+def test_a_flipped_byte_is_found(trials: list[TrialConfig], store: Store) -> None:
+    for config in trials[:2]:
+        keep(store, config, {"dev": 150})
+    path = store.folder(trials[1].signature) / "predictions-dev.parquet"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    first, second = read_cells(trials[:2], store)[0].finished
+    with pytest.raises(CorruptTrial, match=f"{trials[1].signature} is corrupt.*checksum"):
+        compare(first, second, "dev", store)

@@ -1,0 +1,129 @@
+import json
+from pathlib import Path
+
+import pytest
+from scipy import stats
+
+from reports.cells import read_cells
+from reports.tables import Report, build_reports
+from reports.write import write_reports
+from search_spaces.study import Study, parse_study
+from tests.results import keep
+from trainers.store import Store
+
+STUDY = """
+name: pair
+tasks: [rte, mrpc]
+encoders: [tiny]
+methods: [standard, at, cat]
+axes: {lr: [1e-3, 2e-3], epsilon: [0.01], tau: [0.1], lambda: [0.3]}
+"""
+# dev examples predicted correctly, of 200, by (task, method) at the two learning rates
+RIGHT = {
+    ("rte", "standard"): (100, 120),
+    ("rte", "at"): (126, 110),
+    ("rte", "cat"): (150, 149),
+    ("mrpc", "standard"): (120, 100),
+    ("mrpc", "at"): (100, 90),
+    ("mrpc", "cat"): (140, 100),
+}
+
+
+@pytest.fixture
+def study() -> Study:
+    return parse_study(STUDY, source="test")
+
+
+@pytest.fixture
+def store(study: Study, tmp_path: Path) -> Store:
+    store = Store(tmp_path / "store", create=True)
+    for trial in study.trials():
+        right = RIGHT[trial.task, trial.method.name][0 if trial.lr == 1e-3 else 1]
+        keep(store, trial, {"dev": right})
+    return store
+
+
+def report(study: Study, store: Store) -> Report:
+    (only,) = build_reports(study.name, read_cells(study.trials(), store), store)
+    return only
+
+
+def test_each_number_is_the_best_trial_of_its_cell(study: Study, store: Store) -> None:
+    table = report(study, store).table
+    assert [row.labels for row in table.rows] == [
+        ("tiny", "standard"),
+        ("tiny", "at"),
+        ("tiny", "cat"),
+    ]
+    assert [[table.text(cell) for cell in row.cells] for row in table.rows] == [
+        ["60.0", "60.0"],
+        ["63.0", "50.0"],
+        ["75.0", "70.0"],
+    ]
+    assert {cell.n_trials for row in table.rows for cell in row.cells} == {2}
+
+
+def test_marks_and_holm_follow_the_paired_tests(study: Study, store: Store) -> None:
+    found = report(study, store)
+    # The better system is right wherever the other is: d = gap, all on one side.
+    expected = {
+        ("rte", "at"): stats.binomtest(0, 6).pvalue,
+        ("rte", "cat"): stats.binomtest(0, 30).pvalue,
+    }
+    tests = {(test.task, test.method): test for test in found.tests}
+    for key, p_value in expected.items():
+        assert tests[key].comparison.p_value == pytest.approx(p_value, rel=1e-9)
+    assert tests["mrpc", "at"].comparison.p_value < 0.05
+    assert not tests["mrpc", "at"].marked, "significantly worse is no dagger"
+    marks = {row.labels[1]: [cell.marks for cell in row.cells] for row in found.table.rows}
+    dagger = ("dagger",)
+    assert marks == {"standard": [(), ()], "at": [dagger, ()], "cat": [dagger, dagger]}
+    # Holm over the family of four: the largest p is not multiplied.
+    assert tests["rte", "at"].p_holm == pytest.approx(tests["rte", "at"].comparison.p_value)
+    smallest = min(found.tests, key=lambda test: test.comparison.p_value)
+    assert smallest.p_holm == pytest.approx(4 * smallest.comparison.p_value)
+    assert all("adj:holm(4)" in note and "sel:best2-vs-best2" in note for note in found.table.notes)
+
+
+def test_the_caption_says_what_was_chosen_and_corrected(study: Study, store: Store) -> None:
+    caption = report(study, store).table.caption
+    assert "chosen by its score on the dev set" in caption
+    assert "standard 2, at 2, cat 2" in caption
+    assert "McNemar's exact test or the Fisher randomization test" in caption
+    assert "3 of 3 keep it after Holm's correction over 4 comparisons" in caption
+
+
+def test_what_is_missing_is_dashed_and_counted(study: Study, tmp_path: Path) -> None:
+    store = Store(tmp_path / "half", create=True)
+    for trial in study.trials():
+        if trial.task == "rte" and trial.method.name != "cat":
+            keep(store, trial, {"dev": 120})
+    found = report(study, store)
+    assert [found.table.text(cell) for row in found.table.rows for cell in row.cells] == [
+        *("60.0", "--"),
+        *("60.0", "--"),
+        *("--", "--"),
+    ]
+    assert "Of 12 trials 8 are not finished and 0 failed" in found.table.caption
+    (equal,) = found.tests
+    assert equal.comparison.p_value == 1.0
+    assert not equal.marked
+
+
+def test_an_empty_store_gives_a_table_of_dashes(study: Study, tmp_path: Path) -> None:
+    found = report(study, Store(tmp_path / "empty", create=True))
+    assert found.tests == ()
+    assert all(cell.value is None for row in found.table.rows for cell in row.cells)
+
+
+def test_every_format_is_written_and_is_stable(study: Study, store: Store, tmp_path: Path) -> None:
+    first = write_reports([report(study, store)], tmp_path / "a")
+    second = write_reports([report(study, Store(store.root, create=False))], tmp_path / "b")
+    assert [path.name for path in first] == [
+        *(f"pair-dev.{ending}" for ending in ("tex", "md", "csv", "json")),
+        "comparisons.json",
+    ]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    comparisons = json.loads(first[-1].read_text())
+    assert len(comparisons) == 4
+    assert comparisons[0]["delta"] == pytest.approx(0.03)

@@ -1,0 +1,84 @@
+"""Finished trials made by hand, for tests of what reads a store; nothing is trained here."""
+
+import numpy as np
+
+from search_spaces.trial import TrialConfig
+from trainers.metrics import METRICS, score
+from trainers.outcome import (
+    Environment,
+    EpochRecord,
+    Predictions,
+    ScoreRecord,
+    TrialRecord,
+    TrialResult,
+)
+from trainers.store import Store
+from trainers.tasks import get_task
+
+N = 200
+
+
+def predictions(split: str, right: int, *, n: int = N, n_classes: int = 2) -> Predictions:
+    """Predict the first `right` of n examples correctly, and the others one class too high."""
+    gold = np.arange(n, dtype=np.int64) % n_classes
+    chosen = np.where(np.arange(n) < right, gold, (gold + 1) % n_classes)
+    return Predictions(
+        ids=[f"{split}-{row}" for row in range(n)],
+        gold=gold,
+        logits=np.eye(n_classes, dtype=np.float32)[chosen],
+    )
+
+
+def finished(
+    config: TrialConfig,
+    right: dict[str, int],
+    *,
+    seconds: float = 10.0,
+    fingerprints: dict[str, str] | None = None,
+    n_classes: int = 2,
+) -> TrialResult:
+    """Build the result of a trial that predicts `right[split]` examples of each split correctly."""
+    kept = {split: predictions(split, count, n_classes=n_classes) for split, count in right.items()}
+    scores = {
+        split: {
+            name: ScoreRecord(value=found.value, undefined=found.undefined)
+            for name, metric in METRICS.items()
+            if metric.max_classes is None or n_classes <= metric.max_classes
+            for found in [score(metric, entry.gold, entry.predicted, n_classes)]
+        }
+        for split, entry in kept.items()
+    }
+    selection = "heldout" if "heldout" in right else "dev"
+    metric = get_task(config.task).metric
+    epoch = EpochRecord(
+        epoch=1,
+        losses={"loss": 0.5},
+        score=scores[selection][metric].value,
+        train_seconds=seconds,
+        evaluate_seconds=0.0,
+    )
+    record = TrialRecord(
+        signature=config.signature,
+        labels=tuple(str(label) for label in range(n_classes)),
+        metric=metric,
+        selection=selection,
+        selected_epoch=1,
+        scores=scores,
+        epochs=(epoch,),
+        steps=10,
+        train_seconds=seconds,
+        evaluate_seconds=0.0,
+        peak_memory_bytes=1,
+        resumed=0,
+        fingerprints=fingerprints or dict.fromkeys(("encoder", *right), "0" * 16),
+        environment=Environment(host="test", device="cpu", threads=1, versions={}),
+        finished_at="2026-01-01T00:00:00+00:00",
+    )
+    return TrialResult(record=record, predictions=kept)
+
+
+def keep(
+    store: Store, config: TrialConfig, right: dict[str, int], *, seconds: float = 10.0
+) -> None:
+    """Put such a result into a store."""
+    store.commit(config, finished(config, right, seconds=seconds))

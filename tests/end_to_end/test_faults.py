@@ -88,7 +88,7 @@ def test_ctrl_c_and_sigterm_stop_cleanly_and_resume(slow_study: Path, tmp_path: 
     assert done.returncode == 0, done.stderr
     store = Store(folder, create=False)
     assert len(store.finished()) == 2
-    assert all(store.record(name).resumed for name in store.finished())
+    assert any(store.record(name).resumed for name in store.finished())
 
 
 def test_two_runs_at_once_train_each_trial_once(quickstart_store: Path, tmp_path: Path) -> None:

@@ -140,8 +140,9 @@ def run(
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of each trial.")] = None,
     gpus_per_trial: Annotated[
-        float, typer.Option(min=0, help="GPUs of each trial; 0.25 lets four share one.")
-    ] = 0.0,
+        float | None,
+        typer.Option(min=0, help="GPUs of each (default: one if there is one); 0.25: four share."),
+    ] = None,
     address: Annotated[
         str | None, typer.Option(help="A Ray cluster's address (auto: the one of this node).")
     ] = None,
@@ -193,6 +194,7 @@ def _clear_the_way(study: Study, store: "Store", retry: bool) -> None:
 
 def _train(study: Study, store: "Store", data: Path | None, resources: "Resources") -> "Plan":
     from orchestrator import progress
+    from orchestrator.job import Job, this_machine
     from orchestrator.plan import make_plan
     from orchestrator.preflight import check_all
     from trainers.store import State
@@ -203,15 +205,21 @@ def _train(study: Study, store: "Store", data: Path | None, resources: "Resource
     if not missing:
         _say(f"{study.name}: nothing to train, {plan.count(State.DONE)} trials are done")
         return plan
-    slots, threads = resources.resolved()
-    _say(progress.headline(progress.look(study.name, trials, store, slots)))
-    _say(f"store {store.root}; {slots or 'as many as fit'} at once, {threads} CPU threads each")
-    _say("checking data and encoders")
+    slots = resources.resolve(*this_machine())
+    _say(progress.headline(progress.look(study.name, trials, store, slots.at_once)))
+    _say(f"store {store.root}; {slots}; checking data and encoders")
     check_all(missing, data)
     from orchestrator.tune import sweep
 
-    with progress.live(study.name, trials, store, slots):
-        return sweep(study.name, trials, store, data, resources)
+    job = Job(
+        store=store.root,
+        identity=store.mark.identity,
+        data=data.absolute() if data else None,
+        threads=slots.threads,
+        checkpoint_every=resources.checkpoint_every,
+    )
+    with progress.live(study.name, trials, store, slots.at_once):
+        return sweep(study.name, trials, store, job, slots, resources.address)
 
 
 @app.command()

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestrator.job import Job, Resources
+from orchestrator.job import Job, Slots
 from orchestrator.plan import Plan, make_plan
 from orchestrator.runner import failure
 from search_spaces.errors import UserError
@@ -36,7 +36,8 @@ RAY_SETTINGS = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     "TUNE_WARN_THRESHOLD_S": "60",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # A trial that asked for no GPU sees none.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
@@ -54,8 +55,9 @@ def sweep(
     study: str,
     trials: Sequence[TrialConfig],
     store: Store,
-    data: Path | None,
-    resources: Resources,
+    job: Job,
+    slots: Slots,
+    address: str | None = None,
 ) -> Plan:
     """Train what is missing, wait for what others train, and return the last plan.
 
@@ -70,24 +72,13 @@ def sweep(
             missing = plan.having(State.MISSING)
             if missing:
                 _check_space(store)
-                job = _job(store, data, resources)
-                fault = _run_round(missing, job, resources)
-                _count(store, missing, job, fault, attempts)
+                launch = job.model_copy(update={"launch": uuid.uuid4().hex})
+                fault = _run_round(missing, launch, slots, address)
+                _count(store, missing, launch, fault, attempts)
             else:
                 time.sleep(WAIT_SECONDS)
             plan = make_plan(study, trials, store)
     return plan
-
-
-def _job(store: Store, data: Path | None, resources: Resources) -> Job:
-    return Job(
-        launch=uuid.uuid4().hex,
-        store=store.root,
-        identity=store.mark.identity,
-        data=data.absolute() if data else None,
-        threads=resources.resolved()[1],
-        checkpoint_every=resources.checkpoint_every,
-    )
 
 
 def _check_space(store: Store) -> None:
@@ -97,7 +88,9 @@ def _check_space(store: Store) -> None:
         )
 
 
-def _run_round(trials: Sequence[TrialConfig], job: Job, resources: Resources) -> Exception | None:
+def _run_round(
+    trials: Sequence[TrialConfig], job: Job, slots: Slots, address: str | None
+) -> Exception | None:
     """Run one disposable Tune experiment over the trials; return what went wrong outside them."""
     for name, value in RAY_SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -108,17 +101,16 @@ def _run_round(trials: Sequence[TrialConfig], job: Job, resources: Resources) ->
 
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     if not ray.is_initialized():
-        _connect(resources)
-    slots, threads = resources.resolved()
+        _connect(slots, address)
     trainable = tune.with_resources(
         tune.with_parameters(TrialWorker, job=job.model_dump_json()),
-        {"cpu": threads, "gpu": resources.gpus_per_trial},
+        {"cpu": slots.threads, "gpu": slots.gpus},
     )
     with tempfile.TemporaryDirectory(prefix="catsweep-", ignore_cleanup_errors=True) as scratch:
         tuner = tune.Tuner(
             trainable,
             param_space={"trial": tune.grid_search([trial.canonical_json() for trial in trials])},
-            tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=slots),
+            tune_config=tune.TuneConfig(reuse_actors=True, max_concurrent_trials=slots.at_once),
             run_config=tune.RunConfig(
                 storage_path=scratch,
                 name="sweep",
@@ -164,21 +156,18 @@ def _fit(tuner: Any) -> Exception | None:
     return next(iter(results.errors), None)
 
 
-def _connect(resources: Resources) -> None:
+def _connect(slots: Slots, address: str | None) -> None:
     """Join the cluster at `address`, or start Ray on this machine, closed to others."""
     import ray
 
-    if resources.address is not None:
+    if address is not None:
         try:
-            ray.init(address=resources.address, log_to_driver=False, logging_level="ERROR")
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise UserError(
-                f"no Ray cluster answers at {resources.address} ({one_line(error)})"
-            ) from error
+            raise UserError(f"no Ray cluster answers at {address} ({one_line(error)})") from error
         return
-    slots, threads = resources.resolved()
     ray.init(
-        num_cpus=(slots or 1) * threads,
+        num_cpus=(slots.at_once or 1) * slots.threads,
         include_dashboard=False,
         log_to_driver=False,
         logging_level="ERROR",

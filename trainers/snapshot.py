@@ -16,17 +16,29 @@ from torch import Tensor
 
 from search_spaces.trial import TrialConfig
 from trainers.loop import Place, TrialRun, load_parameters
+from trainers.store import NO_SPACE, StoreFull
 
 
 def save_snapshot(run: TrialRun, path: Path) -> None:
-    """Write the trial's state to `path`: to a temporary name first, then renamed."""
+    """Write the trial's state to `path`: to a temporary name first, then renamed.
+
+    Raises:
+        StoreFull: no space is left; an earlier snapshot stays as it was.
+    """
     meta = {
         "config": run.config.canonical_json(),
         "place": json.dumps(dataclasses.asdict(run.place)),
         "fingerprints": json.dumps(dict(run.prepared.fingerprints)),
     }
     temporary = path.with_name(f".{path.name}.tmp")
-    save_file(_tensors(run), temporary, metadata=meta)
+    try:
+        save_file(_tensors(run), temporary, metadata=meta)
+    except (SafetensorError, OSError) as error:
+        temporary.unlink(missing_ok=True)
+        # safetensors gives the system's error number in its message only.
+        if any(f"os error {number}" in str(error) for number in NO_SPACE):
+            raise StoreFull(f"no space left to write {path}: free some and run again") from error
+        raise
     temporary.replace(path)
 
 

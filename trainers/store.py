@@ -19,7 +19,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 
@@ -217,16 +217,16 @@ class Store:
     @contextmanager
     def lock(self, signature: str) -> Iterator[bool]:
         """Try to own a trial; yields whether this process does. The kernel frees a dead owner's."""
-        folder = self.running_folder(signature)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "lock"
-        with path.open("ab") as file:
-            try:
+        path = self.running_folder(signature) / "lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as held:
+            mine = False
+            # The last owner may remove the folder meanwhile: then this process does not own it.
+            with suppress(BlockingIOError, FileNotFoundError):
+                file = held.enter_context(path.open("ab"))
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            yield _still_there(path, file)
+                mine = path.stat().st_ino == os.fstat(file.fileno()).st_ino
+            yield mine
 
     def forget_running(self, signature: str) -> None:
         """Drop a trial's checkpoint and progress; its owner calls this after the commit."""
@@ -264,14 +264,6 @@ def _entries(folder: Path) -> Iterable[os.DirEntry[str]]:
         return list(os.scandir(folder))
     except FileNotFoundError:
         return []
-
-
-def _still_there(path: Path, file: io.BufferedWriter) -> bool:
-    """Say whether the locked file is the one at `path`, not one that its last owner removed."""
-    try:
-        return path.stat().st_ino == os.fstat(file.fileno()).st_ino
-    except FileNotFoundError:
-        return False
 
 
 def _corrupt(folder: Path, error: Exception) -> CorruptTrial:

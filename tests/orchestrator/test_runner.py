@@ -1,0 +1,124 @@
+"""The runner without Ray: locks, failures, and a disk without space."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.job import Job
+from orchestrator.runner import TrialRunner
+from search_spaces.errors import UserError
+from search_spaces.trial import TrialConfig
+from tests.end_to_end.sweeps import environment
+from trainers.store import State, Store
+
+
+def config(lr: float = 1e-3, epochs: int = 2) -> TrialConfig:
+    return TrialConfig.model_validate(
+        {
+            "task": "library",
+            "encoder": "tiny",
+            "method": {"name": "standard"},
+            "lr": lr,
+            "epochs": epochs,
+            "n_per_class": 4,
+        }
+    )
+
+
+def job(store: Store) -> Job:
+    return Job(
+        store=store.root, identity=store.mark.identity, data=None, threads=1, checkpoint_every=60
+    )
+
+
+def finish(runner: TrialRunner, trial: TrialConfig) -> None:
+    runner.start(trial)
+    while not runner.advance():
+        pass
+
+
+def test_trials_run_one_after_the_other_and_leave_nothing_running(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", create=True)
+    runner = TrialRunner(job(store))
+    for trial in (config(1e-3), config(2e-3)):
+        finish(runner, trial)
+        assert store.state(trial.signature) is State.DONE
+    assert list((store.root / "running").iterdir()) == []
+
+
+def test_a_finished_trial_is_left_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", create=True)
+    finish(TrialRunner(job(store)), config())
+    path = store.folder(config().signature) / "result.json"
+    inode = path.stat().st_ino
+    finish(TrialRunner(job(store)), config())
+    assert path.stat().st_ino == inode
+
+
+def test_a_trial_that_another_process_trains_is_left_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", create=True)
+    with store.lock(config().signature) as mine:
+        assert mine
+        finish(TrialRunner(job(store)), config())
+        assert store.state(config().signature) is State.RUNNING
+
+
+def test_a_store_that_is_not_the_drivers_is_refused(tmp_path: Path) -> None:
+    store, other = (Store(tmp_path / name, create=True) for name in ("one", "two"))
+    with pytest.raises(UserError, match="is not the driver's"):
+        TrialRunner(job(other).model_copy(update={"store": store.root}))
+
+
+def test_each_failure_has_its_kind(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", create=True)
+    runner = TrialRunner(job(store))
+    diverging = config(lr=1e30)
+    finish(runner, diverging)
+    no_data = config().model_copy(update={"task": "rte"})
+    runner.job = job(store).model_copy(update={"data": tmp_path})
+    finish(runner, no_data)
+    assert store.failure(diverging.signature).kind == "diverged"
+    failure = store.failure(no_data.signature)
+    assert failure.kind == "configuration"
+    assert "no file" in failure.reason
+    assert "Traceback" in failure.traceback
+    finish(runner, config())
+    assert store.state(config().signature) is State.DONE, "a failure stops nothing after it"
+
+
+@pytest.mark.parametrize("checkpoint_every", [0.0, 60.0])
+def test_a_full_disk_loses_nothing(tmp_path: Path, checkpoint_every: float) -> None:
+    """A limit on file sizes stands in for the disk: the write itself fails, in the kernel."""
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from orchestrator.runner import TrialRunner\n"
+        "from tests.orchestrator.test_runner import config, job\n"
+        "from trainers.store import Store, StoreFull\n"
+        "store = Store(Path(sys.argv[1]), create=True)\n"
+        "every = {'checkpoint_every': float(sys.argv[2])}\n"
+        "runner = TrialRunner(job(store).model_copy(update=every))\n"
+        "runner.start(config())\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4000, resource.RLIM_INFINITY))\n"
+        "try:\n"
+        "    while not runner.advance():\n"
+        "        pass\n"
+        "except StoreFull as error:\n"
+        "    print(error)\n"
+    )
+    folder = tmp_path / "store"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder), str(checkpoint_every)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "no space left to write" in done.stdout
+    store = Store(folder, create=False)
+    assert store.state(config().signature) is State.MISSING
+    assert [path.name for path in folder.rglob("*") if ".tmp" in path.name] == []
+    finish(TrialRunner(job(store)), config())
+    assert store.state(config().signature) is State.DONE

@@ -36,9 +36,7 @@ class TrialRunner:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        self.store = Store(job.store, create=False)
-        if self.store.mark.identity != job.identity:
-            raise UserError(f"store {job.store} on {platform.node()} is not the driver's: share it")
+        self.store = _shared_store(job)
         torch.set_num_threads(job.threads)
         self.device = pick_device()
         self.warm: tuple[tuple[object, ...], Prepared] | None = None
@@ -138,6 +136,17 @@ class TrialRunner:
         self.run = None
         self.store.forget_running(config.signature)
         self._owned.close()
+
+
+def _shared_store(job: Job) -> Store:
+    here = f"node {platform.node()} does not see the driver's store in {job.store}"
+    try:
+        store = Store(job.store, create=False)
+    except UserError as error:
+        raise UserError(f"{here} ({error}): share that folder with every node") from error
+    if store.mark.identity != job.identity:
+        raise UserError(f"{here} but another one: share that folder with every node")
+    return store
 
 
 def classify(error: Exception) -> str:

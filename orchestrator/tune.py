@@ -39,6 +39,8 @@ RAY_SETTINGS = {
     # A trial that asked for no GPU sees none.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
+    # Seconds until a driver whose Ray was killed gives up; the next run resumes.
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "10",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 

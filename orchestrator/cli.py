@@ -196,7 +196,7 @@ def _train(study: Study, store: "Store", data: Path | None, resources: "Resource
     from orchestrator import progress
     from orchestrator.job import Job, this_machine
     from orchestrator.plan import make_plan
-    from orchestrator.preflight import check_all
+    from orchestrator.preflight import check_address, check_all
     from trainers.store import State
 
     trials = study.trials()
@@ -208,6 +208,7 @@ def _train(study: Study, store: "Store", data: Path | None, resources: "Resource
     slots = resources.resolve(*this_machine())
     _say(progress.headline(progress.look(study.name, trials, store, slots.at_once)))
     _say(f"store {store.root}; {slots}; checking data and encoders")
+    check_address(resources.address)
     check_all(missing, data)
     from orchestrator.tune import sweep
 

@@ -1,12 +1,14 @@
-"""Checks before anything is trained: a wrong task, file, column or encoder is found here.
+"""Checks before anything is trained: a wrong task, file, column, encoder or address is found here.
 
-In: trials and the data folder. Out: nothing, or a UserError. `check_names` costs nothing;
+In: trials, the data folder, an address. Out: nothing, or a UserError. Names and files are quick;
 `check_all` loads every task and encoder once, as a worker will (and fills the hub's cache).
 """
 
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 
+from search_spaces.errors import UserError
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.data import check_files
@@ -27,6 +29,17 @@ def check_files_of(study: Study, data: Path | None) -> None:
     for name in study.tasks:
         if data is not None and get_task(name).hub is not None:
             check_files(name, data)
+
+
+def check_address(address: str | None) -> None:
+    """Check that something answers at a cluster's HOST:PORT; Ray itself would end the process."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError as error:
+        raise UserError(f"no Ray cluster answers at {address} ({error})") from error
 
 
 def check_all(trials: Iterable[TrialConfig], data: Path | None) -> None:

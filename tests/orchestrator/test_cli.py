@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -125,6 +126,16 @@ def test_a_store_that_cannot_be_used_is_one_line(
     assert "cannot be written" in lines[1]
     assert "version 99" in lines[2]
     assert a_file.read_text() == "mine"
+
+
+def test_an_address_where_nothing_answers_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    store = tmp_path / "store"
+    assert catsweep("run", "quickstart", "--store", store, "--address", address) == 2
+    assert f"catsweep: no Ray cluster answers at {address}" in capsys.readouterr().err
 
 
 def finished_quickstart(folder: Path) -> Store:

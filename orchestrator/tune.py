@@ -169,6 +169,7 @@ def _connect(slots: Slots, address: str | None) -> None:
             raise UserError(f"no Ray cluster answers at {address} ({one_line(error)})") from error
         return
     ray.init(
+        address="local",  # Never one that `ray start` left behind, nor RAY_ADDRESS.
         num_cpus=(slots.at_once or 1) * slots.threads,
         include_dashboard=False,
         log_to_driver=False,

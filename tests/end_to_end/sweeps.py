@@ -2,11 +2,12 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from search_spaces.study import load_study
@@ -55,6 +56,39 @@ def started(study: str | Path, store: Path, *options: str) -> Iterator[subproces
         finally:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def ray_head() -> Iterator[str]:
+    """Start a Ray head as one would on a cluster's first node; yields its address."""
+    with socket.create_server(("127.0.0.2", 0)) as server:
+        port = server.getsockname()[1]
+    ray = Path(sys.executable).parent / "ray"
+    options = ["--node-ip-address=127.0.0.2", f"--port={port}", "--num-cpus=2"]
+    options += ["--include-dashboard=false", "--object-store-memory=100000000"]
+    process = subprocess.Popen(
+        [ray, "start", "--head", "--block", *options],
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        wait_for(lambda: _answers(port))
+        yield f"127.0.0.2:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.2", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:

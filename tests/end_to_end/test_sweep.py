@@ -6,8 +6,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from search_spaces.study import load_study
-from tests.end_to_end.sweeps import environment, predictions_of, run
+from tests.end_to_end.sweeps import environment, predictions_of, ray_head, run
 from trainers.store import State, Store
 
 MIXED = """
@@ -101,3 +103,15 @@ def test_quickstart_ends_with_tested_tables(quickstart_store: Path) -> None:
     assert [found["table"] for found in comparisons] == ["quickstart-dev", "quickstart-test"]
     assert all(found["trials"] == [12, 3] for found in comparisons)
     assert all(0 < found["comparison"]["p_value"] <= 1 for found in comparisons)
+
+
+def test_a_cluster_at_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Ray head started by hand, as on a cluster; the driver joins it and trains there."""
+    path, folder = tmp_path / "mini.yaml", tmp_path / "store"
+    path.write_text(MIXED.replace("2e-3, 1e+30", "2e-3").replace("[standard, at, cat]", "[at]"))
+    path.write_text(path.read_text().replace(", tau: [0.1], lambda: [0.3]", ""))
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    with ray_head() as address:
+        done = run(path, folder, "--address", address)
+    assert done.returncode == 0, done.stderr
+    assert len(Store(folder, create=False).finished()) == 1

@@ -67,9 +67,9 @@ def test_a_trial_that_another_process_trains_is_left_alone(tmp_path: Path) -> No
 
 def test_a_store_that_is_not_the_drivers_is_refused(tmp_path: Path) -> None:
     store, other = (Store(tmp_path / name, create=True) for name in ("one", "two"))
-    with pytest.raises(UserError, match="does not see the driver's store .* but another one"):
+    with pytest.raises(UserError, match=r"does not see the driver's store .* but another one"):
         TrialRunner(job(other).model_copy(update={"store": store.root}))
-    with pytest.raises(UserError, match="does not see the driver's store .*no store in"):
+    with pytest.raises(UserError, match=r"does not see the driver's store .*no store in"):
         TrialRunner(job(other).model_copy(update={"store": tmp_path / "three"}))
 
 

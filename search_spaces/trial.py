@@ -122,7 +122,7 @@ class TrialConfig(TrainingSettings):
 
     def describe(self) -> str:
         """One line for people: task, encoder, method and grid point."""
-        point = " ".join(f"{key}={value:g}" for key, value in self.point.items())
+        point = " ".join(f"{key}={value:.12g}" for key, value in self.point.items())
         return f"{self.task} {self.encoder} {self.method.name} {point}"
 
 

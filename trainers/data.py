@@ -122,25 +122,26 @@ def _read_csv(path: Path) -> Rows:
             split="train",
             features=features,
             keep_default_na=False,
-            encoding="utf-8",
+            encoding="utf-8-sig",
         )
     except (datasets.exceptions.DatasetGenerationError, ValueError) as error:
         if "is empty" in str(error) or _data_is_empty(path):
             raise UserError(f"{path}: no rows below the header") from error
-        raise UserError(f"{path}: not a readable CSV file ({error.__cause__ or error})") from error
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise UserError(f"{path}: not a readable CSV file ({reason})") from error
     return {column: list(table[column]) for column in header}
 
 
 def _header(path: Path) -> list[str]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             return next(csv.reader(file), [])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read ({error})") from error
 
 
 def _data_is_empty(path: Path) -> bool:
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         return sum(1 for _ in zip(range(2), csv.reader(file), strict=False)) < 2
 
 

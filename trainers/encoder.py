@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -68,10 +69,12 @@ def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel]:
         tokenizer = AutoTokenizer.from_pretrained(location)
         options = {"add_pooling_layer": False} if _has_pooler(config) else {}
         model = AutoModel.from_pretrained(location, dtype=torch.float32, **options)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         reason = "is no readable model folder" if is_folder else why(error)
         hint = f"give a model folder, a hub name, or one of {', '.join(BUILT_IN)}"
         raise UserError(f"encoder {name!r}: {reason}; {hint}") from error
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise UserError(f"encoder {name!r}: it has no vocabulary; save its tokenizer beside it")
     return tokenizer, model
 
 

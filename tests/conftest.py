@@ -1,0 +1,62 @@
+"""Settings of every test, and the fixtures that folders share: tiny data, one tiny trial.
+
+The Hugging Face libraries read their environment when they are first imported, so it is set here,
+before any test module is: offline, with caches of this session's own.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from search_spaces.trial import TrialConfig
+    from trainers.prepared import Prepared
+
+CACHE = Path(tempfile.mkdtemp(prefix="catsweep-tests-"))
+os.environ |= {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HOME": str(CACHE),
+    "HF_DATASETS_CACHE": str(CACHE / "datasets"),
+    "OMP_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(CACHE, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A `--data` folder with tiny banking77, mrpc, cola and rte; copy it before changing it."""
+    from tests.fakes import write_data
+
+    return write_data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def tiny_trial() -> "TrialConfig":
+    """A CAT trial that trains in about a second: 56 examples, 4 steps an epoch, the last short."""
+    from tests.fakes import tiny_config
+
+    return tiny_config()
+
+
+@pytest.fixture(scope="session")
+def tiny_prepared() -> "Prepared":
+    """The data and the encoder of `tiny_trial`; nothing in it may be changed."""
+    from tests.fakes import tiny_config
+    from trainers.prepared import prepare
+
+    return prepare(tiny_config(), None)

@@ -1,0 +1,154 @@
+"""Stand-ins that need no download and no GPU: tiny data, encoders, batches and settings.
+
+Legend: N examples, S all their tokens.
+"""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import BertConfig, BertModel, PreTrainedModel, RobertaConfig, RobertaModel
+
+from search_spaces.trial import METHOD_SETTINGS, MethodSettings, TrialConfig, required_options
+from trainers.batches import Inputs
+from trainers.classifier import Classifier
+
+ODDITIES = (
+    "where is\nmy card",
+    'it says "declined", why',
+    "n/a",
+    "null",
+    " two  spaces, and a comma ",
+    "naïve café 東京 🙂",
+)
+"""Texts that a careless reader of CSV loses or changes."""
+
+INTENTS = {
+    "card_arrival": ("when will my card arrive", "my card has not come", "track my new card"),
+    "exchange_rate": ("what rate do you use", "the rate looks wrong", "rate for euros today"),
+    "reverted_card_payment?": (
+        "my payment was undone",
+        "payment came back",
+        "why was it sent back",
+    ),
+}
+GLUE = {
+    "mrpc": (("sentence1", "sentence2"), ("0", "1")),
+    "cola": (("sentence",), ("0", "1")),
+    "rte": (("sentence1", "sentence2"), ("entailment", "not_entailment")),
+}
+
+VOCABULARY = 40
+"""Token ids of the small encoders; 0 and 1 are BERT's and RoBERTa's padding."""
+
+OPTIONS: dict[str, float] = {"epsilon": 5e-3, "tau": 0.1, "lambda": 0.3}
+"""A value of every option that some method requires."""
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+def intent_rows(times: int, mark: str) -> list[tuple[str, str]]:
+    """Return `times` x 3 utterances of each of three intents; the first ones are ODDITIES."""
+    rows = [
+        (f"{text} {mark}{turn}", label)
+        for turn in range(times)
+        for label, texts in INTENTS.items()
+        for text in texts
+    ]
+    labels = [label for _, label in rows]
+    odd = list(zip(ODDITIES, labels, strict=False))
+    return odd + rows[len(odd) :]
+
+
+def write_data(folder: Path) -> Path:
+    """Lay out a data folder: three intents, and three GLUE tasks of a few rows."""
+    for stem, times in (("train", 4), ("test", 2), ("test_difficult", 1)):
+        write_csv(folder / "banking77" / f"{stem}.csv", ("text", "label"), intent_rows(times, stem))
+    for task, (columns, labels) in GLUE.items():
+        for stem, n in (("train", 12), ("validation", 6)):
+            rows = [
+                [*(f"{stem} {column} number {row}" for column in columns), labels[row % 2]]
+                for row in range(n)
+            ]
+            write_csv(folder / task / f"{stem}.csv", (*columns, "label"), rows)
+    return folder
+
+
+def tiny_config(**changes: Any) -> TrialConfig:
+    """Build a CAT trial of about a second on the shipped data, with the given changes."""
+    settings: dict[str, Any] = {
+        "task": "library",
+        "encoder": "tiny",
+        "method": example_settings("cat"),
+        "lr": 3e-3,
+        "epochs": 2,
+        "batch_size": 16,
+        "n_per_class": 4,
+    }
+    return TrialConfig.model_validate(settings | changes)
+
+
+def example_settings(method: str) -> MethodSettings:
+    """Build settings of any method from OPTIONS."""
+    options = {option: OPTIONS[option] for option in required_options(method)}
+    return METHOD_SETTINGS[method].model_validate(options)
+
+
+def small_encoder(kind: str, *, dropout: float = 0.0, seed: int = 0) -> PreTrainedModel:
+    """Build a two-layer `bert` or `roberta` whose weights are large enough to matter."""
+    shape: dict[str, Any] = {
+        "vocab_size": VOCABULARY,
+        "hidden_size": 24,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 3,
+        "intermediate_size": 32,
+        "max_position_embeddings": 48,
+        "initializer_range": 0.2,
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": dropout,
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if kind == "bert":
+            return BertModel(BertConfig(**shape), add_pooling_layer=False)
+        config = RobertaConfig(**shape, type_vocab_size=1, pad_token_id=1)
+        return RobertaModel(config, add_pooling_layer=False)
+
+
+def small_classifier(
+    kind: str, *, dropout: float = 0.0, packed: bool = True, n_classes: int = 3, seed: int = 0
+) -> Classifier:
+    """Put both heads on a small encoder; in training mode."""
+    return Classifier(
+        small_encoder(kind, dropout=dropout, seed=seed),
+        n_classes=n_classes,
+        proj_dim=8,
+        dropout=dropout,
+        init_std=0.2,
+        seed=seed,
+        packed=packed,
+    ).train()
+
+
+def random_inputs(
+    kind: str, n: int, *, pairs: bool = False, n_classes: int = 3, seed: int = 0
+) -> Inputs:
+    """Draw n examples of 3 to 12 tokens; tokens recur, and BERT's pairs have two segments."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(3, 13, n)
+    tokens = [np.concatenate([[2], rng.integers(4, VOCABULARY // 2, k - 1)]) for k in lengths]
+    second = [np.arange(k) > k // 2 if pairs and kind == "bert" else np.zeros(k) for k in lengths]
+    return Inputs(
+        tokens_S=np.concatenate(tokens).astype(np.int64),
+        types_S=np.concatenate(second).astype(np.int64),
+        starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        labels_N=rng.integers(0, n_classes, n).astype(np.int64),
+    )

@@ -1,0 +1,63 @@
+"""What the tests of the methods share: a batch, the same examples as lists, and gradients."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tests.fakes import random_inputs
+from tests.references.cat import Example, Layers
+from trainers.batches import Batch, Inputs, collate
+from trainers.classifier import Classifier
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """The same examples twice: packed, and one by one."""
+
+    batch: Batch
+    examples: list[Example]
+
+
+def make_case(kind: str, n: int, *, pairs: bool = False, seed: int = 0) -> Case:
+    inputs = random_inputs(kind, n, pairs=pairs, seed=seed)
+    return Case(batch=collate(inputs, np.arange(n)), examples=listed(inputs))
+
+
+def listed(inputs: Inputs) -> list[Example]:
+    ends = inputs.starts[1:]
+    return [
+        Example(
+            tokens=inputs.tokens_S[start:end].tolist(),
+            types=inputs.types_S[start:end].tolist(),
+            label=int(label),
+        )
+        for start, end, label in zip(inputs.starts, ends, inputs.labels_N, strict=False)
+    ]
+
+
+def gradients(model: nn.Module) -> dict[str, Tensor]:
+    """Every parameter's gradient, zero where there is none."""
+    return {
+        name: torch.zeros_like(p) if p.grad is None else p.grad.clone()
+        for name, p in model.named_parameters()
+    }
+
+
+def assert_close(found: dict[str, Tensor], expected: dict[str, Tensor], to: float = 1e-5) -> None:
+    """Compare tensors name by name: to within `to` of their largest entry, or of a tenth."""
+    assert set(found) == set(expected)
+    for name, value in expected.items():
+        scale = max(0.1, float(value.abs().max()))
+        distance = float((found[name] - value).abs().max())
+        assert distance <= to * scale, f"{name}: off by {distance:.1e} at a scale of {scale:.1e}"
+
+
+def layers_of(model: Classifier) -> Layers:
+    """Hand a classifier's layers to the slow reference."""
+    assert model.projection is not None
+    first, second = model.projection
+    assert isinstance(first, nn.Linear)
+    assert isinstance(second, nn.Linear)
+    return Layers(encoder=model.encoder, head=model.head, projection=(first, second))

@@ -1,0 +1,126 @@
+"""Wrong data: each mistake gives one line that names the file or the row, and the way out."""
+
+import os
+import shutil
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from search_spaces.errors import UserError
+from tests.fakes import tiny_config, write_csv
+from trainers.data import check_files, load_task, select_examples, selection_split
+
+HEADER = b"sentence1,sentence2,label\n"
+CATSWEEP_DATA = os.environ.get("CATSWEEP_DATA", "")
+
+
+@pytest.fixture
+def copied(data_folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(data_folder, tmp_path / "copy"))
+
+
+def complaint(task: str, folder: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        load_task(task, folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_an_unknown_task_is_answered_with_the_nearest(data_folder: Path) -> None:
+    assert "did you mean 'banking77'" in complaint("banking7", data_folder)
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    assert complaint("rte", tmp_path / "nowhere") == (
+        f"data folder {tmp_path / 'nowhere'} does not exist"
+    )
+
+
+def test_a_missing_file_is_named(copied: Path) -> None:
+    path = copied / "rte" / "validation.csv"
+    path.unlink()
+    assert f"no file {path}" in complaint("rte", copied)
+    with pytest.raises(UserError, match="no file"):
+        check_files("rte", copied)
+
+
+@pytest.mark.parametrize("column", ["sentence1", "sentence2", "label"])
+def test_a_missing_column_is_named_with_those_there(column: str, copied: Path) -> None:
+    path = copied / "rte" / "validation.csv"
+    path.write_text(path.read_text().replace(column, "other", 1))
+    message = complaint("rte", copied)
+    assert message.startswith(f"{path}: no column '{column}' (it has: ")
+    with pytest.raises(UserError, match="no column"):
+        check_files("rte", copied)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "no column 'sentence1'"),
+        (HEADER, "no rows below the header"),
+        (HEADER + b"a,b,entailment\na,b,entailment,c,d\n", "not a readable CSV file"),
+        (HEADER + b'"a,b,entailment\n', "not a readable CSV file"),
+        (HEADER + b"a,\xff,entailment\n", "cannot be read"),
+        (HEADER + b"a,b\n", "train row 1 has ''"),
+        (HEADER + b"a,b,entailment\na,b,Entailment\n", "train row 2 has 'Entailment'"),
+    ],
+)
+def test_a_file_that_is_no_csv_of_this_task(content: bytes, expected: str, copied: Path) -> None:
+    (copied / "rte" / "train.csv").write_bytes(content)
+    assert expected in complaint("rte", copied)
+
+
+def test_a_label_that_train_lacks_is_named_with_its_row(copied: Path) -> None:
+    rows = [("hello", "card_arrival"), ("what", "chargeback")]
+    write_csv(copied / "banking77" / "test.csv", ("text", "label"), rows)
+    assert "test row 2 has 'chargeback', no label of the training rows" in complaint(
+        "banking77", copied
+    )
+
+
+def test_an_id_that_occurs_twice_is_named(copied: Path) -> None:
+    rows = [("7", "hello", "card_arrival"), ("8", "you", "card_arrival")] * 2
+    write_csv(copied / "banking77" / "test.csv", ("id", "text", "label"), rows)
+    assert "its test split holds id '7' twice" in complaint("banking77", copied)
+
+
+def test_a_task_without_dev_split_asks_for_heldout(data_folder: Path) -> None:
+    data = load_task("banking77", data_folder)
+    with pytest.raises(UserError, match="set select_on: heldout"):
+        selection_split(data, tiny_config(select_on="dev"))
+
+
+def test_without_the_hub_a_task_says_at_once_what_to_pass() -> None:
+    start = time.monotonic()
+    with pytest.raises(UserError) as caught:
+        load_task("rte")
+    assert time.monotonic() - start < 10
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "cannot get nyu-mll/glue from the hub" in message
+    assert "--data FOLDER that holds rte/train.csv, rte/validation.csv" in message
+
+
+REAL = {
+    "banking77": (77, {"train": 10_003, "test": 3_080, "test_difficult": 770}),
+    "clinc150": (150, {"train": 17_999, "test": 4_500, "test_difficult": 750}),
+    "mrpc": (2, {"train": 3_668, "dev": 408}),
+    "cola": (2, {"train": 8_551, "dev": 1_043}),
+    "rte": (2, {"train": 2_490, "dev": 277}),
+}
+
+
+@pytest.mark.full
+@pytest.mark.skipif(not CATSWEEP_DATA, reason="CATSWEEP_DATA names no folder with the real data")
+@pytest.mark.parametrize("task", REAL)
+def test_the_real_data_has_its_published_counts(task: str) -> None:
+    classes, counts = REAL[task]
+    data = load_task(task, Path(CATSWEEP_DATA))
+    assert len(data.labels) == classes
+    assert {name: len(split) for name, split in data.splits.items()} == counts
+    chosen = select_examples(data, tiny_config(task=task, select_on="heldout", n_per_class=10))
+    per_class = Counter(chosen.splits["train"].labels.tolist())
+    assert per_class == dict.fromkeys(range(classes), 10)

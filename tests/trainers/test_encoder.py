@@ -1,0 +1,202 @@
+"""Encoders: the same weights from wherever they come; a wrong name gives one line at once."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import RobertaConfig, RobertaModel
+
+from search_spaces.errors import UserError
+from tests.fakes import INTENTS, tiny_config
+from trainers.batches import tokenise
+from trainers.classifier import Classifier
+from trainers.encoder import Encoder, load_encoder, tiny_tokenizer
+from trainers.loop import TrialRun
+from trainers.prepared import prepare, warm_key
+
+TEXTS = [text for texts in INTENTS.values() for text in texts]
+
+TINY = """
+import sys, torch
+torch.manual_seed(int(sys.argv[1]))
+from tests.trainers.test_encoder import TEXTS
+from trainers.encoder import load_encoder
+print(load_encoder("tiny", TEXTS).fingerprint)
+"""
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Encoder:
+    return load_encoder("tiny", TEXTS)
+
+
+@pytest.fixture
+def saved(tiny: Encoder, tmp_path: Path) -> Path:
+    """A local folder as `save_pretrained` leaves it."""
+    tiny.model.save_pretrained(tmp_path / "model")
+    tiny.tokenizer.save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def refusal(name: str) -> str:
+    start = time.monotonic()
+    with pytest.raises(UserError) as caught:
+        load_encoder(name, TEXTS)
+    assert time.monotonic() - start < 5
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_tiny_is_the_same_in_every_process(tiny: Encoder) -> None:
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", TINY, "123"], capture_output=True, text=True, check=True, cwd=root
+    )
+    assert done.stdout.split() == [tiny.fingerprint]
+
+
+def test_tiny_leaves_the_random_state_alone_and_ignores_it(tiny: Encoder) -> None:
+    torch.manual_seed(4)
+    state = torch.get_rng_state()
+    assert load_encoder("tiny", TEXTS).fingerprint == tiny.fingerprint
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_tiny_does_not_depend_on_the_order_of_the_texts(tiny: Encoder) -> None:
+    assert load_encoder("tiny", TEXTS[::-1]).fingerprint == tiny.fingerprint
+    assert load_encoder("tiny", TEXTS[1:]).fingerprint != tiny.fingerprint
+
+
+def test_the_tiny_tokenizer_knows_repeated_words_and_every_character() -> None:
+    tokenizer = tiny_tokenizer(["The card, the Card!", "a kite"])
+    assert tokenizer.tokenize("THE card, kit") == ["the", "card", ",", "k", "##i", "##t"]
+    assert tokenizer.tokenize("the card?") == ["the", "card", "[UNK]"]
+    assert tokenizer("the", "a")["token_type_ids"] == [0, 0, 0, 1, 1]
+
+
+def test_an_encoder_s_fingerprint_is_of_its_weights_and_its_vocabulary(
+    saved: Path, tiny: Encoder
+) -> None:
+    with torch.no_grad():
+        changed = tiny.fresh()
+        changed.get_parameter("encoder.layer.1.output.dense.bias")[3] += 1e-6
+    changed.save_pretrained(saved)
+    assert load_encoder(str(saved), []).fingerprint != tiny.fingerprint
+    tiny.model.save_pretrained(saved)
+    assert load_encoder(str(saved), []).fingerprint == tiny.fingerprint
+    fields = json.loads((saved / "tokenizer.json").read_text())
+    vocabulary = fields["model"]["vocab"]
+    vocabulary["card"], vocabulary["rate"] = vocabulary["rate"], vocabulary["card"]
+    (saved / "tokenizer.json").write_text(json.dumps(fields))
+    assert load_encoder(str(saved), []).fingerprint != tiny.fingerprint
+
+
+def test_a_saved_folder_loads_as_the_same_encoder(saved: Path, tiny: Encoder) -> None:
+    loaded = load_encoder(str(saved), ["other", "texts"])
+    assert loaded.fingerprint == tiny.fingerprint
+    labels = np.zeros(len(TEXTS), dtype=np.int64)
+    found, expected = (
+        tokenise(encoder.tokenizer, (TEXTS,), labels, 16) for encoder in (loaded, tiny)
+    )
+    assert np.array_equal(found.tokens_S, expected.tokens_S)
+    assert np.array_equal(found.starts, expected.starts)
+
+
+def test_a_saved_model_s_pooler_is_not_trained(tmp_path: Path, tiny: Encoder) -> None:
+    """A pooler gets no gradient here; loading one would put dead weights in every checkpoint."""
+    config = RobertaConfig(
+        vocab_size=len(tiny.tokenizer),
+        hidden_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=20,
+    )
+    RobertaModel(config, add_pooling_layer=True).save_pretrained(tmp_path)
+    tiny.tokenizer.save_pretrained(tmp_path)
+    model = load_encoder(str(tmp_path), []).model
+    assert model.config.model_type == "roberta"
+    assert [name for name, _ in model.named_parameters() if "pooler" in name] == []
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+
+
+def test_fresh_is_a_copy(tiny: Encoder) -> None:
+    first = tiny.fresh()
+    with torch.no_grad():
+        next(first.parameters()).zero_()
+    Classifier(first, n_classes=2)
+    assert load_encoder("tiny", TEXTS).fingerprint == tiny.fingerprint
+    assert next(tiny.model.parameters()).abs().max() > 0
+    assert tiny.fresh().config._attn_implementation != "catsweep_packed"
+
+
+def test_the_packaged_minilm_loads_and_understands() -> None:
+    """Mean hidden states of a paraphrase are closer than those of another sentence."""
+    encoder = load_encoder("packaged:minilm", [])
+    assert encoder.model.config.hidden_size == 384
+    assert encoder.model.config.num_hidden_layers == 6
+    assert not [name for name, _ in encoder.model.named_parameters() if "pooler" in name]
+    texts = ["How old are you?", "What is your age?", "The train leaves from platform two."]
+    states = []
+    with torch.inference_mode():
+        for text in texts:
+            hidden = encoder.model(**encoder.tokenizer(text, return_tensors="pt"))
+            states.append(hidden.last_hidden_state[0].mean(dim=0))
+    cosine = torch.nn.functional.cosine_similarity
+    assert cosine(states[0], states[1], dim=0) > 0.6
+    assert cosine(states[0], states[2], dim=0) < 0.3
+
+
+def test_an_unknown_packaged_encoder_is_answered_with_the_nearest() -> None:
+    assert "did you mean 'packaged:minilm'" in refusal("packaged:minilmm")
+
+
+@pytest.mark.parametrize("name", ["no-one/nothing", "/nowhere/at/all", "no name", "./model"])
+def test_an_unknown_name_is_refused_in_one_line(name: str) -> None:
+    message = refusal(name)
+    assert repr(name) in message
+    assert "give a model folder, a hub name, or one of tiny, packaged:minilm" in message
+
+
+@pytest.mark.parametrize("broken", ["config.json", "model.safetensors", "tokenizer.json"])
+@pytest.mark.parametrize("how", ["cut", "gone"])
+def test_a_broken_folder_is_refused_in_one_line(broken: str, how: str, saved: Path) -> None:
+    path = saved / broken
+    data = path.read_bytes()
+    path.unlink()
+    if how == "cut":
+        path.write_bytes(data[: len(data) // 3])
+    assert str(saved) in refusal(str(saved))
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    assert "is no readable model folder" in refusal(str(tmp_path))
+
+
+def test_a_task_trains_from_a_folder(
+    data_folder: Path, saved: Path, tmp_path: Path, tiny: Encoder
+) -> None:
+    shutil.copytree(saved, tmp_path / "again")
+    config = tiny_config(task="rte", encoder=str(tmp_path / "again"), epochs=1)
+    prepared = prepare(config, data_folder)
+    assert prepared.fingerprints["encoder"] == tiny.fingerprint
+    assert set(prepared.fingerprints) == {"encoder", "train", "dev"}
+    run = TrialRun(config, prepared, torch.device("cpu"))
+    run.train_epoch()
+    assert run.result().record.metric == "accuracy"
+
+
+def test_trials_share_what_they_agree_on() -> None:
+    config = tiny_config()
+    same: list[dict[str, Any]] = [{"lr": 1.0}, {"seed": 1}, {"epochs": 9}, {"batch_size": 8}]
+    other: list[dict[str, Any]] = [{"task": "rte"}, {"encoder": "x"}, {"max_length": 9}]
+    assert {warm_key(tiny_config(**changes)) for changes in same} == {warm_key(config)}
+    keys = {warm_key(tiny_config(**changes)) for changes in [*other, {"n_per_class": 9}]}
+    assert len(keys - {warm_key(config)}) == 4

@@ -1,0 +1,105 @@
+"""The losses and the attack: equal to literal loops, and with the properties they must have."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from tests.references import cat as literal
+from trainers.losses import contrastive, cross_entropy, mixed
+
+TAUS = (0.05, 0.1, 1.0)
+
+
+def views(n: int, seed: int = 0, width: int = 6) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    clean = torch.randn(n, width, generator=generator)
+    return clean, clean + 0.5 * torch.randn(n, width, generator=generator)
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(1, 8), seed=st.integers(0, 999), tau=st.sampled_from(TAUS))
+def test_contrastive_is_nt_xent_anchor_by_anchor(n: int, seed: int, tau: float) -> None:
+    clean, other = (view.double().requires_grad_() for view in views(n, seed))
+    expected = literal.nt_xent(clean, other, tau)
+    wanted = torch.autograd.grad(expected, (clean, other))
+    found = contrastive(clean, other, tau)
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-5)
+    for got, want in zip(torch.autograd.grad(found, (clean, other)), wanted, strict=True):
+        torch.testing.assert_close(got, want, atol=1e-5, rtol=1e-5)
+
+
+def test_contrastive_in_closed_form() -> None:
+    """Orthogonal examples, equal views: the positive is at 1, the 2(N - 1) negatives at 0."""
+    n, tau = 5, 0.5
+    expected = -math.log(math.exp(1 / tau) / (math.exp(1 / tau) + 2 * (n - 1)))
+    eye = torch.eye(n)
+    assert contrastive(eye, eye, tau).item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("tau", TAUS)
+def test_one_pair_has_nothing_to_be_told_apart_from(tau: float) -> None:
+    clean, other = (view.requires_grad_() for view in views(1))
+    loss = contrastive(clean, other, tau)
+    assert loss.item() == 0.0
+    for gradient in torch.autograd.grad(loss, (clean, other)):
+        assert torch.equal(gradient, torch.zeros_like(gradient))
+
+
+@pytest.mark.parametrize("factor", [1e-3, 0.5, 1e3])
+def test_contrastive_does_not_depend_on_the_length_of_z(factor: float) -> None:
+    clean, other = views(6)
+    before = contrastive(clean, other, 0.1)
+    torch.testing.assert_close(contrastive(clean * factor, other, 0.1), before, rtol=1e-5, atol=0)
+    scales = torch.linspace(0.1, 10, 6)[:, None]
+    torch.testing.assert_close(contrastive(clean, other * scales, 0.1), before, rtol=1e-5, atol=0)
+
+
+def test_contrastive_depends_on_the_other_pairs_and_on_tau() -> None:
+    clean, other = views(4)
+    before = contrastive(clean, other, 0.1)
+    moved = clean.clone()
+    moved[3] = clean[0] + 0.01
+    assert contrastive(moved, other, 0.1) != before
+    assert contrastive(clean, other, 0.2) != before
+
+
+def test_contrastive_treats_both_directions_alike() -> None:
+    clean, other = views(5)
+    torch.testing.assert_close(contrastive(clean, other, 0.1), contrastive(other, clean, 0.1))
+
+
+def test_contrastive_gradients_reach_both_views_of_every_example() -> None:
+    clean, other = (view.requires_grad_() for view in views(4))
+    for gradient in torch.autograd.grad(contrastive(clean, other, 0.1), (clean, other)):
+        assert gradient.abs().amax(dim=1).min() > 0
+
+
+def test_contrastive_survives_a_zero_projection_and_bf16() -> None:
+    clean, other = views(3)
+    clean[0] = 0.0
+    leaf = clean.bfloat16().requires_grad_()
+    loss = contrastive(leaf, other.bfloat16(), 0.05)
+    (gradient,) = torch.autograd.grad(loss, leaf)
+    assert loss.dtype == torch.float32
+    assert torch.isfinite(loss)
+    assert torch.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0])
+def test_cross_entropy_is_the_mean_of_minus_log_softmax(scale: float) -> None:
+    scores = torch.randn(7, 4, generator=torch.Generator().manual_seed(1)) * scale
+    labels = torch.tensor([0, 1, 2, 3, 3, 0, 1])
+    expected = literal.cross_entropy(scores, labels.tolist())
+    torch.testing.assert_close(cross_entropy(scores, labels), expected, rtol=1e-5, atol=1e-6)
+    assert cross_entropy(scores.bfloat16(), labels).dtype == torch.float32
+
+
+@pytest.mark.parametrize("lambda_", [0.0, 0.3, 1.0])
+def test_mixed_is_equation_10(lambda_: float) -> None:
+    parts = [torch.tensor(value) for value in (2.0, 3.0, 7.0)]
+    expected = (1 - lambda_) / 2 * 5.0 + lambda_ * 7.0
+    assert mixed(parts[0], parts[1], parts[2], lambda_).item() == pytest.approx(expected)

@@ -1,0 +1,159 @@
+"""Every method against its slow, literal form, and one contract that all of METHODS keep."""
+
+import copy
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from search_spaces.trial import METHOD_SETTINGS, MethodSettings
+from tests.fakes import OPTIONS, example_settings, random_inputs, small_classifier, tiny_config
+from tests.references import cat as literal
+from tests.trainers.examples import assert_close, gradients, layers_of, make_case
+from trainers.batches import collate
+from trainers.loop import TrialRun
+from trainers.methods.registry import METHODS
+from trainers.prepared import Prepared
+
+KINDS = ("bert", "roberta")
+EPSILON, TAU, LAMBDA = OPTIONS["epsilon"], OPTIONS["tau"], OPTIONS["lambda"]
+
+
+def slow_standard(layers: literal.Layers, examples: list[literal.Example]) -> dict[str, Tensor]:
+    return literal.standard_losses(layers, examples)
+
+
+def slow_at(layers: literal.Layers, examples: list[literal.Example]) -> dict[str, Tensor]:
+    return literal.at_losses(layers, examples, literal.attack(layers, examples, EPSILON))
+
+
+def slow_cat(layers: literal.Layers, examples: list[literal.Example]) -> dict[str, Tensor]:
+    r_VD = literal.attack(layers, examples, EPSILON)
+    return literal.cat_losses(layers, examples, r_VD, tau=TAU, lambda_=LAMBDA)
+
+
+SLOW: dict[str, Callable[[literal.Layers, list[literal.Example]], dict[str, Tensor]]] = {
+    "standard": slow_standard,
+    "at": slow_at,
+    "cat": slow_cat,
+}
+
+
+def test_every_method_has_settings_a_step_and_a_slow_reference() -> None:
+    assert set(METHODS) == set(METHOD_SETTINGS) == set(SLOW)
+
+
+@pytest.mark.parametrize("pairs", [False, True], ids=["single", "pairs"])
+@pytest.mark.parametrize("n", [6, 1])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_step_equals_its_slow_literal_form(method: str, kind: str, n: int, pairs: bool) -> None:
+    case = make_case(kind, n, pairs=pairs, seed=3)
+    fast, slow = small_classifier(kind), small_classifier(kind, packed=False)
+    losses = METHODS[method](fast, case.batch, example_settings(method))
+    expected = SLOW[method](layers_of(slow), case.examples)
+    torch.autograd.backward(expected["loss"])
+    assert_close(losses, {name: loss.detach() for name, loss in expected.items()})
+    wanted = gradients(slow)
+    assert wanted["encoder.embeddings.word_embeddings.weight"].abs().max() > 1e-2
+    assert_close(gradients(fast), wanted)
+
+
+@pytest.mark.parametrize("lambda_", [0.0, 1.0])
+def test_cat_at_the_ends_of_lambda(lambda_: float) -> None:
+    """Lambda 0 is adversarial training; lambda 1 leaves the classifier without a gradient."""
+    case = make_case("bert", 5)
+    settings = METHOD_SETTINGS["cat"].model_validate(
+        {"epsilon": EPSILON, "tau": TAU, "lambda": lambda_}
+    )
+    model = small_classifier("bert")
+    losses = METHODS["cat"](model, case.batch, settings)
+    if lambda_ == 1.0:
+        assert losses["loss"] == losses["contrastive"]
+        assert gradients(model)["head.weight"].abs().max() == 0
+        return
+    other = small_classifier("bert")
+    expected = METHODS["at"](other, case.batch, example_settings("at"))
+    assert_close({"loss": losses["loss"]}, {"loss": expected["loss"]})
+    assert_close(gradients(model), gradients(other))
+
+
+def test_an_attack_of_strength_zero_is_standard_training() -> None:
+    case = make_case("roberta", 5)
+    found = []
+    for method, options in (("standard", {}), ("at", {"epsilon": 0.0})):
+        model = small_classifier("roberta")
+        settings = METHOD_SETTINGS[method].model_validate(options)
+        losses = METHODS[method](model, case.batch, settings)
+        found.append({"loss": losses["loss"], **gradients(model)})
+    assert_close(found[1], found[0])
+
+
+@pytest.mark.parametrize("n", [5, 1])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", METHODS)
+def test_the_contract_of_a_method(method: str, kind: str, n: int) -> None:
+    """Finite losses without a graph, added gradients, the weights untouched, V reached."""
+    settings = example_settings(method)
+    model = small_classifier(kind, dropout=0.1)
+    if not hasattr(settings, "proj_dim"):
+        model.projection = None
+    batch = collate(random_inputs(kind, n, pairs=True), torch.arange(n).numpy())
+    before = copy.deepcopy(model.state_dict())
+    losses = METHODS[method](model, batch, settings)
+    assert "loss" in losses
+    for loss in losses.values():
+        assert loss.ndim == 0
+        assert torch.isfinite(loss)
+        assert not loss.requires_grad
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    without = [name for name, value in gradients(model).items() if not value.abs().max() > 0]
+    # One pair alone has no contrast, so its projection is not moved.
+    assert [name for name in without if n > 1 or not name.startswith("projection")] == []
+    used = set(batch.tokens_P.tolist())
+    rows = gradients(model)["encoder.embeddings.word_embeddings.weight"].abs().amax(dim=1)
+    assert {int(row) for row in rows.nonzero()} == used
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_step_adds_to_the_gradients_that_are_there(method: str) -> None:
+    case, settings = make_case("bert", 4), example_settings(method)
+    once, twice = small_classifier("bert"), small_classifier("bert")
+    METHODS[method](once, case.batch, settings)
+    for _ in range(2):
+        METHODS[method](twice, case.batch, settings)
+    assert_close(gradients(twice), {name: 2 * value for name, value in gradients(once).items()})
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_step_is_deterministic_under_a_seed(method: str) -> None:
+    case, settings = make_case("bert", 6), example_settings(method)
+
+    def step(seed: int) -> dict[str, Tensor]:
+        model = small_classifier("bert", dropout=0.2)
+        torch.manual_seed(seed)
+        return METHODS[method](model, case.batch, settings) | gradients(model)
+
+    first, again, other = step(1), step(1), step(2)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["loss"], other["loss"])
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_trains_every_parameter(
+    method: str, precision: str, tiny_prepared: Prepared
+) -> None:
+    """All parameters are in the optimizer once, and one epoch moves each of them."""
+    settings: MethodSettings = example_settings(method)
+    config = tiny_config(method=settings, precision=precision, epochs=1)
+    run = TrialRun(config, tiny_prepared, torch.device("cpu"))
+    listed = [p for group in run.optimizer.param_groups for p in group["params"]]
+    assert len(listed) == len({id(p) for p in listed})
+    assert {id(p) for p in listed} == {id(p) for p in run.model.parameters()}
+    before = {name: p.detach().clone() for name, p in run.model.named_parameters()}
+    losses = run.train_epoch().losses
+    assert all(loss < 20 for loss in losses.values())
+    unmoved = [name for name, p in run.model.named_parameters() if torch.equal(p, before[name])]
+    assert unmoved == []

@@ -1,0 +1,148 @@
+"""A packed batch gives what a padded one gives, and what the encoder's authors' code gives."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import (
+    DistilBertConfig,
+    DistilBertModel,
+    ElectraConfig,
+    ElectraModel,
+    PreTrainedModel,
+)
+
+from tests.fakes import VOCABULARY, example_settings, small_classifier, small_encoder
+from tests.trainers.examples import Case, assert_close, gradients, make_case
+from trainers.classifier import Classifier
+from trainers.methods.registry import METHODS
+from trainers.packing import PACKED, run_packed, run_padded, use_packed_attention
+
+KINDS = ("bert", "roberta")
+
+
+def one_by_one(encoder: PreTrainedModel, case: Case) -> Tensor:
+    """h at [CLS] from the plain encoder, each example alone, without padding or packing."""
+    states = []
+    for example in case.examples:
+        inputs = {"input_ids": torch.tensor([example.tokens])}
+        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+        if encoder.config.model_type in {"bert", "electra"}:
+            inputs["token_type_ids"] = torch.tensor([example.types])
+        states.append(encoder(**inputs).last_hidden_state[0, 0])
+    return torch.stack(states)
+
+
+def padded(encoder: PreTrainedModel, case: Case) -> Tensor:
+    """h at [CLS] from the plain encoder on one batch of `input_ids`, padding masked."""
+    examples = case.examples
+    longest = max(len(example.tokens) for example in examples)
+    ids = torch.full((len(examples), longest), encoder.config.pad_token_id)
+    types, mask = torch.zeros_like(ids), torch.zeros_like(ids)
+    for row, example in enumerate(examples):
+        ids[row, : len(example.tokens)] = torch.tensor(example.tokens)
+        types[row, : len(example.types)] = torch.tensor(example.types)
+        mask[row, : len(example.tokens)] = 1
+    hidden: Tensor = encoder(
+        input_ids=ids, attention_mask=mask, token_type_ids=types
+    ).last_hidden_state
+    return hidden[:, 0]
+
+
+@pytest.mark.parametrize("pairs", [False, True], ids=["single", "pairs"])
+@pytest.mark.parametrize("n", [7, 1])
+@pytest.mark.parametrize("kind", KINDS)
+def test_packed_and_padded_states_are_those_of_the_plain_encoder(
+    kind: str, n: int, pairs: bool
+) -> None:
+    case = make_case(kind, n, pairs=pairs)
+    plain = small_encoder(kind).eval()
+    expected = one_by_one(plain, case)
+    assert expected.std() > 0.1
+    torch.testing.assert_close(padded(plain, case), expected, atol=1e-5, rtol=1e-5)
+
+    words = plain.get_input_embeddings()(case.batch.tokens_P)
+    on_grid = run_padded(plain, words, case.batch)
+    torch.testing.assert_close(on_grid, expected, atol=1e-5, rtol=1e-5)
+
+    quick = copy.deepcopy(plain)
+    assert use_packed_attention(quick)
+    in_row = run_packed(quick, words, case.batch)
+    torch.testing.assert_close(in_row, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_example_does_not_see_its_neighbours(kind: str) -> None:
+    batch = make_case(kind, 6).batch
+    model = small_classifier(kind).eval()
+    words = model.embed(batch).detach()
+    second = int(batch.starts_B[1])
+    changed = torch.cat([words[:second], words[second:].flip(-1)])
+    before, after = model.encode(words, batch), model.encode(changed, batch)
+    torch.testing.assert_close(after[0], before[0], atol=1e-6, rtol=0)
+    assert (after[1:] - before[1:]).abs().amax(dim=1).min() > 1e-2
+
+
+@pytest.mark.parametrize("pairs", [False, True], ids=["single", "pairs"])
+@pytest.mark.parametrize("n", [7, 1])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", METHODS)
+def test_packed_and_padded_steps_give_equal_losses_and_gradients(
+    method: str, kind: str, n: int, pairs: bool
+) -> None:
+    case = make_case(kind, n, pairs=pairs)
+    found = []
+    for packed in (True, False):
+        model = small_classifier(kind, packed=packed)
+        assert model.packed is packed
+        losses = METHODS[method](model, case.batch, example_settings(method))
+        found.append((losses, gradients(model)))
+    (fast_losses, fast), (slow_losses, slow) = found
+    assert_close(fast_losses, slow_losses)
+    assert_close(fast, slow)
+
+
+def test_switching_one_encoder_leaves_the_original_as_it_was() -> None:
+    plain = small_encoder("bert")
+    before = plain.config._attn_implementation
+    assert use_packed_attention(copy.deepcopy(plain))
+    assert plain.config._attn_implementation == before != PACKED
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        DistilBertModel(
+            DistilBertConfig(
+                vocab_size=VOCABULARY, dim=24, n_layers=2, n_heads=3, hidden_dim=32, dropout=0.0
+            )
+        ),
+        ElectraModel(
+            ElectraConfig(
+                vocab_size=VOCABULARY,
+                embedding_size=16,
+                hidden_size=24,
+                num_hidden_layers=2,
+                num_attention_heads=3,
+                intermediate_size=32,
+                hidden_dropout_prob=0.0,
+            )
+        ),
+    ],
+    ids=["distilbert", "electra"],
+)
+def test_another_model_type_falls_back_to_padding_and_trains(
+    encoder: PreTrainedModel, method: str
+) -> None:
+    case = make_case("bert", 5, pairs=encoder.config.model_type == "electra")
+    model = Classifier(copy.deepcopy(encoder), n_classes=3, proj_dim=8, dropout=0.0).eval()
+    assert not model.packed
+    h_BD = model.encode(model.embed(case.batch), case.batch)
+    expected = one_by_one(copy.deepcopy(encoder).eval(), case)
+    torch.testing.assert_close(h_BD, expected, atol=1e-5, rtol=1e-5)
+
+    losses = METHODS[method](model.train(), case.batch, example_settings(method))
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    assert all(value.abs().max() > 0 for value in gradients(model.encoder).values())

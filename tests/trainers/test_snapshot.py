@@ -1,0 +1,188 @@
+"""A snapshot: from any step another run continues to the very same bytes."""
+
+import random
+import resource
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from tests.fakes import example_settings, tiny_config
+from trainers.loop import TrialRun
+from trainers.outcome import TrialResult
+from trainers.prepared import Prepared
+from trainers.snapshot import load_snapshot, save_snapshot
+from trainers.store import StoreFull, encode_predictions
+
+STEPS = (1, 4, 6, 7, 12)
+"""Of 12 in 3 epochs: the first, the last of an epoch, two amid one, and the very last."""
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "cat-best": {"select": "best_epoch"},
+    "at": {"method": example_settings("at")},
+    "standard-bf16": {"method": example_settings("standard"), "precision": "bf16"},
+}
+
+
+def begin(prepared: Prepared, **changes: Any) -> TrialRun:
+    return TrialRun(tiny_config(**{"epochs": 3, **changes}), prepared, torch.device("cpu"))
+
+
+def finish(run: TrialRun, after_step: Callable[[], None] = lambda: None) -> TrialResult:
+    while not run.done:
+        run.train_epoch(after_step)
+    return run.result()
+
+
+def bytes_of(result: TrialResult) -> dict[str, bytes]:
+    return {split: encode_predictions(kept) for split, kept in result.predictions.items()}
+
+
+def curve_of(result: TrialResult) -> list[tuple[int, dict[str, float], float]]:
+    return [(epoch.epoch, epoch.losses, epoch.score) for epoch in result.record.epochs]
+
+
+def disturb() -> None:
+    """Leave every global random stream in another state."""
+    torch.manual_seed(random.randrange(2**32))
+    torch.rand(random.randrange(1, 9))
+    np.random.seed(1)  # noqa: NPY002
+    random.seed(3)
+
+
+@pytest.fixture
+def half(tiny_prepared: Prepared, tmp_path: Path) -> Path:
+    """A snapshot of a CAT trial after 6 of its 12 steps."""
+    run, path = begin(tiny_prepared), tmp_path / "half.safetensors"
+
+    def keep() -> None:
+        if run.place.step == 6:
+            save_snapshot(run, path)
+
+    finish(run, keep)
+    return path
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_run_continues_to_the_same_bytes_from_any_step(
+    variant: str, tiny_prepared: Prepared, tmp_path: Path
+) -> None:
+    changes = VARIANTS[variant]
+    expected = finish(begin(tiny_prepared, **changes))
+    run = begin(tiny_prepared, **changes)
+
+    def keep() -> None:
+        if run.place.step in STEPS:
+            save_snapshot(run, tmp_path / f"{run.place.step}")
+
+    watched = finish(run, keep)
+    assert bytes_of(watched) == bytes_of(expected), "saving disturbs"
+    for step in STEPS:
+        disturb()
+        again = begin(tiny_prepared, **changes)
+        disturb()
+        assert load_snapshot(again, tmp_path / f"{step}")
+        assert again.place.step == step
+        result = finish(again)
+        assert bytes_of(result) == bytes_of(expected), step
+        assert curve_of(result) == curve_of(expected), step
+        assert result.record.selected_epoch == expected.record.selected_epoch
+        assert (result.record.steps, result.record.resumed) == (12, 1)
+
+
+def test_a_snapshot_between_two_epochs_and_one_of_a_resumed_run(
+    tiny_prepared: Prepared, tmp_path: Path
+) -> None:
+    expected = finish(begin(tiny_prepared))
+    path = tmp_path / "snapshot"
+    for epoch in range(3):
+        disturb()
+        run = begin(tiny_prepared)
+        assert load_snapshot(run, path) == (epoch > 0)
+        run.train_epoch()
+        save_snapshot(run, path)
+    last = begin(tiny_prepared)
+    assert load_snapshot(last, path)
+    assert last.done
+    result = last.result()
+    assert bytes_of(result) == bytes_of(expected)
+    assert curve_of(result) == curve_of(expected)
+    assert result.record.resumed == 3
+
+
+def test_seconds_are_carried_on(half: Path, tiny_prepared: Prepared) -> None:
+    run = begin(tiny_prepared)
+    assert load_snapshot(run, half)
+    carried = run.place.train_seconds + run.place.epoch_seconds
+    assert carried > 0
+    assert finish(run).record.train_seconds > carried
+
+
+def test_a_broken_snapshot_is_ignored_wherever_it_was_cut(
+    half: Path, tiny_prepared: Prepared, tmp_path: Path
+) -> None:
+    whole, cut = half.read_bytes(), tmp_path / "cut"
+    header = 8 + int.from_bytes(whole[:8], "little")
+    for size in (0, 4, 8, header // 2, header, header + 1, len(whole) // 2, len(whole) - 1):
+        cut.write_bytes(whole[:size])
+        run = begin(tiny_prepared)
+        before = {name: p.clone() for name, p in run.model.named_parameters()}
+        state = torch.get_rng_state()
+        assert not load_snapshot(run, cut), size
+        assert run.place.step == 0
+        assert torch.equal(torch.get_rng_state(), state)
+        assert all(torch.equal(p, before[name]) for name, p in run.model.named_parameters())
+
+
+def test_what_is_no_snapshot_is_ignored(tiny_prepared: Prepared, tmp_path: Path) -> None:
+    run, path = begin(tiny_prepared), tmp_path / "other"
+    assert not load_snapshot(run, path)
+    path.write_bytes(b"not safetensors at all, but long enough to be read")
+    assert not load_snapshot(run, path)
+    save_file({"weight": torch.zeros(2)}, path)
+    assert not load_snapshot(run, path)
+    save_file({"weight": torch.zeros(2)}, path, metadata={"config": "{}", "place": "{}"})
+    assert not load_snapshot(run, path)
+    path.unlink()
+    path.mkdir()
+    assert not load_snapshot(run, path)
+    assert run.place.step == 0
+
+
+def test_a_snapshot_of_another_trial_is_ignored(half: Path, tiny_prepared: Prepared) -> None:
+    assert load_snapshot(begin(tiny_prepared), half)
+    for changes in ({"seed": 1}, {"lr": 1e-3}, {"method": example_settings("at")}, {"epochs": 4}):
+        assert not load_snapshot(begin(tiny_prepared, **changes), half)
+
+
+@pytest.mark.parametrize("name", ["encoder", "train", "test"])
+def test_a_snapshot_over_other_data_or_weights_is_ignored(
+    name: str, half: Path, tiny_prepared: Prepared
+) -> None:
+    changed = dict(tiny_prepared.fingerprints) | {name: "0" * 16}
+    other = replace(tiny_prepared, fingerprints=changed)
+    assert not load_snapshot(begin(other), half)
+
+
+def test_saving_leaves_one_whole_file(half: Path) -> None:
+    assert [path.name for path in half.parent.iterdir()] == [half.name]
+
+
+def test_a_full_disk_leaves_the_earlier_snapshot_and_no_other_file(
+    half: Path, tiny_prepared: Prepared
+) -> None:
+    run, before = begin(tiny_prepared), half.read_bytes()
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(StoreFull, match=f"no space left to write {half}"):
+            save_snapshot(run, half)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert half.read_bytes() == before
+    assert [path.name for path in half.parent.iterdir()] == [half.name]

@@ -17,12 +17,13 @@ import torch
 from orchestrator.job import Job
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
+from trainers.files import StoreFull, one_line
 from trainers.loop import Diverged, TrialRun
 from trainers.machine import pick_device
 from trainers.outcome import FailureRecord, ProgressRecord
 from trainers.prepared import Prepared, prepare, warm_key
 from trainers.snapshot import load_snapshot, save_snapshot
-from trainers.store import State, Store, StoreFull, one_line
+from trainers.store import State, Store
 
 PROGRESS_EVERY = 1.0
 

@@ -25,7 +25,8 @@ from orchestrator.plan import Plan, make_plan
 from orchestrator.runner import failure
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
-from trainers.store import State, Store, StoreFull, one_line
+from trainers.files import StoreFull, one_line
+from trainers.store import State, Store
 
 ATTEMPTS = 3
 WAIT_SECONDS = 2.0

@@ -12,7 +12,7 @@ from orchestrator.job import Job
 from orchestrator.runner import TrialRunner
 from search_spaces.errors import UserError
 from search_spaces.trial import parse_trial
-from trainers.store import StoreFull
+from trainers.files import StoreFull
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]

@@ -14,6 +14,7 @@ NO_TORCH = {
     "trainers/metrics.py",
     "trainers/outcome.py",
     "trainers/store.py",
+    "trainers/files.py",
     "trainers/tasks.py",
     "trainers/hub.py",
     "trainers/data.py",

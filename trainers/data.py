@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from search_spaces.errors import UserError
 from search_spaces.trial import TrainingSettings
+from trainers.hub import hub_answers, why
 from trainers.tasks import HubSource, Task, get_task
 
 Labels = npt.NDArray[np.int64]
@@ -113,6 +114,7 @@ def _read_csv(path: Path) -> Rows:
     import datasets
 
     header = _header(path)
+    _check_rows(path, len(header))
     features = datasets.Features({column: datasets.Value("string") for column in header})
     datasets.disable_progress_bars()
     try:
@@ -140,6 +142,17 @@ def _header(path: Path) -> list[str]:
         raise UserError(f"{path}: cannot be read ({error})") from error
 
 
+def _check_rows(path: Path, width: int) -> None:
+    """Refuse a row with more or fewer fields than the header: its columns would be shifted."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file)
+        for row in rows:
+            if row and len(row) != width:
+                raise UserError(
+                    f"{path}: line {rows.line_num} has {len(row)} fields, the header {width}"
+                )
+
+
 def _data_is_empty(path: Path) -> bool:
     with path.open(encoding="utf-8-sig", newline="") as file:
         return sum(1 for _ in zip(range(2), csv.reader(file), strict=False)) < 2
@@ -149,6 +162,7 @@ def _from_hub(name: str, task: Task, hub: HubSource) -> dict[str, Rows]:
     import datasets
 
     datasets.disable_progress_bars()
+    hub_answers()
     try:
         tables = {
             split: datasets.load_dataset(hub.repository, hub.config, split=part)
@@ -157,8 +171,8 @@ def _from_hub(name: str, task: Task, hub: HubSource) -> dict[str, Rows]:
     except Exception as error:
         files = ", ".join(f"{name}/{stem}.csv" for stem in task.splits.values())
         raise UserError(
-            f"task {name}: cannot get {hub.repository} from the hub"
-            f" ({type(error).__name__}); pass --data FOLDER that holds {files}"
+            f"task {name}: cannot get {hub.repository}: {why(error)};"
+            f" pass --data FOLDER that holds {files}"
         ) from error
     return {split: _hub_rows(table, split, task, hub) for split, table in tables.items()}
 
@@ -215,6 +229,8 @@ def select_examples(data: TaskData, settings: TrainingSettings) -> TaskData:
         held = _per_class(train.labels, order, settings.heldout_fraction, len(data.labels))
         splits["heldout"] = train.take(sorted(held))
         order = np.array([row for row in order if row not in held])
+        if not order.size:
+            raise UserError(f"task {data.name}: holding rows out leaves none to train on")
     if settings.n_per_class is not None:
         kept = _per_class(train.labels, order, settings.n_per_class, len(data.labels))
         order = np.array(sorted(kept))

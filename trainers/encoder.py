@@ -28,6 +28,8 @@ from transformers.utils import logging
 from search_spaces.errors import UserError
 from trainers.hub import BUILT_IN, hub_answers, locate_encoder, why
 
+NOT_OF_THE_MODEL = {"_name_or_path", "transformers_version", "architectures", "dtype"}
+PROBE = "The café's 3 A.M. e-mail, UNREAD\n"
 TINY_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -112,10 +114,13 @@ def tiny_model(vocab_size: int) -> BertModel:
 
 
 def _fingerprint(model: PreTrainedModel, tokenizer: Any) -> str:
-    """16 hex digits of SHA-256 over every weight, the configuration's shape and the vocabulary."""
+    """16 hex digits of SHA-256 over weights, configuration, vocabulary and how a text is cut."""
     digest = hashlib.sha256()
     for key, tensor in sorted(model.state_dict().items()):
         digest.update(f"{key}:{tuple(tensor.shape)}".encode())
         digest.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
+    settings = {k: v for k, v in model.config.to_dict().items() if k not in NOT_OF_THE_MODEL}
+    digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     digest.update(json.dumps(sorted(tokenizer.get_vocab().items())).encode())
+    digest.update(json.dumps(tokenizer(PROBE)["input_ids"]).encode())
     return digest.hexdigest()[:16]

@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from search_spaces.trial import TrialConfig
+from trainers.files import NO_SPACE, StoreFull
 from trainers.loop import Place, TrialRun, load_parameters
-from trainers.store import NO_SPACE, StoreFull
 
 
 def save_snapshot(run: TrialRun, path: Path) -> None:

@@ -10,26 +10,24 @@ In: a folder. Out: what it holds, and atomic writes to it. `result.json` is writ
 commit mark. Every file is written to a temporary name, synced and renamed.
 """
 
-import errno
 import fcntl
 import hashlib
-import io
-import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
+from typing import BinaryIO
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
+from trainers.files import decode_predictions, encode_predictions, one_line, write_file
 from trainers.outcome import (
     FailureRecord,
     FileRecord,
@@ -41,7 +39,7 @@ from trainers.outcome import (
 )
 
 STORE_VERSION = 1
-NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+LOCK_TRIES = 5
 
 
 class State(StrEnum):
@@ -52,10 +50,6 @@ class State(StrEnum):
     RUNNING = "running"
     CORRUPT = "corrupt"
     MISSING = "missing"
-
-
-class StoreFull(UserError):
-    """The store's disk has no space left: nothing more can be kept, nothing kept is lost."""
 
 
 class CorruptTrial(UserError):
@@ -141,6 +135,8 @@ class Store:
         folder = self.folder(signature)
         try:
             record = TrialRecord.model_validate_json((folder / "result.json").read_bytes())
+            if record.signature != signature:
+                raise ValueError(f"it holds the result of trial {record.signature}")
             for name, expected in record.files.items():
                 size = (folder / name).stat().st_size
                 if size != expected.bytes:
@@ -224,7 +220,7 @@ class Store:
             # The last owner may remove the folder meanwhile: then this process does not own it.
             with suppress(BlockingIOError, FileNotFoundError):
                 file = held.enter_context(path.open("ab"))
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock_patiently(file)
                 mine = path.stat().st_ino == os.fstat(file.fileno()).st_ino
             yield mine
 
@@ -266,6 +262,16 @@ def _entries(folder: Path) -> Iterable[os.DirEntry[str]]:
         return []
 
 
+def _lock_patiently(file: BinaryIO) -> None:
+    """Lock, waiting out a probe of `is_locked`, which holds a lock for a moment."""
+    for _ in range(LOCK_TRIES - 1):
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(0.01)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def _corrupt(folder: Path, error: Exception) -> CorruptTrial:
     return CorruptTrial(
         f"trial {folder.name} is corrupt ({one_line(error)}): `catsweep run STUDY --retry`"
@@ -273,76 +279,5 @@ def _corrupt(folder: Path, error: Exception) -> CorruptTrial:
     )
 
 
-def one_line(error: Exception) -> str:
-    """Put an exception's message in one line."""
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 def _predictions_name(split: str) -> str:
     return f"predictions-{split}.parquet"
-
-
-def encode_predictions(predictions: Predictions) -> bytes:
-    """Parquet bytes: id, gold, predicted, logits; the same predictions give the same bytes."""
-    width = predictions.logits.shape[1]
-    flat = pa.array(np.ascontiguousarray(predictions.logits, dtype=np.float32).ravel())
-    table = pa.table(
-        {
-            "id": pa.array(predictions.ids, pa.string()),
-            "gold": pa.array(predictions.gold, pa.int32()),
-            "predicted": pa.array(predictions.predicted, pa.int32()),
-            "logits": pa.FixedSizeListArray.from_arrays(flat, width),
-        }
-    )
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    return buffer.getvalue()
-
-
-def decode_predictions(data: bytes) -> Predictions:
-    """Read what `encode_predictions` wrote."""
-    table = pq.read_table(io.BytesIO(data))
-    logits = table["logits"].combine_chunks()
-    width = logits.type.list_size
-    return Predictions(
-        ids=table["id"].to_pylist(),
-        gold=table["gold"].to_numpy().astype(np.int64),
-        logits=logits.flatten().to_numpy().reshape(-1, width),
-    )
-
-
-def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
-    """Write to a temporary name, sync, rename: readers see the old file or the whole new one.
-
-    Raises:
-        StoreFull: no space is left; the temporary file is removed.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            if sync:
-                os.fsync(file.fileno())
-        temporary.replace(path)
-        if sync:
-            _sync_folder(path.parent)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        if error.errno in NO_SPACE:
-            raise StoreFull(f"no space left to write {path}: free some and run again") from error
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def read_config(folder: Path) -> dict[str, object]:
-    """Read a stored trial's settings as they are, whatever version wrote them."""
-    fields: dict[str, object] = json.loads((folder / "config.json").read_bytes())
-    return fields

@@ -4,11 +4,13 @@ import os
 import shutil
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from search_spaces.errors import UserError
+from search_spaces.trial import TrainingSettings
 from tests.fakes import tiny_config, write_csv
 from trainers.data import check_files, load_task, select_examples, selection_split
 
@@ -61,10 +63,10 @@ def test_a_missing_column_is_named_with_those_there(column: str, copied: Path) -
     [
         (b"", "no column 'sentence1'"),
         (HEADER, "no rows below the header"),
-        (HEADER + b"a,b,entailment\na,b,entailment,c,d\n", "not a readable CSV file"),
-        (HEADER + b'"a,b,entailment\n', "not a readable CSV file"),
+        (HEADER + b"a,b,entailment\na,b,entailment,c,d\n", "line 3 has 5 fields, the header 3"),
+        (HEADER + b'"a,b,entailment\n', "line 2 has 1 fields, the header 3"),
         (HEADER + b"a,\xff,entailment\n", "cannot be read"),
-        (HEADER + b"a,b\n", "train row 1 has ''"),
+        (HEADER + b"a,b\n", "line 2 has 2 fields, the header 3"),
         (HEADER + b"a,b,entailment\na,b,Entailment\n", "train row 2 has 'Entailment'"),
     ],
 )
@@ -100,7 +102,7 @@ def test_without_the_hub_a_task_says_at_once_what_to_pass() -> None:
     assert time.monotonic() - start < 10
     message = str(caught.value)
     assert "\n" not in message
-    assert "cannot get nyu-mll/glue from the hub" in message
+    assert "cannot get nyu-mll/glue: the hub cannot be reached" in message
     assert "--data FOLDER that holds rte/train.csv, rte/validation.csv" in message
 
 
@@ -124,3 +126,20 @@ def test_the_real_data_has_its_published_counts(task: str) -> None:
     chosen = select_examples(data, tiny_config(task=task, select_on="heldout", n_per_class=10))
     per_class = Counter(chosen.splits["train"].labels.tolist())
     assert per_class == dict.fromkeys(range(classes), 10)
+
+
+def test_a_row_with_another_number_of_fields_is_named(tmp_path: Path) -> None:
+    """Pandas would take the first column for an index, and shift all others."""
+    folder = tmp_path / "banking77"
+    folder.mkdir()
+    (folder / "train.csv").write_text("text,label\nhello,a,\nbye,b,\n")
+    (folder / "test.csv").write_text("text,label\nhello,a\n")
+    with pytest.raises(UserError, match=r"train\.csv: line 2 has 3 fields, the header 2"):
+        load_task("banking77", tmp_path)
+
+
+def test_holding_out_every_row_is_refused(data_folder: Path) -> None:
+    data = load_task("banking77", data_folder)
+    one_each = replace(data, splits=dict(data.splits) | {"train": data.splits["train"].take([0])})
+    with pytest.raises(UserError, match="leaves none to train on"):
+        select_examples(one_each, TrainingSettings(select_on="heldout"))

@@ -11,6 +11,7 @@ from torch import nn
 from transformers import get_linear_schedule_with_warmup
 
 from tests.fakes import example_settings, tiny_config
+from trainers.files import encode_predictions
 from trainers.loop import (
     Diverged,
     TrialRun,
@@ -22,7 +23,6 @@ from trainers.loop import (
 from trainers.metrics import score
 from trainers.outcome import TrialResult
 from trainers.prepared import Prepared, prepare
-from trainers.store import encode_predictions
 
 CPU = torch.device("cpu")
 

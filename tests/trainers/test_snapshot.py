@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import save_file
 
 from tests.fakes import example_settings, tiny_config
+from trainers.files import StoreFull, encode_predictions
 from trainers.loop import TrialRun
 from trainers.outcome import TrialResult
 from trainers.prepared import Prepared
 from trainers.snapshot import load_snapshot, save_snapshot
-from trainers.store import StoreFull, encode_predictions
 
 STEPS = (1, 4, 6, 7, 12)
 """Of 12 in 3 epochs: the first, the last of an epoch, two amid one, and the very last."""

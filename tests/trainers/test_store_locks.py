@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from trainers.store import NO_SPACE, State, Store, StoreFull, write_file
+from trainers.files import NO_SPACE, StoreFull, write_file
+from trainers.store import State, Store
 
 NAME = "0123456789ab"
 
@@ -27,7 +28,7 @@ with Store(Path(sys.argv[1]), create=False).lock(sys.argv[2]) as mine:
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from trainers.store import StoreFull, write_file
+from trainers.files import StoreFull, write_file
 path = Path(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:

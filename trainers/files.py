@@ -1,0 +1,87 @@
+"""Files that are whole or absent, and predictions as Parquet. No torch.
+
+In: bytes and a path, or predictions. Out: a file renamed into place, or Parquet bytes.
+"""
+
+import errno
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from search_spaces.errors import UserError
+from trainers.outcome import Predictions
+
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+class StoreFull(UserError):
+    """The store's disk has no space left: nothing more can be kept, nothing kept is lost."""
+
+
+def one_line(error: Exception) -> str:
+    """Put an exception's message in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def encode_predictions(predictions: Predictions) -> bytes:
+    """Parquet bytes: id, gold, predicted, logits; the same predictions give the same bytes."""
+    width = predictions.logits.shape[1]
+    flat = pa.array(np.ascontiguousarray(predictions.logits, dtype=np.float32).ravel())
+    table = pa.table(
+        {
+            "id": pa.array(predictions.ids, pa.string()),
+            "gold": pa.array(predictions.gold, pa.int32()),
+            "predicted": pa.array(predictions.predicted, pa.int32()),
+            "logits": pa.FixedSizeListArray.from_arrays(flat, width),
+        }
+    )
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def decode_predictions(data: bytes) -> Predictions:
+    """Read what `encode_predictions` wrote."""
+    table = pq.read_table(io.BytesIO(data))
+    logits = table["logits"].combine_chunks()
+    width = logits.type.list_size
+    return Predictions(
+        ids=table["id"].to_pylist(),
+        gold=table["gold"].to_numpy().astype(np.int64),
+        logits=logits.flatten().to_numpy().reshape(-1, width),
+    )
+
+
+def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Write to a temporary name, sync, rename: readers see the old file or the whole new one.
+
+    Raises:
+        StoreFull: no space is left; the temporary file is removed.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+        temporary.replace(path)
+        if sync:
+            _sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if error.errno in NO_SPACE:
+            raise StoreFull(f"no space left to write {path}: free some and run again") from error
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -151,10 +151,17 @@ def _caption(study: str, split: str, cells: Sequence[CellResult], tests: Sequenc
     if tests:
         names = sorted({TEST_TITLES[get_task(test.task).test] for test in tests})
         sentences.append(
-            f"Dagger: better than {BASELINE}, p < .05 by {' or '.join(names)}, two-sided, not"
-            f" corrected for the choice among trials; {_after_holm(tests)}."
+            f"Dagger: better than {BASELINE}, p < .05 by {' or '.join(names)}, two-sided,"
+            f" {_choice(split, cells)}; {_after_holm(tests)}."
         )
     return " ".join([*sentences, *_gaps(cells)])
+
+
+def _choice(split: str, cells: Sequence[CellResult]) -> str:
+    """Say whether the examples that a number is tested on also chose its trial."""
+    if any(trial.record.selection == split for cell in cells for trial in cell.finished):
+        return "not corrected for the choice among trials, which saw these examples"
+    return "on examples that took no part in the choice of trials"
 
 
 def _after_holm(tests: Sequence[Tested]) -> str:

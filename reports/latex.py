@@ -177,6 +177,7 @@ def to_latex(table: Table) -> str:
         r"\centering",
         rf"\caption{{{escape(table.caption)}}}",
         rf"\label{{tab:{_label(table.name)}}}",
+        r"\par\medskip",
         rf"\begin{{tabular}}{{{'l' * len(table.label_titles)}{'c' * len(table.columns)}}}",
         r"\toprule",
         *_head(table),

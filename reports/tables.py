@@ -167,10 +167,11 @@ def _choice(split: str, cells: Sequence[CellResult]) -> str:
 def _after_holm(tests: Sequence[Tested]) -> str:
     marked = [test for test in tests if test.marked]
     kept = sum(test.p_holm < ALPHA for test in marked)
-    family = f"{len(tests)} {'comparison' if len(tests) == 1 else 'comparisons'}"
+    if len(tests) == 1:
+        return "one comparison, so nothing to correct for"
     if not marked:
-        return f"none of {family} reaches it"
-    return f"{kept} of {len(marked)} keep it after Holm's correction over {family}"
+        return f"none of {len(tests)} comparisons reaches it"
+    return f"{kept} of {len(marked)} keep it after Holm's correction over {len(tests)} comparisons"
 
 
 def _selection(cells: Sequence[CellResult]) -> str:

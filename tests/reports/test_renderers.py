@@ -92,6 +92,7 @@ def test_latex_as_a_whole() -> None:
             r"\centering",
             r"\caption{Dev sets; cat}",
             r"\label{tab:glue-dev}",
+            r"\par\medskip",
             r"\begin{tabular}{llcccc}",
             r"\toprule",
             r" &  & \multicolumn{2}{c}{Single} & \multicolumn{1}{c}{Pair} & "

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from search_spaces.errors import UserError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
@@ -22,12 +24,17 @@ class Resources:
         """Fill in what was not asked: a GPU each where there are some, else a core each.
 
         On a cluster the number of trials at once is what fits it.
+
+        Raises:
+            UserError: more GPUs are asked for than this machine has; Ray would wait for ever.
         """
         if self.address is not None:
             return Slots(
                 at_once=self.slots, threads=self.threads or 1, gpus=self.gpus_per_trial or 0
             )
         each = (1.0 if gpus else 0.0) if self.gpus_per_trial is None else self.gpus_per_trial
+        if each > gpus:
+            raise UserError(f"--gpus-per-trial {each:g}, but this machine has {gpus} GPUs")
         most = max(1, int(gpus / each)) if each else max(1, cores // (self.threads or 1))
         at_once = self.slots or most
         return Slots(at_once=at_once, threads=self.threads or max(1, cores // at_once), gpus=each)

@@ -1,6 +1,7 @@
 import pytest
 
 from orchestrator.job import Resources, Slots, this_machine
+from search_spaces.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,11 @@ def test_what_is_not_asked_is_filled_in(
     asked: Resources, cores: int, gpus: int, expected: Slots
 ) -> None:
     assert asked.resolve(cores, gpus) == expected
+
+
+def test_more_gpus_than_there_are_is_refused() -> None:
+    with pytest.raises(UserError, match="--gpus-per-trial 2, but this machine has 1 GPUs"):
+        Resources(gpus_per_trial=2).resolve(8, 1)
 
 
 def test_this_machine_has_a_core() -> None:

@@ -174,10 +174,10 @@ def _from_hub(name: str, task: Task, hub: HubSource) -> dict[str, Rows]:
             f"task {name}: cannot get {hub.repository}: {why(error)};"
             f" pass --data FOLDER that holds {files}"
         ) from error
-    return {split: _hub_rows(table, split, task, hub) for split, table in tables.items()}
+    return {split: hub_rows(table, split, task, hub) for split, table in tables.items()}
 
 
-def _hub_rows(table: Any, split: str, task: Task, hub: HubSource) -> Rows:
+def hub_rows(table: Any, split: str, task: Task, hub: HubSource) -> Rows:
     """Turn a hub table into text rows: label numbers to names, drops as the source says."""
     columns = [list(table[column]) for column in task.columns]
     labels = [_label_name(value, table, task, hub) for value in table[hub.label_column]]

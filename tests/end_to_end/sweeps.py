@@ -64,7 +64,7 @@ def ray_head() -> Iterator[str]:
     with socket.create_server(("127.0.0.2", 0)) as server:
         port = server.getsockname()[1]
     ray = Path(sys.executable).parent / "ray"
-    options = ["--node-ip-address=127.0.0.2", f"--port={port}", "--num-cpus=2"]
+    options = ["--node-ip-address=127.0.0.2", f"--port={port}", "--num-cpus=2", "--num-gpus=1"]
     options += ["--include-dashboard=false", "--object-store-memory=100000000"]
     process = subprocess.Popen(
         [ray, "start", "--head", "--block", *options],

@@ -106,12 +106,15 @@ def test_quickstart_ends_with_tested_tables(quickstart_store: Path) -> None:
 
 
 def test_a_cluster_at_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Ray head started by hand, as on a cluster; the driver joins it and trains there."""
+    """A Ray head started by hand, as on a cluster; the driver joins it and trains there.
+
+    Its GPU is one by name only: Ray hands out halves of it, and torch, seeing none, uses the CPU.
+    """
     path, folder = tmp_path / "mini.yaml", tmp_path / "store"
     path.write_text(MIXED.replace("2e-3, 1e+30", "2e-3").replace("[standard, at, cat]", "[at]"))
     path.write_text(path.read_text().replace(", tau: [0.1], lambda: [0.3]", ""))
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     with ray_head() as address:
-        done = run(path, folder, "--address", address)
+        done = run(path, folder, "--address", address, "--gpus-per-trial", "0.5")
     assert done.returncode == 0, done.stderr
     assert len(Store(folder, create=False).finished()) == 1

@@ -126,10 +126,11 @@ def cells_table(view: View) -> Any:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("task, encoder, method", no_wrap=True)
-    for title in ("trials", "done", "running", "failed", "missing", "best", "each", "left"):
-        table.add_column(title, justify="right", no_wrap=True)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("task, encoder, method", overflow="fold")
+    for title in ("trials", "done", "runs", "failed", "missing", "best", "each", "left"):
+        width = 6 if title in {"each", "left"} else max(4, len(title))
+        table.add_column(title, justify="right", no_wrap=True, min_width=width)
     for cell in view.plan.cells:
         counts = cell.counts
         missing = counts.get(State.MISSING, 0) + counts.get(State.CORRUPT, 0)

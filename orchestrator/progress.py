@@ -198,14 +198,18 @@ def _show_lines(
     stop: threading.Event,
 ) -> None:
     """Print a line when a trial ended, but not more than one in LINE_SECONDS, and at the end."""
-    shown, shown_at = -1, 0.0
+    shown, shown_at = _ended(make_plan(study, trials, store)), 0.0
     while True:
         stopping = stop.wait(REFRESH_SECONDS)
         view = look(study, trials, store, slots)
-        ended = view.plan.count(State.DONE) + view.plan.count(State.FAILED)
+        ended = _ended(view.plan)
         due = ended != shown and time.monotonic() - shown_at >= LINE_SECONDS
         if due or (stopping and ended != shown):
             print(time.strftime("%H:%M:%S"), headline(view), file=sys.stderr, flush=True)  # noqa: T201
             shown, shown_at = ended, time.monotonic()
         if stopping:
             return
+
+
+def _ended(plan: Plan) -> int:
+    return plan.count(State.DONE) + plan.count(State.FAILED)

@@ -92,7 +92,7 @@ def _refuse_mixture(finished: Iterable[FinishedTrial]) -> None:
     first: dict[tuple[str, str], tuple[str, str]] = {}
     for trial in finished:
         for what, fingerprint in trial.record.fingerprints.items():
-            thing = trial.config.encoder if what == "encoder" else f"{what} split"
+            thing = f"{what} {trial.config.encoder}" if what == "encoder" else f"{what} split"
             known, signature = first.setdefault(
                 (trial.config.task, thing), (fingerprint, trial.record.signature)
             )

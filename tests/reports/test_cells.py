@@ -59,7 +59,7 @@ def test_trials_of_another_encoder_under_the_same_name_are_refused(
     keep(store, trials[0], {"dev": 150})
     other = finished(trials[1], {"dev": 150}, fingerprints={"encoder": "f" * 16, "dev": "0" * 16})
     store.commit(trials[1], other)
-    with pytest.raises(UserError, match="differ in the tiny"):
+    with pytest.raises(UserError, match="differ in the encoder tiny"):
         read_cells(trials, store)
 
 

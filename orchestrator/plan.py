@@ -36,7 +36,7 @@ class CellPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The trials of a study in their order, and the state of each."""
+    """The trials of a study, and in the same order the state of each by signature."""
 
     study: str
     trials: Sequence[TrialConfig]
@@ -45,7 +45,8 @@ class Plan:
 
     def having(self, *states: State) -> list[TrialConfig]:
         """Return the trials that are in one of these states, in the study's order."""
-        return [trial for trial in self.trials if self.states[trial.signature] in states]
+        pairs = zip(self.trials, self.states.values(), strict=True)
+        return [trial for trial, state in pairs if state in states]
 
     def count(self, state: State) -> int:
         """Count the trials in this state."""
@@ -92,8 +93,8 @@ def _cells(
     store: Store | None,
 ) -> list[CellPlan]:
     by_cell: dict[Cell, list[str]] = {}
-    for trial in trials:
-        by_cell.setdefault(trial.cell, []).append(trial.signature)
+    for trial, name in zip(trials, states, strict=True):
+        by_cell.setdefault(trial.cell, []).append(name)
     measured = {
         cell: median(known)
         for cell, names in by_cell.items()

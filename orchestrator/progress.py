@@ -107,7 +107,7 @@ def as_json(view: View) -> dict[str, Any]:
         "running_trials": [
             {"trial": trial.describe(), **progress.model_dump()} for trial, progress in view.running
         ],
-        "signatures": {t.signature: view.plan.states[t.signature] for t in view.plan.trials},
+        "signatures": dict(view.plan.states),
     }
 
 

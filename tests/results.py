@@ -35,10 +35,13 @@ def finished(
     *,
     seconds: float = 10.0,
     fingerprints: dict[str, str] | None = None,
+    n: int = N,
     n_classes: int = 2,
 ) -> TrialResult:
     """Build the result of a trial that predicts `right[split]` examples of each split correctly."""
-    kept = {split: predictions(split, count, n_classes=n_classes) for split, count in right.items()}
+    kept = {
+        split: predictions(split, count, n=n, n_classes=n_classes) for split, count in right.items()
+    }
     scores = {
         split: {
             name: ScoreRecord(value=found.value, undefined=found.undefined)

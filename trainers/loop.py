@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from search_spaces.trial import TrialConfig
 from trainers.batches import collate, evaluation_batches, training_order
 from trainers.classifier import Classifier
-from trainers.machine import environment, peak_memory
+from trainers.machine import environment, forget_peak_memory, peak_memory
 from trainers.methods.registry import METHODS
 from trainers.metrics import METRICS, score
 from trainers.outcome import (
@@ -96,6 +96,7 @@ class TrialRun:
     def __init__(self, config: TrialConfig, prepared: Prepared, device: torch.device) -> None:
         self.config, self.prepared, self.device = config, prepared, device
         self.place = Place()
+        forget_peak_memory(device)
         self.model = self._build().to(device)
         self.optimizer = torch.optim.AdamW(
             parameter_groups(self.model, config.weight_decay, decay_all=config.decay_all),

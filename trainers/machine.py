@@ -3,12 +3,15 @@
 import platform
 import resource
 import sys
+from contextlib import suppress
 from importlib.metadata import version
+from pathlib import Path
 
 import torch
 
 from trainers.outcome import Environment
 
+HIGH_WATER = Path("/proc/self/status")
 COMPUTING = ("catsweep", "torch", "transformers", "tokenizers", "numpy")
 
 
@@ -29,8 +32,20 @@ def environment(device: torch.device) -> Environment:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Peak bytes: of the device since the trial began, or of this process since it began."""
+    """Peak bytes since `forget_peak_memory`: allocated on the GPU, or resident in this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    if HIGH_WATER.exists():
+        lines = HIGH_WATER.read_text().splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def forget_peak_memory(device: torch.device) -> None:
+    """Begin to measure anew, where the system can (Linux, CUDA)."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    elif HIGH_WATER.exists():
+        with suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")

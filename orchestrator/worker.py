@@ -4,6 +4,7 @@ In: `config["trial"]`, a trial's canonical JSON, and the launch's Job. Out: noth
 "done"; results go to the store.
 """
 
+import time
 from typing import Any
 
 from ray import tune
@@ -14,9 +15,11 @@ from search_spaces.errors import UserError
 from search_spaces.trial import parse_trial
 from trainers.files import StoreFull
 
+REPORT_SECONDS = 10.0
+
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
-    """One actor, many trials: `step` is one epoch, `reset_config` begins the next trial."""
+    """One actor, many trials: `step` trains some epochs, `reset_config` begins the next trial."""
 
     def setup(self, config: dict[str, Any], job: str = "") -> None:
         """Open the store and begin the first trial."""
@@ -40,11 +43,19 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
                 self.stop_sweep = str(error)
 
     def step(self) -> dict[str, Any]:
-        """Train one epoch. `stop_sweep` is a line for the user when no trial can succeed."""
+        """Train for some seconds. `stop_sweep` is a line for the user when no trial can succeed."""
         done = True
         if self.stop_sweep is None:
             try:
-                done = self.runner.advance()
+                done = self._advance()
             except StoreFull as error:
                 self.stop_sweep = str(error)
         return {"done": done, "stop_sweep": self.stop_sweep}
+
+    def _advance(self) -> bool:
+        """Train epochs until the trial is over or REPORT_SECONDS are: each report costs some ms."""
+        start = time.monotonic()
+        while not self.runner.advance():
+            if time.monotonic() - start > REPORT_SECONDS:
+                return False
+        return True

@@ -28,7 +28,7 @@ def test_five_sigkills_of_the_driver_change_no_byte(quickstart_store: Path, tmp_
     for _ in range(KILLS):
         with started("quickstart", folder) as driver:
             wait_for(lambda: list(folder.glob("running/*/progress.json")))
-            time.sleep(moments.uniform(0.5, 9.0))
+            time.sleep(moments.uniform(0.5, 6.0))
             driver.send_signal(signal.SIGKILL)
         for path in folder.glob("trials/*/result.json"):
             assert seen.setdefault(path.parent.name, path.stat().st_ino) == path.stat().st_ino

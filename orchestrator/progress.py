@@ -7,9 +7,10 @@ terminal, a line now and then elsewhere, JSON.
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from orchestrator.plan import Plan, make_plan
@@ -161,9 +162,8 @@ def live(
     """Show the sweep on standard error while the block runs."""
     stop = threading.Event()
     show = _show_panel if sys.stderr.isatty() else _show_lines
-    thread = threading.Thread(
-        target=show, args=(study, trials, store, slots, stop), name="progress", daemon=True
-    )
+    glance = partial(look, study, trials, store, slots)
+    thread = threading.Thread(target=show, args=(glance, stop), name="progress", daemon=True)
     thread.start()
     try:
         yield
@@ -172,36 +172,24 @@ def live(
         thread.join()
 
 
-def _show_panel(
-    study: str,
-    trials: Sequence[TrialConfig],
-    store: Store,
-    slots: int | None,
-    stop: threading.Event,
-) -> None:
+def _show_panel(glance: Callable[[], View], stop: threading.Event) -> None:
     from rich.console import Console
     from rich.live import Live
 
     with Live(console=Console(stderr=True), auto_refresh=False) as view:
         while True:
             stopping = stop.wait(REFRESH_SECONDS)
-            view.update(panel(look(study, trials, store, slots)), refresh=True)
+            view.update(panel(glance()), refresh=True)
             if stopping:
                 return
 
 
-def _show_lines(
-    study: str,
-    trials: Sequence[TrialConfig],
-    store: Store,
-    slots: int | None,
-    stop: threading.Event,
-) -> None:
+def _show_lines(glance: Callable[[], View], stop: threading.Event) -> None:
     """Print a line when a trial ended, but not more than one in LINE_SECONDS, and at the end."""
-    shown, shown_at = _ended(make_plan(study, trials, store)), 0.0
+    shown, shown_at = _ended(glance().plan), 0.0
     while True:
         stopping = stop.wait(REFRESH_SECONDS)
-        view = look(study, trials, store, slots)
+        view = glance()
         ended = _ended(view.plan)
         due = ended != shown and time.monotonic() - shown_at >= LINE_SECONDS
         if due or (stopping and ended != shown):

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from search_spaces.trial import METHOD_SETTINGS, TrialConfig
+from search_spaces.methods import METHOD_SETTINGS
+from search_spaces.trial import TrialConfig
 from trainers.store import State, Store
 
 Cell = tuple[str, str, str]

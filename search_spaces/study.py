@@ -15,15 +15,8 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from search_spaces.errors import UserError, unknown
-from search_spaces.trial import (
-    METHOD_SETTINGS,
-    Seed,
-    TrainingSettings,
-    TrialConfig,
-    option_names,
-    required_options,
-    training_names,
-)
+from search_spaces.methods import METHOD_SETTINGS, Seed, option_names, required_options
+from search_spaces.trial import TrainingSettings, TrialConfig, training_names
 
 Name = Annotated[str, Field(min_length=1)]
 Value = bool | int | float | str

@@ -7,61 +7,21 @@ result (device, workers, folders) is not a field.
 
 import hashlib
 import json
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from search_spaces.methods import (
+    MethodSettings,
+    NonNegative,
+    Positive,
+    Seed,
+    Settings,
+    Share,
+)
 
 SIGNATURE_VERSION = 1
 """Raised when the same settings come to mean a different computation."""
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-
-
-class Settings(BaseModel):
-    """A frozen set of fields; an unknown key is an error, a change is a copy."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
-
-
-# `cost` is that of one training step, in forward passes of the encoder.
-
-
-class Standard(Settings):
-    """Ordinary fine-tuning: cross-entropy on clean examples."""
-
-    cost: ClassVar[int] = 3
-    name: Literal["standard"] = "standard"
-
-
-class AT(Settings):
-    """Adversarial training: clean and adversarial cross-entropy, equally weighted."""
-
-    cost: ClassVar[int] = 6
-    name: Literal["at"] = "at"
-    epsilon: NonNegative
-
-
-class CAT(Settings):
-    """Contrastive adversarial training (Eq. 10 of the paper)."""
-
-    cost: ClassVar[int] = 7
-    name: Literal["cat"] = "cat"
-    epsilon: NonNegative
-    tau: Positive
-    lambda_: Share = Field(alias="lambda")
-    proj_dim: Annotated[int, Field(gt=0)] = 300
-
-
-MethodSettings = Standard | AT | CAT
-
-METHOD_SETTINGS: dict[str, type[Standard] | type[AT] | type[CAT]] = {
-    "standard": Standard,
-    "at": AT,
-    "cat": CAT,
-}
 
 
 class TrainingSettings(Settings):
@@ -124,18 +84,6 @@ class TrialConfig(TrainingSettings):
         """One line for people: task, encoder, method and grid point."""
         point = " ".join(f"{key}={value:.12g}" for key, value in self.point.items())
         return f"{self.task} {self.encoder} {self.method.name} {point}"
-
-
-def option_names(method: str) -> list[str]:
-    """Return the names of a method's own options, as a study writes them (`lambda`)."""
-    fields = METHOD_SETTINGS[method].model_fields
-    return [info.alias or key for key, info in fields.items() if key != "name"]
-
-
-def required_options(method: str) -> list[str]:
-    """Return those of a method's options that have no default."""
-    fields = METHOD_SETTINGS[method].model_fields
-    return [info.alias or key for key, info in fields.items() if info.is_required()]
 
 
 def training_names() -> list[str]:

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertModel, PreTrainedModel, RobertaConfig, RobertaModel
 
-from search_spaces.trial import METHOD_SETTINGS, MethodSettings, TrialConfig, required_options
+from search_spaces.methods import METHOD_SETTINGS, MethodSettings, required_options
+from search_spaces.trial import TrialConfig
 from trainers.batches import Inputs
 from trainers.classifier import Classifier
 

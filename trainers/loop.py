@@ -21,6 +21,7 @@ from trainers.batches import collate, evaluation_batches, training_order
 from trainers.classifier import Classifier
 from trainers.machine import environment, forget_peak_memory, peak_memory
 from trainers.methods.registry import METHODS
+from trainers.methods.step import Training
 from trainers.metrics import METRICS, score
 from trainers.outcome import (
     EpochRecord,
@@ -31,7 +32,7 @@ from trainers.outcome import (
 )
 from trainers.prepared import Prepared
 
-HEAD_STREAM, DROPOUT_STREAM, ORDER_STREAM = 1, 2, 3
+HEAD_STREAM, DROPOUT_STREAM, ORDER_STREAM, METHOD_STREAM = 1, 2, 3, 4
 EVALUATION_BATCH = 128
 
 
@@ -107,6 +108,7 @@ class TrialRun:
         )
         self.best: dict[str, Tensor] | None = None
         self.loss_sums: dict[str, Tensor] = {}
+        self.random = torch.Generator().manual_seed(stream_seed(config.seed, METHOD_STREAM))
         torch.manual_seed(stream_seed(config.seed, DROPOUT_STREAM))
 
     def _build(self) -> Classifier:
@@ -163,16 +165,23 @@ class TrialRun:
         lr = learning_rate(config.lr, self.place.step, total, config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        self.optimizer.zero_grad(set_to_none=True)
+        training = Training(
+            step=self.place.step, steps=total, random=self.random, update=self._update
+        )
         with self._precision():
-            losses = METHODS[config.method.name](self.model, batch, config.method)
-        if config.max_grad_norm > 0:
-            nn.utils.clip_grad_norm_(self.model.parameters(), config.max_grad_norm)
-        self.optimizer.step()
+            losses = METHODS[config.method.name](self.model, batch, config.method, training)
+        self._update()
         for name, loss in losses.items():
             self.loss_sums[name] = self.loss_sums.get(name, 0) + loss.double()
         self.place.batch += 1
         self.place.step += 1
+
+    def _update(self) -> None:
+        """Clip, update the parameters, clear their gradients."""
+        if self.config.max_grad_norm > 0:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
 
     @contextmanager
     def _clock(self) -> Iterator[None]:

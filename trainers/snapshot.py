@@ -50,6 +50,7 @@ def _tensors(run: TrialRun) -> dict[str, Tensor]:
     kept |= {f"best.{name}": value for name, value in (run.best or {}).items()}
     kept |= {f"losses.{name}": value for name, value in run.loss_sums.items()}
     kept["random.cpu"] = torch.get_rng_state()
+    kept["random.method"] = run.random.get_state()
     if run.device.type == "cuda":
         kept["random.cuda"] = torch.cuda.get_rng_state(run.device)
     return {name: tensor.contiguous() for name, tensor in kept.items()}
@@ -91,6 +92,7 @@ def _restore(run: TrialRun, tensors: dict[str, Tensor], place: Place) -> None:
     run.best = part("best.") or None
     run.loss_sums = part("losses.")
     torch.set_rng_state(tensors["random.cpu"].cpu())
+    run.random.set_state(tensors["random.method"].cpu())
     if "random.cuda" in tensors:
         torch.cuda.set_rng_state(tensors["random.cuda"].cpu(), run.device)
     run.place = dataclasses.replace(place, resumed=place.resumed + 1)

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import BertForSequenceClassification, Trainer, TrainingArguments
 
-from search_spaces.trial import METHOD_SETTINGS, MethodSettings
+from search_spaces.methods import METHOD_SETTINGS, MethodSettings
 from trainers.batches import Inputs, Ints, collate
 from trainers.classifier import Classifier
 from trainers.loop import parameter_groups
 from trainers.methods.registry import METHODS
+from trainers.methods.step import Training
 from trainers.prepared import Prepared
 
 LR = 1e-4
@@ -58,13 +59,18 @@ def our_step(bench: Bench, method: str) -> Step:
     groups = parameter_groups(model, 0.01, decay_all=False)
     optimizer = torch.optim.AdamW(groups, lr=LR, fused=True)
 
-    def step(rows: Ints) -> None:
-        batch = collate(bench.prepared.inputs["train"], rows)
-        optimizer.zero_grad(set_to_none=True)
-        with bench.autocast():
-            METHODS[method](model, batch, settings)
+    def update() -> None:
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    training = Training(step=0, steps=1, random=torch.Generator(), update=update)
+
+    def step(rows: Ints) -> None:
+        batch = collate(bench.prepared.inputs["train"], rows)
+        with bench.autocast():
+            METHODS[method](model, batch, settings, training)
+        update()
 
     return step
 

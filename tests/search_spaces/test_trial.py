@@ -6,14 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from search_spaces.trial import (
-    METHOD_SETTINGS,
-    SIGNATURE_VERSION,
-    TrialConfig,
-    option_names,
-    parse_trial,
-    required_options,
-)
+from search_spaces.methods import METHOD_SETTINGS, option_names, required_options
+from search_spaces.trial import SIGNATURE_VERSION, TrialConfig, parse_trial
 
 CAT = {"name": "cat", "epsilon": 0.005, "tau": 0.1, "lambda": 0.3}
 BASE: dict[str, Any] = {"task": "library", "encoder": "tiny", "method": CAT, "lr": 1e-4}

@@ -6,10 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from search_spaces.methods import MethodSettings
 from tests.fakes import random_inputs
 from tests.references.cat import Example, Layers
 from trainers.batches import Batch, Inputs, collate
 from trainers.classifier import Classifier
+from trainers.methods.registry import METHODS
+from trainers.methods.step import Losses, Training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,19 @@ def assert_close(found: dict[str, Tensor], expected: dict[str, Tensor], to: floa
         scale = max(0.1, float(value.abs().max()))
         distance = float((found[name] - value).abs().max())
         assert distance <= to * scale, f"{name}: off by {distance:.1e} at a scale of {scale:.1e}"
+
+
+def training_alone(*, step: int = 0, steps: int = 10, seed: int = 0) -> Training:
+    """What a step is given when no loop is around it: an update does nothing."""
+    random = torch.Generator().manual_seed(seed)
+    return Training(step=step, steps=steps, random=random, update=lambda: None)
+
+
+def run_step(
+    method: str, model: Classifier, batch: Batch, settings: MethodSettings, **training: int
+) -> Losses:
+    """Take one step of a method outside the loop."""
+    return METHODS[method](model, batch, settings, training_alone(**training))
 
 
 def layers_of(model: Classifier) -> Layers:

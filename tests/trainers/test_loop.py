@@ -94,11 +94,12 @@ def gradient_norm(prepared: Prepared, max_grad_norm: float) -> float:
     run = begin(prepared, max_grad_norm=max_grad_norm)
     norms = []
 
-    def look() -> None:
+    def look(*_: Any) -> None:
         grads = [p.grad.norm() for p in run.model.parameters() if p.grad is not None]
         norms.append(float(torch.stack(grads).norm()))
 
-    run.train_epoch(look)
+    run.optimizer.register_step_pre_hook(look)
+    run.train_epoch()
     return norms[0]
 
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from search_spaces.trial import METHOD_SETTINGS, required_options
+from search_spaces.methods import METHOD_SETTINGS, required_options
 from tests.fakes import OPTIONS, example_settings, small_classifier, tiny_config
 from tests.references import cat as literal
-from tests.trainers.examples import Case, gradients, layers_of, make_case
+from tests.trainers.examples import Case, gradients, layers_of, make_case, run_step
 from trainers.adversary import matrix_attack
 from trainers.batches import Batch
 from trainers.classifier import Classifier
@@ -55,7 +55,8 @@ def test_the_attack_ascends_under_the_same_dropout_masks(kind: str, masks: int) 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("method", ATTACKING)
 def test_a_step_s_adversarial_loss_is_above_its_clean_loss(method: str, seed: int) -> None:
-    losses = METHODS[method](
+    losses = run_step(
+        method,
         small_classifier("bert", seed=seed),
         make_case("bert", 6, seed=seed).batch,
         example_settings(method),
@@ -105,27 +106,27 @@ def test_the_adversarial_loss_alone_reaches_v(method: str) -> None:
     options = OPTIONS | {"lambda": 0.0}
     mine = {name: options[name] for name in required_options(method)}
     step, clean = small_classifier("bert"), small_classifier("bert")
-    METHODS[method](step, case.batch, METHOD_SETTINGS[method].model_validate(mine))
-    METHODS["standard"](clean, case.batch, example_settings("standard"))
+    run_step(method, step, case.batch, METHOD_SETTINGS[method].model_validate(mine))
+    run_step("standard", clean, case.batch, example_settings("standard"))
     adversarial = 2 * gradients(step)[V] - gradients(clean)[V]
     rows = adversarial.abs().amax(dim=1) > 1e-3
     assert {int(row) for row in rows.nonzero()} == set(case.batch.tokens_P.tolist())
 
 
 def test_the_contrastive_part_of_a_lone_example_is_exactly_zero() -> None:
-    losses = METHODS["cat"](
-        small_classifier("bert"), make_case("bert", 1).batch, example_settings("cat")
+    losses = run_step(
+        "cat", small_classifier("bert"), make_case("bert", 1).batch, example_settings("cat")
     )
     assert losses["contrastive"].item() == 0.0
 
 
 def test_the_contrastive_part_ignores_the_length_of_the_projections() -> None:
     case, model = make_case("bert", 5), small_classifier("bert")
-    before = METHODS["cat"](model, case.batch, example_settings("cat"))["contrastive"]
+    before = run_step("cat", model, case.batch, example_settings("cat"))["contrastive"]
     assert model.projection is not None
     with torch.no_grad():
         model.projection[1].get_parameter("weight").mul_(7.0)
-    after = METHODS["cat"](model, case.batch, example_settings("cat"))["contrastive"]
+    after = run_step("cat", model, case.batch, example_settings("cat"))["contrastive"]
     torch.testing.assert_close(after, before, rtol=1e-5, atol=1e-6)
 
 
@@ -177,7 +178,7 @@ def test_gradients_are_finite_differences_of_equation_10(method: str, kind: str)
     model = small_classifier(kind, dropout=0.1).double()
     r_PD = held_perturbation(model, case)
     torch.manual_seed(5)
-    METHODS[method](model, case.batch, example_settings(method))
+    run_step(method, model, case.batch, example_settings(method))
     found = gradients(model)
     for name, direction, slope in slopes(model, lambda: equation_10(model, case, r_PD, method)):
         expected = float((found[name] * direction).sum())

@@ -8,9 +8,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertModel
 
-from search_spaces.trial import METHOD_SETTINGS
+from search_spaces.methods import METHOD_SETTINGS
 from tests.fakes import example_settings
-from tests.trainers.examples import make_case
+from tests.trainers.examples import make_case, training_alone
 from trainers.classifier import Classifier
 from trainers.methods.registry import METHODS
 
@@ -43,7 +43,7 @@ def operations() -> dict[str, float]:
     with torch.no_grad():
         found = {"forward": count(partial(model, batch))}
     for name, step in METHODS.items():
-        found[name] = count(partial(step, model, batch, example_settings(name)))
+        found[name] = count(partial(step, model, batch, example_settings(name), training_alone()))
     return found
 
 

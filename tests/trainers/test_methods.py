@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from search_spaces.trial import METHOD_SETTINGS, MethodSettings
+from search_spaces.methods import METHOD_SETTINGS, MethodSettings
 from tests.fakes import OPTIONS, example_settings, random_inputs, small_classifier, tiny_config
 from tests.references import cat as literal
-from tests.trainers.examples import assert_close, gradients, layers_of, make_case
+from tests.trainers.examples import assert_close, gradients, layers_of, make_case, run_step
 from trainers.batches import collate
 from trainers.loop import TrialRun
 from trainers.methods.registry import METHODS
@@ -51,7 +51,7 @@ def test_every_method_has_settings_a_step_and_a_slow_reference() -> None:
 def test_a_step_equals_its_slow_literal_form(method: str, kind: str, n: int, pairs: bool) -> None:
     case = make_case(kind, n, pairs=pairs, seed=3)
     fast, slow = small_classifier(kind), small_classifier(kind, packed=False)
-    losses = METHODS[method](fast, case.batch, example_settings(method))
+    losses = run_step(method, fast, case.batch, example_settings(method))
     expected = SLOW[method](layers_of(slow), case.examples)
     torch.autograd.backward(expected["loss"])
     assert_close(losses, {name: loss.detach() for name, loss in expected.items()})
@@ -68,13 +68,13 @@ def test_cat_at_the_ends_of_lambda(lambda_: float) -> None:
         {"epsilon": EPSILON, "tau": TAU, "lambda": lambda_}
     )
     model = small_classifier("bert")
-    losses = METHODS["cat"](model, case.batch, settings)
+    losses = run_step("cat", model, case.batch, settings)
     if lambda_ == 1.0:
         assert losses["loss"] == losses["contrastive"]
         assert gradients(model)["head.weight"].abs().max() == 0
         return
     other = small_classifier("bert")
-    expected = METHODS["at"](other, case.batch, example_settings("at"))
+    expected = run_step("at", other, case.batch, example_settings("at"))
     assert_close({"loss": losses["loss"]}, {"loss": expected["loss"]})
     assert_close(gradients(model), gradients(other))
 
@@ -85,7 +85,7 @@ def test_an_attack_of_strength_zero_is_standard_training() -> None:
     for method, options in (("standard", {}), ("at", {"epsilon": 0.0})):
         model = small_classifier("roberta")
         settings = METHOD_SETTINGS[method].model_validate(options)
-        losses = METHODS[method](model, case.batch, settings)
+        losses = run_step(method, model, case.batch, settings)
         found.append({"loss": losses["loss"], **gradients(model)})
     assert_close(found[1], found[0])
 
@@ -101,7 +101,7 @@ def test_the_contract_of_a_method(method: str, kind: str, n: int) -> None:
         model.projection = None
     batch = collate(random_inputs(kind, n, pairs=True), torch.arange(n).numpy())
     before = copy.deepcopy(model.state_dict())
-    losses = METHODS[method](model, batch, settings)
+    losses = run_step(method, model, batch, settings)
     assert "loss" in losses
     for loss in losses.values():
         assert loss.ndim == 0
@@ -120,9 +120,9 @@ def test_the_contract_of_a_method(method: str, kind: str, n: int) -> None:
 def test_a_step_adds_to_the_gradients_that_are_there(method: str) -> None:
     case, settings = make_case("bert", 4), example_settings(method)
     once, twice = small_classifier("bert"), small_classifier("bert")
-    METHODS[method](once, case.batch, settings)
+    run_step(method, once, case.batch, settings)
     for _ in range(2):
-        METHODS[method](twice, case.batch, settings)
+        run_step(method, twice, case.batch, settings)
     assert_close(gradients(twice), {name: 2 * value for name, value in gradients(once).items()})
 
 
@@ -133,7 +133,7 @@ def test_a_step_is_deterministic_under_a_seed(method: str) -> None:
     def step(seed: int) -> dict[str, Tensor]:
         model = small_classifier("bert", dropout=0.2)
         torch.manual_seed(seed)
-        return METHODS[method](model, case.batch, settings) | gradients(model)
+        return run_step(method, model, case.batch, settings) | gradients(model)
 
     first, again, other = step(1), step(1), step(2)
     assert all(torch.equal(first[name], again[name]) for name in first)

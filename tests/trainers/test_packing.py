@@ -14,7 +14,7 @@ from transformers import (
 )
 
 from tests.fakes import VOCABULARY, example_settings, small_classifier, small_encoder
-from tests.trainers.examples import Case, assert_close, gradients, make_case
+from tests.trainers.examples import Case, assert_close, gradients, make_case, run_step
 from trainers.classifier import Classifier
 from trainers.methods.registry import METHODS
 from trainers.packing import PACKED, run_packed, run_padded, use_packed_attention
@@ -96,7 +96,7 @@ def test_packed_and_padded_steps_give_equal_losses_and_gradients(
     for packed in (True, False):
         model = small_classifier(kind, packed=packed)
         assert model.packed is packed
-        losses = METHODS[method](model, case.batch, example_settings(method))
+        losses = run_step(method, model, case.batch, example_settings(method))
         found.append((losses, gradients(model)))
     (fast_losses, fast), (slow_losses, slow) = found
     assert_close(fast_losses, slow_losses)
@@ -143,6 +143,6 @@ def test_another_model_type_falls_back_to_padding_and_trains(
     expected = one_by_one(copy.deepcopy(encoder).eval(), case)
     torch.testing.assert_close(h_BD, expected, atol=1e-5, rtol=1e-5)
 
-    losses = METHODS[method](model.train(), case.batch, example_settings(method))
+    losses = run_step(method, model.train(), case.batch, example_settings(method))
     assert all(torch.isfinite(loss) for loss in losses.values())
     assert all(value.abs().max() > 0 for value in gradients(model.encoder).values())

@@ -4,15 +4,15 @@ Nothing ties the two passes together but r, which is held constant: the backward
 also yields the attack's gradient, and its graph is freed before the adversarial pass.
 """
 
-from search_spaces.trial import AT
+from search_spaces.methods import AT
 from trainers.adversary import ascent
 from trainers.batches import Batch
 from trainers.classifier import Classifier
 from trainers.losses import cross_entropy
-from trainers.methods.step import Losses, backward
+from trainers.methods.step import Losses, Training, backward
 
 
-def at_step(model: Classifier, batch: Batch, settings: AT) -> Losses:
+def at_step(model: Classifier, batch: Batch, settings: AT, _training: Training) -> Losses:
     """Add the gradient of (CE clean + CE adversarial) / 2, r held constant."""
     embeddings_PD = model.embed(batch)
     embeddings_PD.retain_grad()

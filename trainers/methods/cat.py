@@ -4,15 +4,15 @@ The attack's gradient goes to the word embeddings alone (an activation-only back
 two forward passes share one backward.
 """
 
-from search_spaces.trial import CAT
+from search_spaces.methods import CAT
 from trainers.adversary import matrix_attack
 from trainers.batches import Batch
 from trainers.classifier import Classifier
 from trainers.losses import contrastive, cross_entropy, mixed
-from trainers.methods.step import Losses, backward
+from trainers.methods.step import Losses, Training, backward
 
 
-def cat_step(model: Classifier, batch: Batch, settings: CAT) -> Losses:
+def cat_step(model: Classifier, batch: Batch, settings: CAT, _training: Training) -> Losses:
     """Add the gradient of Eq. 10, r held constant."""
     embeddings_PD = model.embed(batch)
     h_BD = model.encode(embeddings_PD, batch)

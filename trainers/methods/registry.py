@@ -1,6 +1,6 @@
 """METHODS: a method's name -> its step. A new method is one file here and one line below.
 
-Its options are a type in `search_spaces/trial.py`, which the step takes as its third argument.
+Its options are a type in `search_spaces/methods.py`, which the step takes as its third argument.
 """
 
 from collections.abc import Callable
@@ -11,9 +11,9 @@ from trainers.classifier import Classifier
 from trainers.methods.at import at_step
 from trainers.methods.cat import cat_step
 from trainers.methods.standard import standard_step
-from trainers.methods.step import Losses
+from trainers.methods.step import Losses, Training
 
-Step = Callable[[Classifier, Batch, Any], Losses]
+Step = Callable[[Classifier, Batch, Any, Training], Losses]
 
 METHODS: dict[str, Step] = {
     "standard": standard_step,

@@ -1,12 +1,14 @@
 """Ordinary fine-tuning: cross-entropy on clean examples. Cost 3F."""
 
-from search_spaces.trial import Standard
+from search_spaces.methods import Standard
 from trainers.batches import Batch
 from trainers.classifier import Classifier
 from trainers.losses import cross_entropy
-from trainers.methods.step import Losses, backward
+from trainers.methods.step import Losses, Training, backward
 
 
-def standard_step(model: Classifier, batch: Batch, _settings: Standard) -> Losses:
+def standard_step(
+    model: Classifier, batch: Batch, _settings: Standard, _training: Training
+) -> Losses:
     """Add the gradient of Eq. 2 to the parameters' gradients."""
     return backward({"loss": cross_entropy(model(batch), batch.labels_B)})

@@ -1,13 +1,32 @@
-"""The end of every method's step: one backward, and the losses to report.
+"""What every method's step is given besides model, batch and options, and how it ends.
 
 In: scalar losses with their graph. Out: the same, detached and still on the device.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 Losses = dict[str, Tensor]
 """`loss` is what was minimised; the other names are its parts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What a step may use of the training loop around it.
+
+    `step` counts the batches before this one. `random` is the method's own stream on the CPU,
+    kept in checkpoints: no draw from it moves dropout. `update` clips, updates the parameters and
+    clears their gradients, for a method that does so several times a batch; the loop does it once
+    after the step. `steps` is the number of batches of the whole trial.
+    """
+
+    step: int
+    steps: int
+    random: torch.Generator
+    update: Callable[[], None]
 
 
 def backward(losses: Losses) -> Losses:

@@ -1,11 +1,13 @@
 """Attention over a packed row, registered with transformers: the encoder's code is unmodified.
 
 In: queries, keys and values (1, H, P, d) of a packed row, and the batch that says which tokens
-belong together. Out: attention output (1, P, H, d), each token attending to its own example only.
+belong together. Out: attention output (1, P, H, d), each token attending to its own example only. The last
+layer is computed at [CLS] alone, the only place where a classifier reads it.
 Legend: B examples, T the longest, P packed tokens, H heads, d head width, D width.
 """
 
 import inspect
+from types import MethodType
 from typing import Any
 
 import torch
@@ -71,7 +73,30 @@ def use_packed_attention(encoder: PreTrainedModel) -> bool:
     if encoder.config.model_type not in PACKED_MODELS:
         return False
     encoder.set_attn_implementation(PACKED)
+    last = encoder.encoder.layer[-1]
+    last.forward = MethodType(_layer_at_cls, last)
     return True
+
+
+def _layer_at_cls(layer: Any, row_1PD: Tensor, *_: Any, batch: Batch, **__: Any) -> Tensor:
+    """Compute a layer's output at [CLS] alone: (1, B, D), from keys and values of all P tokens."""
+    attention = layer.attention.self
+    cls_1BD = row_1PD.index_select(1, batch.starts_B)
+
+    def heads(states_1ND: Tensor) -> Tensor:
+        return states_1ND.unflatten(-1, (-1, attention.attention_head_size)).transpose(1, 2)
+
+    out_BH1d = functional.scaled_dot_product_attention(
+        heads(attention.query(cls_1BD)).transpose(0, 2),
+        _spread(heads(attention.key(row_1PD)), batch),
+        _spread(heads(attention.value(row_1PD)), batch),
+        attn_mask=batch.mask_BT[:, None, None, :],
+        dropout_p=attention.dropout.p if layer.training else 0.0,
+        scale=attention.scaling,
+    )
+    attended_1BD = layer.attention.output(out_BH1d.flatten(1)[None], cls_1BD)
+    output_1BD: Tensor = layer.feed_forward_chunk(attended_1BD)
+    return output_1BD
 
 
 def run_packed(encoder: PreTrainedModel, row_PD: Tensor, batch: Batch) -> Tensor:
@@ -81,13 +106,13 @@ def run_packed(encoder: PreTrainedModel, row_PD: Tensor, batch: Batch) -> Tensor
     """
     config = encoder.config
     offset = 0 if config.model_type == "bert" else config.pad_token_id + 1
-    hidden_1PD: Tensor = encoder(
+    cls_1BD: Tensor = encoder(
         inputs_embeds=row_PD[None],
         position_ids=batch.positions_P[None] + offset,
         token_type_ids=batch.types_P[None],
         batch=batch,
     ).last_hidden_state
-    return hidden_1PD[0].index_select(0, batch.starts_B)
+    return cls_1BD[0]
 
 
 def run_padded(encoder: PreTrainedModel, row_PD: Tensor, batch: Batch) -> Tensor:

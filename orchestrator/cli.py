@@ -140,8 +140,10 @@ def run(
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of each trial.")] = None,
     gpus_per_trial: Annotated[
-        float | None,
-        typer.Option(min=0, help="GPUs of each (default: one if there is one); 0.25: four share."),
+        str | None,
+        typer.Option(
+            help="GPUs of each (default: one if there is one); 0.25: four share; auto: measured."
+        ),
     ] = None,
     address: Annotated[
         str | None, typer.Option(help="A Ray cluster's address (auto: the one of this node).")
@@ -154,21 +156,21 @@ def run(
     ] = False,
 ) -> None:
     """Train what the store lacks, then write the report. Run it again to resume."""
-    from orchestrator.job import Resources
+    from orchestrator.job import Resources, parse_gpus
     from orchestrator.preflight import check_files_of
     from trainers.store import State, Store
 
+    resources = Resources(
+        slots=slots,
+        threads=threads,
+        gpus_per_trial=parse_gpus(gpus_per_trial),
+        address=address,
+        checkpoint_every=checkpoint_every,
+    )
     chosen = _study(study, tasks)
     check_files_of(chosen, data)
     opened = Store(store, create=True)
     _clear_the_way(chosen, opened, retry)
-    resources = Resources(
-        slots=slots,
-        threads=threads,
-        gpus_per_trial=gpus_per_trial,
-        address=address,
-        checkpoint_every=checkpoint_every,
-    )
     done = _train(chosen, opened, data, resources)
     for line in _troubles(done, opened):
         _say(line)

@@ -1,9 +1,12 @@
 """How trials run, and what a worker is told: small types without heavy imports."""
 
+import math
 import os
 import sys
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,18 +19,21 @@ class Resources:
 
     slots: int | None = None
     threads: int | None = None
-    gpus_per_trial: float | None = None
+    gpus_per_trial: float | Literal["auto"] | None = None
     address: str | None = None
     checkpoint_every: float = 120.0
 
     def resolve(self, cores: int, gpus: int) -> "Slots":
         """Fill in what was not asked: a GPU each where there are some, else a core each.
 
-        On a cluster the number of trials at once is what fits it.
+        On a cluster the number of trials at once is what fits it. `auto` measures how many trials
+        share a GPU, each with a core of its own; without a GPU it asks for none.
 
         Raises:
             UserError: more GPUs are asked for than this machine has; Ray would wait for ever.
         """
+        if self.gpus_per_trial == "auto":
+            return self._shared(cores, gpus)
         if self.address is not None:
             return Slots(
                 at_once=self.slots, threads=self.threads or 1, gpus=self.gpus_per_trial or 0
@@ -39,19 +45,46 @@ class Resources:
         at_once = self.slots or most
         return Slots(at_once=at_once, threads=self.threads or max(1, cores // at_once), gpus=each)
 
+    def _shared(self, cores: int, gpus: int) -> "Slots":
+        threads = self.threads or 1
+        if self.address is not None:
+            return Slots(at_once=self.slots, threads=threads, gpus=1.0, measured=True)
+        if not gpus:
+            return replace(self, gpus_per_trial=0.0).resolve(cores, gpus)
+        at_once = self.slots or max(1, cores // threads)
+        return Slots(at_once=at_once, threads=threads, gpus=1.0, measured=True)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Slots:
-    """How trials run, decided: how many at once (None: what fits), CPU threads and GPUs of each."""
+    """How trials run, decided: how many at once (None: what fits), CPU threads and GPUs of each.
+
+    `measured`: a trial has `gpus` until one like it was measured, then what that one used.
+    """
 
     at_once: int | None
     threads: int
     gpus: float
+    measured: bool = False
 
     def __str__(self) -> str:
         at_once = "as many as fit" if self.at_once is None else str(self.at_once)
+        if self.measured:
+            return f"up to {at_once} at once, GPUs shared as the first trial of each kind allows"
         gpus = f", {self.gpus:g} GPU each" if self.gpus else ""
         return f"{at_once} at once, {self.threads} CPU threads each{gpus}"
+
+
+def parse_gpus(text: str | None) -> float | Literal["auto"] | None:
+    """Read `--gpus-per-trial`: a number of at least 0, or `auto`; UserError for anything else."""
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
+    with suppress(ValueError):
+        if 0 <= float(text) < math.inf:
+            return float(text)
+    raise UserError(f"--gpus-per-trial: expected a number of at least 0 or auto, got {text!r}")
 
 
 def this_machine() -> tuple[int, int]:

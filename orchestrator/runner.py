@@ -9,6 +9,7 @@ import platform
 import time
 import traceback
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from trainers.files import StoreFull, one_line
 from trainers.loop import Diverged, TrialRun
-from trainers.machine import pick_device
+from trainers.machine import DeviceMeter, pick_device
 from trainers.outcome import FailureRecord, ProgressRecord
 from trainers.prepared import Prepared, prepare, warm_key
 from trainers.snapshot import load_snapshot, save_snapshot
@@ -31,12 +32,14 @@ PROGRESS_EVERY = 1.0
 class TrialRunner:
     """Trains one trial at a time; keeps the task and the encoder of the last one warm.
 
+    `gpus` is the share of a GPU that its trials have.
+
     Raises:
         UserError: this machine does not see the driver's store.
     """
 
-    def __init__(self, job: Job) -> None:
-        self.job = job
+    def __init__(self, job: Job, gpus: float = 0.0) -> None:
+        self.job, self.gpus = job, gpus
         self.store = _shared_store(job)
         torch.set_num_threads(job.threads)
         self.device = pick_device()
@@ -61,6 +64,7 @@ class TrialRunner:
         except Exception as error:
             self._fail(config, error)
             return
+        self._meter = DeviceMeter(self.device, self.gpus)
         self._saved_at = self._told_at = time.monotonic()
         self._tell(self.run)
 
@@ -79,14 +83,20 @@ class TrialRunner:
                 run.train_epoch(lambda: self._after_step(run))
             if not run.done:
                 return False
-            self.store.commit(run.config, run.result())
-            self._release(run.config)
+            self._commit(run)
         except (StoreFull, OSError):
             self._owned.close()
             raise
         except Exception as error:
             self._fail(run.config, error)
         return True
+
+    def _commit(self, run: TrialRun) -> None:
+        result = run.result()
+        self._meter.look()
+        record = result.record.model_copy(update={"device_use": self._meter.read()})
+        self.store.commit(run.config, replace(result, record=record))
+        self._release(run.config)
 
     def _prepared(self, config: TrialConfig) -> Prepared:
         key = warm_key(config)
@@ -104,6 +114,7 @@ class TrialRunner:
             save_snapshot(run, self._checkpoint(run.config))
             self._saved_at = time.monotonic()
         if now - self._told_at >= PROGRESS_EVERY:
+            self._meter.look()
             self._tell(run)
             self._told_at = now
 
@@ -127,7 +138,7 @@ class TrialRunner:
         if isinstance(error, StoreFull | OSError):
             self._owned.close()
             raise error
-        self.store.commit_failure(config, failure(config.signature, error))
+        self.store.commit_failure(config, failure(config.signature, error, gpus=self.gpus))
         self._release(config)
         self.warm = None
         if self.device.type == "cuda":
@@ -162,7 +173,9 @@ def classify(error: Exception) -> str:
     return "exception"
 
 
-def failure(signature: str, error: Exception, kind: str | None = None) -> FailureRecord:
+def failure(
+    signature: str, error: Exception, *, kind: str | None = None, gpus: float = 0.0
+) -> FailureRecord:
     """Put an exception on record."""
     return FailureRecord(
         signature=signature,
@@ -170,5 +183,6 @@ def failure(signature: str, error: Exception, kind: str | None = None) -> Failur
         reason=one_line(error),
         traceback="".join(traceback.format_exception(error)),
         host=platform.node(),
+        gpus=gpus,
         failed_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )

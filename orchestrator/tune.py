@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +23,11 @@ from typing import Any
 from orchestrator.job import Job, Slots
 from orchestrator.plan import Plan, make_plan
 from orchestrator.runner import failure
+from orchestrator.sharing import Group, Sharing, group_of
 from search_spaces.errors import UserError
-from search_spaces.trial import TrialConfig
+from search_spaces.trial import TrialConfig, parse_trial
 from trainers.files import StoreFull, one_line
+from trainers.outcome import DeviceUse
 from trainers.store import State, Store
 
 ATTEMPTS = 3
@@ -68,20 +70,49 @@ def sweep(
         UserError: no trial can succeed: the store's disk is full, or a node does not share it.
         KeyboardInterrupt: Ctrl-C or SIGTERM; what is finished is kept.
     """
-    attempts = Attempts()
+    attempts, sharing = Attempts(), Sharing()
     plan = make_plan(study, trials, store)
     with _terminate_as_interrupt(), _ray_shut_down_at_the_end():
         while plan.having(State.MISSING, State.RUNNING):
-            missing = plan.having(State.MISSING)
-            if missing:
+            gpus = _gpus(plan, store, slots, sharing)
+            if gpus:
                 _check_space(store)
+                chosen = [trial for trial in trials if trial.signature in gpus]
                 launch = job.model_copy(update={"launch": uuid.uuid4().hex})
-                fault = _run_round(missing, launch, slots, address)
-                _count(store, missing, launch, fault, attempts)
+                fault = _run_round(chosen, gpus, launch, slots, address)
+                _count(store, chosen, launch, fault, attempts)
+                _give_more_room(store, chosen, slots, sharing)
             else:
                 time.sleep(WAIT_SECONDS)
             plan = make_plan(study, trials, store)
     return plan
+
+
+def _gpus(plan: Plan, store: Store, slots: Slots, sharing: Sharing) -> dict[str, float]:
+    """Return the trials to run now, by signature, with each one's GPUs."""
+    missing = plan.having(State.MISSING)
+    if not slots.measured:
+        return {trial.signature: slots.gpus for trial in missing}
+    uses: dict[Group, list[DeviceUse | None]] = {}
+    for trial in plan.having(State.DONE):
+        uses.setdefault(group_of(trial), []).append(store.record(trial.signature).device_use)
+    return sharing.shares(missing, uses)
+
+
+def _give_more_room(
+    store: Store, tried: Sequence[TrialConfig], slots: Slots, sharing: Sharing
+) -> None:
+    """Let trials that ran out of memory on a shared GPU run again, fewer to a GPU."""
+    for trial in tried if slots.measured else ():
+        if store.state(trial.signature) is not State.FAILED:
+            continue
+        failed = store.failure(trial.signature)
+        if failed.kind == "out_of_memory" and 0 < failed.gpus < 1:
+            number = sharing.lower(trial, failed.gpus)
+            store.set_aside(trial.signature)
+            sys.stderr.write(
+                f"{trial.describe()}: out of memory beside others; {number} share a GPU now\n"
+            )
 
 
 def _check_space(store: Store) -> None:
@@ -92,7 +123,11 @@ def _check_space(store: Store) -> None:
 
 
 def _run_round(
-    trials: Sequence[TrialConfig], job: Job, slots: Slots, address: str | None
+    trials: Sequence[TrialConfig],
+    gpus: Mapping[str, float],
+    job: Job,
+    slots: Slots,
+    address: str | None,
 ) -> Exception | None:
     """Run one disposable Tune experiment over the trials; return what went wrong outside them."""
     for name, value in RAY_SETTINGS.items():
@@ -107,7 +142,9 @@ def _run_round(
         _connect(slots, address)
     trainable = tune.with_resources(
         tune.with_parameters(TrialWorker, job=job.model_dump_json()),
-        {"cpu": slots.threads, "gpu": slots.gpus},
+        lambda config: tune.PlacementGroupFactory(
+            [{"CPU": slots.threads, "GPU": gpus[parse_trial(config["trial"]).signature]}]
+        ),
     )
     with tempfile.TemporaryDirectory(prefix="catsweep-", ignore_cleanup_errors=True) as scratch:
         tuner = tune.Tuner(

@@ -25,7 +25,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         """Open the store and begin the first trial."""
         self.stop_sweep: str | None = None
         try:
-            self.runner = TrialRunner(Job.model_validate_json(job))
+            gpus = self.trial_resources.required_resources.get("GPU", 0.0)
+            self.runner = TrialRunner(Job.model_validate_json(job), gpus)
         except UserError as error:
             self.stop_sweep = str(error)
         self._begin(config)

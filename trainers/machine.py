@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from trainers.outcome import Environment
+from trainers.outcome import DeviceUse, Environment
 
 HIGH_WATER = Path("/proc/self/status")
 COMPUTING = ("catsweep", "torch", "transformers", "tokenizers", "numpy")
@@ -49,3 +49,33 @@ def forget_peak_memory(device: torch.device) -> None:
     elif HIGH_WATER.exists():
         with suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")
+
+
+class DeviceMeter:
+    """Looks at a GPU from time to time while a trial runs on it; sees nothing on a CPU."""
+
+    def __init__(self, device: torch.device, share: float) -> None:
+        self.device, self.share = device, share
+        self.memory: list[int] = []
+        self.busy: list[float] = []
+
+    def look(self) -> None:
+        """Note the memory in use on the device, and how active it was just now."""
+        if self.device.type != "cuda":
+            return
+        free, total = torch.cuda.mem_get_info(self.device)
+        self.memory.append(total - free)
+        # Needs nvidia-ml-py and a driver that answers: each way to lack one has its own exception.
+        with suppress(Exception):
+            self.busy.append(torch.cuda.utilization(self.device) / 100)
+
+    def read(self) -> DeviceUse | None:
+        """Return what was seen, or None if nothing was."""
+        if not self.memory:
+            return None
+        return DeviceUse(
+            share=self.share,
+            memory_bytes=max(self.memory),
+            total_bytes=torch.cuda.mem_get_info(self.device)[1],
+            busy=sum(self.busy) / len(self.busy) if self.busy else None,
+        )

@@ -67,6 +67,20 @@ class Environment(Frozen):
     versions: dict[str, str]
 
 
+class DeviceUse(Frozen):
+    """What was seen of a trial's GPU while it ran: the other trials on it are included.
+
+    `share` is the part of the GPU that the trial was given, `memory_bytes` the most in use at any
+    moment that was looked at, `busy` the part of the time in which a kernel ran (None where the
+    driver does not say).
+    """
+
+    share: float
+    memory_bytes: int
+    total_bytes: int
+    busy: float | None
+
+
 class TrialRecord(Frozen):
     """`result.json`: everything about a finished trial but its logits."""
 
@@ -82,6 +96,7 @@ class TrialRecord(Frozen):
     train_seconds: float
     evaluate_seconds: float
     peak_memory_bytes: int
+    device_use: DeviceUse | None = None
     resumed: int
     fingerprints: dict[str, str]
     environment: Environment
@@ -102,7 +117,8 @@ class TrialRecord(Frozen):
 class FailureRecord(Frozen):
     """`failure.json`: why a trial did not finish.
 
-    `kind` is configuration, out_of_memory, diverged, exception or infrastructure.
+    `kind` is configuration, out_of_memory, diverged, exception or infrastructure; `gpus` is the
+    trial's share of a GPU.
     """
 
     version: int = RECORD_VERSION
@@ -111,6 +127,7 @@ class FailureRecord(Frozen):
     reason: str
     traceback: str
     host: str
+    gpus: float = 0.0
     failed_at: str
 
 

@@ -1,8 +1,8 @@
 """Attention over a packed row, registered with transformers: the encoder's code is unmodified.
 
 In: queries, keys and values (1, H, P, d) of a packed row, and the batch that says which tokens
-belong together. Out: attention output (1, P, H, d), each token attending to its own example only. The last
-layer is computed at [CLS] alone, the only place where a classifier reads it.
+belong together. Out: attention output (1, P, H, d), each token attending to its own example only.
+The last layer is computed at [CLS] alone, the only place where a classifier reads it.
 Legend: B examples, T the longest, P packed tokens, H heads, d head width, D width.
 """
 
@@ -84,7 +84,8 @@ def _layer_at_cls(layer: Any, row_1PD: Tensor, *_: Any, batch: Batch, **__: Any)
     cls_1BD = row_1PD.index_select(1, batch.starts_B)
 
     def heads(states_1ND: Tensor) -> Tensor:
-        return states_1ND.unflatten(-1, (-1, attention.attention_head_size)).transpose(1, 2)
+        n = states_1ND.shape[1]
+        return states_1ND.view(1, n, -1, attention.attention_head_size).transpose(1, 2)
 
     out_BH1d = functional.scaled_dot_product_attention(
         heads(attention.query(cls_1BD)).transpose(0, 2),

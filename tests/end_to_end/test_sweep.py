@@ -4,12 +4,25 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from search_spaces.study import load_study
-from tests.end_to_end.sweeps import environment, predictions_of, ray_head, run
+from tests.end_to_end.conftest import SLOW
+from tests.end_to_end.sweeps import (
+    environment,
+    predictions_of,
+    ray_head,
+    run,
+    started,
+    wait_for,
+)
+from trainers.loop import TrialRun
+from trainers.outcome import DeviceUse
+from trainers.prepared import prepare
 from trainers.store import State, Store
 
 MIXED = """
@@ -118,3 +131,29 @@ def test_a_cluster_at_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         done = run(path, folder, "--address", address, "--gpus-per-trial", "0.5")
     assert done.returncode == 0, done.stderr
     assert len(Store(folder, create=False).finished()) == 1
+
+
+def test_measured_trials_share_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trial that was alone used a tenth of a GPU: the next two train on it side by side.
+
+    The GPU is one by name only, as above, so the measurement is put into the store by hand.
+    """
+    path, folder = tmp_path / "three.yaml", tmp_path / "store"
+    path.write_text(SLOW.replace("lr: [1e-3, 2e-3]", "lr: [1e-3, 2e-3, 3e-3]"))
+    first, *others = load_study(str(path)).trials()
+    run_alone = TrialRun(first, prepare(first, None), torch.device("cpu"))
+    while not run_alone.done:
+        run_alone.train_epoch()
+    result = run_alone.result()
+    use = DeviceUse(share=1.0, memory_bytes=10**9, total_bytes=10**10, busy=0.1)
+    record = result.record.model_copy(update={"device_use": use})
+    store = Store(folder, create=True)
+    store.commit(first, replace(result, record=record))
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    with (
+        ray_head() as address,
+        started(path, folder, "--address", address, "--gpus-per-trial", "auto") as driver,
+    ):
+        wait_for(lambda: all(store.is_locked(trial.signature) for trial in others))
+        assert driver.wait(timeout=300) == 0
+    assert len(store.finished()) == 3

@@ -1,0 +1,74 @@
+"""How many trials share a GPU, from what a trial that had one to itself used of it.
+
+In: the trials to train and the records of those that are done. Out: each trial's share of a GPU.
+A group is what needs the same memory: a cell's trials of one batch size, length and precision. Its
+first trial runs alone; the others share a GPU as far as that one's memory and activity allow. Any
+mix of groups fits, because no share is below the part of the memory that its trials use.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from search_spaces.trial import TrialConfig
+from trainers.outcome import DeviceUse
+
+HEADROOM = 0.9
+"""The part of a GPU's memory that is planned with."""
+MOST = 16
+"""Trials on one GPU: each is a process with a CPU core and a CUDA context of its own."""
+
+Group = tuple[object, ...]
+
+
+def group_of(trial: TrialConfig) -> Group:
+    """Return what decides how much of a GPU a trial needs."""
+    return (*trial.cell, trial.batch_size, trial.max_length, trial.precision)
+
+
+def how_many(use: DeviceUse) -> int:
+    """Return how many trials like this one a GPU serves: 1 to MOST, never over its memory.
+
+    A GPU that one trial keeps busy for a quarter of the time is full with four. Where its activity
+    cannot be read, memory alone decides.
+    """
+    by_memory = int(HEADROOM * use.total_bytes / max(1, use.memory_bytes))
+    by_activity = math.ceil(1 / max(use.busy, 1 / MOST)) if use.busy is not None else MOST
+    return max(1, min(by_memory, by_activity, MOST))
+
+
+@dataclass(kw_only=True)
+class Sharing:
+    """The shares of one sweep; `limits` holds what out-of-memory failures have taught."""
+
+    limits: dict[Group, int] = field(default_factory=dict)
+
+    def shares(
+        self, missing: Sequence[TrialConfig], done: Mapping[Group, Iterable[DeviceUse | None]]
+    ) -> dict[str, float]:
+        """Return the trials to run now, by signature, and each one's share of a GPU.
+
+        Of a group of which no trial is done, only the first runs, alone. A group whose trials left
+        no measurement (a CPU) has whole GPUs.
+        """
+        found: dict[str, float] = {}
+        begun: set[Group] = set()
+        for trial in missing:
+            group = group_of(trial)
+            if group in done:
+                found[trial.signature] = 1 / self._number(group, done[group])
+            elif group not in begun:
+                begun.add(group)
+                found[trial.signature] = 1.0
+        return found
+
+    def _number(self, group: Group, uses: Iterable[DeviceUse | None]) -> int:
+        alone = [how_many(use) for use in uses if use is not None and use.share == 1]
+        return min(self.limits.get(group, MOST), min(alone, default=1))
+
+    def lower(self, trial: TrialConfig, share: float) -> int:
+        """Learn that a trial ran out of memory at this share; return how many may share now."""
+        number = max(1, round(1 / share) // 2)
+        group = group_of(trial)
+        self.limits[group] = min(number, self.limits.get(group, MOST))
+        return self.limits[group]

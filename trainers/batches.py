@@ -38,9 +38,10 @@ class Batch:
         tokens_P, types_P, positions_P: token id, segment, and place within its own example.
         cells_P: each token's place in the flattened (B, T) grid that attention works on.
         mask_BT: True where the grid holds a token.
-        starts_B: where each example's first token, [CLS], lies in the row.
+        offsets: where each example begins in the row, (B + 1,); the last one is P.
         slots_P: each token's number (0..U-1) among the batch's distinct token ids.
         n_slots: U.
+        shortest: tokens of the shortest example.
     """
 
     tokens_P: Tensor
@@ -48,13 +49,19 @@ class Batch:
     positions_P: Tensor
     cells_P: Tensor
     mask_BT: Tensor
-    starts_B: Tensor
+    offsets: Tensor
     slots_P: Tensor
     labels_B: Tensor
     n_slots: int
+    shortest: int
 
     def __len__(self) -> int:
         return len(self.labels_B)
+
+    @property
+    def starts_B(self) -> Tensor:  # noqa: N802 - a shape
+        """Where each example's first token, [CLS], lies in the row."""
+        return self.offsets[:-1]
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on `device`; the copy does not wait for the device."""
@@ -63,7 +70,7 @@ class Batch:
         moved = {
             field.name: getattr(self, field.name).pin_memory().to(device, non_blocking=True)
             for field in fields(self)
-            if field.name != "n_slots"
+            if field.name not in {"n_slots", "shortest"}
         }
         return replace(self, **moved)
 
@@ -92,9 +99,9 @@ def tokenise(
 def collate(inputs: Inputs, rows: Ints) -> Batch:
     """Pack the given examples into one row, in the given order."""
     lengths = inputs.starts[rows + 1] - inputs.starts[rows]
-    starts = np.cumsum(lengths) - lengths
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
     example = np.repeat(np.arange(len(rows)), lengths)
-    positions = np.arange(lengths.sum()) - starts[example]
+    positions = np.arange(lengths.sum()) - offsets[example]
     source = inputs.starts[rows][example] + positions
     tokens = inputs.tokens_S[source]
     distinct, slots = np.unique(tokens, return_inverse=True)
@@ -105,10 +112,11 @@ def collate(inputs: Inputs, rows: Ints) -> Batch:
         positions_P=torch.from_numpy(positions),
         cells_P=torch.from_numpy(example * longest + positions),
         mask_BT=torch.from_numpy(np.arange(longest) < lengths[:, None]),
-        starts_B=torch.from_numpy(starts),
+        offsets=torch.from_numpy(offsets),
         slots_P=torch.from_numpy(slots.astype(np.int64)),
         labels_B=torch.from_numpy(inputs.labels_N[rows]),
         n_slots=len(distinct),
+        shortest=int(lengths.min()),
     )
 
 

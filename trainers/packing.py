@@ -36,20 +36,74 @@ def packed_attention(
     dropout: float = 0.0,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Spread the row over a (B, T) grid, attend with padding masked, gather the row again.
+    """Attend within examples: (1, H, P, d) -> (1, P, H, d).
 
     The signature is that of transformers' AttentionInterface, hence the ignored keywords.
     """
+    attend = attend_ragged if query.device.type == "cuda" else attend_on_grid
+    return attend(query, key, value, batch, scaling, dropout), None
+
+
+def attend_on_grid(
+    query_1HNd: Tensor,
+    key_1HPd: Tensor,
+    value_1HPd: Tensor,
+    batch: Batch,
+    scaling: float | None,
+    dropout: float,
+) -> Tensor:
+    """Spread the row over a (B, T) grid, attend with padding masked, gather it again.
+
+    N = P queries, or N = B: those of [CLS] alone (an example has more tokens than that one).
+    Returns (1, N, H, d). Quick on a CPU.
+    """
+    at_cls = query_1HNd.shape[2] == len(batch)
     out_BHTd = functional.scaled_dot_product_attention(
-        _spread(query, batch),
-        _spread(key, batch),
-        _spread(value, batch),
+        query_1HNd.transpose(0, 2) if at_cls else _spread(query_1HNd, batch),
+        _spread(key_1HPd, batch),
+        _spread(value_1HPd, batch),
         attn_mask=batch.mask_BT[:, None, None, :],
         dropout_p=dropout,
         scale=scaling,
     )
+    if at_cls:
+        return out_BHTd.transpose(0, 2).transpose(1, 2)
     cells_CHd = out_BHTd.transpose(1, 2).flatten(0, 1)
-    return cells_CHd.index_select(0, batch.cells_P)[None], None
+    return cells_CHd.index_select(0, batch.cells_P)[None]
+
+
+def attend_ragged(
+    query_1HNd: Tensor,
+    key_1HPd: Tensor,
+    value_1HPd: Tensor,
+    batch: Batch,
+    scaling: float | None,
+    dropout: float,
+) -> Tensor:
+    """Attend over nested tensors, for which a GPU has variable-length flash attention.
+
+    N as in `attend_on_grid`, and the same result. The lengths are known on the host: nothing waits.
+    """
+    at_cls = query_1HNd.shape[2] == len(batch)
+    lengths = (batch.offsets, batch.shortest, batch.mask_BT.shape[1])
+    ones = (torch.arange(len(batch) + 1, device=batch.offsets.device), 1, 1)
+    out_BHjd = functional.scaled_dot_product_attention(
+        _nested(query_1HNd, *(ones if at_cls else lengths)),
+        _nested(key_1HPd, *lengths),
+        _nested(value_1HPd, *lengths),
+        dropout_p=dropout,
+        scale=scaling,
+    )
+    out_NHd: Tensor = out_BHjd.transpose(1, 2).values()
+    return out_NHd[None]
+
+
+def _nested(row_1HNd: Tensor, offsets: Tensor, shortest: int, longest: int) -> Tensor:
+    """View a row as a nested tensor (B, H, ragged, d)."""
+    nested: Tensor = torch.nested.nested_tensor_from_jagged(
+        row_1HNd[0].transpose(0, 1).contiguous(), offsets, min_seqlen=shortest, max_seqlen=longest
+    )
+    return nested.transpose(1, 2)
 
 
 def _spread(row_1HPd: Tensor, batch: Batch) -> Tensor:
@@ -87,15 +141,17 @@ def _layer_at_cls(layer: Any, row_1PD: Tensor, *_: Any, batch: Batch, **__: Any)
         n = states_1ND.shape[1]
         return states_1ND.view(1, n, -1, attention.attention_head_size).transpose(1, 2)
 
-    out_BH1d = functional.scaled_dot_product_attention(
-        heads(attention.query(cls_1BD)).transpose(0, 2),
-        _spread(heads(attention.key(row_1PD)), batch),
-        _spread(heads(attention.value(row_1PD)), batch),
-        attn_mask=batch.mask_BT[:, None, None, :],
-        dropout_p=attention.dropout.p if layer.training else 0.0,
-        scale=attention.scaling,
-    )
-    attended_1BD = layer.attention.output(out_BH1d.flatten(1)[None], cls_1BD)
+    attended_1BHd = packed_attention(
+        attention,
+        heads(attention.query(cls_1BD)),
+        heads(attention.key(row_1PD)),
+        heads(attention.value(row_1PD)),
+        None,
+        batch=batch,
+        scaling=attention.scaling,
+        dropout=attention.dropout.p if layer.training else 0.0,
+    )[0]
+    attended_1BD = layer.attention.output(attended_1BHd.flatten(2), cls_1BD)
     output_1BD: Tensor = layer.feed_forward_chunk(attended_1BD)
     return output_1BD
 

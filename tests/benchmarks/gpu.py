@@ -1,0 +1,204 @@
+"""A training step on a GPU, and many small trials that share one: prints JSON.
+
+    python -m tests.benchmarks.gpu
+
+1. Standard and CAT steps of a randomly initialised RoBERTa-large in bf16, packed, taking turns on
+   the same batches of 32: tokens a second, the share of the device's matrix peak (measured in the
+   same run), their ratio, and peak memory; at BANKING77-like lengths and at 128 tokens each.
+2. A sweep of small trials on the tiny encoder, one at a time and with `--gpus-per-trial auto`.
+
+`--device cpu --encoder small` takes the same way through the code on a machine without a GPU.
+"""
+
+import argparse
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import RobertaConfig, RobertaModel
+
+from tests.benchmarks.contenders import settings_of
+from tests.benchmarks.sweep import write_study
+from tests.end_to_end.sweeps import COMMAND, environment
+from trainers.batches import Batch, Inputs, collate
+from trainers.classifier import Classifier
+from trainers.loop import parameter_groups
+from trainers.machine import forget_peak_memory, peak_memory
+from trainers.methods.registry import METHODS
+from trainers.methods.step import Training
+
+BATCH, CLASSES, BATCHES, WARM_UP = 32, 77, 8, 3
+METHODS_SHOWN = ("standard", "cat")
+SHAPES = {
+    "large": {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16},
+    "small": {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4},
+}
+LENGTHS = {"intents": (6, 30), "128": (128, 128)}
+PEAK_SIZE = {"cuda": 8192, "cpu": 512}
+
+
+def encoder(size: str) -> RobertaModel:
+    shape = SHAPES[size]
+    config = RobertaConfig(
+        vocab_size=50_265,
+        max_position_embeddings=514,
+        type_vocab_size=1,
+        pad_token_id=1,
+        intermediate_size=4 * shape["hidden_size"],
+        **shape,
+    )
+    return RobertaModel(config, add_pooling_layer=False)
+
+
+def random_batches(lengths: tuple[int, int], device: torch.device) -> Iterator[Batch]:
+    """Yield the same few batches over and over, on the device."""
+    rng = np.random.default_rng(0)
+    n = BATCH * BATCHES
+    sizes = rng.integers(lengths[0], lengths[1] + 1, n)
+    inputs = Inputs(
+        tokens_S=rng.integers(4, 50_000, sizes.sum()),
+        types_S=np.zeros(sizes.sum(), dtype=np.int64),
+        starts=np.concatenate([[0], np.cumsum(sizes)]),
+        labels_N=rng.integers(0, CLASSES, n),
+    )
+    batches = [
+        collate(inputs, np.arange(start, start + BATCH)).to(device) for start in range(0, n, BATCH)
+    ]
+    while True:
+        yield from batches
+
+
+def step_of(method: str, size: str, device: torch.device) -> Callable[[Batch], None]:
+    """Return a whole training step, as `trainers.loop` takes it, in bf16."""
+    torch.manual_seed(0)
+    settings = settings_of(method)
+    model = Classifier(
+        encoder(size), n_classes=CLASSES, proj_dim=getattr(settings, "proj_dim", None)
+    )
+    model.to(device).train()
+    groups = parameter_groups(model, 0.01, decay_all=False)
+    optimizer = torch.optim.AdamW(groups, lr=1e-5, fused=True)
+    training = Training(step=0, steps=1, random=torch.Generator(), update=lambda: None)
+
+    def step(batch: Batch) -> None:
+        with torch.autocast(device.type, torch.bfloat16):
+            METHODS[method](model, batch, settings, training)
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    return step
+
+
+def timed(run: Callable[[], object], device: torch.device) -> float:
+    """Return seconds of a call, the device's work included."""
+    start = time.perf_counter()
+    run()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+def matrix_peak(device: torch.device) -> float:
+    """Return the operations a second of a large bf16 product, the median of ten."""
+    size = PEAK_SIZE[device.type]
+    left, right = (torch.randn(size, size, dtype=torch.bfloat16, device=device) for _ in range(2))
+    seconds = [timed(lambda: left @ right, device) for _ in range(13)][3:]
+    return 2 * size**3 / median(seconds)
+
+
+def measure(
+    size: str, lengths: tuple[int, int], rounds: int, device: torch.device, peak: float
+) -> dict[str, object]:
+    """Let both methods take turns; return each one's figures, and their ratio."""
+    steps = {method: step_of(method, size, device) for method in METHODS_SHOWN}
+    seconds: dict[str, list[float]] = {method: [] for method in steps}
+    tokens: list[int] = []
+    for turn, batch in zip(range(WARM_UP + rounds), random_batches(lengths, device), strict=False):
+        taken = {name: timed(lambda s=step, b=batch: s(b), device) for name, step in steps.items()}  # type: ignore[misc]
+        if turn >= WARM_UP:
+            tokens.append(len(batch.tokens_P))
+            for name, value in taken.items():
+                seconds[name].append(value)
+    del steps
+    shown: dict[str, object] = {
+        name: figures(step_of(name, size, device), taken, tokens, lengths, device, peak)
+        for name, taken in seconds.items()
+    }
+    shown["cat_to_standard"] = round(median(seconds["cat"]) / median(seconds["standard"]), 3)
+    return shown
+
+
+def figures(
+    step: Callable[[Batch], None],
+    seconds: list[float],
+    tokens: list[int],
+    lengths: tuple[int, int],
+    device: torch.device,
+    peak: float,
+) -> dict[str, float]:
+    """Count a step's operations and memory, alone on the device, and relate them to its time."""
+    batch = next(random_batches(lengths, device))
+    forget_peak_memory(device)
+    with FlopCounterMode(display=False) as counter:
+        step(batch)
+    per_token = counter.get_total_flops() / len(batch.tokens_P)
+    rate = median(n / taken for n, taken in zip(tokens, seconds, strict=True))
+    return {
+        "median_ms": round(1000 * median(seconds), 2),
+        "tokens_per_second": round(rate),
+        "share_of_matrix_peak": round(rate * per_token / peak, 3),
+        "peak_GiB": round(peak_memory(device) / 2**30, 2),
+    }
+
+
+def trials_per_hour(trials: int, *options: str) -> float:
+    """Sweep small trials from nothing; return how many an hour would see."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        path = write_study(folder, trials, epochs=20, n_per_class=36)
+        command = [*COMMAND, "run", str(path), "--store", str(folder / "store"), *options]
+        start = time.perf_counter()
+        subprocess.run(
+            command, cwd=folder, env=environment(), capture_output=True, text=True, check=True
+        )
+        return trials * 3600 / (time.perf_counter() - start)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--encoder", choices=tuple(SHAPES), default="large")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--trials", type=int, default=32)
+    options = parser.parse_args()
+    if options.device == "cuda" and not torch.cuda.is_available():
+        parser.error("torch sees no GPU here (--device cpu --encoder small tries the code)")
+    device = torch.device(options.device)
+    peak = matrix_peak(device)
+    report: dict[str, object] = {
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
+        "torch": torch.__version__,
+        "matrix_peak_tflops": round(peak / 1e12, 2),
+        "steps": {
+            name: measure(options.encoder, lengths, options.rounds, device, peak)
+            for name, lengths in LENGTHS.items()
+        },
+    }
+    if options.trials:
+        shared = trials_per_hour(options.trials, "--gpus-per-trial", "auto")
+        alone = trials_per_hour(options.trials, *(["--slots", "1"] if device.type == "cpu" else []))
+        report["trials_per_hour"] = {"one_at_a_time": round(alone), "shared": round(shared)}
+    print(json.dumps(report, indent=1))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -19,6 +19,7 @@ from search_spaces.study import Study, load_study
 if TYPE_CHECKING:
     from orchestrator.job import Resources
     from orchestrator.plan import Plan
+    from orchestrator.search import Search
     from trainers.store import Store
 
 app = typer.Typer(
@@ -151,6 +152,16 @@ def run(
     checkpoint_every: Annotated[
         float, typer.Option(min=0.1, help="Seconds between a trial's checkpoints.")
     ] = 120.0,
+    search: Annotated[
+        str, typer.Option(help="Which trials run: grid (all), random or tpe, with a budget.")
+    ] = "grid",
+    scheduler: Annotated[
+        str, typer.Option(help="Stop hopeless trials early: asha or median; fifo stops none.")
+    ] = "fifo",
+    budget: Annotated[
+        str | None, typer.Option(help="40: trials of each cell; 2h: hours of this run; 40,2h.")
+    ] = None,
+    search_seed: Annotated[int, typer.Option(min=0, help="Of random and tpe.")] = 0,
     retry: Annotated[
         bool, typer.Option("--retry", help="Train failed and corrupt trials again.")
     ] = False,
@@ -158,6 +169,7 @@ def run(
     """Train what the store lacks, then write the report. Run it again to resume."""
     from orchestrator.job import Resources, parse_gpus
     from orchestrator.preflight import check_files_of
+    from orchestrator.search import Search, parse_budget
     from trainers.store import State, Store
 
     resources = Resources(
@@ -167,15 +179,18 @@ def run(
         address=address,
         checkpoint_every=checkpoint_every,
     )
+    most, hours = parse_budget(budget)
+    how = Search(name=search, scheduler=scheduler, trials=most, hours=hours, seed=search_seed)
     chosen = _study(study, tasks)
+    how.check(len(chosen.seeds))
     check_files_of(chosen, data)
     opened = Store(store, create=True)
     _clear_the_way(chosen, opened, retry)
-    done = _train(chosen, opened, data, resources)
+    done = _train(chosen, opened, data, resources, how)
     for line in _troubles(done, opened):
         _say(line)
     _report(chosen, opened, _reports_folder(chosen, opened), as_json=False)
-    if done.count(State.DONE) < len(done.trials):
+    if done.count(State.FAILED) or done.count(State.CORRUPT):
         raise typer.Exit(1)
 
 
@@ -194,7 +209,9 @@ def _clear_the_way(study: Study, store: "Store", retry: bool) -> None:
         _say(f"{failed} trials failed before and are left alone; --retry trains them again")
 
 
-def _train(study: Study, store: "Store", data: Path | None, resources: "Resources") -> "Plan":
+def _train(
+    study: Study, store: "Store", data: Path | None, resources: "Resources", search: "Search"
+) -> "Plan":
     from orchestrator import progress
     from orchestrator.job import Job, this_machine
     from orchestrator.plan import make_plan
@@ -203,7 +220,7 @@ def _train(study: Study, store: "Store", data: Path | None, resources: "Resource
 
     trials = study.trials()
     plan = make_plan(study.name, trials, store)
-    missing = plan.having(State.MISSING, State.RUNNING)
+    missing = search.wanted(plan)
     if not missing:
         _say(f"{study.name}: nothing to train, {plan.count(State.DONE)} trials are done")
         return plan
@@ -212,7 +229,7 @@ def _train(study: Study, store: "Store", data: Path | None, resources: "Resource
     _say(f"store {store.root}; {slots}; checking data and encoders")
     check_address(resources.address)
     check_all(missing, data)
-    from orchestrator.tune import sweep
+    from orchestrator.supervisor import sweep
 
     job = Job(
         store=store.root,
@@ -222,7 +239,7 @@ def _train(study: Study, store: "Store", data: Path | None, resources: "Resource
         checkpoint_every=resources.checkpoint_every,
     )
     with progress.live(study.name, trials, store, slots.at_once):
-        return sweep(study.name, trials, store, job, slots, resources.address)
+        return sweep(study.name, trials, store, job, slots, search, resources.address)
 
 
 @app.command()

@@ -96,7 +96,10 @@ def this_machine() -> tuple[int, int]:
 
 
 class Job(BaseModel):
-    """What every worker is told; `launch` names one round of trials handed to Ray Tune."""
+    """What every worker is told; `launch` names one round of trials handed to Ray Tune.
+
+    `every_epoch`: report each epoch's score, as early stopping needs; else some seconds' epochs.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -106,3 +109,4 @@ class Job(BaseModel):
     data: Path | None
     threads: int
     checkpoint_every: float
+    every_epoch: bool = False

@@ -5,7 +5,7 @@ In: trials and a store. Out: a `Plan`: each trial's state, counts per cell, seco
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -59,6 +59,14 @@ class Plan:
         parts = [cell.seconds_left for cell in self.cells]
         known = [part for part in parts if part is not None]
         return sum(known) if len(known) == len(parts) else None
+
+
+def by_cell(trials: Iterable[TrialConfig]) -> dict[Cell, list[TrialConfig]]:
+    """Group trials by cell, both in the study's order."""
+    found: dict[Cell, list[TrialConfig]] = {}
+    for trial in trials:
+        found.setdefault(trial.cell, []).append(trial)
+    return found
 
 
 def make_plan(study: str, trials: Sequence[TrialConfig], store: Store | None) -> Plan:

@@ -75,8 +75,8 @@ def headline(view: View) -> str:
         f"{plan.count(State.FAILED)} failed",
         f"{left} left",
     ]
-    if plan.count(State.CORRUPT):
-        parts.append(f"{plan.count(State.CORRUPT)} corrupt")
+    others = (State.PRUNED, State.CORRUPT)
+    parts += [f"{plan.count(state)} {state}" for state in others if plan.count(state)]
     if view.trials_per_hour:
         parts.append(f"{view.trials_per_hour:.0f} trials/h")
     if left or plan.count(State.RUNNING):
@@ -117,7 +117,7 @@ def panel(view: View) -> Any:
     from rich.console import Group
     from rich.progress_bar import ProgressBar
 
-    done = len(view.plan.trials) - view.plan.count(State.MISSING) - view.plan.count(State.RUNNING)
+    done = _ended(view.plan)
     bar = ProgressBar(total=len(view.plan.trials), completed=done, width=60)
     return Group(headline(view), bar, cells_table(view), *_running_lines(view))
 
@@ -129,7 +129,10 @@ def cells_table(view: View) -> Any:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("task, encoder, method", overflow="fold")
-    for title in ("trials", "done", "runs", "failed", "missing", "best", "each", "left"):
+    shown = [State.DONE, State.RUNNING, State.FAILED]
+    shown += [State.PRUNED] if view.plan.count(State.PRUNED) else []
+    states = ["runs" if state is State.RUNNING else str(state) for state in shown]
+    for title in ("trials", *states, "missing", "best", "each", "left"):
         width = 6 if title in {"each", "left"} else max(4, len(title))
         table.add_column(title, justify="right", no_wrap=True, min_width=width)
     for cell in view.plan.cells:
@@ -138,7 +141,7 @@ def cells_table(view: View) -> Any:
         table.add_row(
             " ".join(cell.cell),
             str(cell.total),
-            *(str(counts.get(s, 0)) for s in (State.DONE, State.RUNNING, State.FAILED)),
+            *(str(counts.get(state, 0)) for state in shown),
             str(missing),
             "--" if cell.best is None else f"{100 * cell.best:.1f}",
             duration(cell.seconds_per_trial),
@@ -200,4 +203,5 @@ def _show_lines(glance: Callable[[], View], stop: threading.Event) -> None:
 
 
 def _ended(plan: Plan) -> int:
-    return plan.count(State.DONE) + plan.count(State.FAILED)
+    ended = (State.DONE, State.FAILED, State.PRUNED, State.CORRUPT)
+    return sum(plan.count(state) for state in ended)

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -45,6 +46,8 @@ class TrialRunner:
         self.device = pick_device()
         self.warm: tuple[tuple[object, ...], Prepared] | None = None
         self.run: TrialRun | None = None
+        self.curve: list[dict[str, Any]] = []
+        self.score: float | None = None
         self._owned = ExitStack()
 
     def start(self, config: TrialConfig) -> None:
@@ -53,7 +56,7 @@ class TrialRunner:
         A trial that is finished, or that another process trains, is left alone.
         """
         self._owned.close()
-        self.run = None
+        self.run, self.curve, self.score = None, [], None
         mine = self._owned.enter_context(self.store.lock(config.signature))
         if not mine or self.store.state(config.signature) in {State.DONE, State.FAILED}:
             self._owned.close()
@@ -81,6 +84,7 @@ class TrialRunner:
         try:
             if not run.done:
                 run.train_epoch(lambda: self._after_step(run))
+                self._note(run)
             if not run.done:
                 return False
             self._commit(run)
@@ -90,6 +94,12 @@ class TrialRunner:
         except Exception as error:
             self._fail(run.config, error)
         return True
+
+    def _note(self, run: TrialRun) -> None:
+        """Keep the curve so far, and the score that its weights would be selected with."""
+        scores = [epoch["score"] for epoch in run.place.curve]
+        self.curve = run.place.curve
+        self.score = max(scores) if run.config.select == "best_epoch" else scores[-1]
 
     def _commit(self, run: TrialRun) -> None:
         result = run.result()
@@ -138,6 +148,7 @@ class TrialRunner:
         if isinstance(error, StoreFull | OSError):
             self._owned.close()
             raise error
+        self.curve, self.score = [], None
         self.store.commit_failure(config, failure(config.signature, error, gpus=self.gpus))
         self._release(config)
         self.warm = None

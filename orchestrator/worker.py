@@ -1,9 +1,10 @@
 """The runner as Ray Tune knows it: an actor that is reused from trial to trial.
 
-In: `config["trial"]`, a trial's canonical JSON, and the launch's Job. Out: nothing through Ray but
-"done"; results go to the store.
+In: `config["trial"]`, a trial's canonical JSON, and the launch's Job. Out: through Ray only "done"
+and the curve of scores, for searches; results go to the store.
 """
 
+import json
 import time
 from typing import Any
 
@@ -51,12 +52,20 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
                 done = self._advance()
             except StoreFull as error:
                 self.stop_sweep = str(error)
-        return {"done": done, "stop_sweep": self.stop_sweep}
+        return {"done": done, "stop_sweep": self.stop_sweep, **self._curve()}
+
+    def _curve(self) -> dict[str, Any]:
+        """Return where the trial's curve ends, and the curve as JSON; nothing before an epoch."""
+        curve = [] if self.stop_sweep else self.runner.curve
+        if not curve:
+            return {}
+        score = self.runner.score
+        return {"epoch": curve[-1]["epoch"], "score": score, "curve": json.dumps(curve)}
 
     def _advance(self) -> bool:
         """Train epochs until the trial is over or REPORT_SECONDS are: each report costs some ms."""
         start = time.monotonic()
         while not self.runner.advance():
-            if time.monotonic() - start > REPORT_SECONDS:
+            if self.runner.job.every_epoch or time.monotonic() - start > REPORT_SECONDS:
                 return False
         return True

@@ -19,7 +19,8 @@ NO_TORCH = {
     "trainers/hub.py",
     "trainers/data.py",
 }
-RAY_IMPORTERS = {"orchestrator/tune.py", "orchestrator/worker.py"}
+RAY_IMPORTERS = {f"orchestrator/{name}.py" for name in ("tune", "worker", "tpe", "stopping")}
+OPTUNA_IMPORTERS = {"orchestrator/tpe.py"}
 TORCH = {"torch", "transformers", "safetensors"}
 
 
@@ -57,6 +58,8 @@ def test_heavy_packages_stay_where_they_belong(path: Path) -> None:
     name, found = name_of(path), packages(path)
     if name not in RAY_IMPORTERS:
         assert "ray" not in found
+    if name not in OPTUNA_IMPORTERS:
+        assert "optuna" not in found
     if name.startswith(("search_spaces/", "reports/")) or name in NO_TORCH:
         assert not found & TORCH
     if name.startswith("search_spaces/"):

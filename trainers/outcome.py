@@ -131,6 +131,21 @@ class FailureRecord(Frozen):
     failed_at: str
 
 
+class PrunedRecord(Frozen):
+    """`pruned.json`: the curve of a trial that a scheduler stopped early, and which one did."""
+
+    version: int = RECORD_VERSION
+    signature: str
+    scheduler: str
+    epochs: tuple[EpochRecord, ...]
+    pruned_at: str
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training and evaluation together."""
+        return sum(epoch.train_seconds + epoch.evaluate_seconds for epoch in self.epochs)
+
+
 class ProgressRecord(Frozen):
     """`progress.json`: where a running trial is."""
 

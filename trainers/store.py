@@ -2,7 +2,7 @@
 
     store.json                      version and identity
     trials/<signature>/             config.json, predictions-<split>.parquet, result.json
-                                    or config.json, failure.json
+                                    or config.json and failure.json or pruned.json
     running/<signature>/            lock, progress.json, checkpoint.safetensors
     set-aside/<signature>-<n>/      corrupt or failed trials that a retry moved out of the way
 
@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import pyarrow as pa
 from pydantic import ValidationError
@@ -34,12 +34,14 @@ from trainers.outcome import (
     Frozen,
     Predictions,
     ProgressRecord,
+    PrunedRecord,
     TrialRecord,
     TrialResult,
 )
 
 STORE_VERSION = 1
 LOCK_TRIES = 5
+Record = TypeVar("Record", bound=Frozen)
 
 
 class State(StrEnum):
@@ -50,6 +52,7 @@ class State(StrEnum):
     RUNNING = "running"
     CORRUPT = "corrupt"
     MISSING = "missing"
+    PRUNED = "pruned"
 
 
 class CorruptTrial(UserError):
@@ -128,6 +131,8 @@ class Store:
             return State.DONE
         if (folder / "failure.json").exists():
             return State.FAILED
+        if (folder / "pruned.json").exists():
+            return State.PRUNED
         return State.RUNNING if self.is_locked(signature) else State.MISSING
 
     def record(self, signature: str) -> TrialRecord:
@@ -150,11 +155,11 @@ class Store:
 
     def failure(self, signature: str) -> FailureRecord:
         """Read why a trial failed."""
-        path = self.folder(signature) / "failure.json"
-        try:
-            return FailureRecord.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise _corrupt(path.parent, error) from error
+        return _read(FailureRecord, self.folder(signature) / "failure.json")
+
+    def pruned(self, signature: str) -> PrunedRecord:
+        """Read the curve of a trial that was stopped early."""
+        return _read(PrunedRecord, self.folder(signature) / "pruned.json")
 
     def predictions(self, record: TrialRecord, split: str) -> Predictions:
         """Read one split's predictions and check them against their checksum."""
@@ -182,13 +187,21 @@ class Store:
         }
         record = result.record.model_copy(update={"files": files})
         write_file(folder / "result.json", record.model_dump_json(indent=1).encode())
+        (folder / "pruned.json").unlink(missing_ok=True)
 
     def commit_failure(self, config: TrialConfig, failure: FailureRecord) -> None:
         """Keep why a trial failed."""
+        self._commit_without_result(config, "failure.json", failure)
+
+    def commit_pruned(self, config: TrialConfig, pruned: PrunedRecord) -> None:
+        """Keep how far a trial came that was stopped early; it has no predictions."""
+        self._commit_without_result(config, "pruned.json", pruned)
+
+    def _commit_without_result(self, config: TrialConfig, name: str, record: Frozen) -> None:
         folder = self.folder(config.signature)
         folder.mkdir(parents=True, exist_ok=True)
         write_file(folder / "config.json", config.canonical_json().encode())
-        write_file(folder / "failure.json", failure.model_dump_json(indent=1).encode())
+        write_file(folder / name, record.model_dump_json(indent=1).encode())
 
     def set_aside(self, signature: str) -> Path:
         """Move a corrupt or failed trial out of the way, so that it is trained again."""
@@ -244,7 +257,7 @@ class Store:
             return None
 
     def finished(self) -> set[str]:
-        """Signatures of the trials that are done, failed or corrupt: one scan, no file is read."""
+        """Signatures of the trials that ended, however they did: one scan, no file is read."""
         return {entry.name for entry in _entries(self.root / "trials") if _has_ended(entry.path)}
 
     def free_bytes(self) -> int:
@@ -261,8 +274,15 @@ def _entries(folder: Path) -> Iterable[os.DirEntry[str]]:
 
 def _has_ended(folder: str) -> bool:
     """Look by plain strings: a large store asks ten thousand times."""
-    ends = (f"{folder}/result.json", f"{folder}/failure.json")
-    return any(os.path.exists(path) for path in ends)  # noqa: PTH110
+    ends = ("result.json", "failure.json", "pruned.json")
+    return any(os.path.exists(f"{folder}/{name}") for name in ends)  # noqa: PTH110
+
+
+def _read(kind: type[Record], path: Path) -> Record:
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise _corrupt(path.parent, error) from error
 
 
 def _lock_patiently(file: BinaryIO) -> None:

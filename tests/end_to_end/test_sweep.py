@@ -157,3 +157,41 @@ def test_measured_trials_share_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyP
         wait_for(lambda: all(store.is_locked(trial.signature) for trial in others))
         assert driver.wait(timeout=300) == 0
     assert len(store.finished()) == 3
+
+
+SEARCHED = """
+name: searched
+tasks: [library]
+encoders: [tiny]
+methods: [standard]
+axes: {lr: [1e-2, 5e-3, 3e-3, 1e-3, 1e-4, 1e-5, 1e-6]}
+epochs: 9
+n_per_class: 8
+"""
+
+
+def test_a_tree_search_keeps_its_budget_and_early_stopping_goes_on_from_there(
+    tmp_path: Path,
+) -> None:
+    """A grid with early stopping after the search: it trains the others, most of them in part."""
+    path, folder = tmp_path / "searched.yaml", tmp_path / "store"
+    path.write_text(SEARCHED)
+    first = run(path, folder, "--search", "tpe", "--budget", "2", "--slots", "1")
+    assert first.returncode == 0, first.stderr
+    store = Store(folder, create=False)
+    before = store.finished()
+    assert [store.state(name) for name in before] == [State.DONE] * 2
+    second = run(path, folder, "--scheduler", "asha", "--slots", "1")
+    assert second.returncode == 0, second.stderr
+    assert "pruned" in second.stderr
+    store = Store(folder, create=False)
+    states = {name: store.state(name) for name in store.finished()}
+    assert len(states) == 7
+    assert set(states.values()) == {State.DONE, State.PRUNED}
+    assert all(states[name] is State.DONE for name in before)
+    for name in (name for name, state in states.items() if state is State.PRUNED):
+        curve = store.pruned(name).epochs
+        assert [epoch.epoch for epoch in curve] == list(range(1, len(curve) + 1))
+        assert len(curve) < 9
+        assert not list((folder / "trials" / name).glob("*.parquet"))
+    assert list(folder.glob("running/*")) == []

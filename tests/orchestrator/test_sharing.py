@@ -8,7 +8,7 @@ import pytest
 from orchestrator.job import Slots
 from orchestrator.runner import failure
 from orchestrator.sharing import HEADROOM, MOST, Sharing, group_of, how_many
-from orchestrator.tune import _give_more_room
+from orchestrator.supervisor import _give_more_room
 from search_spaces.trial import TrialConfig
 from tests.fakes import tiny_config
 from trainers.outcome import DeviceUse

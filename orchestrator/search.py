@@ -1,0 +1,106 @@
+"""Which of a study's trials are run: SEARCHES.
+
+In: a plan and a `Search`: its name, scheduler, budget and seed. Out: the trials that may still run.
+Every search chooses among the points of the study's grid: a trial keeps its name, whoever suggested
+it, and nothing is trained twice. `tpe.py` suggests, `stopping.py` stops early.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from orchestrator.plan import Plan, by_cell
+from orchestrator.stopping import SCHEDULERS
+from search_spaces.errors import UserError, unknown
+from search_spaces.trial import TrialConfig
+from trainers.store import State
+
+ENDED = (State.DONE, State.FAILED, State.PRUNED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """How trials are chosen: `trials` is the budget of each cell, `hours` that of the whole run."""
+
+    name: str = "grid"
+    scheduler: str = "fifo"
+    trials: int | None = None
+    hours: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.name not in SEARCHES:
+            raise unknown("search", self.name, SEARCHES)
+        if self.scheduler not in SCHEDULERS:
+            raise unknown("scheduler", self.scheduler, SCHEDULERS)
+        if self.name == "grid" and self.trials is not None:
+            raise UserError("--budget: a grid is run whole; give hours, or --search random or tpe")
+        if self.name != "grid" and self.trials is None:
+            raise UserError(f"--search {self.name} needs a budget: --budget 40 (trials per cell)")
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether a scheduler may stop a trial before its last epoch."""
+        return self.scheduler != "fifo"
+
+    def check(self, seeds: int) -> None:
+        """Refuse a search that a study with so many seeds does not allow."""
+        if self.name == "tpe" and seeds > 1:
+            raise UserError(
+                f"--search tpe: the study has {seeds} seeds, and it would look for the luckiest;"
+                " give it one, or search its grid"
+            )
+
+    def wanted(self, plan: Plan) -> list[TrialConfig]:
+        """Return the trials that may still run, in the study's order; empty when all is done."""
+        open_states = {State.MISSING, State.RUNNING}
+        if not self.stops_early:
+            open_states.add(State.PRUNED)
+        chosen = [
+            trial for trials in by_cell(plan.trials).values() for trial in self._of(trials, plan)
+        ]
+        return [trial for trial in chosen if plan.states[trial.signature] in open_states]
+
+    def _of(self, trials: Sequence[TrialConfig], plan: Plan) -> Sequence[TrialConfig]:
+        return SEARCHES[self.name](self, trials, plan)
+
+
+def parse_budget(text: str | None) -> tuple[int | None, float | None]:
+    """Read `--budget`: `40` trials of each cell, `2h` hours, or `40,2h`; UserError otherwise."""
+    trials, hours = None, None
+    for part in (text or "").split(",") if text else ():
+        if re.fullmatch(r"[1-9]\d*", part.strip()):
+            trials = int(part)
+        elif re.fullmatch(r"(\d+\.?\d*|\.\d+)h", part.strip()) and float(part.strip()[:-1]) > 0:
+            hours = float(part.strip()[:-1])
+        else:
+            raise UserError(f"--budget: expected 40 (trials per cell), 2h or 40,2h, got {text!r}")
+    return trials, hours
+
+
+def _grid(_search: Search, trials: Sequence[TrialConfig], _plan: Plan) -> Sequence[TrialConfig]:
+    return trials
+
+
+def _random(search: Search, trials: Sequence[TrialConfig], _plan: Plan) -> Sequence[TrialConfig]:
+    """The same trials whenever it is asked: drawn without replacement, by the seed alone."""
+    assert search.trials is not None
+    order = np.random.default_rng(search.seed).permutation(len(trials))
+    chosen = set(order[: search.trials].tolist())
+    return [trial for place, trial in enumerate(trials) if place in chosen]
+
+
+def _tpe(search: Search, trials: Sequence[TrialConfig], plan: Plan) -> Sequence[TrialConfig]:
+    """All of the cell as long as its budget lasts; `TreeSearch` chooses among them."""
+    assert search.trials is not None
+    ended = sum(plan.states[trial.signature] in ENDED for trial in trials)
+    return trials if ended < search.trials else []
+
+
+SEARCHES: dict[str, Callable[[Search, Sequence[TrialConfig], Plan], Sequence[TrialConfig]]] = {
+    "grid": _grid,
+    "random": _random,
+    "tpe": _tpe,
+}

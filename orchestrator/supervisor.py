@@ -1,0 +1,200 @@
+"""The supervisor: hands a plan's missing trials to Ray Tune until none is left.
+
+In: a study's trials, a store, and resources. Out: the store, filled, and the last plan.
+Ray Tune schedules; the store is the truth. Each round is a disposable Tune experiment: after a
+fault the plan is made again, and what is missing is run.
+"""
+
+import json
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestrator.job import Job, Slots
+from orchestrator.plan import Plan, make_plan
+from orchestrator.runner import failure
+from orchestrator.search import Search
+from orchestrator.sharing import Group, Sharing, group_of
+from orchestrator.stopping import early_stopping
+from orchestrator.tpe import tree_search
+from orchestrator.tune import (
+    Round,
+    ray_session,
+    run_round,
+    terminate_as_interrupt,
+)
+from search_spaces.trial import TrialConfig
+from trainers.files import StoreFull, one_line
+from trainers.outcome import DeviceUse, EpochRecord, PrunedRecord
+from trainers.store import State, Store
+
+ATTEMPTS = 3
+WAIT_SECONDS = 2.0
+MINIMUM_FREE_BYTES = 64 * 1024**2
+
+
+@dataclass(kw_only=True)
+class Attempts:
+    """How often each trial began without ending, and how many rounds in a row began none."""
+
+    of_trial: Counter[str] = field(default_factory=Counter)
+    idle_rounds: int = 0
+
+
+def sweep(
+    study: str,
+    trials: Sequence[TrialConfig],
+    store: Store,
+    job: Job,
+    slots: Slots,
+    search: Search,
+    address: str | None = None,
+) -> Plan:
+    """Train what the search wants, wait for what others train, and return the last plan.
+
+    Raises:
+        UserError: no trial can succeed: the store's disk is full, or a node does not share it.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; what is finished is kept.
+    """
+    attempts, sharing = Attempts(), Sharing()
+    plan = make_plan(study, trials, store)
+    end = time.monotonic() + 3600 * search.hours if search.hours else None
+    with terminate_as_interrupt(), ray_session():
+        while (wanted := search.wanted(plan)) and (end is None or time.monotonic() < end):
+            ready = [t for t in wanted if plan.states[t.signature] is not State.RUNNING]
+            gpus = _gpus(ready, plan, store, slots, sharing)
+            if gpus:
+                _check_space(store)
+                launch = job.model_copy(
+                    update={"launch": uuid.uuid4().hex, "every_epoch": search.stops_early}
+                )
+                chosen = [trial for trial in ready if trial.signature in gpus]
+                begin = Round(
+                    trials=chosen,
+                    gpus=gpus,
+                    job=launch,
+                    slots=slots,
+                    scheduler=_scheduler(search, plan, store),
+                    searcher=_searcher(search, chosen, ready, plan, store),
+                    seconds=None if end is None else max(1.0, end - time.monotonic()),
+                )
+                fault = run_round(begin, address)
+                _count(store, chosen, launch, fault, attempts)
+                _give_more_room(store, chosen, slots, sharing)
+            else:
+                time.sleep(WAIT_SECONDS)
+            plan = make_plan(study, trials, store)
+    return plan
+
+
+def _scheduler(search: Search, plan: Plan, store: Store) -> Any:
+    """Build the scheduler; it knows the curves in the store, and records a trial that it stops."""
+
+    def prune(trial: TrialConfig, result: dict[str, Any]) -> None:
+        curve = tuple(EpochRecord.model_validate(epoch) for epoch in json.loads(result["curve"]))
+        record = PrunedRecord(
+            signature=trial.signature,
+            scheduler=search.scheduler,
+            epochs=curve,
+            pruned_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        store.commit_pruned(trial, record)
+        store.forget_running(trial.signature)
+
+    past: list[tuple[TrialConfig, Sequence[EpochRecord]]] = []
+    if search.stops_early:
+        past += [(t, store.record(t.signature).epochs) for t in plan.having(State.DONE)]
+        past += [(t, store.pruned(t.signature).epochs) for t in plan.having(State.PRUNED)]
+    return early_stopping(search.scheduler, past, prune)
+
+
+def _searcher(
+    search: Search,
+    chosen: Sequence[TrialConfig],
+    ready: Sequence[TrialConfig],
+    plan: Plan,
+    store: Store,
+) -> Any:
+    """Build the searcher, unless every chosen trial is to run (a GPU's first trials are)."""
+    if search.name != "tpe" or search.trials is None or len(chosen) < len(ready):
+        return None
+    return tree_search(ready, plan, store, search.trials, search.seed)
+
+
+def _gpus(
+    ready: Sequence[TrialConfig], plan: Plan, store: Store, slots: Slots, sharing: Sharing
+) -> dict[str, float]:
+    """Return the trials to run now, by signature, with each one's GPUs."""
+    if not slots.measured:
+        return {trial.signature: slots.gpus for trial in ready}
+    uses: dict[Group, list[DeviceUse | None]] = {}
+    for trial in plan.having(State.DONE):
+        uses.setdefault(group_of(trial), []).append(store.record(trial.signature).device_use)
+    return sharing.shares(ready, uses)
+
+
+def _give_more_room(
+    store: Store, tried: Sequence[TrialConfig], slots: Slots, sharing: Sharing
+) -> None:
+    """Let trials that ran out of memory on a shared GPU run again, fewer to a GPU."""
+    for trial in tried if slots.measured else ():
+        if store.state(trial.signature) is not State.FAILED:
+            continue
+        failed = store.failure(trial.signature)
+        if failed.kind == "out_of_memory" and 0 < failed.gpus < 1:
+            number = sharing.lower(trial, failed.gpus)
+            store.set_aside(trial.signature)
+            sys.stderr.write(
+                f"{trial.describe()}: out of memory beside others; {number} share a GPU now\n"
+            )
+
+
+def _check_space(store: Store) -> None:
+    if store.free_bytes() < MINIMUM_FREE_BYTES:
+        raise StoreFull(
+            f"less than 64 MiB are left for store {store.root}: free some and run again"
+        )
+
+
+def _count(
+    store: Store,
+    tried: Sequence[TrialConfig],
+    job: Job,
+    fault: Exception | None,
+    attempts: Attempts,
+) -> None:
+    """Count the trials that this launch began and did not end; give up on one after ATTEMPTS.
+
+    Raises:
+        RuntimeError: several rounds in a row could not begin a single trial.
+    """
+    finished = store.finished()
+    left = [t.signature for t in tried if t.signature not in finished]
+    begun = [name for name in left if _began(store, name, job.launch)]
+    idle = len(left) == len(tried) and not begun and not any(map(store.is_locked, left))
+    attempts.idle_rounds = attempts.idle_rounds + 1 if idle else 0
+    cause = fault or RuntimeError("its worker ended without a word")
+    if attempts.idle_rounds >= ATTEMPTS:
+        raise RuntimeError(f"Ray cannot begin a trial: {one_line(cause)}") from fault
+    attempts.of_trial.update(begun)
+    for trial in tried:
+        if trial.signature in begun and attempts.of_trial[trial.signature] >= ATTEMPTS:
+            _give_up(store, trial, cause)
+
+
+def _began(store: Store, signature: str, launch: str) -> bool:
+    progress = store.progress(signature)
+    return progress is not None and progress.launch == launch
+
+
+def _give_up(store: Store, trial: TrialConfig, cause: Exception) -> None:
+    """Record a trial that keeps taking its worker down, unless somebody else trains it now."""
+    with store.lock(trial.signature) as mine:
+        if mine and store.state(trial.signature) is not State.DONE:
+            store.commit_failure(trial, failure(trial.signature, cause, kind="infrastructure"))
+            store.forget_running(trial.signature)

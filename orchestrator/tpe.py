@@ -1,0 +1,176 @@
+"""Optuna's tree-structured Parzen estimator over the grid of each cell, through Ray Tune's search.
+
+In: a plan, the store, a budget and a seed. Out: a Ray Tune searcher. What the store holds already
+is what the estimator knows at its start, so a search resumes and extends like a grid. Only this
+file imports Optuna.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from orchestrator.plan import Plan, by_cell
+from search_spaces.trial import TrialConfig
+from trainers.store import State, Store
+
+ASKS = 20
+"""Suggestions in a row that were known already before an untried point is drawn instead."""
+
+
+class Axes:
+    """The settings in which a cell's trials differ, each value by its place among the sorted."""
+
+    def __init__(self, trials: Sequence[TrialConfig]) -> None:
+        flat = {trial.signature: _flatten(trial) for trial in trials}
+        names = sorted({name for fields in flat.values() for name in fields})
+        values = {name: _ordered(fields.get(name) for fields in flat.values()) for name in names}
+        self.values = {name: found for name, found in values.items() if len(found) > 1}
+        self.trials = {self._point(flat[trial.signature]): trial for trial in trials}
+        self.points = {trial.signature: dict(point) for point, trial in self.trials.items()}
+
+    def _point(self, fields: dict[str, Any]) -> tuple[tuple[str, int], ...]:
+        return tuple((name, found.index(fields.get(name))) for name, found in self.values.items())
+
+    def trial(self, point: dict[str, int]) -> TrialConfig | None:
+        """Return the trial at a point, if the grid has one there."""
+        return self.trials.get(tuple((name, point[name]) for name in self.values))
+
+
+def _flatten(trial: TrialConfig) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(trial.canonical_json())
+    method = fields.pop("method")
+    return fields | {f"method.{name}": value for name, value in method.items()}
+
+
+def _ordered(values: Iterable[Any]) -> list[Any]:
+    """Numbers by size, so that neighbours are alike; anything else by its JSON."""
+    distinct = {json.dumps(value): value for value in values}
+    numeric = all(isinstance(v, int | float) and not isinstance(v, bool) for v in distinct.values())
+    return sorted(distinct.values()) if numeric else [distinct[key] for key in sorted(distinct)]
+
+
+class CellSearch:
+    """Optuna's tree-structured Parzen estimator over one cell's grid, through Ray Tune's search."""
+
+    def __init__(
+        self, trials: Sequence[TrialConfig], scores: dict[str, float | None], budget: int, seed: int
+    ) -> None:
+        import optuna
+        from ray.tune.search.optuna import OptunaSearch
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.axes, self.budget, self.asked = Axes(trials), budget, 0
+        self.scores = dict(scores)
+        self.random = np.random.default_rng(seed)
+        space = {
+            name: optuna.distributions.IntDistribution(0, len(values) - 1)
+            for name, values in self.axes.values.items()
+        }
+        sampler = optuna.samplers.TPESampler(seed=seed)
+        self.optuna = OptunaSearch(space, metric="score", mode="max", sampler=sampler)
+        for name, score in self.scores.items():
+            if score is not None:
+                self.optuna.add_evaluated_point(self.axes.points[name], score)
+
+    def suggest(self, trial_id: str) -> TrialConfig | None:
+        """Return a trial that was not suggested before, or None when budget or grid are spent."""
+        untried = [t for name, t in sorted(self._by_name.items()) if name not in self.scores]
+        if len(self.scores) >= self.budget or not untried:
+            return None
+        chosen = self._ask(trial_id) or self._any(untried)
+        self.scores[chosen.signature] = None
+        return chosen
+
+    def tell(self, trial_id: str, trial: TrialConfig, score: float | None) -> None:
+        """Tell Optuna how a trial ended; None is a failure."""
+        self.scores[trial.signature] = score
+        if trial_id in self.optuna._ot_trials:
+            result = None if score is None else {"score": score}
+            self.optuna.on_trial_complete(trial_id, result, error=score is None)
+        elif score is not None:
+            self.optuna.add_evaluated_point(self.axes.points[trial.signature], score)
+
+    @cached_property
+    def _by_name(self) -> dict[str, TrialConfig]:
+        return {trial.signature: trial for trial in self.axes.trials.values()}
+
+    def _ask(self, trial_id: str) -> TrialConfig | None:
+        """Ask until a point is new; tell the score of a known one again, and ask on."""
+        for _ in range(ASKS if self.axes.values else 0):
+            self.asked += 1
+            name = f"ask-{self.asked}"
+            point = self.optuna.suggest(name)
+            trial = self.axes.trial(point)
+            if trial is not None and trial.signature not in self.scores:
+                self.optuna._ot_trials[trial_id] = self.optuna._ot_trials.pop(name)
+                return trial
+            known = self.scores.get(trial.signature) if trial is not None else None
+            result = None if known is None else {"score": known}
+            self.optuna.on_trial_complete(name, result, error=known is None)
+        return None
+
+    def _any(self, untried: Sequence[TrialConfig]) -> TrialConfig:
+        return untried[int(self.random.integers(len(untried)))]
+
+
+def tree_search(
+    wanted: Sequence[TrialConfig], plan: Plan, store: Store, budget: int, seed: int
+) -> Any:
+    """Build a searcher over the cells of `wanted`, one after the other: `budget` trials of each."""
+    from ray.tune.search import Searcher
+
+    open_cells = {trial.cell for trial in wanted}
+    cells = [
+        CellSearch(trials, _scores(trials, plan, store), budget, seed)
+        for cell, trials in by_cell(plan.trials).items()
+        if cell in open_cells
+    ]
+
+    class TreeSearch(Searcher):  # type: ignore[misc]
+        """Suggests trials as the worker takes them, and hears their scores."""
+
+        def __init__(self) -> None:
+            super().__init__(metric="score", mode="max")
+            self.running: dict[str, tuple[CellSearch, TrialConfig]] = {}
+
+        def suggest(self, trial_id: str) -> Any:
+            for cell in cells:
+                trial = cell.suggest(trial_id)
+                if trial is not None:
+                    self.running[trial_id] = (cell, trial)
+                    return {"trial": trial.canonical_json()}
+            return Searcher.FINISHED
+
+        def on_trial_complete(
+            self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+        ) -> None:
+            cell, trial = self.running.pop(trial_id)
+            score = (result or {}).get("score")
+            usable = score is not None and math.isfinite(score) and not error
+            cell.tell(trial_id, trial, score if usable else None)
+
+        def save(self, checkpoint_path: str) -> None:
+            """Keep nothing: the store is the truth."""
+
+        def restore(self, checkpoint_path: str) -> None:
+            """Read nothing: see `save`."""
+
+    return TreeSearch()
+
+
+def _scores(trials: Sequence[TrialConfig], plan: Plan, store: Store) -> dict[str, float | None]:
+    """Scores of the trials that ended, None for those that failed."""
+    found: dict[str, float | None] = {}
+    for trial in trials:
+        match plan.states[trial.signature]:
+            case State.DONE:
+                found[trial.signature] = store.record(trial.signature).selection_score
+            case State.PRUNED:
+                found[trial.signature] = store.pruned(trial.signature).epochs[-1].score
+            case State.FAILED:
+                found[trial.signature] = None
+    return found

@@ -1,0 +1,280 @@
+"""Searches over a grid: which trials run, what a resumed search knows, what stops a trial early."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from orchestrator.plan import Plan, make_plan
+from orchestrator.search import SEARCHES, Search, parse_budget
+from orchestrator.stopping import SCHEDULERS, early_stopping
+from orchestrator.tpe import Axes, CellSearch, tree_search
+from search_spaces.errors import UserError
+from search_spaces.methods import METHOD_SETTINGS
+from search_spaces.trial import TrialConfig
+from tests.fakes import tiny_config
+from tests.results import finished
+from trainers.outcome import EpochRecord, PrunedRecord
+from trainers.store import State, Store
+
+LRS, EPSILONS, LAMBDAS = (1e-3, 2e-3, 4e-3, 8e-3), (1e-4, 1e-3, 5e-3, 2e-2), (0.1, 0.3, 0.5)
+
+
+def grid() -> list[TrialConfig]:
+    """Return a cell of 48 CAT trials."""
+    return [
+        tiny_config(lr=lr, method=cat(epsilon, lambda_))
+        for lr in LRS
+        for epsilon in EPSILONS
+        for lambda_ in LAMBDAS
+    ]
+
+
+def cat(epsilon: float, lambda_: float) -> Any:
+    options = {"epsilon": epsilon, "tau": 0.1, "lambda": lambda_}
+    return METHOD_SETTINGS["cat"].model_validate(options)
+
+
+def quality(trial: TrialConfig) -> float:
+    """A smooth hill with its top at lr 4e-3, epsilon 5e-3, lambda 0.3."""
+    method = trial.method.model_dump(by_alias=True)
+    far = np.log2(trial.lr / 4e-3) ** 2 + np.log10(method["epsilon"] / 5e-3) ** 2
+    return float(0.9 - 0.05 * far - 0.2 * abs(method["lambda"] - 0.3))
+
+
+def plan_of(trials: list[TrialConfig], states: dict[str, State]) -> Plan:
+    every = {trial.signature: State.MISSING for trial in trials} | states
+    return Plan(study="s", trials=trials, states=every, cells=[])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, (None, None)),
+        ("40", (40, None)),
+        ("2h", (None, 2.0)),
+        ("0.5h", (None, 0.5)),
+        ("40,2h", (40, 2.0)),
+        ("2h, 40", (40, 2.0)),
+    ],
+)
+def test_budgets(text: str | None, expected: tuple[int | None, float | None]) -> None:
+    assert parse_budget(text) == expected
+
+
+@pytest.mark.parametrize("text", ["0", "-3", "h", "0h", "2 days", "40,", "nan", "1e3"])
+def test_a_budget_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="--budget: expected 40"):
+        parse_budget(text)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"name": "gird"}, "unknown search 'gird'.*grid"),
+        ({"scheduler": "ahsa"}, "unknown scheduler 'ahsa'.*asha"),
+        ({"name": "grid", "trials": 4}, "a grid is run whole"),
+        ({"name": "tpe"}, "--search tpe needs a budget"),
+        ({"name": "random", "hours": 1.0}, "--search random needs a budget"),
+    ],
+)
+def test_searches_that_make_no_sense_are_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        Search(**fields)
+
+
+def test_a_tree_search_over_seeds_is_refused() -> None:
+    with pytest.raises(UserError, match="the study has 3 seeds"):
+        Search(name="tpe", trials=4).check(3)
+    Search(name="tpe", trials=4).check(1)
+    Search(name="random", trials=4).check(3)
+
+
+def test_a_grid_wants_everything_that_did_not_end() -> None:
+    trials = grid()
+    states = dict(
+        zip(
+            [trial.signature for trial in trials],
+            [State.DONE, State.FAILED, State.PRUNED, State.RUNNING, State.CORRUPT],
+            strict=False,
+        )
+    )
+    plan = plan_of(trials, states)
+    assert Search().wanted(plan) == [trials[2], trials[3], *trials[5:]]
+    assert Search(scheduler="asha").wanted(plan) == [trials[3], *trials[5:]]
+
+
+def test_a_random_search_is_the_same_draw_whatever_is_done() -> None:
+    trials, search = grid(), Search(name="random", trials=10, seed=3)
+    first = search.wanted(plan_of(trials, {}))
+    assert len(first) == 10
+    assert first != trials[:10]
+    done = {first[0].signature: State.DONE, first[1].signature: State.FAILED}
+    assert search.wanted(plan_of(trials, done)) == first[2:]
+    more = Search(name="random", trials=20, seed=3).wanted(plan_of(trials, {}))
+    assert {t.signature for t in first} <= {t.signature for t in more}
+    other = Search(name="random", trials=10, seed=4).wanted(plan_of(trials, {}))
+    assert [t.signature for t in other] != [t.signature for t in first]
+
+
+def test_every_search_keeps_its_budget_per_cell() -> None:
+    baseline = [tiny_config(lr=lr, method={"name": "standard"}) for lr in LRS]
+    trials = [*baseline, *grid()]
+    for name in SEARCHES:
+        search = Search(name=name, trials=None if name == "grid" else 6)
+        wanted = search.wanted(plan_of(trials, {}))
+        assert {trial.cell for trial in wanted} == {baseline[0].cell, trials[-1].cell}
+        if name == "random":
+            assert len(wanted) == 4 + 6
+
+
+def test_axes_are_the_settings_that_differ_numbers_by_size() -> None:
+    axes = Axes(grid())
+    assert axes.values == {
+        "lr": sorted(LRS),
+        "method.epsilon": sorted(EPSILONS),
+        "method.lambda": sorted(LAMBDAS),
+    }
+    assert len(axes.trials) == 48
+    found = axes.trial({"lr": 2, "method.epsilon": 2, "method.lambda": 1})
+    assert found is not None
+    assert quality(found) == pytest.approx(0.9)
+
+
+def drive(search: CellSearch, score: Callable[[TrialConfig], float | None]) -> list[TrialConfig]:
+    """Run a search to its end, one trial after the other."""
+    found: list[TrialConfig] = []
+    while (trial := search.suggest(f"t{len(found)}")) is not None:
+        search.tell(f"t{len(found)}", trial, score(trial))
+        found.append(trial)
+    return found
+
+
+def test_a_tree_search_never_repeats_and_ends_with_its_budget() -> None:
+    trials = drive(CellSearch(grid(), {}, 20, seed=0), quality)
+    assert len({trial.signature for trial in trials}) == len(trials) == 20
+    everything = drive(CellSearch(grid(), {}, 100, seed=0), quality)
+    assert {t.signature for t in everything} == {t.signature for t in grid()}
+
+
+def test_a_tree_search_beats_a_random_one_on_a_hill() -> None:
+    """Of 12 trials, the mean score over 8 seeds; a search that ignores scores gains nothing."""
+
+    def mean_score(score: Callable[[TrialConfig], float]) -> float:
+        runs = [drive(CellSearch(grid(), {}, 24, seed=seed), score) for seed in range(8)]
+        return float(np.mean([quality(trial) for run in runs for trial in run[12:]]))
+
+    blind = mean_score(lambda _: 0.5)
+    assert mean_score(quality) > blind + 0.03
+
+
+def test_a_search_is_the_same_for_the_same_seed() -> None:
+    runs = [drive(CellSearch(grid(), {}, 15, seed=seed), quality) for seed in (1, 1, 2)]
+    names = [[trial.signature for trial in run] for run in runs]
+    assert names[0] == names[1] != names[2]
+
+
+def test_failures_are_survived_and_not_tried_again() -> None:
+    trials = drive(CellSearch(grid(), {}, 48, seed=0), lambda t: None if t.lr > 3e-3 else 0.5)
+    assert len({trial.signature for trial in trials}) == 48
+
+
+def test_suggestions_at_once_are_different_trials() -> None:
+    search = CellSearch(grid(), {}, 12, seed=0)
+    waiting = [search.suggest(f"t{n}") for n in range(12)]
+    assert len({trial.signature for trial in waiting if trial}) == 12
+    assert search.suggest("t12") is None
+
+
+def test_a_resumed_search_knows_what_is_in_the_store(tmp_path: Path) -> None:
+    """Ten trials are done and one was pruned: nine more fill a budget of twenty, all new."""
+    store, trials = Store(tmp_path, create=True), grid()
+    for trial in trials[:10]:
+        store.commit(trial, finished(trial, {"dev": round(200 * quality(trial))}))
+    pruned = PrunedRecord(
+        signature=trials[10].signature,
+        scheduler="asha",
+        epochs=(epoch(1, 0.2),),
+        pruned_at="2026-01-01",
+    )
+    store.commit_pruned(trials[10], pruned)
+    plan = make_plan("s", trials, store)
+    searcher = tree_search(Search(name="tpe", trials=20).wanted(plan), plan, store, 20, 0)
+    suggested: list[str] = []
+    while isinstance(found := searcher.suggest(f"t{len(suggested)}"), dict):
+        searcher.on_trial_complete(f"t{len(suggested)}", {"score": 0.5})
+        suggested.append(found["trial"])
+    assert len(set(suggested)) == 9
+    assert not set(suggested) & {trial.canonical_json() for trial in trials[:11]}
+
+
+def epoch(number: int, score: float) -> EpochRecord:
+    return EpochRecord(
+        epoch=number, losses={"loss": 1.0}, score=score, train_seconds=1.0, evaluate_seconds=0.5
+    )
+
+
+class Live:
+    """A running trial as Tune hands it to a scheduler."""
+
+    def __init__(self, config: TrialConfig) -> None:
+        self.trial_id = config.signature
+        self.config = {"trial": config.canonical_json()}
+
+
+def stopped_by(name: str, past: int) -> set[str]:
+    """Report nine trials epoch by epoch, worse and worse; return those that were stopped."""
+    from orchestrator.stopping import Nobody
+
+    trials = [tiny_config(lr=1e-3 + n * 1e-4, epochs=9) for n in range(9)]
+    curves = {
+        t.signature: [epoch(e, 0.9 - 0.05 * n + 0.001 * e) for e in range(1, 10)]
+        for n, t in enumerate(trials)
+    }
+    stopped: list[str] = []
+    scheduler = early_stopping(
+        name,
+        [(trial, curves[trial.signature]) for trial in trials[:past]],
+        lambda trial, _result: stopped.append(trial.signature),
+    )
+    for trial in trials[past:]:
+        live = Live(trial)
+        scheduler.on_trial_add(Nobody(), live)
+        for place in curves[trial.signature][:-1]:
+            result = {"epoch": place.epoch, "score": place.score}
+            if scheduler.on_trial_result(Nobody(), live, result) == "STOP":
+                break
+    return set(stopped)
+
+
+@pytest.mark.parametrize("name", sorted(set(SCHEDULERS) - {"fifo"}))
+def test_hopeless_trials_are_stopped_and_the_best_is_not(name: str) -> None:
+    stopped = stopped_by(name, past=0)
+    best = tiny_config(lr=1e-3, epochs=9).signature
+    worst = tiny_config(lr=1e-3 + 8e-4, epochs=9).signature
+    assert worst in stopped
+    assert best not in stopped
+
+
+@pytest.mark.parametrize("name", sorted(set(SCHEDULERS) - {"fifo"}))
+def test_a_scheduler_knows_the_curves_of_the_past(name: str) -> None:
+    """After an interruption the trials that are left are stopped as they would have been."""
+    assert stopped_by(name, past=5) == stopped_by(name, past=0) - {
+        tiny_config(lr=1e-3 + n * 1e-4, epochs=9).signature for n in range(5)
+    }
+
+
+def test_cells_are_not_compared_with_each_other() -> None:
+    from orchestrator.stopping import Nobody
+
+    weak = [tiny_config(lr=1e-3 * (n + 1), method={"name": "standard"}) for n in range(1)]
+    strong = [tiny_config(lr=1e-3 * (n + 1)) for n in range(6)]
+    past = [(trial, [epoch(1, 0.9), epoch(2, 0.9)]) for trial in strong]
+    stopped: list[str] = []
+    scheduler = early_stopping("asha", past, lambda trial, _: stopped.append(trial.signature))
+    live = Live(weak[0])
+    scheduler.on_trial_add(Nobody(), live)
+    assert scheduler.on_trial_result(Nobody(), live, {"epoch": 1, "score": 0.1}) == "CONTINUE"
+    assert stopped == []

@@ -209,7 +209,8 @@ def _train(study: Study, store: "Store", data: Path | None, resources: "Resource
     _say(progress.headline(progress.look(study.name, trials, store, slots.at_once)))
     _say(f"store {store.root}; {slots}; checking data and encoders")
     check_address(resources.address)
-    check_all(missing, data)
+    for line in check_all(missing, data):
+        _say(f"warning: {line}")
     from orchestrator.tune import sweep
 
     job = Job(

@@ -48,6 +48,11 @@ def test_a_missing_file_is_named(copied: Path) -> None:
         check_files("rte", copied)
 
 
+def test_a_missing_file_is_named_with_those_that_may_stand_in(copied: Path) -> None:
+    (copied / "qqp" / "validation.csv").unlink()
+    assert "validation.csv or holdout_from_train.csv in the data folder" in complaint("qqp", copied)
+
+
 @pytest.mark.parametrize("column", ["sentence1", "sentence2", "label"])
 def test_a_missing_column_is_named_with_those_there(column: str, copied: Path) -> None:
     path = copied / "rte" / "validation.csv"

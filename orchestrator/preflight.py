@@ -12,15 +12,15 @@ from pathlib import Path
 from search_spaces.errors import UserError
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
-from trainers.data import check_files
+from trainers.data import check_files, selection_split
 from trainers.hub import locate_encoder
 from trainers.tasks import get_task
 
 
 def check_names(study: Study) -> None:
-    """Check that every task is known, and every packaged encoder known and installed."""
+    """Check that every task is known and can be selected on, and packaged encoders installed."""
     for name in study.tasks:
-        get_task(name)
+        selection_split(name, study)
     for name in study.encoders:
         locate_encoder(name)
     if study.difficulty == "encoder":

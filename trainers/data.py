@@ -152,7 +152,7 @@ def _read_csv(path: Path) -> Rows:
             raise UserError(f"{path}: no rows below the header") from error
         reason = " ".join(str(error.__cause__ or error).split())
         raise UserError(f"{path}: not a readable CSV file ({reason})") from error
-    return {column: list(table[column]) for column in header}
+    return {column: table[column][:] for column in header}
 
 
 def _header(path: Path) -> list[str]:
@@ -204,22 +204,16 @@ def _from_hub(name: str, task: Task, hub: HubSource) -> dict[str, Rows]:
 
 def hub_rows(table: Any, split: str, task: Task, hub: HubSource) -> Rows:
     """Turn a hub table into text rows: label numbers to names, drops as the source says."""
-    columns = [list(table[column]) for column in task.columns]
-    labels = [_label_name(value, table, task, hub) for value in table[hub.label_column]]
+    columns = [table[column][:] for column in task.columns]
+    names = task.labels or tuple(getattr(table.features[hub.label_column], "names", ()))
+    values = table[hub.label_column][:]
+    labels = [value if isinstance(value, str) else names[value] for value in values]
     rows = list(zip(*columns, labels, strict=True))
     if hub.drop_duplicates and split == "train":
         rows = list(dict.fromkeys(rows))
     kept = [row for row in rows if row[-1] not in hub.dropped_labels]
-    names = (*task.columns, "label")
-    return {column: [row[place] for row in kept] for place, column in enumerate(names)}
-
-
-def _label_name(value: Any, table: Any, task: Task, hub: HubSource) -> str:
-    if isinstance(value, str):
-        return value
-    if task.labels is not None:
-        return task.labels[int(value)]
-    return str(table.features[hub.label_column].int2str(value))
+    fields = (*task.columns, "label")
+    return {column: [row[place] for row in kept] for place, column in enumerate(fields)}
 
 
 def _split(name: str, split: str, task: Task, rows: Rows, labels: tuple[str, ...]) -> Split:
@@ -286,10 +280,10 @@ def _per_class(labels: Labels, order: Labels, count: Callable[[int], int]) -> La
     return np.concatenate(taken)
 
 
-def selection_split(data: TaskData, settings: TrainingSettings) -> str:
+def selection_split(task: str, settings: TrainingSettings) -> str:
     """Name the split on which settings are chosen; UserError when the task has none."""
     if settings.select_on == "heldout":
         return "heldout"
-    if "dev" not in data.splits:
-        raise UserError(f"task {data.name} has no dev split: set select_on: heldout in the study")
+    if "dev" not in get_task(task).splits:
+        raise UserError(f"task {task} has no dev split: set select_on: heldout in the study")
     return "dev"

@@ -57,12 +57,12 @@ def prepare(config: TrialConfig, data_folder: Path | None) -> Prepared:
     """Load and tokenise a trial's task, and load its encoder.
 
     Raises:
-        UserError: as `load_task`, `with_difficult`, `selection_split` and `load_encoder` do.
+        UserError: as `selection_split`, `load_task`, `with_difficult` and `load_encoder` do.
     """
+    selection = selection_split(config.task, config)
     loaded = load_task(config.task, data_folder)
     full_train = loaded.splits["train"]
     data = select_examples(with_difficult(loaded, config), config)
-    selection = selection_split(data, config)
     words = [text for column in full_train.texts for text in column]
     encoder = load_encoder(config.encoder, words)
     inputs = {

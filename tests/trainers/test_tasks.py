@@ -7,12 +7,15 @@ from typing import Any
 
 import datasets
 import pytest
+import torch
 from datasets import ClassLabel, Dataset, Features, Value
 
 from tests.fakes import tiny_config
 from trainers import data as data_module
 from trainers.data import deviation, load_task, select_examples
+from trainers.loop import TrialRun
 from trainers.metrics import METRICS
+from trainers.prepared import prepare
 from trainers.tasks import STAND_INS, TASKS
 
 FROM_ELSEWHERE = [name for name, task in TASKS.items() if task.hub]
@@ -63,6 +66,29 @@ def test_a_task_loads_with_all_its_splits(name: str, data_folder: Path) -> None:
     assert len({split.fingerprint() for split in data.splits.values()}) == len(data.splits)
     kept = select_examples(data, tiny_config(task=name, select_on="heldout", n_per_class=1))
     assert sorted(kept.splits["train"].labels.tolist()) == list(range(len(data.labels)))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_trial_predicts_every_split_and_scores_it_with_every_metric_to_print(
+    name: str, data_folder: Path
+) -> None:
+    task = TASKS[name]
+    config = tiny_config(
+        task=name,
+        method={"name": "standard"},
+        epochs=1,
+        n_per_class=2,
+        select_on="dev" if "dev" in task.splits else "heldout",
+    )
+    prepared = prepare(config, data_folder)
+    trial = TrialRun(config, prepared, torch.device("cpu"))
+    trial.train_epoch()
+    record = trial.result().record
+    assert set(record.scores) == set(prepared.ids) - {"train"}
+    assert set(record.scores) >= set(task.splits) - set(task.optional) - {"train"}
+    assert ("dev_mismatched" in record.scores) == (name == "mnli")
+    for scores in record.scores.values():
+        assert set(scores) >= {task.metric, *task.beside}
 
 
 @pytest.mark.parametrize("name", FROM_ELSEWHERE)

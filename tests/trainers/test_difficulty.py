@@ -83,6 +83,13 @@ def test_the_same_words_in_another_order_tie_and_go_by_text() -> None:
         assert sorted(chosen) == ["hello", "my credit rating is what"]
 
 
+def test_the_order_of_words_does_not_matter_to_the_last_bit(library: TaskData) -> None:
+    train, test = library.splits["train"], library.splits["test"]
+    backwards = [" ".join(reversed(text.split())) for text in test.texts[0]]
+    found = tfidf_similarity(train, replace(test, texts=(backwards,)))
+    np.testing.assert_array_equal(found, tfidf_similarity(train, test))
+
+
 def test_a_built_subset_is_part_of_the_test_set_under_the_same_ids(library: TaskData) -> None:
     built = with_difficult(library, tiny_config(difficulty="tfidf")).splits
     part = built["test_difficult"]

@@ -39,6 +39,7 @@ def test_a_task_has_a_split_to_train_on_and_one_to_show(name: str) -> None:
     assert set(task.optional) <= set(task.splits)
     assert set(task.counts) <= set(task.splits)
     assert required <= set(task.counts)
+    assert not {stems[0] for stems in task.splits.values()} & set(STAND_INS)
     assert ("test_difficult" in task.splits) == (task.difficult is not None)
     if task.hub:
         assert required <= set(task.hub.splits) <= set(task.splits)

@@ -228,7 +228,8 @@ def _train(
     _say(progress.headline(progress.look(study.name, trials, store, slots.at_once)))
     _say(f"store {store.root}; {slots}; checking data and encoders")
     check_address(resources.address)
-    check_all(missing, data)
+    for line in check_all(missing, data):
+        _say(f"warning: {line}")
     from orchestrator.supervisor import sweep
 
     job = Job(

@@ -1,7 +1,8 @@
 """Checks before anything is trained: a wrong task, file, column, encoder or address is found here.
 
-In: trials, the data folder, an address. Out: nothing, or a UserError. Names and files are quick;
-`check_all` loads every task and encoder once, as a worker will (and fills the hub's cache).
+In: trials, the data folder, an address. Out: a UserError, or nothing but what `check_all` has to
+warn of. Names and files are quick; `check_all` loads every task and encoder once, as a worker will
+(and fills the hub's cache).
 """
 
 import socket
@@ -11,17 +12,19 @@ from pathlib import Path
 from search_spaces.errors import UserError
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
-from trainers.data import check_files
+from trainers.data import check_files, selection_split
 from trainers.hub import locate_encoder
 from trainers.tasks import get_task
 
 
 def check_names(study: Study) -> None:
-    """Check that every task is known, and every packaged encoder known and installed."""
+    """Check that every task is known and can be selected on, and packaged encoders installed."""
     for name in study.tasks:
-        get_task(name)
+        selection_split(name, study)
     for name in study.encoders:
         locate_encoder(name)
+    if study.difficulty == "encoder":
+        locate_encoder(study.difficulty_encoder)
 
 
 def check_files_of(study: Study, data: Path | None) -> None:
@@ -42,9 +45,10 @@ def check_address(address: str | None) -> None:
         raise UserError(f"no Ray cluster answers at {address} ({error})") from error
 
 
-def check_all(trials: Iterable[TrialConfig], data: Path | None) -> None:
-    """Load every task and encoder that these trials need."""
+def check_all(trials: Iterable[TrialConfig], data: Path | None) -> list[str]:
+    """Load every task and encoder that these trials need; return what deviates, a line a task."""
     from trainers.prepared import prepare, warm_key
 
-    for trial in {warm_key(trial): trial for trial in trials}.values():
-        prepare(trial, data)
+    wanted = {warm_key(trial): trial for trial in trials}.values()
+    found = [prepare(trial, data).deviation for trial in wanted]
+    return list(dict.fromkeys(line for line in found if line is not None))

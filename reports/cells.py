@@ -16,7 +16,7 @@ from trainers.outcome import Predictions, TrialRecord
 from trainers.store import State, Store
 from trainers.tasks import get_task
 
-SPLITS = ("dev", "test", "test_difficult")
+SPLITS = ("dev", "dev_mismatched", "test", "test_difficult")
 RESAMPLES = 9_999
 SEED = 12_345
 

@@ -16,7 +16,12 @@ from trainers.tasks import get_task
 ALPHA = 0.05
 BASELINE = "standard"
 METRIC_TITLES = {"accuracy": "accuracy", "f1": "F1", "mcc": "MCC", "macro_f1": "macro-F1"}
-SPLIT_TITLES = {"dev": "dev", "test": "test", "test_difficult": "difficult test"}
+SPLIT_TITLES = {
+    "dev": "dev",
+    "dev_mismatched": "mismatched dev",
+    "test": "test",
+    "test_difficult": "difficult test",
+}
 TEST_TITLES = {"mcnemar": "McNemar's exact test", "fisher": "the Fisher randomization test"}
 
 Key = tuple[str, str, str]
@@ -74,20 +79,23 @@ def build_reports(study: str, cells: Sequence[CellResult], store: Store) -> list
 def _build(study: str, split: str, cells: Sequence[CellResult], store: Store) -> Report:
     shown = [cell for cell in cells if _has(cell, split)]
     tests = {(t.task, t.encoder, t.method): t for t in _tests(shown, split, store)}
-    tasks = list(dict.fromkeys(cell.task for cell in shown))
+    scores = _scores_shown(shown)
     systems = list(dict.fromkeys((cell.encoder, cell.method) for cell in shown))
     by_key = {(cell.task, cell.encoder, cell.method): cell for cell in shown}
     rows = tuple(
         Row(
             labels=(encoder, method),
-            cells=tuple(_cell((task, encoder, method), split, by_key, tests) for task in tasks),
+            cells=tuple(
+                _cell((task, encoder, method), metric, split, by_key, tests)
+                for task, metric in scores
+            ),
             starts_block=place > 0 and encoder != systems[place - 1][0],
         )
         for place, (encoder, method) in enumerate(systems)
     )
     columns = tuple(
-        Column(title=get_task(task).title, subtitle=METRIC_TITLES[get_task(task).metric])
-        for task in tasks
+        Column(title=get_task(task).title, subtitle=METRIC_TITLES[metric])
+        for task, metric in scores
     )
     table = Table(
         name=f"{study}-{split}",
@@ -101,8 +109,16 @@ def _build(study: str, split: str, cells: Sequence[CellResult], store: Store) ->
 
 
 def _has(cell: CellResult, split: str) -> bool:
-    """Show a cell where its task has the split, or where nothing is known of it yet."""
+    """Show a cell where its trials have the split, or may have it when one is finished."""
+    if cell.best is not None:
+        return split in cell.best.record.scores
     return split in get_task(cell.task).splits
+
+
+def _scores_shown(cells: Sequence[CellResult]) -> list[tuple[str, str]]:
+    """(task, metric) of each column: the task's own metric, then those printed beside it."""
+    tasks = dict.fromkeys(cell.task for cell in cells)
+    return [(t, metric) for t in tasks for metric in (get_task(t).metric, *get_task(t).beside)]
 
 
 def _tests(cells: Sequence[CellResult], split: str, store: Store) -> list[Tested]:
@@ -132,13 +148,18 @@ def _tests(cells: Sequence[CellResult], split: str, store: Store) -> list[Tested
     ]
 
 
-def _cell(key: Key, split: str, cells: dict[Key, CellResult], tests: dict[Key, Tested]) -> Cell:
+def _cell(
+    key: Key, metric: str, split: str, cells: dict[Key, CellResult], tests: dict[Key, Tested]
+) -> Cell:
+    """Fill in a number; its mark, where the metric is the one that the task is tested by."""
     cell = cells.get(key)
     if cell is None or cell.best is None:
         return Cell()
-    score = cell.best.record.scores[split][cell.best.record.metric]
-    marks: tuple[Mark, ...] = ("dagger",) if key in tests and tests[key].marked else ()
-    return Cell(value=score.value, marks=marks, n_trials=len(cell.finished))
+    record = cell.best.record
+    marked = metric == record.metric and key in tests and tests[key].marked
+    marks: tuple[Mark, ...] = ("dagger",) if marked else ()
+    value = record.scores[split][metric].value
+    return Cell(value=value, marks=marks, n_trials=len(cell.finished))
 
 
 def _caption(study: str, split: str, cells: Sequence[CellResult], tests: Sequence[Tested]) -> str:
@@ -148,6 +169,8 @@ def _caption(study: str, split: str, cells: Sequence[CellResult], tests: Sequenc
         f"Trials to choose from: {_trials(cells)}.",
         "Bold: best of its column as printed.",
     ]
+    if any(get_task(cell.task).beside for cell in cells):
+        sentences.append("A second metric is that of the same trials, untested.")
     if tests:
         names = sorted({TEST_TITLES[get_task(test.task).test] for test in tests})
         sentences.append(

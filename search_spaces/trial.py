@@ -9,8 +9,9 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from search_spaces.errors import UserError
 from search_spaces.methods import (
     MethodSettings,
     NonNegative,
@@ -20,7 +21,7 @@ from search_spaces.methods import (
     Share,
 )
 
-SIGNATURE_VERSION = 1
+SIGNATURE_VERSION = 2
 """Raised when the same settings come to mean a different computation."""
 
 
@@ -48,6 +49,16 @@ class TrainingSettings(Settings):
     heldout_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
     n_per_class: Annotated[int, Field(ge=1)] | None = None
     subset_seed: Seed = 0
+    train_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+    fraction_seed: Seed = 0
+    difficulty: Literal["published", "tfidf", "encoder"] = "published"
+    difficulty_encoder: Annotated[str, Field(min_length=1)] = "packaged:minilm"
+
+    @model_validator(mode="after")
+    def _one_part_of_train(self) -> "TrainingSettings":
+        if self.n_per_class is not None and self.train_fraction < 1:
+            raise UserError("n_per_class and train_fraction both choose training rows: give one")
+        return self
 
 
 class TrialConfig(TrainingSettings):

@@ -39,7 +39,7 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A `--data` folder with tiny banking77, mrpc, cola and rte; copy it before changing it."""
+    """A `--data` folder with a few rows of every task; copy it before changing it."""
     from tests.fakes import write_data
 
     return write_data(tmp_path_factory.mktemp("data"))

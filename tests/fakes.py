@@ -16,6 +16,7 @@ from search_spaces.methods import METHOD_SETTINGS, MethodSettings, required_opti
 from search_spaces.trial import TrialConfig
 from trainers.batches import Inputs
 from trainers.classifier import Classifier
+from trainers.tasks import TASKS
 
 ODDITIES = (
     "where is\nmy card",
@@ -35,11 +36,6 @@ INTENTS = {
         "payment came back",
         "why was it sent back",
     ),
-}
-GLUE = {
-    "mrpc": (("sentence1", "sentence2"), ("0", "1")),
-    "cola": (("sentence",), ("0", "1")),
-    "rte": (("sentence1", "sentence2"), ("entailment", "not_entailment")),
 }
 
 VOCABULARY = 40
@@ -70,17 +66,26 @@ def intent_rows(times: int, mark: str) -> list[tuple[str, str]]:
 
 
 def write_data(folder: Path) -> Path:
-    """Lay out a data folder: three intents, and three GLUE tasks of a few rows."""
-    for stem, times in (("train", 4), ("test", 2), ("test_difficult", 1)):
-        write_csv(folder / "banking77" / f"{stem}.csv", ("text", "label"), intent_rows(times, stem))
-    for task, (columns, labels) in GLUE.items():
-        for stem, n in (("train", 12), ("validation", 6)):
-            rows = [
-                [*(f"{stem} {column} number {row}" for column in columns), labels[row % 2]]
-                for row in range(n)
-            ]
-            write_csv(folder / task / f"{stem}.csv", (*columns, "label"), rows)
+    """Lay out a data folder with every task that needs one: three intents, or a few GLUE rows."""
+    for name, task in TASKS.items():
+        for split, stems in task.splits.items() if task.hub else ():
+            rows = (
+                fake_rows(task.columns, task.labels, stems[0], 12 if split == "train" else 6)
+                if task.labels
+                else intent_rows({"train": 4, "test": 2, "test_difficult": 1}[split], split)
+            )
+            write_csv(folder / name / f"{stems[0]}.csv", (*task.columns, "label"), rows)
     return folder
+
+
+def fake_rows(
+    columns: Sequence[str], labels: Sequence[str], mark: str, n: int
+) -> list[tuple[str, ...]]:
+    """Return n rows that say where they are from; their labels take turns."""
+    return [
+        (*(f"{mark} {column} number {row}" for column in columns), labels[row % len(labels)])
+        for row in range(n)
+    ]
 
 
 def tiny_config(**changes: Any) -> TrialConfig:

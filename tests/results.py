@@ -81,7 +81,13 @@ def finished(
 
 
 def keep(
-    store: Store, config: TrialConfig, right: dict[str, int], *, seconds: float = 10.0
+    store: Store,
+    config: TrialConfig,
+    right: dict[str, int],
+    *,
+    seconds: float = 10.0,
+    n: int = N,
+    n_classes: int = 2,
 ) -> None:
     """Put such a result into a store."""
-    store.commit(config, finished(config, right, seconds=seconds))
+    store.commit(config, finished(config, right, seconds=seconds, n=n, n_classes=n_classes))

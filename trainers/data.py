@@ -2,13 +2,16 @@
 
 In: a task's name and, optionally, the data folder. Out: `TaskData`: texts, ids and integer labels
 of each split, with fingerprints. Every field is read as text: `n/a` is a sentence, and newlines
-inside a quoted field are legal.
+inside a quoted field are legal. Then the rows that a trial trains and is selected on.
 """
 
 import csv
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ import numpy.typing as npt
 from search_spaces.errors import UserError
 from search_spaces.trial import TrainingSettings
 from trainers.hub import hub_answers, why
-from trainers.tasks import HubSource, Task, get_task
+from trainers.tasks import STAND_INS, HubSource, Task, get_task
 
 Labels = npt.NDArray[np.int64]
 
@@ -48,18 +51,19 @@ class Split:
         """16 hex digits of SHA-256 over ids, texts and labels."""
         digest = hashlib.sha256()
         for column in (self.ids, *self.texts, [str(label) for label in self.labels]):
-            for field in column:
-                digest.update(f"{len(field)}:{field}\x00".encode("utf-8", "surrogatepass"))
+            for entry in column:
+                digest.update(f"{len(entry)}:{entry}\x00".encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskData:
-    """A loaded task: its name, C label names and its splits."""
+    """A loaded task: its name, C label names, its splits, and the files that some came from."""
 
     name: str
     labels: tuple[str, ...]
     splits: Mapping[str, Split]
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
 def load_task(name: str, folder: Path | None = None) -> TaskData:
@@ -70,22 +74,35 @@ def load_task(name: str, folder: Path | None = None) -> TaskData:
             duplicate ids, or the hub cannot be reached.
     """
     task = get_task(name)
+    files: dict[str, Path] = {}
     if task.hub is None:
-        rows = _from_folder(name, Path(str(resources.files("trainers") / "corpora")))
+        files = check_files(name, Path(str(resources.files("trainers") / "corpora")))
     elif folder is not None:
-        rows = _from_folder(name, folder)
+        files = check_files(name, folder)
+    if task.hub is None or files:
+        rows = {split: _read_csv(path) for split, path in files.items()}
     else:
         rows = _from_hub(name, task, task.hub)
     labels = task.labels or tuple(sorted(set(rows["train"]["label"])))
     splits = {split: _split(name, split, task, rows[split], labels) for split in rows}
-    return TaskData(name=name, labels=labels, splits=splits)
+    return TaskData(name=name, labels=labels, splits=splits, files=files)
 
 
 Rows = dict[str, list[str]]
 
 
-def _from_folder(name: str, folder: Path) -> dict[str, Rows]:
-    return {split: _read_csv(path) for split, path in check_files(name, folder).items()}
+def deviation(data: TaskData) -> str | None:
+    """Say in one line how a loaded task differs from the published one; None where it does not."""
+    parts = []
+    for split, published in get_task(data.name).counts.items():
+        if split not in data.splits:
+            continue
+        stem = data.files[split].stem if split in data.files else ""
+        source = f" of {stem}.csv ({STAND_INS[stem]})" if stem in STAND_INS else ""
+        found = len(data.splits[split])
+        if source or found != published:
+            parts.append(f"{split} has {found:,} rows{source}, not {published:,}")
+    return f"task {data.name} is not as published: {'; '.join(parts)}" if parts else None
 
 
 def check_files(name: str, folder: Path) -> dict[str, Path]:
@@ -97,11 +114,15 @@ def check_files(name: str, folder: Path) -> dict[str, Path]:
     task = get_task(name)
     if not folder.is_dir():
         raise UserError(f"data folder {folder} does not exist")
-    files = {split: folder / name / f"{stem}.csv" for split, stem in task.splits.items()}
-    for split, path in files.items():
-        if not path.is_file() and split not in task.optional:
-            raise UserError(f"task {name}: no file {path} in the data folder")
-    there = {split: path for split, path in files.items() if path.is_file()}
+    there = {}
+    for split, stems in task.splits.items():
+        paths = [folder / name / f"{stem}.csv" for stem in stems]
+        found = next((path for path in paths if path.is_file()), None)
+        if found is not None:
+            there[split] = found
+        elif split not in task.optional:
+            others = "".join(f" or {path.name}" for path in paths[1:])
+            raise UserError(f"task {name}: no file {paths[0]}{others} in the data folder")
     for path in there.values():
         header = _header(path)
         for column in (*task.columns, "label"):
@@ -131,7 +152,7 @@ def _read_csv(path: Path) -> Rows:
             raise UserError(f"{path}: no rows below the header") from error
         reason = " ".join(str(error.__cause__ or error).split())
         raise UserError(f"{path}: not a readable CSV file ({reason})") from error
-    return {column: list(table[column]) for column in header}
+    return {column: table[column][:] for column in header}
 
 
 def _header(path: Path) -> list[str]:
@@ -169,7 +190,11 @@ def _from_hub(name: str, task: Task, hub: HubSource) -> dict[str, Rows]:
             for split, part in hub.splits.items()
         }
     except Exception as error:
-        files = ", ".join(f"{name}/{stem}.csv" for stem in task.splits.values())
+        files = ", ".join(
+            f"{name}/{stems[0]}.csv"
+            for split, stems in task.splits.items()
+            if split not in task.optional
+        )
         raise UserError(
             f"task {name}: cannot get {hub.repository}: {why(error)};"
             f" pass --data FOLDER that holds {files}"
@@ -179,22 +204,16 @@ def _from_hub(name: str, task: Task, hub: HubSource) -> dict[str, Rows]:
 
 def hub_rows(table: Any, split: str, task: Task, hub: HubSource) -> Rows:
     """Turn a hub table into text rows: label numbers to names, drops as the source says."""
-    columns = [list(table[column]) for column in task.columns]
-    labels = [_label_name(value, table, task, hub) for value in table[hub.label_column]]
+    columns = [table[column][:] for column in task.columns]
+    names = task.labels or tuple(getattr(table.features[hub.label_column], "names", ()))
+    values = table[hub.label_column][:]
+    labels = [value if isinstance(value, str) else names[value] for value in values]
     rows = list(zip(*columns, labels, strict=True))
     if hub.drop_duplicates and split == "train":
         rows = list(dict.fromkeys(rows))
     kept = [row for row in rows if row[-1] not in hub.dropped_labels]
-    names = (*task.columns, "label")
-    return {column: [row[place] for row in kept] for place, column in enumerate(names)}
-
-
-def _label_name(value: Any, table: Any, task: Task, hub: HubSource) -> str:
-    if isinstance(value, str):
-        return value
-    if task.labels is not None:
-        return task.labels[int(value)]
-    return str(table.features[hub.label_column].int2str(value))
+    fields = (*task.columns, "label")
+    return {column: [row[place] for row in kept] for place, column in enumerate(fields)}
 
 
 def _split(name: str, split: str, task: Task, rows: Rows, labels: tuple[str, ...]) -> Split:
@@ -207,7 +226,7 @@ def _split(name: str, split: str, task: Task, rows: Rows, labels: tuple[str, ...
             raise UserError(f"task {name}: {split} row {row + 1} has {label!r}, no label {source}")
     ids = rows.get("id") or [f"{split}-{row}" for row in range(len(rows["label"]))]
     if len(set(ids)) < len(ids):
-        twice = next(value for place, value in enumerate(ids) if value in ids[:place])
+        twice = next(value for value, times in Counter(ids).items() if times > 1)
         raise UserError(f"task {name}: its {split} split holds id {twice!r} twice")
     return Split(
         ids=ids,
@@ -217,41 +236,54 @@ def _split(name: str, split: str, task: Task, rows: Rows, labels: tuple[str, ...
 
 
 def select_examples(data: TaskData, settings: TrainingSettings) -> TaskData:
-    """Carve the held-out part per class from train, then keep n training examples per class.
+    """Carve the held-out part per class from train, then keep a part of the rest per class.
 
-    Both draws come from `subset_seed` alone, so every trial of a study sees the same rows.
+    That part is n examples of each class (drawn, like the held-out rows, by `subset_seed`) or a
+    share of them (drawn by `fraction_seed`, so that several halves share their held-out rows).
+    No other setting has a say, so every trial of a study sees the same rows.
     """
     train = data.splits["train"]
-    rng = np.random.default_rng(settings.subset_seed)
-    order = rng.permutation(len(train))
+    order = np.random.default_rng(settings.subset_seed).permutation(len(train))
     splits = dict(data.splits)
     if settings.select_on == "heldout":
-        held = _per_class(train.labels, order, settings.heldout_fraction, len(data.labels))
+        held = _per_class(
+            train.labels, order, lambda n: max(1, round(settings.heldout_fraction * n))
+        )
         splits["heldout"] = train.take(sorted(held))
-        order = np.array([row for row in order if row not in held])
+        order = order[~np.isin(order, held)]
         if not order.size:
             raise UserError(f"task {data.name}: holding rows out leaves none to train on")
-    if settings.n_per_class is not None:
-        kept = _per_class(train.labels, order, settings.n_per_class, len(data.labels))
-        order = np.array(sorted(kept))
-    splits["train"] = train.take(np.sort(order).tolist())
+    kept = np.sort(_part(train.labels, order, settings))
+    splits["train"] = train.take(kept.tolist())
     return replace(data, splits=splits)
 
 
-def _per_class(labels: Labels, order: Labels, amount: float, n_classes: int) -> set[int]:
-    """Take from each class a share (below 1: rounded, at least one) or a count, along `order`."""
-    rows: set[int] = set()
-    for label in range(n_classes):
-        members = [int(row) for row in order if labels[row] == label]
-        count = max(1, round(amount * len(members))) if amount < 1 else int(amount)
-        rows.update(members[:count])
-    return rows
+def _part(labels: Labels, order: Labels, settings: TrainingSettings) -> Labels:
+    """Choose rows of each class: n of them along `order`, or a share of them in an own order."""
+    n, share = settings.n_per_class, Fraction(str(settings.train_fraction))
+    if n is not None:
+        return _per_class(labels, order, lambda _: n)
+    shuffled = np.random.default_rng(settings.fraction_seed).permutation(np.sort(order))
+    return _per_class(labels, shuffled, lambda size: math.ceil(share * size))
 
 
-def selection_split(data: TaskData, settings: TrainingSettings) -> str:
+def _per_class(labels: Labels, order: Labels, count: Callable[[int], int]) -> Labels:
+    """Take of each class the first `count(its size)` of its rows along `order`."""
+    grouped = order[np.argsort(labels[order], kind="stable")]
+    sizes = np.bincount(labels[order])
+    ends = np.cumsum(sizes)
+    taken = [
+        grouped[end - size : end - size + min(size, count(size))]
+        for size, end in zip(sizes.tolist(), ends.tolist(), strict=True)
+        if size
+    ]
+    return np.concatenate(taken)
+
+
+def selection_split(task: str, settings: TrainingSettings) -> str:
     """Name the split on which settings are chosen; UserError when the task has none."""
     if settings.select_on == "heldout":
         return "heldout"
-    if "dev" not in data.splits:
-        raise UserError(f"task {data.name} has no dev split: set select_on: heldout in the study")
+    if "dev" not in get_task(task).splits:
+        raise UserError(f"task {task} has no dev split: set select_on: heldout in the study")
     return "dev"

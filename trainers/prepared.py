@@ -10,7 +10,8 @@ from pathlib import Path
 
 from search_spaces.trial import TrialConfig
 from trainers.batches import Inputs, tokenise
-from trainers.data import load_task, select_examples, selection_split
+from trainers.data import deviation, load_task, select_examples, selection_split
+from trainers.difficulty import with_difficult
 from trainers.encoder import Encoder, load_encoder
 from trainers.tasks import get_task
 
@@ -22,6 +23,10 @@ SHARED = (
     "heldout_fraction",
     "n_per_class",
     "subset_seed",
+    "train_fraction",
+    "fraction_seed",
+    "difficulty",
+    "difficulty_encoder",
 )
 
 
@@ -29,7 +34,8 @@ SHARED = (
 class Prepared:
     """A tokenised task and its encoder; `inputs` and `ids` by split, train and selection included.
 
-    `fingerprints` names the encoder's weights and vocabulary, and each split's examples.
+    `fingerprints` names the encoder's weights and vocabulary, and each split's examples;
+    `deviation` says how the task's rows differ from the published ones.
     """
 
     labels: tuple[str, ...]
@@ -39,6 +45,7 @@ class Prepared:
     ids: Mapping[str, list[str]]
     encoder: Encoder
     fingerprints: Mapping[str, str]
+    deviation: str | None = None
 
 
 def warm_key(config: TrialConfig) -> tuple[object, ...]:
@@ -50,12 +57,12 @@ def prepare(config: TrialConfig, data_folder: Path | None) -> Prepared:
     """Load and tokenise a trial's task, and load its encoder.
 
     Raises:
-        UserError: as `load_task`, `selection_split` and `load_encoder` do.
+        UserError: as `selection_split`, `load_task`, `with_difficult` and `load_encoder` do.
     """
+    selection = selection_split(config.task, config)
     loaded = load_task(config.task, data_folder)
     full_train = loaded.splits["train"]
-    data = select_examples(loaded, config)
-    selection = selection_split(data, config)
+    data = select_examples(with_difficult(loaded, config), config)
     words = [text for column in full_train.texts for text in column]
     encoder = load_encoder(config.encoder, words)
     inputs = {
@@ -71,4 +78,5 @@ def prepare(config: TrialConfig, data_folder: Path | None) -> Prepared:
         ids={name: split.ids for name, split in data.splits.items()},
         encoder=encoder,
         fingerprints={"encoder": encoder.fingerprint, **prints},
+        deviation=deviation(loaded),
     )

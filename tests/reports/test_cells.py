@@ -4,12 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.cells import align, compare, read_cells, report_splits
+from reports.cells import SPLITS, align, compare, read_cells, report_splits
+from reports.tables import SPLIT_TITLES
 from search_spaces.errors import UserError
 from search_spaces.study import load_study
 from search_spaces.trial import TrialConfig
 from tests.results import finished, keep, predictions
 from trainers.store import CorruptTrial, Store
+from trainers.tasks import TASKS
 
 
 @pytest.fixture
@@ -43,6 +45,11 @@ def test_heldout_training_rows_choose_but_are_not_reported(
     assert cell.best is not None
     assert cell.best.config == trials[0]
     assert report_splits([cell]) == ["test"]
+
+
+def test_every_split_of_every_task_can_be_reported() -> None:
+    splits = {split for task in TASKS.values() for split in task.splits} - {"train"}
+    assert splits == set(SPLITS) == set(SPLIT_TITLES)
 
 
 def test_trials_on_other_data_are_refused(trials: list[TrialConfig], store: Store) -> None:

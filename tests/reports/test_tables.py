@@ -56,11 +56,54 @@ def test_each_number_is_the_best_trial_of_its_cell(study: Study, store: Store) -
         ("tiny", "cat"),
     ]
     assert [[table.text(cell) for cell in row.cells] for row in table.rows] == [
-        ["60.0", "60.0"],
-        ["63.0", "50.0"],
-        ["75.0", "70.0"],
+        ["60.0", "60.0", "60.0"],
+        ["63.0", "50.0", "50.0"],
+        ["75.0", "70.0", "70.0"],
     ]
     assert {cell.n_trials for row in table.rows for cell in row.cells} == {2}
+
+
+def test_both_scores_are_printed_where_a_task_has_two(study: Study, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", create=True)
+    for trial in study.trials():
+        keep(store, trial, {"dev": 75}, n=151)
+    found = report(study, store)
+    assert found.table.headings == ("RTE (accuracy)", "MRPC (F1)", "MRPC (accuracy)")
+    gold = [row % 2 for row in range(151)]
+    predicted = [label if row < 75 else 1 - label for row, label in enumerate(gold)]
+    hits = sum(g and p for g, p in zip(gold, predicted, strict=True))
+    f1 = f"{100 * 2 * hits / (sum(gold) + sum(predicted)):.1f}"
+    cells = found.table.rows[0].cells
+    assert [found.table.text(cell) for cell in cells] == ["49.7", f1, "49.7"]
+    assert f1 != "49.7"
+    assert "A second metric is that of the same trials, untested." in found.table.caption
+
+
+def test_mnli_has_a_table_of_its_mismatched_half(tmp_path: Path) -> None:
+    study = parse_study(STUDY.replace("[rte, mrpc]", "[mnli, rte]"), source="test")
+    store = Store(tmp_path / "store", create=True)
+    for trial in study.trials():
+        splits = {"dev": 120} | ({"dev_mismatched": 110} if trial.task == "mnli" else {})
+        keep(store, trial, splits, n_classes=3 if trial.task == "mnli" else 2)
+    both = build_reports(study.name, read_cells(study.trials(), store), store)
+    matched, mismatched = (found.table for found in both)
+    assert [table.name for table in (matched, mismatched)] == ["pair-dev", "pair-dev_mismatched"]
+    assert matched.headings == ("MNLI (accuracy)", "RTE (accuracy)")
+    assert mismatched.headings == ("MNLI (accuracy)",)
+    assert [mismatched.text(row.cells[0]) for row in mismatched.rows] == ["55.0"] * 3
+    assert "mismatched dev set" in mismatched.caption
+    assert "on examples that took no part in the choice of trials" in mismatched.caption
+
+
+def test_a_task_without_an_optional_split_is_left_out_of_its_table(tmp_path: Path) -> None:
+    study = parse_study(STUDY.replace("[rte, mrpc]", "[banking77, clinc150]"), source="test")
+    store = Store(tmp_path / "store", create=True)
+    for trial in study.trials():
+        difficult = {"test_difficult": 90} if trial.task == "banking77" else {}
+        keep(store, trial, {"heldout": 120, "test": 110, **difficult})
+    _, last = build_reports(study.name, read_cells(study.trials(), store), store)
+    assert last.table.headings == ("BANKING77 (accuracy)",)
+    assert {test.task for test in last.tests} == {"banking77"}
 
 
 def test_marks_and_holm_follow_the_paired_tests(study: Study, store: Store) -> None:
@@ -77,7 +120,7 @@ def test_marks_and_holm_follow_the_paired_tests(study: Study, store: Store) -> N
     assert not tests["mrpc", "at"].marked, "significantly worse is no dagger"
     marks = {row.labels[1]: [cell.marks for cell in row.cells] for row in found.table.rows}
     dagger = ("dagger",)
-    assert marks == {"standard": [(), ()], "at": [dagger, ()], "cat": [dagger, dagger]}
+    assert marks == {"standard": [(), (), ()], "at": [dagger, (), ()], "cat": [dagger, dagger, ()]}
     # Holm over the family of four: the largest p is not multiplied.
     assert tests["rte", "at"].p_holm == pytest.approx(tests["rte", "at"].comparison.p_value)
     smallest = min(found.tests, key=lambda test: test.comparison.p_value)
@@ -110,9 +153,9 @@ def test_what_is_missing_is_dashed_and_counted(study: Study, tmp_path: Path) -> 
             keep(store, trial, {"dev": 120})
     found = report(study, store)
     assert [found.table.text(cell) for row in found.table.rows for cell in row.cells] == [
-        *("60.0", "--"),
-        *("60.0", "--"),
-        *("--", "--"),
+        *("60.0", "--", "--"),
+        *("60.0", "--", "--"),
+        *("--", "--", "--"),
     ]
     assert "Of 12 trials 8 are not finished and 0 failed" in found.table.caption
     (equal,) = found.tests

@@ -36,7 +36,13 @@ OTHER: dict[str, Any] = {
     "heldout_fraction": 0.2,
     "n_per_class": 10,
     "subset_seed": 1,
+    "train_fraction": 0.5,
+    "fraction_seed": 1,
+    "difficulty": "tfidf",
+    "difficulty_encoder": "tiny",
 }
+TOGETHER = OTHER | {"n_per_class": None}
+"""Both ways to train on a part of the rows are not given at once."""
 OTHER_OPTION: dict[str, Any] = {"epsilon": 0.02, "tau": 0.2, "lambda": 0.1, "proj_dim": 128}
 
 
@@ -94,13 +100,13 @@ def test_all_fields_and_the_version_are_hashed_defaults_included() -> None:
 
 def test_the_golden_signatures() -> None:
     """A changed default, field or meaning changes these: then SIGNATURE_VERSION must rise."""
-    assert SIGNATURE_VERSION == 1
-    assert trial().signature == "96beadd75a31"
-    assert trial(**OTHER).signature == "6653141627ce"
+    assert SIGNATURE_VERSION == 2
+    assert trial().signature == "ccf0a6d0f991"
+    assert trial(**TOGETHER).signature == "a3c13e3e2a91"
 
 
 def test_a_stored_config_reads_back_to_the_same_trial() -> None:
-    for config in (trial(), trial(**OTHER)):
+    for config in (trial(), trial(**TOGETHER)):
         again = parse_trial(config.canonical_json())
         assert again == config
         assert again.signature == config.signature
@@ -108,7 +114,7 @@ def test_a_stored_config_reads_back_to_the_same_trial() -> None:
 
 def test_a_config_of_another_version_is_not_read() -> None:
     fields = json.loads(trial().canonical_json()) | {"version": SIGNATURE_VERSION + 1}
-    with pytest.raises(ValueError, match="signature version 2, expected 1"):
+    with pytest.raises(ValueError, match="signature version 3, expected 2"):
         parse_trial(json.dumps(fields))
     del fields["version"]
     with pytest.raises(ValueError, match="signature version None"):

@@ -1,5 +1,6 @@
 """A task's examples: every field as text, labels numbered, the same rows for the same settings."""
 
+import math
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from tests.fakes import INTENTS, ODDITIES, intent_rows, tiny_config, write_csv
 from trainers.data import Split, TaskData, load_task, select_examples, selection_split
@@ -190,7 +192,54 @@ def test_selected_rows_keep_their_text_and_label(banking: TaskData) -> None:
         assert whole[name] == (train.texts[0][row], banking.labels[train.labels[row]])
 
 
-def test_the_selection_split_is_the_one_asked_for(data_folder: Path) -> None:
-    data = load_task("cola", data_folder)
-    assert selection_split(data, settings(select_on="dev")) == "dev"
-    assert selection_split(data, settings()) == "heldout"
+def test_the_selection_split_is_the_one_asked_for() -> None:
+    assert selection_split("cola", settings(select_on="dev")) == "dev"
+    assert selection_split("cola", settings()) == "heldout"
+
+
+@pytest.mark.parametrize(("fraction", "expected"), [(0.5, 5), (0.3, 3), (0.01, 1), (1.0, 10)])
+def test_a_fraction_keeps_that_share_of_every_class_rounded_up(
+    fraction: float, expected: int
+) -> None:
+    """10 rows of one class and 20 of the other; 0.3 x 10 is no more than 3."""
+    labels = np.array([0] * 10 + [1] * 20)
+    data = of_labels(labels)
+    chosen = select_examples(data, settings(select_on="dev", train_fraction=fraction))
+    twice = min(20, math.ceil(round(20 * fraction, 9)))
+    assert Counter(chosen.splits["train"].labels.tolist()) == {0: expected, 1: twice}
+
+
+def test_a_fraction_is_exact_in_decimals() -> None:
+    """0.07 x 100 is 7.000000000000001 in binary."""
+    chosen = select_examples(
+        of_labels(np.zeros(100, dtype=np.int64)), settings(select_on="dev", train_fraction=0.07)
+    )
+    assert len(chosen.splits["train"]) == 7
+
+
+def of_labels(labels: Any) -> TaskData:
+    rows = [str(row) for row in range(len(labels))]
+    train = Split(ids=rows, texts=(rows,), labels=labels)
+    return TaskData(name="library", labels=("a", "b"), splits={"train": train})
+
+
+def test_held_out_rows_are_drawn_before_the_fraction_and_never_trained_on(
+    banking: TaskData,
+) -> None:
+    for seed in range(5):
+        half = {"train_fraction": 0.5, "fraction_seed": seed, "heldout_fraction": 0.25}
+        assert heldout(banking, **half) == heldout(banking, heldout_fraction=0.25)
+        assert set(heldout(banking, **half)).isdisjoint(kept(banking, **half))
+        assert len(kept(banking, **half)) == 3 * 5  # ceil(9 / 2) of each class
+
+
+def test_the_fraction_has_a_seed_of_its_own(banking: TaskData) -> None:
+    half = {"train_fraction": 0.5, "select_on": "dev"}
+    assert kept(banking, **half) == kept(banking, **half, subset_seed=7, seed=9)
+    assert len({tuple(kept(banking, **half, fraction_seed=seed)) for seed in range(5)}) > 1
+    assert kept(banking, select_on="dev", fraction_seed=3) == banking.splits["train"].ids
+
+
+def test_two_ways_to_train_on_a_part_are_refused() -> None:
+    with pytest.raises(UserError, match="n_per_class and train_fraction both choose training rows"):
+        settings(n_per_class=4, train_fraction=0.5)

@@ -12,7 +12,7 @@ import pytest
 from search_spaces.errors import UserError
 from search_spaces.trial import TrainingSettings
 from tests.fakes import tiny_config, write_csv
-from trainers.data import check_files, load_task, select_examples, selection_split
+from trainers.data import check_files, deviation, load_task, select_examples, selection_split
 
 HEADER = b"sentence1,sentence2,label\n"
 CATSWEEP_DATA = os.environ.get("CATSWEEP_DATA", "")
@@ -46,6 +46,11 @@ def test_a_missing_file_is_named(copied: Path) -> None:
     assert f"no file {path}" in complaint("rte", copied)
     with pytest.raises(UserError, match="no file"):
         check_files("rte", copied)
+
+
+def test_a_missing_file_is_named_with_those_that_may_stand_in(copied: Path) -> None:
+    (copied / "qqp" / "validation.csv").unlink()
+    assert "validation.csv or holdout_from_train.csv in the data folder" in complaint("qqp", copied)
 
 
 @pytest.mark.parametrize("column", ["sentence1", "sentence2", "label"])
@@ -89,10 +94,9 @@ def test_an_id_that_occurs_twice_is_named(copied: Path) -> None:
     assert "its test split holds id '7' twice" in complaint("banking77", copied)
 
 
-def test_a_task_without_dev_split_asks_for_heldout(data_folder: Path) -> None:
-    data = load_task("banking77", data_folder)
-    with pytest.raises(UserError, match="set select_on: heldout"):
-        selection_split(data, tiny_config(select_on="dev"))
+def test_a_task_without_dev_split_asks_for_heldout() -> None:
+    with pytest.raises(UserError, match="task banking77 has no dev split: set select_on: heldout"):
+        selection_split("banking77", tiny_config(select_on="dev"))
 
 
 def test_without_the_hub_a_task_says_at_once_what_to_pass() -> None:
@@ -109,9 +113,19 @@ def test_without_the_hub_a_task_says_at_once_what_to_pass() -> None:
 REAL = {
     "banking77": (77, {"train": 10_003, "test": 3_080, "test_difficult": 770}),
     "clinc150": (150, {"train": 17_999, "test": 4_500, "test_difficult": 750}),
+    "hwu64": (64, {"train": 9_957, "test": 1_076, "test_difficult": 620}),
     "mrpc": (2, {"train": 3_668, "dev": 408}),
     "cola": (2, {"train": 8_551, "dev": 1_043}),
     "rte": (2, {"train": 2_490, "dev": 277}),
+    "qnli": (2, {"train": 9_999, "dev": 5_463}),
+    "mnli": (3, {"train": 9_999, "dev": 9_815}),
+    "qqp": (2, {"train": 27_869, "dev": 5_000}),
+}
+"""The real rows that a folder may hold: those published, and three samples."""
+SAMPLED = {
+    "qnli": "train has 9,999 rows of train_sample.csv",
+    "mnli": "train has 9,999 rows of train_sample.csv",
+    "qqp": "dev has 5,000 rows of holdout_from_train.csv",
 }
 
 
@@ -119,11 +133,17 @@ REAL = {
 @pytest.mark.skipif(not CATSWEEP_DATA, reason="CATSWEEP_DATA names no folder with the real data")
 @pytest.mark.parametrize("task", REAL)
 def test_the_real_data_has_its_published_counts(task: str) -> None:
+    if not (Path(CATSWEEP_DATA) / task).is_dir():
+        pytest.skip(f"{CATSWEEP_DATA} has no {task}")
     classes, counts = REAL[task]
+    start = time.monotonic()
     data = load_task(task, Path(CATSWEEP_DATA))
+    chosen = select_examples(data, tiny_config(task=task, select_on="heldout", n_per_class=10))
+    assert time.monotonic() - start < 5, "a second or two on a busy machine"
     assert len(data.labels) == classes
     assert {name: len(split) for name, split in data.splits.items()} == counts
-    chosen = select_examples(data, tiny_config(task=task, select_on="heldout", n_per_class=10))
+    assert SAMPLED.get(task, "") in (deviation(data) or "")
+    assert (deviation(data) is None) == (task not in SAMPLED)
     per_class = Counter(chosen.splits["train"].labels.tolist())
     assert per_class == dict.fromkeys(range(classes), 10)
 

@@ -1,0 +1,74 @@
+"""What is found before anything is trained, and what is said of it."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator import tune
+from orchestrator.cli import main
+from orchestrator.plan import make_plan
+from orchestrator.preflight import check_all, check_names
+from search_spaces.errors import UserError
+from search_spaces.study import Study, parse_study
+from trainers.tasks import TASKS
+
+STUDY = """
+name: small
+tasks: [rte, qqp]
+encoders: [tiny]
+methods: [standard]
+axes: {lr: [1e-3]}
+"""
+WARNING = "task rte is not as published: train has 12 rows, not 2,490; dev has 6 rows, not 277"
+
+
+def small(before: str = "", after: str = "") -> Study:
+    return parse_study(STUDY.replace(before, after) if before else STUDY, source="test")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_selecting_on_a_dev_set_that_a_task_lacks_is_found_by_name(name: str) -> None:
+    study = small("[rte, qqp]", f"[{name}]")
+    if "dev" in TASKS[name].splits:
+        return check_names(study)
+    with pytest.raises(UserError, match=f"task {name} has no dev split"):
+        check_names(study)
+    return check_names(small("[rte, qqp]", f"[{name}]\nselect_on: heldout"))
+
+
+def test_the_sentence_encoder_is_looked_up_where_it_is_used() -> None:
+    wrong = "tasks: [library]\ndifficulty_encoder: packaged:none"
+    check_names(small("tasks: [rte, qqp]", wrong))
+    with pytest.raises(UserError, match="unknown encoder 'packaged:none'"):
+        check_names(small("tasks: [rte, qqp]", f"{wrong}\ndifficulty: encoder"))
+
+
+def test_a_deviation_is_said_once_however_often_a_task_is_loaded(data_folder: Path) -> None:
+    trials = [
+        trial.model_copy(update={"max_length": length})
+        for trial in small().trials()
+        for length in (64, 128)
+    ]
+    assert len(trials) == 4
+    lines = check_all(trials, data_folder)
+    assert [line.split(" is ")[0] for line in lines] == ["task rte", "task qqp"]
+    assert lines[0] == WARNING
+
+
+def test_a_run_warns_in_one_line(
+    data_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(
+        tune, "sweep", lambda name, trials, store, *_: make_plan(name, trials, store)
+    )
+    path = tmp_path / "study.yaml"
+    path.write_text(STUDY.replace("[rte, qqp]", "[rte]"))
+    options = ["--store", str(tmp_path / "store"), "--data", str(data_folder)]
+    with pytest.raises(SystemExit) as exit_info:
+        main(["run", str(path), *options])
+    assert exit_info.value.code == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if "warning" in line] == [f"warning: {WARNING}"]

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from search_spaces.errors import UserError, unknown
 from search_spaces.methods import METHOD_SETTINGS, option_names, required_options
@@ -21,8 +22,22 @@ from search_spaces.settings import COMBINATION, Seed
 from search_spaces.trial import TrainingSettings, TrialConfig, training_names
 
 Name = Annotated[str, Field(min_length=1)]
-Value = bool | int | float | str | None
+
+
+def _one_value(value: object) -> object:
+    if isinstance(value, list | dict):
+        raise PydanticCustomError("one_value", "input should be one word or number")
+    return value
+
+
+def _listed(value: object) -> object:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+Value = Annotated[bool | int | float | str | None, BeforeValidator(_one_value)]
 Axis = tuple[Value, ...]
+Listed = Annotated[Axis, BeforeValidator(_listed)]
+"""An axis, or one value, which is an axis of one."""
 
 OF_THE_DATA = ("select_on", "heldout_fraction", "n_per_class", "subset_seed")
 """Settings that decide which examples are compared: one value for a whole study."""
@@ -44,7 +59,7 @@ class Study(TrainingSettings):
     methods: Annotated[tuple[Name, ...], Field(min_length=1)]
     axes: dict[str, Axis]
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
-    overrides: dict[str, dict[str, Value | Axis]] = Field(default_factory=dict)
+    overrides: dict[str, dict[str, Listed]] = Field(default_factory=dict)
 
     @field_validator("methods")
     @classmethod
@@ -63,10 +78,11 @@ class Study(TrainingSettings):
     @model_validator(mode="after")
     def _axes_are_used(self) -> "Study":
         options = {option for method in self.methods for option in option_names(method)}
+        settings = [name for name in training_names() if name != "betas"]  # a pair is no axis
         for axis, values in self.axes.items():
             if axis in training_names() and axis in self.model_fields_set:
                 raise UserError(f"{axis} stands both under axes and beside them: keep one")
-            _check_axis("axis", axis, values, ["lr", *sorted(options), *training_names()])
+            _check_axis("axis", axis, values, ["lr", *sorted(options), *settings])
         return self
 
     @model_validator(mode="after")
@@ -75,8 +91,8 @@ class Study(TrainingSettings):
             if method not in self.methods:
                 raise unknown("method of overrides", method, self.methods)
             known = ["lr", "seeds", *option_names(method), *training_names()]
-            for name, value in fields.items():
-                _check_axis(f"key of overrides.{method}", name, _listed(name, value), known)
+            for name, values in fields.items():
+                _check_axis(f"key of overrides.{method}", name, values, known)
         return self
 
     @model_validator(mode="after")
@@ -113,8 +129,7 @@ class Study(TrainingSettings):
         """Return the axes over a method's trials: those of the study, replaced by its own."""
         names = {"lr", *option_names(method), *training_names()}
         shared = {name: values for name, values in self.axes.items() if name in names}
-        own = self.overrides.get(method, {})
-        return shared | {"seeds": self.seeds} | {name: _listed(name, own[name]) for name in own}
+        return shared | {"seeds": self.seeds} | self.overrides.get(method, {})
 
     def narrow(self, tasks: Iterable[str]) -> "Study":
         """Return the same study over some of its tasks."""
@@ -125,16 +140,13 @@ class Study(TrainingSettings):
         return self.model_copy(update={"tasks": tuple(t for t in self.tasks if t in wanted)})
 
 
-def _listed(name: str, value: Value | Axis) -> Axis:
-    """Return an override's values; a single one is a list of one, and so is the pair `betas`."""
-    if isinstance(value, tuple) and name != "betas":
-        return value
-    return cast(Axis, (value,))
+def _points(axes: Mapping[str, Axis]) -> list[dict[str, Any]]:
+    """Every combination of the axes' values (one empty one if there are no axes).
 
-
-def _points(axes: Mapping[str, Axis]) -> list[dict[str, Value]]:
-    """Every combination of the axes' values (one empty one if there are no axes)."""
-    return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    `betas` is no axis: its two numbers are one value.
+    """
+    values = ((axis,) if name == "betas" else axis for name, axis in axes.items())
+    return [dict(zip(axes, point, strict=True)) for point in product(*values)]
 
 
 def _check_axis(kind: str, name: str, values: Axis, known: Sequence[str]) -> None:
@@ -210,7 +222,10 @@ def explain(error: ValidationError, known: Iterable[str]) -> str:
         error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden"
     )
     first = complaints[0]
-    where = ".".join(str(part) for part in first["loc"] if part not in METHOD_SETTINGS)
+    place = [str(part) for part in first["loc"]]
+    if place[:1] == ["method"]:
+        place[1:2] = []  # pydantic's name for the method's type
+    where = ".".join(place)
     if first["type"] == "extra_forbidden":
         return str(unknown("key", where, known))
     if first["type"] == COMBINATION:

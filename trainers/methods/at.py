@@ -2,7 +2,8 @@
 
 Nothing ties the two passes together but r, which is held constant: the backward of the clean one
 also yields the attack's gradient, and its graph is freed before the adversarial pass. With
-`perturb: embedding` this is Miyato et al. (2017) on words, but for the norm that they chose.
+`perturb: embedding` and `norm: l2` it is the attack of Miyato et al. (2017), whose embeddings have
+unit variance.
 """
 
 from search_spaces.methods import AT, Standard

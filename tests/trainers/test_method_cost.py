@@ -2,22 +2,38 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertModel
 
-from search_spaces.methods import METHOD_SETTINGS
+from search_spaces.methods import METHOD_SETTINGS, MethodSettings
 from tests.fakes import example_settings
 from tests.trainers.examples import make_case, training_alone
 from trainers.classifier import Classifier
 from trainers.methods.registry import METHODS
 
+CAT = {"epsilon": 5e-3, "tau": 0.1, "lambda": 0.3}
+OPTIONS: list[tuple[dict[str, Any], int]] = [
+    ({"perturb": "embedding"}, 7),
+    ({"norm": "l2", "perturb_special": False}, 7),
+    ({"attack_loss": "total"}, 7),
+    ({"adv_dropout": "shared"}, 7),
+    ({"adv_dropout": "off"}, 7),
+    ({"ctr_reduction": "simclr_sum", "mask_same_class": True}, 7),
+    ({"detach_clean": True}, 6),
+    ({"detach_clean": True, "perturb": "embedding", "norm": "l2"}, 6),
+    ({"detach_clean": True, "attack_loss": "total"}, 7),
+]
+
+Count = Callable[[MethodSettings], float]
+
 
 @pytest.fixture(scope="module")
-def operations() -> dict[str, float]:
-    """Multiplications with weights: those of a forward pass, and of one step of every method.
+def forward_passes() -> Count:
+    """How many forward passes' worth of multiplications with weights a step takes.
 
     Attention's own products are left out: they have no weights, so that their backward costs 2F
     even where only activations ask for it. Wide layers make the heads negligible.
@@ -41,29 +57,40 @@ def operations() -> dict[str, float]:
         return float(sum(counts.get(operation, 0) for operation in weighted))
 
     with torch.no_grad():
-        found = {"forward": count(partial(model, batch))}
-    for name, step in METHODS.items():
-        found[name] = count(partial(step, model, batch, example_settings(name), training_alone()))
-    return found
+        forward = count(partial(model, batch))
+
+    def passes(settings: MethodSettings) -> float:
+        step = partial(METHODS[settings.name], model, batch, settings, training_alone())
+        return count(step) / forward
+
+    return passes
 
 
 @pytest.mark.parametrize(("method", "cost"), [("standard", 3), ("at", 6), ("cat", 7)])
 def test_a_step_costs_as_many_forward_passes_as_announced(
-    method: str, cost: int, operations: dict[str, float]
+    method: str, cost: int, forward_passes: Count
 ) -> None:
-    assert METHOD_SETTINGS[method].cost == cost
-    assert operations[method] / operations["forward"] == pytest.approx(cost, rel=0.02)
+    settings = example_settings(method)
+    assert settings.cost == cost
+    assert forward_passes(settings) == pytest.approx(cost, rel=0.02)
 
 
-@pytest.mark.parametrize(("method", "ratio"), [("at", 2), ("cat", 7 / 3)])
-def test_cost_relative_to_standard_training(
-    method: str, ratio: float, operations: dict[str, float]
+@pytest.mark.parametrize(("options", "cost"), OPTIONS, ids=str)
+def test_an_option_of_cat_costs_what_it_announces(
+    options: dict[str, Any], cost: int, forward_passes: Count
 ) -> None:
-    assert operations[method] / operations["standard"] == pytest.approx(ratio, rel=0.02)
+    settings = METHOD_SETTINGS["cat"].model_validate(CAT | options)
+    assert settings.cost == cost
+    assert forward_passes(settings) == pytest.approx(cost, rel=0.02)
 
 
-def test_every_method_says_what_it_costs(operations: dict[str, float]) -> None:
-    assert set(operations) == {"forward", *METHOD_SETTINGS}
-    for name, settings in METHOD_SETTINGS.items():
-        measured = operations[name] / operations["forward"]
-        assert measured == pytest.approx(settings.cost, rel=0.02)
+@pytest.mark.parametrize("options", [{"perturb": "embedding", "norm": "l2"}, {"norm": "mix"}])
+def test_an_option_of_at_costs_no_more(options: dict[str, Any], forward_passes: Count) -> None:
+    settings = METHOD_SETTINGS["at"].model_validate({"epsilon": 5e-3} | options)
+    assert forward_passes(settings) == pytest.approx(settings.cost, rel=0.02)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_says_what_it_costs(method: str, forward_passes: Count) -> None:
+    settings = example_settings(method)
+    assert forward_passes(settings) == pytest.approx(settings.cost, rel=0.02)

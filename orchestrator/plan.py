@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from search_spaces.methods import METHOD_SETTINGS
 from search_spaces.trial import TrialConfig
 from trainers.store import State, Store
 
@@ -94,14 +93,20 @@ def _cells(
     store: Store | None,
 ) -> list[CellPlan]:
     by_cell: dict[Cell, list[str]] = {}
+    work: dict[Cell, list[int]] = {}
     for trial, name in zip(trials, states, strict=True):
         by_cell.setdefault(trial.cell, []).append(name)
+        work.setdefault(trial.cell, []).append(trial.method.cost * trial.epochs)
     measured = {
         cell: median(known)
         for cell, names in by_cell.items()
         if (known := _known(names, states, seconds))
     }
-    return [_cell(cell, names, states, measured, store) for cell, names in by_cell.items()]
+    typical = {cell: median(values) for cell, values in work.items()}
+    return [
+        _cell(names, states, store, cell=cell, seconds=estimate_seconds(cell, measured, typical))
+        for cell, names in by_cell.items()
+    ]
 
 
 def _known(
@@ -114,16 +119,16 @@ def _known(
 
 
 def _cell(
-    cell: Cell,
     names: Sequence[str],
     states: Mapping[str, State],
-    measured: Mapping[Cell, float],
     store: Store | None,
+    *,
+    cell: Cell,
+    seconds: float | None,
 ) -> CellPlan:
     counts = Counter(states[name] for name in names)
     done = [name for name in names if states[name] is State.DONE]
     scores = [store.record(name).selection_score for name in done] if store else []
-    seconds = estimate_seconds(cell, measured)
     left = counts[State.MISSING] + counts[State.RUNNING] + counts[State.CORRUPT]
     return CellPlan(
         cell=cell,
@@ -134,15 +139,17 @@ def _cell(
     )
 
 
-def estimate_seconds(cell: Cell, measured: Mapping[Cell, float]) -> float | None:
-    """Estimate a trial's seconds: the cell's median, or a sister cell's, scaled by step cost.
+def estimate_seconds(
+    cell: Cell, measured: Mapping[Cell, float], work: Mapping[Cell, float]
+) -> float | None:
+    """Estimate a trial's seconds: the cell's median, or a sister cell's, scaled by their work.
 
-    A sister is another method on the same task and encoder; step costs are in forward passes.
+    A sister is another method on the same task and encoder; work is a typical trial's epochs times
+    the cost of its steps in forward passes.
     """
     if cell in measured:
         return measured[cell]
-    cost = METHOD_SETTINGS[cell[2]].cost
     for sister, seconds in measured.items():
         if sister[:2] == cell[:2]:
-            return seconds * cost / METHOD_SETTINGS[sister[2]].cost
+            return seconds * work[cell] / work[sister]
     return None

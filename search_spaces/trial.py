@@ -75,15 +75,20 @@ class TrialConfig(TrainingSettings):
         return (self.task, self.encoder, self.method.name)
 
     @property
-    def point(self) -> dict[str, float]:
+    def point(self) -> dict[str, object]:
         """The trial's place in the grid: its method's own options, then lr and seed."""
         options = self.method.model_dump(by_alias=True, exclude={"name"}, exclude_defaults=True)
         return {**options, "lr": self.lr, "seed": self.seed}
 
     def describe(self) -> str:
         """One line for people: task, encoder, method and grid point."""
-        point = " ".join(f"{key}={value:.12g}" for key, value in self.point.items())
+        point = " ".join(f"{key}={_written(value)}" for key, value in self.point.items())
         return f"{self.task} {self.encoder} {self.method.name} {point}"
+
+
+def _written(value: object) -> str:
+    """Write a value as short as a study would."""
+    return f"{value:.12g}" if isinstance(value, int | float) else str(value)
 
 
 def training_names() -> list[str]:

@@ -97,5 +97,6 @@ def test_best_is_the_best_score_on_the_selection_split(
 
 def test_estimates_do_not_cross_encoders_or_tasks() -> None:
     measured = {("mrpc", "tiny", "standard"): 3.0, ("library", "big", "standard"): 5.0}
-    assert estimate_seconds(CAT, measured) is None
-    assert estimate_seconds(CAT, measured | {STANDARD: 6.0}) == pytest.approx(14.0)
+    work = dict.fromkeys([*measured, CAT, STANDARD], 3.0) | {CAT: 7.0}
+    assert estimate_seconds(CAT, measured, work) is None
+    assert estimate_seconds(CAT, measured | {STANDARD: 6.0}, work) == pytest.approx(14.0)

@@ -26,6 +26,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "cat-best": {"select": "best_epoch"},
     "at": {"method": example_settings("at")},
     "standard-bf16": {"method": example_settings("standard"), "precision": "bf16"},
+    **{name: {"method": example_settings(name)} for name in ("pgd", "freeat", "freelb", "smart")},
 }
 
 

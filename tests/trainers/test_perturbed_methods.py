@@ -128,7 +128,7 @@ def test_a_step_with_dropout_equals_its_reference_mask_by_mask(
 ) -> None:
     method, changes, reference = VARIANTS[variant]
     settings = example_settings(method).model_copy(update=changes)
-    batch = make_case(kind, n, pairs=True, seed=3).batch
+    batch = make_case(kind, n, pairs=True, seed=8).batch
     fast, slow = (small_classifier(kind, dropout=0.2) for _ in range(2))
     expected = reference(own_passes(slow, batch, seed=11))
     torch.manual_seed(11)
@@ -139,7 +139,7 @@ def test_a_step_with_dropout_equals_its_reference_mask_by_mask(
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_step_with_its_options_equals_one_example_at_a_time(variant: str) -> None:
     method, changes, reference = VARIANTS[variant]
-    case = make_case("roberta", 6, seed=4)
+    case = make_case("roberta", 6, seed=8)
     fast, slow = (small_classifier("roberta", packed=packed) for packed in (True, False))
     settings = example_settings(method).model_copy(update=changes)
     expected = reference(perturbed.one_by_one(layers_of(slow), case.examples))

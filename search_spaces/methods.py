@@ -6,19 +6,20 @@ signature. The computation is in `trainers/methods/`, one file per method.
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
+from search_spaces.settings import (
+    Count,
+    NonNegative,
+    Positive,
+    Settings,
+    Share,
+    Steps,
+    does_not_go_together,
+)
 
-
-class Settings(BaseModel):
-    """A frozen set of fields; an unknown key is an error, a change is a copy."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
-
+Scope = Literal["matrix", "row", "example"]
+Dropout = Literal["fresh", "shared", "off"]
 
 # `cost` is that of one training step, in forward passes of the encoder.
 # `by_example`: whether a batch's gradient is the mean of those of its parts.
@@ -28,26 +29,113 @@ class Standard(Settings):
     """Ordinary fine-tuning: cross-entropy on clean examples."""
 
     cost: ClassVar[int] = 3
+    by_example: ClassVar[bool] = True
     name: Literal["standard"] = "standard"
 
 
-class AT(Settings):
+def _off(value: object) -> object:
+    """YAML 1.1 reads a bare `off` as false."""
+    return "off" if value is False else value
+
+
+class Attack(Settings):
+    """The one-step attack on the word embeddings (Eq. 3 to 6), which `at` and `cat` share.
+
+    Attributes:
+        epsilon: size of r in the max norm, and in l2 unless `eps_l2` is given.
+        perturb: the rows of the embedding matrix V, or every token's embedding (Table 9).
+        norm: of r; `mix` draws max or l2 for each batch, p = 1/2 (Table 10).
+        l2_scope: what has l2 norm epsilon: all of the batch's rows of V (the default for `matrix`),
+            an example's tokens (the default for `embedding`), or each row or token by itself.
+        eps_l2: size of r in l2.
+        perturb_special: false leaves [CLS], [SEP], [PAD], [MASK] and their like unperturbed.
+        adv_dropout: masks of the second pass: its own, those of the first, or none.
+        attack_direction: `as_printed` is the minus of Eq. 5 and 6, which descends.
+        adv_begin_step: steps before this one are standard ones.
+    """
+
+    epsilon: NonNegative
+    perturb: Literal["matrix", "embedding"] = "matrix"
+    norm: Literal["max", "l2", "mix"] = "max"
+    l2_scope: Scope | None = None
+    eps_l2: NonNegative | None = None
+    perturb_special: bool = True
+    adv_dropout: Annotated[Dropout, BeforeValidator(_off)] = "fresh"
+    attack_direction: Literal["ascent", "as_printed"] = "ascent"
+    adv_begin_step: Steps = 0
+
+    @model_validator(mode="after")
+    def _l2_options_fit(self) -> "Attack":
+        """Refuse what would have no effect: an axis over it would only repeat trials."""
+        for option in ("l2_scope", "eps_l2"):
+            if self.norm == "max" and getattr(self, option) is not None:
+                raise does_not_go_together(f"{option} has no effect with norm: max; use l2 or mix")
+        foreign = "example" if self.perturb == "matrix" else "matrix"
+        if self.l2_scope == foreign:
+            own = "matrix or row" if self.perturb == "matrix" else "example or row"
+            raise does_not_go_together(
+                f"l2_scope: {foreign} does not exist with perturb: {self.perturb}; use {own}"
+            )
+        return self
+
+    @property
+    def scope(self) -> Scope:
+        """What has the l2 norm epsilon."""
+        return self.l2_scope or ("matrix" if self.perturb == "matrix" else "example")
+
+    @property
+    def l2_size(self) -> float:
+        """The l2 norm of r in its scope."""
+        return self.epsilon if self.eps_l2 is None else self.eps_l2
+
+
+class AT(Attack):
     """Adversarial training: clean and adversarial cross-entropy, equally weighted."""
 
     cost: ClassVar[int] = 6
     name: Literal["at"] = "at"
-    epsilon: NonNegative
+
+    @property
+    def by_example(self) -> bool:
+        """Whether r is of each example alone; the coin of `mix` and V's rows are of the batch."""
+        return self.perturb == "embedding" and self.norm != "mix"
 
 
-class CAT(Settings):
-    """Contrastive adversarial training (Eq. 10 of the paper)."""
+class CAT(Attack):
+    """Contrastive adversarial training (Eq. 10 of the paper).
 
-    cost: ClassVar[int] = 7
+    Attributes:
+        tau, lambda_: temperature of Eq. 9, weight of the contrastive loss in Eq. 10.
+        attack_loss: what r ascends: the clean cross-entropy, or Eq. 10 (see `trainers/methods/`).
+        detach_clean: true makes the clean projections constants of the contrastive loss.
+        ctr_reduction: mean over the 2N anchors, or twice that, as SimCLR's code returns it.
+        mask_same_class: true takes examples of the anchor's class out of its negatives.
+        proj_dim, proj_bias: width of the projections, and whether their layers have biases.
+    """
+
+    by_example: ClassVar[bool] = False
     name: Literal["cat"] = "cat"
-    epsilon: NonNegative
     tau: Positive
     lambda_: Share = Field(alias="lambda")
-    proj_dim: Annotated[int, Field(gt=0)] = 300
+    attack_loss: Literal["ce", "total"] = "ce"
+    detach_clean: bool = False
+    ctr_reduction: Literal["mean2n", "simclr_sum"] = "mean2n"
+    mask_same_class: bool = False
+    proj_dim: Count = 300
+    proj_bias: bool = False
+
+    @property
+    def clean_first(self) -> bool:
+        """Whether one backward of the clean loss serves both the weights and the attack.
+
+        So it is when nothing else enters the clean pass; at lambda 1 that loss has no weight.
+        """
+        return self.detach_clean and self.attack_loss == "ce" and self.lambda_ < 1
+
+    @property
+    def cost(self) -> int:
+        """Forward passes' worth of one step."""
+        return 6 if self.clean_first else 7
 
 
 class SCL(Settings):

@@ -2,36 +2,64 @@
 
 A study names tasks, encoders, methods, axes (lists of values) and seeds, and may set any training
 setting for all its trials. An axis that a method does not use is absent from that method's trials,
-so a baseline is not multiplied by epsilon, tau and lambda.
+so a baseline is not multiplied by epsilon, tau and lambda. `overrides` has settings, axes and seeds
+of one method's trials alone.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from search_spaces.errors import UserError, unknown
-from search_spaces.methods import METHOD_SETTINGS, Seed, option_names, required_options
+from search_spaces.methods import METHOD_SETTINGS, option_names, required_options
+from search_spaces.settings import COMBINATION, Seed
 from search_spaces.trial import TrainingSettings, TrialConfig, training_names
 
 Name = Annotated[str, Field(min_length=1)]
-Value = bool | int | float | str
+
+
+def _one_value(value: object) -> object:
+    if isinstance(value, list | dict):
+        raise PydanticCustomError("one_value", "input should be one word or number")
+    return value
+
+
+def _listed(value: object) -> object:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+Value = Annotated[bool | int | float | str | None, BeforeValidator(_one_value)]
+Axis = tuple[Value, ...]
+Listed = Annotated[Axis, BeforeValidator(_listed)]
+"""An axis, or one value, which is an axis of one."""
+
+OF_THE_DATA = ("select_on", "heldout_fraction", "n_per_class", "subset_seed")
+"""Settings that decide which examples are compared: one value for a whole study."""
 
 
 class Study(TrainingSettings):
-    """Tasks x encoders x methods x axes x seeds, with the training settings they share."""
+    """Tasks x encoders x methods x axes x seeds, with the training settings they share.
+
+    Attributes:
+        axes: values of `lr`, of methods' options and of training settings.
+        overrides: for a method, what replaces the study's own: a value, a list of them (an axis),
+            or `seeds`.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
     description: str = ""
     tasks: Annotated[tuple[Name, ...], Field(min_length=1)]
     encoders: Annotated[tuple[Name, ...], Field(min_length=1)]
     methods: Annotated[tuple[Name, ...], Field(min_length=1)]
-    axes: dict[str, tuple[Value, ...]]
+    axes: dict[str, Axis]
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+    overrides: dict[str, dict[str, Listed]] = Field(default_factory=dict)
 
     @field_validator("methods")
     @classmethod
@@ -49,23 +77,34 @@ class Study(TrainingSettings):
 
     @model_validator(mode="after")
     def _axes_are_used(self) -> "Study":
-        used = {"lr"}.union(*(option_names(method) for method in self.methods))
+        options = {option for method in self.methods for option in option_names(method)}
+        settings = [name for name in training_names() if name != "betas"]  # a pair is no axis
         for axis, values in self.axes.items():
-            if axis not in used:
-                raise unknown("axis", axis, sorted(used))
-            if not values:
-                raise UserError(f"axis {axis!r} is empty: give it at least one value")
-            _refuse_duplicates(f"axis {axis!r}", values)
-        self._axes_suffice()
+            if axis in training_names() and axis in self.model_fields_set:
+                raise UserError(f"{axis} stands both under axes and beside them: keep one")
+            _check_axis("axis", axis, values, ["lr", *sorted(options), *settings])
         return self
 
-    def _axes_suffice(self) -> None:
-        if "lr" not in self.axes:
-            raise UserError("axis 'lr' is missing: name at least one learning rate")
+    @model_validator(mode="after")
+    def _overrides_are_used(self) -> "Study":
+        for method, fields in self.overrides.items():
+            if method not in self.methods:
+                raise unknown("method of overrides", method, self.methods)
+            known = ["lr", "seeds", *option_names(method), *training_names()]
+            for name, values in fields.items():
+                _check_axis(f"key of overrides.{method}", name, values, known)
+        return self
+
+    @model_validator(mode="after")
+    def _axes_suffice(self) -> "Study":
         for method in self.methods:
+            axes = self._axes_of(method)
+            if "lr" not in axes:
+                raise UserError("axis 'lr' is missing: name at least one learning rate")
             for option in required_options(method):
-                if option not in self.axes:
+                if option not in axes:
                     raise UserError(f"axis {option!r} is missing: method {method} needs it")
+        return self
 
     def trials(self) -> list[TrialConfig]:
         """Expand to trials, ordered by (encoder, task) so that workers keep both warm."""
@@ -74,20 +113,23 @@ class Study(TrainingSettings):
     def _expand(self) -> Iterator[TrialConfig]:
         shared = {name: getattr(self, name) for name in training_names()}
         for encoder, task, method in product(self.encoders, self.tasks, self.methods):
-            for lr, options, seed in product(
-                self.axes["lr"], list(self._points(method)), self.seeds
-            ):
+            axes = self._axes_of(method)
+            training, options = (
+                _points({name: axes[name] for name in axes if name in some})
+                for some in (["lr", *training_names()], option_names(method))
+            )
+            for fields, chosen, seed in product(training, options, axes["seeds"]):
                 yield TrialConfig.model_validate(
                     shared
-                    | {"task": task, "encoder": encoder, "lr": lr, "seed": seed}
-                    | {"method": {"name": method, **options}}
+                    | {"task": task, "encoder": encoder, "seed": seed}
+                    | {"method": {"name": method, **chosen}, **fields}
                 )
 
-    def _points(self, method: str) -> Iterator[dict[str, Value]]:
-        """Every combination of the axes that the method uses (one empty one if it uses none)."""
-        names = [name for name in self.axes if name in option_names(method)]
-        for values in product(*(self.axes[name] for name in names)):
-            yield dict(zip(names, values, strict=True))
+    def _axes_of(self, method: str) -> dict[str, Axis]:
+        """Return the axes over a method's trials: those of the study, replaced by its own."""
+        names = {"lr", *option_names(method), *training_names()}
+        shared = {name: values for name, values in self.axes.items() if name in names}
+        return shared | {"seeds": self.seeds} | self.overrides.get(method, {})
 
     def narrow(self, tasks: Iterable[str]) -> "Study":
         """Return the same study over some of its tasks."""
@@ -96,6 +138,26 @@ class Study(TrainingSettings):
             if task not in self.tasks:
                 raise unknown(f"task of study {self.name}", task, self.tasks)
         return self.model_copy(update={"tasks": tuple(t for t in self.tasks if t in wanted)})
+
+
+def _points(axes: Mapping[str, Axis]) -> list[dict[str, Any]]:
+    """Every combination of the axes' values (one empty one if there are no axes).
+
+    `betas` is no axis: its two numbers are one value.
+    """
+    values = ((axis,) if name == "betas" else axis for name, axis in axes.items())
+    return [dict(zip(axes, point, strict=True)) for point in product(*values)]
+
+
+def _check_axis(kind: str, name: str, values: Axis, known: Sequence[str]) -> None:
+    if name not in known:
+        raise unknown(kind, name, known)
+    what = f"{kind} {name!r}"
+    if name in OF_THE_DATA:
+        raise UserError(f"{what} decides which examples are compared: set it for the whole study")
+    if not values:
+        raise UserError(f"{what} is empty: give it at least one value")
+    _refuse_duplicates(what, values)
 
 
 def _refuse_duplicates(what: str, values: Sequence[object]) -> None:
@@ -160,9 +222,14 @@ def explain(error: ValidationError, known: Iterable[str]) -> str:
         error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden"
     )
     first = complaints[0]
-    where = ".".join(str(part) for part in first["loc"] if part not in METHOD_SETTINGS)
+    place = [str(part) for part in first["loc"]]
+    if place[:1] == ["method"]:
+        place[1:2] = []  # pydantic's name for the method's type
+    where = ".".join(place)
     if first["type"] == "extra_forbidden":
         return str(unknown("key", where, known))
+    if first["type"] == COMBINATION:
+        return str(first["msg"])
     if first["type"] == "missing":
         return f"{where} is missing"
     return f"{where}: {first['msg'].lower()}, got {first['input']!r}"

@@ -9,44 +9,55 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from search_spaces.methods import (
-    MethodSettings,
+from search_spaces.methods import MethodSettings
+from search_spaces.settings import (
+    BelowOne,
+    Count,
     NonNegative,
     Positive,
     Seed,
     Settings,
     Share,
+    Whole,
+    does_not_go_together,
 )
 
-SIGNATURE_VERSION = 1
-"""Raised when the same settings come to mean a different computation."""
+SIGNATURE_VERSION = 2
+"""Raised when the same settings come to mean a different computation, or a setting is added."""
 
 
 class TrainingSettings(Settings):
-    """How a trial is trained, evaluated and selected, whatever its method and its grid point."""
+    """How a trial is trained, evaluated and selected, whatever its method and its grid point.
 
-    epochs: Annotated[int, Field(ge=1)] = 5
-    batch_size: Annotated[int, Field(ge=1)] = 32
+    Attributes:
+        micro_batch: examples that are computed at a time, to save memory; a step is still made of
+            `batch_size`. Exact but for dropout's masks, and refused where it would not be.
+        bias_correction: false is Adam without it, as BERT was first fine-tuned.
+        head: `linear` is Eq. 1; `native` the encoder's own head, with a dense layer and tanh.
+    """
+
+    epochs: Count = 5
+    batch_size: Count = 32
+    micro_batch: Count | None = None
     weight_decay: NonNegative = 0.01
     decay_all: bool = False
     warmup: Share = 0.1
     max_grad_norm: NonNegative = 1.0
-    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (
-        0.9,
-        0.999,
-    )
+    betas: tuple[BelowOne, BelowOne] = (0.9, 0.999)
     adam_eps: Positive = 1e-8
-    max_length: Annotated[int, Field(ge=4, le=512)] = 128
+    bias_correction: bool = True
+    max_length: Annotated[Whole, Field(ge=4, le=512)] = 128
     precision: Literal["fp32", "bf16"] = "fp32"
-    head_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    head: Literal["linear", "native"] = "linear"
+    head_dropout: BelowOne = 0.1
     init_std: Positive = 0.02
     drop_last: bool = False
     select: Literal["last", "best_epoch"] = "last"
     select_on: Literal["dev", "heldout"] = "dev"
-    heldout_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    n_per_class: Annotated[int, Field(ge=1)] | None = None
+    heldout_fraction: Annotated[BelowOne, Field(gt=0)] = 0.1
+    n_per_class: Count | None = None
     subset_seed: Seed = 0
 
 
@@ -58,6 +69,21 @@ class TrialConfig(TrainingSettings):
     method: MethodSettings = Field(discriminator="name")
     lr: Positive
     seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _micro_batches_are_exact(self) -> "TrialConfig":
+        if self.micro_batch is None:
+            return self
+        if self.micro_batch > self.batch_size:
+            raise does_not_go_together(
+                f"micro_batch: {self.micro_batch} is more than batch_size: {self.batch_size}"
+            )
+        if not self.method.by_example:
+            raise does_not_go_together(
+                f"micro_batch: method {self.method.name} as set here ties the examples of a batch"
+                " together; leave micro_batch out, or override it for the methods that can"
+            )
+        return self
 
     @property
     def signature(self) -> str:
@@ -76,9 +102,13 @@ class TrialConfig(TrainingSettings):
 
     @property
     def point(self) -> dict[str, object]:
-        """The trial's place in the grid: its method's own options, then lr and seed."""
+        """The trial's place in the grid: its method's options, lr, seed, then training settings.
+
+        What has its default value is left out, but for lr and seed.
+        """
         options = self.method.model_dump(by_alias=True, exclude={"name"}, exclude_defaults=True)
-        return {**options, "lr": self.lr, "seed": self.seed}
+        training = self.model_dump(include=set(training_names()), exclude_defaults=True)
+        return {**options, "lr": self.lr, "seed": self.seed, **training}
 
     def describe(self) -> str:
         """One line for people: task, encoder, method and grid point."""
@@ -88,6 +118,10 @@ class TrialConfig(TrainingSettings):
 
 def _written(value: object) -> str:
     """Write a value as short as a study would."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(_written(part) for part in value)
     return f"{value:.12g}" if isinstance(value, int | float) else str(value)
 
 

@@ -139,13 +139,22 @@ def small_encoder(kind: str, *, dropout: float = 0.0, seed: int = 0) -> PreTrain
 
 
 def small_classifier(
-    kind: str, *, dropout: float = 0.0, packed: bool = True, n_classes: int = 3, seed: int = 0
+    kind: str,
+    *,
+    dropout: float = 0.0,
+    packed: bool = True,
+    n_classes: int = 3,
+    seed: int = 0,
+    proj_bias: bool = False,
+    special: Sequence[int] = (),
 ) -> Classifier:
     """Put both heads on a small encoder; in training mode."""
     return Classifier(
         small_encoder(kind, dropout=dropout, seed=seed),
         n_classes=n_classes,
         proj_dim=8,
+        proj_bias=proj_bias,
+        special_tokens=special,
         dropout=dropout,
         init_std=0.2,
         seed=seed,

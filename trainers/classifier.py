@@ -1,23 +1,35 @@
 """An encoder with a classification head, and a projection head where the method asks for one.
 
 In: a packed batch. Out: word embeddings, h at [CLS], class scores, projections.
-Legend: B examples, P packed tokens, D width, C classes, K projection width.
+Legend: B examples, P packed tokens, D width, C classes, K projection width, S special tokens.
 """
+
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from search_spaces.errors import UserError
 from trainers.batches import Batch
 from trainers.packing import run_packed, run_padded, use_packed_attention
+
+DROPOUT_BEFORE_DENSE = {"bert": False, "roberta": True, "xlm-roberta": True, "camembert": True}
+"""Model types whose own classification head is known, and whether it begins with dropout."""
 
 
 class Classifier(nn.Module):
     """Softmax classifier on h = the last hidden state at [CLS] (the paper's Eq. 1).
 
     A step composes the four parts itself, because an attack perturbs what lies between them.
+    With `head="native"` a dense layer and tanh stand before the softmax, as in transformers'
+    classifiers of the encoder's type: BERT's pooler (`pooler`: the pre-trained one), RoBERTa's
+    dense layer. The projection takes h itself in either case.
     """
+
+    special_S: Tensor
 
     def __init__(
         self,
@@ -25,10 +37,14 @@ class Classifier(nn.Module):
         *,
         n_classes: int,
         proj_dim: int | None = None,
+        proj_bias: bool = False,
         dropout: float = 0.1,
         init_std: float = 0.02,
         seed: int = 0,
         packed: bool = True,
+        head: Literal["linear", "native"] = "linear",
+        pooler: nn.Linear | None = None,
+        special_tokens: Sequence[int] = (),
     ) -> None:
         super().__init__()
         width = encoder.config.hidden_size
@@ -39,10 +55,13 @@ class Classifier(nn.Module):
         _initialise(self.head, init_std, seed)
         self.projection: nn.ModuleList | None = None
         if proj_dim is not None:
-            layers = [nn.Linear(width, width, bias=False), nn.Linear(width, proj_dim, bias=False)]
+            layers = [nn.Linear(width, k, bias=proj_bias) for k in (width, proj_dim)]
             self.projection = nn.ModuleList(layers)
             for place, layer in enumerate(layers):
                 _initialise(layer, init_std, seed + 1 + place)
+        self.dense = _dense(encoder, init_std, seed + 3, pooler) if head == "native" else None
+        special_S = torch.tensor(list(special_tokens), dtype=torch.int64)
+        self.register_buffer("special_S", special_S, persistent=False)
 
     def embed(self, batch: Batch) -> Tensor:
         """Look up the word embeddings of a batch: (P, D)."""
@@ -56,6 +75,9 @@ class Classifier(nn.Module):
 
     def classify(self, h_BD: Tensor) -> Tensor:
         """Class scores (B, C)."""
+        if self.dense is not None:
+            early = DROPOUT_BEFORE_DENSE[self.encoder.config.model_type]
+            h_BD = torch.tanh(self.dense(self.dropout(h_BD) if early else h_BD))
         scores: Tensor = self.head(self.dropout(h_BD))
         return scores
 
@@ -70,6 +92,21 @@ class Classifier(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Class scores (B, C) of clean examples."""
         return self.classify(self.encode(self.embed(batch), batch))
+
+
+def _dense(
+    encoder: PreTrainedModel, init_std: float, seed: int, pooler: nn.Linear | None
+) -> nn.Linear:
+    """Build the native head's first layer; BERT's has the pre-trained pooler's weights."""
+    kind, width = encoder.config.model_type, encoder.config.hidden_size
+    if kind not in DROPOUT_BEFORE_DENSE:
+        known = ", ".join(DROPOUT_BEFORE_DENSE)
+        raise UserError(f"head: native is known of {known}, not of {kind}; use head: linear")
+    dense = nn.Linear(width, width)
+    _initialise(dense, init_std, seed)
+    if pooler is not None and kind == "bert":
+        dense.load_state_dict(pooler.state_dict())
+    return dense
 
 
 def _initialise(layer: nn.Linear, std: float, seed: int) -> None:

@@ -4,8 +4,9 @@ In: a moment of torch's random streams, or a model. Out: the passes inside a `wi
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -54,3 +55,12 @@ def without_dropout(model: nn.Module) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
+
+
+def second_pass(
+    masks: Literal["fresh", "shared", "off"], moment: Moment, model: nn.Module
+) -> AbstractContextManager[None]:
+    """Drop out in a second pass as `adv_dropout` says; `moment` is where the first one began."""
+    if masks == "shared":
+        return replay(moment)
+    return without_dropout(model) if masks == "off" else nullcontext()

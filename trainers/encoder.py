@@ -5,6 +5,7 @@ In: an encoder's name. Out: `Encoder`: pristine weights, tokenizer and a fingerp
 
 import copy
 import hashlib
+import inspect
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from torch import nn
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -31,57 +33,112 @@ from trainers.hub import BUILT_IN, hub_answers, locate_encoder, why
 NOT_OF_THE_MODEL = {"_name_or_path", "transformers_version", "architectures", "dtype"}
 PROBE = "The café's 3 A.M. e-mail, UNREAD\n"
 TINY_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+SPECIALS = ("cls", "sep", "bos", "eos", "pad", "mask")
+"""Tokens that stand for no text; an unknown word's token does."""
+POOLER_UNUSED = {"roberta", "xlm-roberta", "camembert", "albert", "mpnet"}
+"""Model types whose pooler no head uses."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Encoder:
-    """A loaded encoder. `model` is never trained: a trial trains a copy of it."""
+    """A loaded encoder. `model` is never trained: a trial trains a copy of it.
+
+    `pooler` is the dense layer that BERT was pre-trained with above [CLS], where the weights have
+    it; it is no part of `model`, and only `head: native` uses it.
+    """
 
     model: PreTrainedModel
     tokenizer: Any
     fingerprint: str
+    pooler: nn.Linear | None = None
 
     def fresh(self) -> PreTrainedModel:
         """Return a copy with the pristine weights."""
         return copy.deepcopy(self.model)
 
+    @property
+    def special_tokens(self) -> list[int]:
+        """Ids of [CLS], [SEP], [PAD], [MASK] and their like, each once."""
+        ids = {getattr(self.tokenizer, f"{name}_token_id", None) for name in SPECIALS}
+        return sorted(number for number in ids if number is not None)
+
 
 def load_encoder(name: str, training_texts: Sequence[str]) -> Encoder:
-    """Load an encoder without its pooler, in fp32; `tiny` takes its words from `training_texts`.
+    """Load an encoder, its pooler apart, in fp32; `tiny` takes its words from `training_texts`.
 
     Raises:
-        UserError: unknown name, extra not installed, or not in the cache while offline.
+        UserError: unknown name, extra not installed, not in the cache while offline, or an encoder
+            that does not begin with [CLS] or takes no word embeddings.
     """
+    pooler: nn.Linear | None = None
     if name == "tiny":
         tokenizer = tiny_tokenizer(training_texts)
         model: PreTrainedModel = tiny_model(len(tokenizer))
     else:
-        tokenizer, model = _from_pretrained(name, locate_encoder(name))
-    return Encoder(model=model, tokenizer=tokenizer, fingerprint=_fingerprint(model, tokenizer))
+        tokenizer, model, pooler = _from_pretrained(name, locate_encoder(name))
+    return Encoder(
+        model=model,
+        tokenizer=tokenizer,
+        fingerprint=_fingerprint(model, tokenizer, pooler),
+        pooler=pooler,
+    )
 
 
-def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel]:
+def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel, nn.Linear | None]:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     is_folder = Path(location).is_dir()
     if not is_folder:
         hub_answers()
     try:
-        config = AutoConfig.from_pretrained(location)
         tokenizer = AutoTokenizer.from_pretrained(location)
-        options = {"add_pooling_layer": False} if _has_pooler(config) else {}
-        model = AutoModel.from_pretrained(location, dtype=torch.float32, **options)
+        model, pooler = _model_and_pooler(location)
     except (OSError, ValueError, SafetensorError) as error:
         reason = "is no readable model folder" if is_folder else why(error)
         hint = f"give a model folder, a hub name, or one of {', '.join(BUILT_IN)}"
         raise UserError(f"encoder {name!r}: {reason}; {hint}") from error
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         raise UserError(f"encoder {name!r}: it has no vocabulary; save its tokenizer beside it")
-    return tokenizer, model
+    _check_usable(name, tokenizer, model)
+    return tokenizer, model, pooler
 
 
-def _has_pooler(config: Any) -> bool:
-    return config.model_type in {"bert", "roberta", "xlm-roberta", "camembert", "albert", "mpnet"}
+def _model_and_pooler(location: str) -> tuple[PreTrainedModel, nn.Linear | None]:
+    """Load a model; take BERT's pooler off it, and keep it if the weights have one."""
+    kind = AutoConfig.from_pretrained(location).model_type
+    options = {"add_pooling_layer": False} if kind in POOLER_UNUSED else {}
+    model, report = AutoModel.from_pretrained(
+        location, dtype=torch.float32, output_loading_info=True, **options
+    )
+    if kind != "bert":
+        return model, None
+    pooler: nn.Linear = model.pooler.dense
+    model.pooler = None
+    return model, None if "pooler.dense.weight" in report["missing_keys"] else pooler
+
+
+def _check_usable(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
+    """Refuse what would be read at the wrong token, or could not be attacked."""
+    first = tokenizer(PROBE)["input_ids"][0]
+    if first != getattr(tokenizer, "cls_token_id", None):
+        raise UserError(
+            f"encoder {name!r}: its texts do not begin with a [CLS] token, which is what is"
+            f" classified; take one like BERT or RoBERTa, not {model.config.model_type}"
+        )
+    if not _takes_word_embeddings(model):
+        raise UserError(
+            f"encoder {name!r}: {model.config.model_type} has no table of word embeddings that can"
+            f" be perturbed; take one like BERT or RoBERTa"
+        )
+
+
+def _takes_word_embeddings(model: PreTrainedModel) -> bool:
+    try:
+        words = model.get_input_embeddings()
+    except (NotImplementedError, AttributeError):
+        return False
+    takes = "inputs_embeds" in inspect.signature(model.forward).parameters
+    return takes and isinstance(words, nn.Embedding)
 
 
 def tiny_tokenizer(texts: Sequence[str]) -> BertTokenizerFast:
@@ -113,10 +170,13 @@ def tiny_model(vocab_size: int) -> BertModel:
         return BertModel(config, add_pooling_layer=False)
 
 
-def _fingerprint(model: PreTrainedModel, tokenizer: Any) -> str:
+def _fingerprint(model: PreTrainedModel, tokenizer: Any, pooler: nn.Linear | None) -> str:
     """16 hex digits of SHA-256 over weights, configuration, vocabulary and how a text is cut."""
     digest = hashlib.sha256()
-    for key, tensor in sorted(model.state_dict().items()):
+    weights = dict(model.state_dict())
+    if pooler is not None:
+        weights |= {f"pooler.dense.{key}": value for key, value in pooler.state_dict().items()}
+    for key, tensor in sorted(weights.items()):
         digest.update(f"{key}:{tuple(tensor.shape)}".encode())
         digest.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
     settings = {k: v for k, v in model.config.to_dict().items() if k not in NOT_OF_THE_MODEL}

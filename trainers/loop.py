@@ -17,12 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces.trial import TrialConfig
-from trainers.batches import collate, evaluation_batches, training_order
+from trainers.batches import Ints, collate, evaluation_batches, training_order
 from trainers.classifier import Classifier
 from trainers.machine import environment, forget_peak_memory, peak_memory
 from trainers.methods.registry import METHODS
-from trainers.methods.step import Training
+from trainers.methods.step import Losses, Training
 from trainers.metrics import METRICS, score
+from trainers.optimizer import learning_rate, make_optimizer
 from trainers.outcome import (
     EpochRecord,
     Predictions,
@@ -42,11 +43,15 @@ class Diverged(Exception):
 
 @dataclass(kw_only=True)
 class Place:
-    """Where a trial is: all that a snapshot holds besides tensors."""
+    """Where a trial is: all that a snapshot holds besides tensors.
+
+    `seen` counts, for each loss, the steps of this epoch that reported it.
+    """
 
     epoch: int = 0
     batch: int = 0
     step: int = 0
+    seen: dict[str, int] = field(default_factory=dict)
     curve: list[dict[str, Any]] = field(default_factory=list)
     best_epoch: int = -1
     train_seconds: float = 0.0
@@ -60,28 +65,6 @@ def stream_seed(seed: int, stream: int) -> int:
     return int(
         np.random.SeedSequence([seed, stream]).generate_state(1, np.uint64)[0] >> np.uint64(1)
     )
-
-
-def learning_rate(lr: float, step: int, total: int, warmup: float) -> float:
-    """Linear warm-up from 0 over ceil(warmup * total) steps, then linear decay to 0 at `total`."""
-    rising = math.ceil(warmup * total)
-    if step < rising:
-        return lr * step / rising
-    return lr * max(0, total - step) / max(1, total - rising)
-
-
-def parameter_groups(
-    model: nn.Module, weight_decay: float, *, decay_all: bool
-) -> list[dict[str, Any]]:
-    """Every trained parameter, decayed unless it is a bias or belongs to a LayerNorm."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    decayed = [p for p in trained if decay_all or p.ndim >= 2]
-    plain = [p for p in trained if not (decay_all or p.ndim >= 2)]
-    groups = [
-        {"params": decayed, "weight_decay": weight_decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
 
 
 def load_parameters(model: nn.Module, values: Mapping[str, Tensor]) -> None:
@@ -99,26 +82,25 @@ class TrialRun:
         self.place = Place()
         forget_peak_memory(device)
         self.model = self._build().to(device)
-        self.optimizer = torch.optim.AdamW(
-            parameter_groups(self.model, config.weight_decay, decay_all=config.decay_all),
-            lr=config.lr,
-            betas=config.betas,
-            eps=config.adam_eps,
-            fused=True,
-        )
+        self.optimizer = make_optimizer(self.model, config)
         self.best: dict[str, Tensor] | None = None
         self.loss_sums: dict[str, Tensor] = {}
         self.random = torch.Generator().manual_seed(stream_seed(config.seed, METHOD_STREAM))
         torch.manual_seed(stream_seed(config.seed, DROPOUT_STREAM))
 
     def _build(self) -> Classifier:
+        config, encoder = self.config, self.prepared.encoder
         return Classifier(
-            self.prepared.encoder.fresh(),
+            encoder.fresh(),
             n_classes=len(self.prepared.labels),
-            proj_dim=getattr(self.config.method, "proj_dim", None),
-            dropout=self.config.head_dropout,
-            init_std=self.config.init_std,
-            seed=stream_seed(self.config.seed, HEAD_STREAM),
+            proj_dim=getattr(config.method, "proj_dim", None),
+            proj_bias=getattr(config.method, "proj_bias", False),
+            dropout=config.head_dropout,
+            init_std=config.init_std,
+            seed=stream_seed(config.seed, HEAD_STREAM),
+            head=config.head,
+            pooler=encoder.pooler,
+            special_tokens=encoder.special_tokens,
         )
 
     @property
@@ -136,7 +118,7 @@ class TrialRun:
         """Whether all epochs are trained."""
         return self.place.epoch >= self.config.epochs
 
-    def _order(self, epoch: int) -> list[Any]:
+    def _order(self, epoch: int) -> list[Ints]:
         return training_order(
             len(self.prepared.inputs["train"]),
             self.config.batch_size,
@@ -158,23 +140,48 @@ class TrialRun:
             after_step()
         return self._end_epoch()
 
-    def _train_step(self, rows: Any, total: int) -> None:
+    def _train_step(self, rows: Ints, total: int) -> None:
         """One batch: schedule, gradients, clipping, update. Nothing waits for the device."""
-        config = self.config
-        batch = collate(self.prepared.inputs["train"], rows).to(self.device)
-        lr = learning_rate(config.lr, self.place.step, total, config.warmup)
+        lr = learning_rate(self.config.lr, self.place.step, total, self.config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         training = Training(
             step=self.place.step, steps=total, random=self.random, update=self._update
         )
-        with self._precision():
-            losses = METHODS[config.method.name](self.model, batch, config.method, training)
+        losses = self._add_gradients(rows, training)
         self._update()
         for name, loss in losses.items():
-            self.loss_sums[name] = self.loss_sums.get(name, 0) + loss.double()
+            self.loss_sums[name] = self.loss_sums.get(name, 0) + loss
+            self.place.seen[name] = self.place.seen.get(name, 0) + 1
         self.place.batch += 1
         self.place.step += 1
+
+    def _add_gradients(self, rows: Ints, training: Training) -> Losses:
+        """Add the gradient of the batch's loss: the mean over its parts, weighted by their sizes.
+
+        Each part adds its own gradient; what is there is rescaled to the size of the next one, and
+        at last to that of the batch. A batch in one part is not rescaled.
+        """
+        size = self.config.micro_batch or len(rows)
+        parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+        means: Losses = {}
+        for place, part in enumerate(parts):
+            batch = collate(self.prepared.inputs["train"], part).to(self.device)
+            with self._precision():
+                losses = METHODS[self.config.method.name](
+                    self.model, batch, self.config.method, training
+                )
+            following = len(parts[place + 1]) if place + 1 < len(parts) else len(rows)
+            self._scale_gradients(len(part) / following)
+            for name, loss in losses.items():
+                means[name] = means.get(name, 0) + loss.double() * (len(part) / len(rows))
+        return means
+
+    def _scale_gradients(self, factor: float) -> None:
+        if factor != 1:
+            for parameter in self.model.parameters():
+                if parameter.grad is not None:
+                    parameter.grad.mul_(factor)
 
     def _update(self) -> None:
         """Clip, update the parameters, clear their gradients."""
@@ -194,9 +201,9 @@ class TrialRun:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16)
 
     def mean_losses(self) -> dict[str, float]:
-        """Mean of each loss over the current epoch's steps so far (waits for the device)."""
-        steps = max(1, self.place.batch)
-        return {name: float(total) / steps for name, total in self.loss_sums.items()}
+        """Mean of each loss over the steps of this epoch that had it (waits for the device)."""
+        seen = self.place.seen
+        return {name: float(total) / seen[name] for name, total in self.loss_sums.items()}
 
     def _end_epoch(self) -> EpochRecord:
         losses = self.mean_losses()
@@ -230,7 +237,7 @@ class TrialRun:
         place.curve.append(record.model_dump())
         place.train_seconds += record.train_seconds
         place.evaluate_seconds += record.evaluate_seconds
-        place.epoch_seconds, place.batch, self.loss_sums = 0.0, 0, {}
+        place.epoch_seconds, place.batch, place.seen, self.loss_sums = 0.0, 0, {}, {}
         place.epoch += 1
 
     @torch.inference_mode()

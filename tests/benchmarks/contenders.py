@@ -20,9 +20,9 @@ from transformers import BertForSequenceClassification, Trainer, TrainingArgumen
 from search_spaces.methods import METHOD_SETTINGS, MethodSettings
 from trainers.batches import Inputs, Ints, collate
 from trainers.classifier import Classifier
-from trainers.loop import parameter_groups
 from trainers.methods.registry import METHODS
 from trainers.methods.step import Training
+from trainers.optimizer import parameter_groups
 from trainers.prepared import Prepared
 
 LR = 1e-4

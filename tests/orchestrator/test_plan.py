@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator.plan import estimate_seconds, make_plan
 from orchestrator.runner import failure
-from search_spaces.study import Study, load_study
+from search_spaces.study import Study, load_study, parse_study
 from search_spaces.trial import TrialConfig
 from tests.results import keep
 from trainers.outcome import ProgressRecord
@@ -100,3 +100,19 @@ def test_estimates_do_not_cross_encoders_or_tasks() -> None:
     work = dict.fromkeys([*measured, CAT, STANDARD], 3.0) | {CAT: 7.0}
     assert estimate_seconds(CAT, measured, work) is None
     assert estimate_seconds(CAT, measured | {STANDARD: 6.0}, work) == pytest.approx(14.0)
+
+
+def test_estimates_know_a_method_s_own_epochs_and_cost(store: Store) -> None:
+    text = """
+name: longer
+tasks: [library]
+encoders: [tiny]
+methods: [standard, cat]
+axes: {lr: [1e-3], epsilon: [1e-3], tau: [0.1], lambda: [0.1]}
+epochs: 2
+overrides: {cat: {epochs: 6, detach_clean: true}}
+"""
+    trials = parse_study(text, source="longer").trials()
+    keep(store, trials[0], {"dev": 150}, seconds=10.0)
+    cells = make_plan("longer", trials, store).cells
+    assert [cell.seconds_per_trial for cell in cells] == [10.0, 10.0 * 3 * 6 / 3]

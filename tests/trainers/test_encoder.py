@@ -1,5 +1,6 @@
 """Encoders: the same weights from wherever they come; a wrong name gives one line at once."""
 
+import copy
 import json
 import shutil
 import subprocess
@@ -11,7 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import RobertaConfig, RobertaModel
+from tokenizers.processors import TemplateProcessing
+from transformers import (
+    BertModel,
+    CanineConfig,
+    CanineModel,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaModel,
+    XLNetConfig,
+    XLNetModel,
+)
 
 from search_spaces.errors import UserError
 from tests.fakes import INTENTS, tiny_config
@@ -125,6 +136,60 @@ def test_a_saved_model_s_pooler_is_not_trained(tmp_path: Path, tiny: Encoder) ->
     assert model.config.model_type == "roberta"
     assert [name for name, _ in model.named_parameters() if "pooler" in name] == []
     assert {p.dtype for p in model.parameters()} == {torch.float32}
+
+
+def test_bert_s_pooler_stands_beside_the_model_if_the_weights_have_it(
+    tmp_path: Path, saved: Path, tiny: Encoder
+) -> None:
+    assert load_encoder(str(saved), []).pooler is None, "it was saved without one"
+    model = BertModel(tiny.model.config)
+    model.load_state_dict(tiny.model.state_dict(), strict=False)
+    model.save_pretrained(tmp_path / "pooled")
+    tiny.tokenizer.save_pretrained(tmp_path / "pooled")
+    loaded = load_encoder(str(tmp_path / "pooled"), [])
+    assert loaded.pooler is not None
+    assert torch.equal(loaded.pooler.weight, model.pooler.dense.weight)
+    assert not [name for name, _ in loaded.model.named_parameters() if "pooler" in name]
+    assert loaded.fingerprint != tiny.fingerprint, "a trial may use it"
+
+
+def test_special_tokens_stand_for_no_text(tiny: Encoder) -> None:
+    words = tiny.tokenizer.convert_ids_to_tokens(tiny.special_tokens)
+    assert words == ["[PAD]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+def save_with_tiny_s_tokenizer(folder: Path, model: Any, tokenizer: Any) -> str:
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def test_an_encoder_that_does_not_begin_with_cls_is_refused(tmp_path: Path, tiny: Encoder) -> None:
+    """As XLNet: its [CLS] comes last."""
+    config = XLNetConfig(vocab_size=len(tiny.tokenizer), d_model=16, n_layer=1, n_head=2)
+    backend = copy.deepcopy(tiny.tokenizer.backend_tokenizer)
+    backend.post_processor = TemplateProcessing(
+        single="$A [SEP] [CLS]", special_tokens=[("[SEP]", 3), ("[CLS]", 2)]
+    )
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, cls_token="[CLS]")
+    name = save_with_tiny_s_tokenizer(tmp_path, XLNetModel(config), tokenizer)
+    message = refusal(name)
+    assert "do not begin with a [CLS] token" in message
+    assert "not xlnet" in message
+
+
+def test_an_encoder_without_word_embeddings_is_refused(tmp_path: Path, tiny: Encoder) -> None:
+    """As CANINE: it hashes characters."""
+    config = CanineConfig(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        num_hash_buckets=8,
+        num_hash_functions=2,
+    )
+    name = save_with_tiny_s_tokenizer(tmp_path, CanineModel(config), tiny.tokenizer)
+    assert "canine has no table of word embeddings" in refusal(name)
 
 
 def test_fresh_is_a_copy(tiny: Encoder) -> None:

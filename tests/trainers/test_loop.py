@@ -12,15 +12,9 @@ from transformers import get_linear_schedule_with_warmup
 
 from tests.fakes import example_settings, tiny_config
 from trainers.files import encode_predictions
-from trainers.loop import (
-    Diverged,
-    TrialRun,
-    learning_rate,
-    load_parameters,
-    parameter_groups,
-    stream_seed,
-)
+from trainers.loop import Diverged, TrialRun, load_parameters, stream_seed
 from trainers.metrics import score
+from trainers.optimizer import learning_rate, parameter_groups
 from trainers.outcome import TrialResult
 from trainers.prepared import Prepared, prepare
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from search_spaces.methods import METHOD_SETTINGS, required_options
+from search_spaces.methods import AT, METHOD_SETTINGS, Attack, required_options
 from tests.fakes import OPTIONS, example_settings, small_classifier, tiny_config
 from tests.references import cat as literal
 from tests.trainers.examples import Case, gradients, layers_of, make_case, run_step
-from trainers.adversary import matrix_attack
+from trainers.adversary import gradient_of, perturbation
 from trainers.batches import Batch
 from trainers.classifier import Classifier
 from trainers.loop import TrialRun
@@ -21,7 +21,7 @@ from trainers.prepared import Prepared
 EPSILON, TAU, LAMBDA = OPTIONS["epsilon"], OPTIONS["tau"], OPTIONS["lambda"]
 KINDS = ("bert", "roberta")
 V = "encoder.embeddings.word_embeddings.weight"
-ATTACKING = ("at", "cat")
+ATTACKING = [name for name, kind in METHOD_SETTINGS.items() if issubclass(kind, Attack)]
 
 
 def loss_with(model: Classifier, batch: Batch, r_PD: Tensor | float, masks: int) -> Tensor:
@@ -35,7 +35,13 @@ def attack_with(model: Classifier, batch: Batch, epsilon: float, masks: int) -> 
     torch.manual_seed(masks)
     words = model.embed(batch)
     loss = cross_entropy(model.classify(model.encode(words, batch)), batch.labels_B)
-    return matrix_attack(loss, words, batch, epsilon)
+    return perturbation(
+        gradient_of(loss, words),
+        batch,
+        AT(epsilon=epsilon),
+        special_S=model.special_S,
+        random=torch.Generator(),
+    ).r_PD
 
 
 @pytest.mark.parametrize("masks", range(4))

@@ -23,6 +23,11 @@ KINDS = ("bert", "roberta")
 EPSILON, TAU, LAMBDA = OPTIONS["epsilon"], OPTIONS["tau"], OPTIONS["lambda"]
 
 
+def reported(losses: dict[str, Tensor], r_VD: Tensor) -> dict[str, Tensor]:
+    rise = losses["adversarial"] - losses["clean"]
+    return losses | {"attack_norm": torch.sqrt((r_VD**2).sum()), "attack_rise": rise}
+
+
 Slow = Callable[[literal.Layers, list[literal.Example]], dict[str, Tensor]]
 """Adds a step's gradients to the layers', and returns its losses."""
 
@@ -44,12 +49,16 @@ def backed(losses: Slow) -> Slow:
 
 
 def slow_at(layers: literal.Layers, examples: list[literal.Example]) -> dict[str, Tensor]:
-    return literal.at_losses(layers, examples, literal.attack(layers, examples, EPSILON))
+    r_VD = literal.attack(layers, examples, EPSILON)
+    return reported(literal.at_losses(layers, examples, r_VD), r_VD)
 
 
 def slow_cat(layers: literal.Layers, examples: list[literal.Example]) -> dict[str, Tensor]:
     r_VD = literal.attack(layers, examples, EPSILON)
-    return literal.cat_losses(layers, examples, r_VD, tau=TAU, lambda_=LAMBDA)
+    return reported(
+        literal.cat_losses(layers, examples, r_VD, tau=TAU, lambda_=LAMBDA),
+        r_VD,
+    )
 
 
 def alone(step: Callable[..., dict[str, Tensor]], *arguments: Any, **options: Any) -> Slow:

@@ -22,10 +22,23 @@ from trainers.snapshot import load_snapshot, save_snapshot
 STEPS = (1, 4, 6, 7, 12)
 """Of 12 in 3 epochs: the first, the last of an epoch, two amid one, and the very last."""
 
+CAT = {"name": "cat", "epsilon": 5e-3, "tau": 0.1, "lambda": 0.3}
+AT = {"name": "at", "epsilon": 5e-3}
 VARIANTS: dict[str, dict[str, Any]] = {
     "cat-best": {"select": "best_epoch"},
     "at": {"method": example_settings("at")},
     "standard-bf16": {"method": example_settings("standard"), "precision": "bf16"},
+    "cat-mix": {"method": CAT | {"norm": "mix", "eps_l2": 0.3, "perturb_special": False}},
+    "cat-late": {
+        "method": CAT | {"adv_begin_step": 5, "adv_dropout": "shared", "proj_bias": True},
+        "bias_correction": False,
+    },
+    "at-mix-off": {"method": AT | {"norm": "mix", "adv_dropout": "off"}, "head": "native"},
+    "standard-parts": {
+        "method": example_settings("standard"),
+        "micro_batch": 6,
+        "bias_correction": False,
+    },
     **{name: {"method": example_settings(name)} for name in ("pgd", "freeat", "freelb", "smart")},
 }
 
@@ -114,6 +127,19 @@ def test_a_snapshot_between_two_epochs_and_one_of_a_resumed_run(
     assert bytes_of(result) == bytes_of(expected)
     assert curve_of(result) == curve_of(expected)
     assert result.record.resumed == 3
+
+
+@pytest.mark.parametrize("method", ["at", "cat"])
+def test_both_branches_of_mix_are_in_a_resumed_epoch_s_means(
+    method: str, tiny_prepared: Prepared
+) -> None:
+    """So that the comparison above has coins to lose."""
+    chosen = {"at": AT, "cat": CAT}[method] | {"norm": "mix"}
+    losses = finish(begin(tiny_prepared, method=chosen)).record.epochs[-1].losses
+    assert {name for name in losses if name.startswith("attack_norm")} == {
+        "attack_norm_max",
+        "attack_norm_l2",
+    }
 
 
 def test_seconds_are_carried_on(half: Path, tiny_prepared: Prepared) -> None:

@@ -1,26 +1,40 @@
-"""Adversarial training on the word embedding matrix: Eq. 10 with lambda = 0. Cost 6F.
+"""Adversarial training on the word embeddings: Eq. 10 with lambda = 0. Cost 6F.
 
 Nothing ties the two passes together but r, which is held constant: the backward of the clean one
-also yields the attack's gradient, and its graph is freed before the adversarial pass.
+also yields the attack's gradient, and its graph is freed before the adversarial pass. With
+`perturb: embedding` this is Miyato et al. (2017) on words, but for the norm that they chose.
 """
 
-from search_spaces.methods import AT
-from trainers.adversary import ascent
+from search_spaces.methods import AT, Standard
+from trainers.adversary import perturbation
 from trainers.batches import Batch
 from trainers.classifier import Classifier
+from trainers.dropout import remember, second_pass
 from trainers.losses import cross_entropy
+from trainers.methods.standard import standard_step
 from trainers.methods.step import Losses, Training, backward
 
 
-def at_step(model: Classifier, batch: Batch, settings: AT, _training: Training) -> Losses:
+def at_step(model: Classifier, batch: Batch, settings: AT, training: Training) -> Losses:
     """Add the gradient of (CE clean + CE adversarial) / 2, r held constant."""
+    if training.step < settings.adv_begin_step:
+        return standard_step(model, batch, Standard(), training)
+    moment = remember(batch.labels_B.device)
     embeddings_PD = model.embed(batch)
     embeddings_PD.retain_grad()
     clean = cross_entropy(model.classify(model.encode(embeddings_PD, batch)), batch.labels_B)
     first = backward({"loss": clean / 2, "clean": clean})
     assert embeddings_PD.grad is not None
-    r_PD = ascent(embeddings_PD.grad, batch, settings.epsilon)
-    attacked_BC = model.classify(model.encode(model.embed(batch) + r_PD, batch))
+    attack = perturbation(
+        embeddings_PD.grad,
+        batch,
+        settings,
+        special_S=model.special_S,
+        random=training.random,
+    )
+    with second_pass(settings.adv_dropout, moment, model):
+        attacked_BC = model.classify(model.encode(model.embed(batch) + attack.r_PD, batch))
     adversarial = cross_entropy(attacked_BC, batch.labels_B)
     second = backward({"loss": adversarial / 2, "adversarial": adversarial})
-    return first | second | {"loss": first["loss"] + second["loss"]}
+    report = attack.report(clean, adversarial)
+    return first | second | report | {"loss": first["loss"] + second["loss"]}

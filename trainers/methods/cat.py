@@ -1,26 +1,109 @@
-"""Contrastive adversarial training: Eq. 10. Cost 7F.
+"""Contrastive adversarial training: Eq. 10. Cost 7F, and 6F with `detach_clean`.
 
 The attack's gradient goes to the word embeddings alone (an activation-only backward, F), and the
-two forward passes share one backward.
+two forward passes share one backward. Where the contrastive loss does not reach the clean pass,
+that pass's own backward yields the attack's gradient, as in `at`.
 """
 
-from search_spaces.methods import CAT
-from trainers.adversary import matrix_attack
+from torch import Tensor
+
+from search_spaces.methods import CAT, Standard
+from trainers.adversary import Perturbation, gradient_of, perturbation
 from trainers.batches import Batch
 from trainers.classifier import Classifier
+from trainers.dropout import Moment, remember, second_pass
 from trainers.losses import contrastive, cross_entropy, mixed
+from trainers.methods.standard import standard_step
 from trainers.methods.step import Losses, Training, backward
 
 
-def cat_step(model: Classifier, batch: Batch, settings: CAT, _training: Training) -> Losses:
+def cat_step(model: Classifier, batch: Batch, settings: CAT, training: Training) -> Losses:
     """Add the gradient of Eq. 10, r held constant."""
+    if training.step < settings.adv_begin_step:
+        return standard_step(model, batch, Standard(), training)
+    moment = remember(batch.labels_B.device)
+    step = _clean_first if settings.clean_first else _together
+    return step(model, batch, settings, training, moment)
+
+
+def _together(
+    model: Classifier, batch: Batch, settings: CAT, training: Training, moment: Moment
+) -> Losses:
+    """Both passes, then one backward over both. 7F."""
     embeddings_PD = model.embed(batch)
     h_BD = model.encode(embeddings_PD, batch)
     clean = cross_entropy(model.classify(h_BD), batch.labels_B)
-    r_PD = matrix_attack(clean, embeddings_PD, batch, settings.epsilon)
-    attacked_BD = model.encode(embeddings_PD + r_PD, batch)
-    adversarial = cross_entropy(model.classify(attacked_BD), batch.labels_B)
-    contrast = contrastive(model.project(h_BD), model.project(attacked_BD), settings.tau)
+    z_BK = model.project(h_BD)
+    target = clean if settings.attack_loss == "ce" else _total(clean, z_BK, batch, settings)
+    attack = _attack(gradient_of(target, embeddings_PD), model, batch, settings, training)
+    if settings.detach_clean:
+        z_BK = z_BK.detach()
+    adversarial, contrast = _attacked(
+        model, batch, settings, moment, embeddings_PD + attack.r_PD, z_BK
+    )
     loss = mixed(clean, adversarial, contrast, settings.lambda_)
     parts = {"clean": clean, "adversarial": adversarial, "contrastive": contrast}
-    return backward({"loss": loss, **parts})
+    return backward({"loss": loss, **parts, **attack.report(clean, adversarial)})
+
+
+def _clean_first(
+    model: Classifier, batch: Batch, settings: CAT, training: Training, moment: Moment
+) -> Losses:
+    """The clean pass and its backward, then the adversarial pass and its own. 6F."""
+    embeddings_PD = model.embed(batch)
+    embeddings_PD.retain_grad()
+    h_BD = model.encode(embeddings_PD, batch)
+    clean = cross_entropy(model.classify(h_BD), batch.labels_B)
+    z_BK = model.project(h_BD).detach()
+    share = (1 - settings.lambda_) / 2
+    first = backward({"loss": share * clean, "clean": clean})
+    assert embeddings_PD.grad is not None
+    attack = _attack(embeddings_PD.grad, model, batch, settings, training)
+    adversarial, contrast = _attacked(
+        model, batch, settings, moment, model.embed(batch) + attack.r_PD, z_BK
+    )
+    loss = share * adversarial + settings.lambda_ * contrast
+    second = backward({"loss": loss, "adversarial": adversarial, "contrastive": contrast})
+    report = attack.report(clean, adversarial)
+    return first | second | report | {"loss": first["loss"] + second["loss"]}
+
+
+def _attack(
+    gradient_PD: Tensor, model: Classifier, batch: Batch, settings: CAT, training: Training
+) -> Perturbation:
+    return perturbation(
+        gradient_PD, batch, settings, special_S=model.special_S, random=training.random
+    )
+
+
+def _attacked(
+    model: Classifier,
+    batch: Batch,
+    settings: CAT,
+    moment: Moment,
+    embeddings_PD: Tensor,
+    z_BK: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Run the adversarial pass: its cross-entropy, and its contrast to the clean z (B, K)."""
+    with second_pass(settings.adv_dropout, moment, model):
+        h_BD = model.encode(embeddings_PD, batch)
+        adversarial = cross_entropy(model.classify(h_BD), batch.labels_B)
+    return adversarial, _contrast(z_BK, model.project(h_BD), batch, settings)
+
+
+def _contrast(clean_BK: Tensor, other_BK: Tensor, batch: Batch, settings: CAT) -> Tensor:
+    """Eq. 9, as the options have it."""
+    classes_B = batch.labels_B if settings.mask_same_class else None
+    loss = contrastive(clean_BK, other_BK, settings.tau, classes_B)
+    return 2 * loss if settings.ctr_reduction == "simclr_sum" else loss
+
+
+def _total(clean: Tensor, z_BK: Tensor, batch: Batch, settings: CAT) -> Tensor:
+    """Eq. 10 as a function of r, up to what is constant in r, where the attack begins: at r = 0.
+
+    There the adversarial view is the clean pass itself (its masks, too: no pass is run for it), and
+    only that view moves with r. So half of the cross-entropies stays, and the contrastive loss has
+    its gradient in its second argument alone.
+    """
+    contrast = _contrast(z_BK.detach(), z_BK, batch, settings)
+    return (1 - settings.lambda_) / 2 * clean + settings.lambda_ * contrast

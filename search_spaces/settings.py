@@ -1,0 +1,46 @@
+"""What all settings have in common: frozen fields, and numbers that are numbers.
+
+In: values as YAML or JSON gives them. Out: validated ones. A boolean is no number (YAML reads `yes`
+as one), and zero has no sign, so that equal settings have equal signatures.
+"""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+COMBINATION = "combination"
+"""The kind of validation error whose message says all: which fields do not go together."""
+
+
+class Settings(BaseModel):
+    """A frozen set of fields; an unknown key is an error, a change is a copy."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
+
+
+def _no_boolean(value: object) -> object:
+    if isinstance(value, bool):
+        raise PydanticCustomError("number", "input should be a number")
+    return value
+
+
+def _without_sign_of_zero(value: float) -> float:
+    return value + 0.0
+
+
+Real = Annotated[float, BeforeValidator(_no_boolean), AfterValidator(_without_sign_of_zero)]
+Whole = Annotated[int, BeforeValidator(_no_boolean)]
+
+Positive = Annotated[Real, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[Real, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[Real, Field(ge=0, le=1)]
+BelowOne = Annotated[Real, Field(ge=0, lt=1)]
+Count = Annotated[Whole, Field(ge=1)]
+Steps = Annotated[Whole, Field(ge=0)]
+Seed = Annotated[Whole, Field(ge=0, lt=2**32)]
+
+
+def does_not_go_together(what: str) -> PydanticCustomError:
+    """Build the error for fields that are valid alone; `what` names them and says what to do."""
+    return PydanticCustomError(COMBINATION, "{what}", {"what": what})

@@ -138,12 +138,151 @@ class CAT(Attack):
         return 6 if self.clean_first else 7
 
 
-MethodSettings = Standard | AT | CAT
+class SCL(Settings):
+    """Supervised contrastive learning (Gunel et al. 2021) beside the cross-entropy.
 
-METHOD_SETTINGS: dict[str, type[Standard] | type[AT] | type[CAT]] = {
+    `scl_singletons`: an example alone in its class counts 0 in the mean, or is left out of it.
+    """
+
+    cost: ClassVar[int] = 3
+    by_example: ClassVar[bool] = False
+    name: Literal["scl"] = "scl"
+    tau: Positive
+    lambda_: Share = Field(alias="lambda")
+    scl_singletons: Literal["zero", "skip"] = "zero"
+
+
+class Climbing(Settings):
+    """What PGD, FreeAT and FreeLB share: a perturbation per token position that climbs.
+
+    `init_mag` is the size of the random start, `adv_lr` that of each of the `steps` steps,
+    `max_norm` the radius that is projected to (0: none), all three per example and in `norm`.
+    """
+
+    adv_lr: NonNegative
+    init_mag: NonNegative
+    max_norm: NonNegative
+    steps: Annotated[int, Field(ge=1)] = 3
+    norm: Literal["l2", "linf"] = "l2"
+
+
+class Counted(Climbing):
+    """PGD and FreeLB: `count` says whether `steps` are ascents, or passes, which are one more."""
+
+    count: Literal["ascent_steps", "passes"] = "ascent_steps"
+
+    @property
+    def passes(self) -> int:
+        """Passes through the encoder: after each but the last the perturbation climbs."""
+        return self.steps + (self.count == "ascent_steps")
+
+
+class PGD(Counted):
+    """Projected gradient descent (Madry et al. 2018): trains on the last perturbation alone."""
+
+    by_example: ClassVar[bool] = True
+    name: Literal["pgd"] = "pgd"
+
+    @property
+    def cost(self) -> int:
+        """2F for each ascent (forward, activations' backward), 3F for the pass that trains."""
+        return 2 * (self.passes - 1) + 3
+
+
+class FreeAT(Climbing):
+    """Adversarial training for free (Shafahi et al. 2019): each batch `steps` times over."""
+
+    by_example: ClassVar[bool] = False
+    name: Literal["freeat"] = "freeat"
+
+    @property
+    def cost(self) -> int:
+        """3F for each replay."""
+        return 3 * self.steps
+
+
+class FreeLB(Counted):
+    """Free large-batch adversarial training (Zhu et al. 2020): trains on all its passes."""
+
+    by_example: ClassVar[bool] = True
+    name: Literal["freelb"] = "freelb"
+
+    @property
+    def cost(self) -> int:
+        """3F for each pass."""
+        return 3 * self.passes
+
+
+class RDrop(Settings):
+    """R-Drop (Liang et al. 2021): two dropout masks must agree; `alpha` weighs how much."""
+
+    cost: ClassVar[int] = 6
+    by_example: ClassVar[bool] = True
+    name: Literal["rdrop"] = "rdrop"
+    alpha: NonNegative = 1.0
+
+
+class R3F(Settings):
+    """R3F (Aghajanyan et al. 2021): noisy and clean word embeddings must agree.
+
+    `alpha` is the paper's lambda. `noise` is the uniform noise's bound or the normal one's
+    standard deviation.
+    """
+
+    cost: ClassVar[int] = 6
+    by_example: ClassVar[bool] = True
+    name: Literal["r3f"] = "r3f"
+    alpha: NonNegative = 1.0
+    noise: NonNegative = 1e-5
+    noise_type: Literal["uniform", "normal"] = "uniform"
+
+
+class SMART(Settings):
+    """SMART's smoothness-inducing regulariser (Jiang et al. 2020); its defaults.
+
+    `alpha`, `noise`, `step_size`, `radius` and `iterations` are the paper's lambda_s, sigma, eta,
+    epsilon (0: no projection, as in the authors' code) and T.
+    """
+
+    by_example: ClassVar[bool] = True
+    name: Literal["smart"] = "smart"
+    alpha: NonNegative = 1.0
+    noise: NonNegative = 1e-5
+    step_size: NonNegative = 1e-3
+    radius: NonNegative = 1e-5
+    iterations: Annotated[int, Field(ge=1)] = 1
+
+    @property
+    def cost(self) -> int:
+        """2F for each ascent (forward, activations' backward), 6F for the two passes that train."""
+        return 2 * self.iterations + 6
+
+
+class STDPP(Settings):
+    """STD++ (Aghajanyan et al. 2021): ordinary fine-tuning with Adam's bias correction, for longer.
+
+    The step is the standard one; epochs and seeds are the study's.
+    """
+
+    cost: ClassVar[int] = 3
+    by_example: ClassVar[bool] = True
+    name: Literal["stdpp"] = "stdpp"
+
+
+MethodSettings = Standard | AT | CAT | SCL | PGD | FreeAT | FreeLB | RDrop | R3F | SMART | STDPP
+
+METHOD_SETTINGS: dict[str, type[MethodSettings]] = {
     "standard": Standard,
     "at": AT,
     "cat": CAT,
+    "scl": SCL,
+    "pgd": PGD,
+    "freeat": FreeAT,
+    "freelb": FreeLB,
+    "rdrop": RDrop,
+    "r3f": R3F,
+    "smart": SMART,
+    "stdpp": STDPP,
 }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertModel, PreTrainedModel, RobertaConfig, RobertaModel
 
-from search_spaces.methods import METHOD_SETTINGS, MethodSettings, required_options
+from search_spaces.methods import METHOD_SETTINGS, MethodSettings, option_names
 from search_spaces.trial import TrialConfig
 from trainers.batches import Inputs
 from trainers.classifier import Classifier
@@ -41,8 +41,22 @@ INTENTS = {
 VOCABULARY = 40
 """Token ids of the small encoders; 0 and 1 are BERT's and RoBERTa's padding."""
 
-OPTIONS: dict[str, float] = {"epsilon": 5e-3, "tau": 0.1, "lambda": 0.3}
-"""A value of every option that some method requires."""
+OPTIONS: dict[str, float] = {
+    "epsilon": 5e-3,
+    "tau": 0.1,
+    "lambda": 0.3,
+    "adv_lr": 0.3,
+    "init_mag": 0.4,
+    "max_norm": 0.35,
+    "steps": 2,
+    "alpha": 0.7,
+    "noise": 0.05,
+    "step_size": 0.04,
+    "radius": 0.06,
+    "iterations": 2,
+}
+"""A value of every option that some method requires, and of those whose default is too weak to
+show on a small encoder; no two are so alike that one could stand for another."""
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Path:
@@ -103,8 +117,8 @@ def tiny_config(**changes: Any) -> TrialConfig:
 
 
 def example_settings(method: str) -> MethodSettings:
-    """Build settings of any method from OPTIONS."""
-    options = {option: OPTIONS[option] for option in required_options(method)}
+    """Build settings of any method from those of OPTIONS that it has."""
+    options = {name: OPTIONS[name] for name in option_names(method) if name in OPTIONS}
     return METHOD_SETTINGS[method].model_validate(options)
 
 

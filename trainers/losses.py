@@ -1,6 +1,6 @@
 """Pure losses. In: class scores or projections. Out: a scalar tensor.
 
-Legend: N clean examples of a batch, C classes, K projection width.
+Legend: N clean examples of a batch, C classes, D width, K projection width.
 """
 
 import torch
@@ -46,3 +46,36 @@ def _same_class(classes_N: Tensor) -> Tensor:
 def mixed(clean: Tensor, adversarial: Tensor, contrast: Tensor, lambda_: float) -> Tensor:
     """Eq. 10: (1 - lambda) / 2 (CE clean + CE adversarial) + lambda contrastive."""
     return (1 - lambda_) / 2 * (clean + adversarial) + lambda_ * contrast
+
+
+def supervised_contrastive(
+    h_ND: Tensor, labels_N: Tensor, tau: float, *, skip_singletons: bool
+) -> Tensor:
+    """Supervised contrastive loss (Gunel et al. 2021, Eq. 3) of h at unit length, mean over N.
+
+    An anchor's positives are the others of its class, each weighed alike; its denominator is over
+    all others. The paper prints the sum over N. An anchor without a positive counts 0 (the paper's
+    1 / (N_y - 1) is undefined there), or is left out of the mean with `skip_singletons`.
+    """
+    with torch.autocast(h_ND.device.type, enabled=False):
+        z_ND = functional.normalize(h_ND.float(), dim=-1)
+        similarity_NN = z_ND @ z_ND.T / tau
+    itself = torch.eye(len(h_ND), dtype=torch.bool, device=h_ND.device)
+    # Finite, not -inf: a batch of one leaves no other entry, and -inf would make its gradient NaN.
+    similarity_NN = similarity_NN.masked_fill(itself, torch.finfo(torch.float32).min)
+    log_shares_NN = functional.log_softmax(similarity_NN, dim=1)
+    positive_NN = (labels_N[:, None] == labels_N) & ~itself
+    positives_N = positive_NN.sum(1)
+    losses_N = -(log_shares_NN * positive_NN).sum(1) / positives_N.clamp(min=1)
+    counted = (positives_N > 0).sum().clamp(min=1) if skip_singletons else len(h_ND)
+    return losses_N.sum() / counted
+
+
+def symmetric_kl(one_NC: Tensor, other_NC: Tensor) -> Tensor:
+    """KL(p || q) + KL(q || p), mean over N, of two sets of class scores; in fp32.
+
+    Summed up it is (p - q)(log p - log q): exactly 0 for equal scores, and no cancellation.
+    """
+    log_p_NC = functional.log_softmax(one_NC.float(), dim=-1)
+    log_q_NC = functional.log_softmax(other_NC.float(), dim=-1)
+    return ((log_p_NC.exp() - log_q_NC.exp()) * (log_p_NC - log_q_NC)).sum(-1).mean()

@@ -27,6 +27,7 @@ from trainers.prepared import Prepared
 
 LR = 1e-4
 SETTINGS = {"epsilon": 0.005, "tau": 0.1, "lambda": 0.3}
+SETTINGS |= {"adv_lr": 0.1, "init_mag": 0.1, "max_norm": 0.3, "steps": 2}
 Step = Callable[[Ints], None]
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.references import cat as literal
-from trainers.losses import contrastive, cross_entropy, mixed
+from tests.references import perturbed
+from trainers.losses import contrastive, cross_entropy, mixed, supervised_contrastive, symmetric_kl
 
 TAUS = (0.05, 0.1, 1.0)
 
@@ -103,3 +104,83 @@ def test_mixed_is_equation_10(lambda_: float) -> None:
     parts = [torch.tensor(value) for value in (2.0, 3.0, 7.0)]
     expected = (1 - lambda_) / 2 * 5.0 + lambda_ * 7.0
     assert mixed(parts[0], parts[1], parts[2], lambda_).item() == pytest.approx(expected)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    labels=st.lists(st.integers(0, 3), min_size=1, max_size=8),
+    seed=st.integers(0, 999),
+    tau=st.sampled_from(TAUS),
+    skip=st.booleans(),
+)
+def test_supervised_contrastive_is_that_anchor_by_anchor(
+    labels: list[int], seed: int, tau: float, skip: bool
+) -> None:
+    h = views(len(labels), seed)[0].double().requires_grad_()
+    expected = perturbed.supervised_contrastive(h, labels, tau, skip_singletons=skip)
+    (wanted,) = torch.autograd.grad(expected, h)
+    found = supervised_contrastive(h, torch.tensor(labels), tau, skip_singletons=skip)
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-5)
+    (got,) = torch.autograd.grad(found, h)
+    torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_supervised_contrastive_in_closed_form() -> None:
+    """Two classes of two equal unit vectors, a class apart: one positive at 1, two others at 0."""
+    h, tau = torch.eye(2).repeat_interleave(2, dim=0), 0.5
+    expected = -math.log(math.exp(1 / tau) / (math.exp(1 / tau) + 2))
+    labels = torch.tensor([0, 0, 1, 1])
+    found = supervised_contrastive(h, labels, tau, skip_singletons=False)
+    assert found.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_an_example_alone_in_its_class_counts_zero_or_is_left_out() -> None:
+    h, labels = views(4)[0], torch.tensor([0, 1, 0, 2])
+    zero, skip = (
+        supervised_contrastive(h, labels, 0.1, skip_singletons=skip) for skip in (False, True)
+    )
+    assert zero.item() == pytest.approx(skip.item() / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize("n", [1, 4])
+def test_without_any_positive_supervised_contrastive_is_zero_and_not_nan(
+    n: int, skip: bool
+) -> None:
+    h = views(n)[0].requires_grad_()
+    loss = supervised_contrastive(h, torch.arange(n), 0.05, skip_singletons=skip)
+    assert loss.item() == 0.0
+    (gradient,) = torch.autograd.grad(loss, h)
+    assert torch.equal(gradient, torch.zeros_like(h))
+
+
+def test_supervised_contrastive_ignores_lengths_and_stays_in_fp32() -> None:
+    h, labels = views(6)[0], torch.tensor([0, 1, 0, 1, 2, 2])
+    before = supervised_contrastive(h, labels, 0.1, skip_singletons=False)
+    scales = torch.linspace(0.1, 10, 6)[:, None]
+    with torch.autocast("cpu", torch.bfloat16):
+        after = supervised_contrastive(h * scales, labels, 0.1, skip_singletons=False)
+    torch.testing.assert_close(after, before, rtol=1e-5, atol=0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(1, 8), seed=st.integers(0, 999), scale=st.sampled_from([0.1, 1.0, 5.0]))
+def test_symmetric_kl_is_both_divergences_term_by_term(n: int, seed: int, scale: float) -> None:
+    one, other = ((scale * view).double().requires_grad_() for view in views(n, seed))
+    expected = perturbed.symmetric_kl(one, other)
+    wanted = torch.autograd.grad(expected, (one, other))
+    found = symmetric_kl(one, other)
+    torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-5)
+    for got, want in zip(torch.autograd.grad(found, (one, other)), wanted, strict=True):
+        torch.testing.assert_close(got, want, atol=1e-5, rtol=1e-5)
+
+
+def test_symmetric_kl_is_zero_for_equal_scores_and_never_negative() -> None:
+    one, other = views(5)
+    assert symmetric_kl(one, one).item() == 0.0
+    assert symmetric_kl(one, one + 3).item() == pytest.approx(0, abs=1e-6)
+    assert symmetric_kl(one, one + 1e-4 * (other - one)).item() > 0
+    torch.testing.assert_close(symmetric_kl(one, other), symmetric_kl(other, one))
+    # A class that one view rules out: large, and finite.
+    sure = torch.tensor([[200.0, 0.0]])
+    assert symmetric_kl(sure, -sure).item() == pytest.approx(400, rel=1e-4)

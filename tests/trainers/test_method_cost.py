@@ -84,6 +84,36 @@ def test_an_option_of_cat_costs_what_it_announces(
     assert forward_passes(settings) == pytest.approx(cost, rel=0.02)
 
 
+VARIANTS: list[tuple[str, dict[str, Any], int]] = [
+    ("scl", {}, 3),
+    ("scl", {"scl_singletons": "skip"}, 3),
+    ("pgd", {"steps": 1}, 5),
+    ("pgd", {"steps": 3, "norm": "linf"}, 9),
+    ("pgd", {"steps": 3, "count": "passes"}, 7),
+    ("pgd", {"steps": 1, "count": "passes"}, 3),
+    ("freeat", {"steps": 1}, 3),
+    ("freeat", {"steps": 3}, 9),
+    ("freelb", {"steps": 1}, 6),
+    ("freelb", {"steps": 3}, 12),
+    ("freelb", {"steps": 3, "count": "passes"}, 9),
+    ("rdrop", {}, 6),
+    ("r3f", {}, 6),
+    ("r3f", {"noise_type": "normal"}, 6),
+    ("smart", {"iterations": 1}, 8),
+    ("smart", {"iterations": 3}, 12),
+    ("stdpp", {}, 3),
+]
+
+
+@pytest.mark.parametrize(("method", "options", "cost"), VARIANTS)
+def test_an_option_of_another_method_costs_what_it_announces(
+    method: str, options: dict[str, Any], cost: int, forward_passes: Count
+) -> None:
+    settings = example_settings(method).model_copy(update=options)
+    assert settings.cost == cost
+    assert forward_passes(settings) == pytest.approx(cost, rel=0.02)
+
+
 @pytest.mark.parametrize("options", [{"perturb": "embedding", "norm": "l2"}, {"norm": "mix"}])
 def test_an_option_of_at_costs_no_more(options: dict[str, Any], forward_passes: Count) -> None:
     settings = METHOD_SETTINGS["at"].model_validate({"epsilon": 5e-3} | options)

@@ -2,14 +2,17 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from search_spaces.methods import METHOD_SETTINGS, MethodSettings
 from tests.fakes import OPTIONS, example_settings, random_inputs, small_classifier, tiny_config
 from tests.references import cat as literal
+from tests.references import perturbed
 from tests.trainers.examples import assert_close, gradients, layers_of, make_case, run_step
 from trainers.batches import collate
 from trainers.loop import TrialRun
@@ -25,8 +28,24 @@ def reported(losses: dict[str, Tensor], r_VD: Tensor) -> dict[str, Tensor]:
     return losses | {"attack_norm": torch.sqrt((r_VD**2).sum()), "attack_rise": rise}
 
 
-def slow_standard(layers: literal.Layers, examples: list[literal.Example]) -> dict[str, Tensor]:
-    return literal.standard_losses(layers, examples)
+Slow = Callable[[literal.Layers, list[literal.Example]], dict[str, Tensor]]
+"""Adds a step's gradients to the layers', and returns its losses."""
+
+ASCENT = perturbed.Ascent(
+    adv_lr=OPTIONS["adv_lr"], init_mag=OPTIONS["init_mag"], max_norm=OPTIONS["max_norm"]
+)
+STEPS, ALPHA, NOISE = int(OPTIONS["steps"]), OPTIONS["alpha"], OPTIONS["noise"]
+
+
+def backed(losses: Slow) -> Slow:
+    """Go backward from the loss that a reference returns with its graph."""
+
+    def step(layers: literal.Layers, examples: list[literal.Example]) -> dict[str, Tensor]:
+        found = losses(layers, examples)
+        torch.autograd.backward(found["loss"])
+        return {name: loss.detach() for name, loss in found.items()}
+
+    return step
 
 
 def slow_at(layers: literal.Layers, examples: list[literal.Example]) -> dict[str, Tensor]:
@@ -42,15 +61,41 @@ def slow_cat(layers: literal.Layers, examples: list[literal.Example]) -> dict[st
     )
 
 
-SLOW: dict[str, Callable[[literal.Layers, list[literal.Example]], dict[str, Tensor]]] = {
-    "standard": slow_standard,
-    "at": slow_at,
-    "cat": slow_cat,
+def alone(step: Callable[..., dict[str, Tensor]], *arguments: Any, **options: Any) -> Slow:
+    """A step of `tests.references.perturbed`, each example by itself."""
+    return lambda layers, examples: step(
+        perturbed.one_by_one(layers, examples), *arguments, **options
+    )
+
+
+SLOW: dict[str, Slow] = {
+    "standard": backed(literal.standard_losses),
+    "at": backed(slow_at),
+    "cat": backed(slow_cat),
+    "scl": alone(perturbed.scl, tau=TAU, lambda_=LAMBDA),
+    "pgd": alone(perturbed.pgd, ASCENT, STEPS),
+    "freeat": alone(perturbed.freeat, ASCENT, STEPS),
+    "freelb": alone(perturbed.freelb, ASCENT, STEPS),
+    "rdrop": alone(perturbed.rdrop, ALPHA),
+    "r3f": alone(perturbed.r3f, ALPHA, NOISE, "uniform"),
+    "smart": alone(
+        perturbed.smart,
+        alpha=ALPHA,
+        noise=NOISE,
+        step_size=OPTIONS["step_size"],
+        radius=OPTIONS["radius"],
+        iterations=int(OPTIONS["iterations"]),
+    ),
+    "stdpp": backed(literal.standard_losses),
 }
+
+PASSES = {"standard": 1, "at": 2, "cat": 2, "scl": 1, "pgd": 1, "freeat": STEPS, "freelb": 1}
+PASSES |= {"rdrop": 2, "r3f": 2, "smart": 2 + int(OPTIONS["iterations"]), "stdpp": 1}
+"""How many sets of dropout masks a step draws."""
 
 
 def test_every_method_has_settings_a_step_and_a_slow_reference() -> None:
-    assert set(METHODS) == set(METHOD_SETTINGS) == set(SLOW)
+    assert set(METHODS) == set(METHOD_SETTINGS) == set(SLOW) == set(PASSES)
 
 
 @pytest.mark.parametrize("pairs", [False, True], ids=["single", "pairs"])
@@ -62,8 +107,7 @@ def test_a_step_equals_its_slow_literal_form(method: str, kind: str, n: int, pai
     fast, slow = small_classifier(kind), small_classifier(kind, packed=False)
     losses = run_step(method, fast, case.batch, example_settings(method))
     expected = SLOW[method](layers_of(slow), case.examples)
-    torch.autograd.backward(expected["loss"])
-    assert_close(losses, {name: loss.detach() for name, loss in expected.items()})
+    assert_close(losses, expected)
     wanted = gradients(slow)
     assert wanted["encoder.embeddings.word_embeddings.weight"].abs().max() > 1e-2
     assert_close(gradients(fast), wanted)
@@ -147,6 +191,46 @@ def test_a_step_is_deterministic_under_a_seed(method: str) -> None:
     first, again, other = step(1), step(1), step(2)
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["loss"], other["loss"])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_step_draws_as_many_sets_of_dropout_masks_as_specified(method: str) -> None:
+    """Passes that share their masks move the stream as far as one pass does."""
+    case, model = make_case("bert", 6), small_classifier("bert", dropout=0.2)
+    torch.manual_seed(3)
+    run_step(method, model, case.batch, example_settings(method))
+    found = torch.get_rng_state()
+    torch.manual_seed(3)
+    for _ in range(PASSES[method]):
+        model(case.batch)
+    assert torch.equal(found, torch.get_rng_state())
+
+
+class Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Count the operations that hand a tensor's values to Python, or need them for a shape."""
+
+    WAITING = ("_local_scalar_dense", "equal", "nonzero", "masked_select", "_unique2")
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        if name in self.WAITING:
+            self.seen.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_step_never_waits_for_the_device(method: str) -> None:
+    """On a GPU each `.item()`, `if tensor` and index by a mask would."""
+    case, model = make_case("bert", 6), small_classifier("bert", dropout=0.2)
+    with Reads() as reads:
+        losses = run_step(method, model, case.batch, example_settings(method))
+        assert reads.seen == []
+        assert losses["loss"] > 0
+        assert reads.seen == ["_local_scalar_dense"]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -39,6 +39,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "micro_batch": 6,
         "bias_correction": False,
     },
+    **{name: {"method": example_settings(name)} for name in ("pgd", "freeat", "freelb", "smart")},
 }
 
 

@@ -1,0 +1,41 @@
+"""FreeLB (Zhu et al. 2020, Algorithm 1). K ascents are K + 1 passes: cost 3(K + 1)F.
+
+Every pass trains with an equal share, and its one backward also gives the perturbation's gradient.
+All passes of a batch share their dropout masks (their section 3.3).
+"""
+
+import torch
+from torch import Tensor
+
+from search_spaces.methods import FreeLB
+from trainers.batches import Batch
+from trainers.classifier import Classifier
+from trainers.dropout import remember, replay
+from trainers.losses import cross_entropy
+from trainers.methods.step import Losses, Training
+from trainers.perturbation import ascend, l2_norms, random_start
+
+
+def freelb_step(model: Classifier, batch: Batch, settings: FreeLB, training: Training) -> Losses:
+    """Add the gradient of the mean over passes t of CE(x + delta_t), every delta_t constant."""
+    moment = remember(batch.tokens_P.device)
+    delta_PD = random_start(model.embed(batch), batch, settings, training.random)
+    losses: list[Tensor] = []
+    for place in range(settings.passes):
+        with replay(moment):
+            share, gradient_PD = _train(model, batch, delta_PD, settings.passes)
+        losses.append(share)
+        if place < settings.passes - 1:
+            delta_PD = ascend(delta_PD, gradient_PD, batch, settings)
+    return {"loss": torch.stack(losses).sum(), "attack_norm": l2_norms(delta_PD, batch).mean()}
+
+
+def _train(model: Classifier, batch: Batch, delta_PD: Tensor, passes: int) -> tuple[Tensor, Tensor]:
+    """Add one pass's share of the gradient; return its share of the loss, and delta's gradient."""
+    attacked_PD = model.embed(batch) + delta_PD
+    attacked_PD.retain_grad()
+    scores_BC = model.classify(model.encode(attacked_PD, batch))
+    share = cross_entropy(scores_BC, batch.labels_B) / passes
+    torch.autograd.backward(share)
+    assert attacked_PD.grad is not None
+    return share.detach(), attacked_PD.grad

@@ -1,0 +1,35 @@
+"""Projected gradient descent (Madry et al. 2018) on the word embeddings. Cost (2K + 3)F.
+
+K ascents ask for the perturbation's gradient alone; only the loss after the last one trains, and
+there is no clean loss. As in zhuchen03/FreeLB, all passes of a batch share their dropout masks.
+"""
+
+import torch
+from torch import Tensor
+
+from search_spaces.methods import PGD
+from trainers.batches import Batch
+from trainers.classifier import Classifier
+from trainers.dropout import Moment, remember, replay
+from trainers.losses import cross_entropy
+from trainers.methods.step import Losses, Training, backward
+from trainers.perturbation import ascend, l2_norms, random_start
+
+
+def pgd_step(model: Classifier, batch: Batch, settings: PGD, training: Training) -> Losses:
+    """Add the gradient of CE(x + delta), delta = the last of K ascents and held constant."""
+    moment = remember(batch.tokens_P.device)
+    words_PD = model.embed(batch)
+    delta_PD = random_start(words_PD, batch, settings, training.random)
+    for _ in range(settings.passes - 1):
+        attacked_PD = (words_PD.detach() + delta_PD).requires_grad_()
+        loss = _loss(model, attacked_PD, batch, moment)
+        (gradient_PD,) = torch.autograd.grad(loss, attacked_PD)
+        delta_PD = ascend(delta_PD, gradient_PD, batch, settings)
+    loss = _loss(model, words_PD + delta_PD, batch, moment)
+    return backward({"loss": loss, "attack_norm": l2_norms(delta_PD, batch).mean()})
+
+
+def _loss(model: Classifier, attacked_PD: Tensor, batch: Batch, moment: Moment) -> Tensor:
+    with replay(moment):
+        return cross_entropy(model.classify(model.encode(attacked_PD, batch)), batch.labels_B)

@@ -1,0 +1,25 @@
+"""R3F (Aghajanyan et al. 2021): noise on the word embeddings must not matter. Cost 6F.
+
+Both passes draw dropout masks of their own, as in the authors' code. There the noisy pass does not
+train V (its lookup is detached); here, as in the paper's objective, it does.
+"""
+
+from search_spaces.methods import R3F
+from trainers.batches import Batch
+from trainers.classifier import Classifier
+from trainers.losses import cross_entropy, symmetric_kl
+from trainers.methods.step import Losses, Training, backward
+from trainers.perturbation import normal, uniform
+
+NOISES = {"uniform": uniform, "normal": normal}
+
+
+def r3f_step(model: Classifier, batch: Batch, settings: R3F, training: Training) -> Losses:
+    """Add the gradient of CE(x) + alpha (KL(x || x + z) + KL(x + z || x)), z drawn anew."""
+    words_PD = model.embed(batch)
+    clean_BC = model.classify(model.encode(words_PD, batch))
+    z_PD = settings.noise * NOISES[settings.noise_type](words_PD, training.random)
+    noisy_BC = model.classify(model.encode(words_PD + z_PD, batch))
+    clean = cross_entropy(clean_BC, batch.labels_B)
+    kl = symmetric_kl(clean_BC, noisy_BC)
+    return backward({"loss": clean + settings.alpha * kl, "clean": clean, "kl": kl})

@@ -1,0 +1,52 @@
+"""SMART's smoothness-inducing adversarial regulariser (Jiang et al. 2020). Cost (2T + 6)F.
+
+Their second part, the Bregman proximal point momentum, is not in.
+Every pass draws dropout masks of its own, as in the authors' code. There each side of the KL holds
+the other one constant, and the attacked pass does not train V; here, as in their Eq. 1, all of it
+trains. The max norm that divides the gradient is per example.
+"""
+
+import torch
+from torch import Tensor
+
+from search_spaces.methods import SMART
+from trainers.batches import Batch
+from trainers.classifier import Classifier
+from trainers.losses import cross_entropy, symmetric_kl
+from trainers.methods.step import Losses, Training, backward
+from trainers.perturbation import climb, normal
+
+
+def smart_step(model: Classifier, batch: Batch, settings: SMART, training: Training) -> Losses:
+    """Add the gradient of CE(x) + alpha (KL(x || x~) + KL(x~ || x)), x~ from T ascents of KL."""
+    words_PD = model.embed(batch)
+    clean_BC = model.classify(model.encode(words_PD, batch))
+    delta_PD = settings.noise * normal(words_PD, training.random)
+    for _ in range(settings.iterations):
+        delta_PD = _ascend(model, batch, settings, words_PD.detach(), delta_PD, clean_BC.detach())
+    attacked_BC = model.classify(model.encode(words_PD + delta_PD, batch))
+    clean = cross_entropy(clean_BC, batch.labels_B)
+    kl = symmetric_kl(clean_BC, attacked_BC)
+    return backward({"loss": clean + settings.alpha * kl, "clean": clean, "kl": kl})
+
+
+def _ascend(
+    model: Classifier,
+    batch: Batch,
+    settings: SMART,
+    words_PD: Tensor,
+    delta_PD: Tensor,
+    clean_BC: Tensor,
+) -> Tensor:
+    """Lines 5 to 9 of their Algorithm 1, with the max norm: eta g / max |g|, then the ball."""
+    attacked_PD = (words_PD + delta_PD).requires_grad_()
+    kl = symmetric_kl(clean_BC, model.classify(model.encode(attacked_PD, batch)))
+    (gradient_PD,) = torch.autograd.grad(kl, attacked_PD)
+    return climb(
+        delta_PD,
+        gradient_PD,
+        batch,
+        norm="linf",
+        adv_lr=settings.step_size,
+        max_norm=settings.radius,
+    )

@@ -140,7 +140,22 @@ def test_monte_carlo_repeats_with_its_seed_and_never_reaches_zero() -> None:
     again = fisher_randomization(gold, baseline, system, "mcc", resamples=99, seed=1)
     assert first == again
     assert first.p_value == 1 / 100
-    assert first.signature().endswith("|p:0.01|R:99|seed:1")
+    assert first.standard_error == pytest.approx((0.01 * 0.99 / 99) ** 0.5)
+    assert first.signature().endswith("|p:0.01|se:0.01|R:99|seed:1")
+
+
+def test_many_classes_are_sampled_sooner() -> None:
+    """18 categories of one example: exact with 3 unused classes, too wide an outcome with 150."""
+    gold = np.arange(40) % 20
+    baseline, system = gold.copy(), gold.copy()
+    baseline[:11] += 1
+    system[11:18] += 1
+    exact, sampled = (fisher_randomization(gold, baseline, system, "mcc", c) for c in (23, 150))
+    assert (exact.test, sampled.test) == ("fisher-exact", "fisher-mc")
+    assert exact.standard_error is None
+    assert sampled.standard_error is not None
+    assert 0 < exact.p_value < 1
+    assert sampled.p_value == pytest.approx(exact.p_value, abs=5 * sampled.standard_error)
 
 
 def test_blocks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,6 +141,16 @@ def test_the_best_trial_has_the_smallest_p_and_a_clear_win_reaches_the_floor() -
     assert by_score[-1] > by_score[0]
     assert ours.p_less == 1.0
     assert ours.p_value == 2 / 1000
+    assert ours.favours == "system"
+
+
+def test_a_lead_that_the_larger_number_explains_more_than_enough_favours_the_other() -> None:
+    """The best of 100 worse trials may still be ahead, but by less than 100 equal ones would be."""
+    baseline, system = exchangeable(500, (3, 100), seed=24, gain=-0.012)
+    ours = best_vs_best(baseline, system, resamples=499)
+    assert ours.delta > 0
+    assert ours.p_greater > 0.9
+    assert ours.favours == "baseline"
 
 
 def test_signature_says_what_was_chosen_from_what() -> None:

@@ -1,4 +1,4 @@
-"""The command line: `catsweep plan|run|status|report STUDY`.
+"""The command line: `catsweep plan|run|status|report STUDY` and `catsweep compare A B`.
 
 Help and errors answer in under a second: whatever imports torch, Ray or scipy is imported where it
 is used. Exit codes: 0 all done, 1 some trials failed, 2 the input was wrong, 130 interrupted.
@@ -285,6 +285,35 @@ def _report(study: Study, store: "Store", folder: Path, *, as_json: bool) -> Non
     for report in reports:
         typer.echo(to_markdown(report.table))
     _say(f"written to {folder}: {', '.join(file.name for file in files)}")
+
+
+@app.command()
+def compare(
+    baseline: Annotated[
+        str, typer.Argument(help="A stored trial, or a CSV, JSONL or Parquet file.")
+    ],
+    system: Annotated[str, typer.Argument(help="Another, with the same examples.")],
+    store: StoreOption = DEFAULT_STORE,
+    split: Annotated[str, typer.Option(help="The split of stored trials.")] = "dev",
+    metrics: Annotated[
+        str | None, typer.Option("--metrics", help="By commas: accuracy, f1, mcc, macro_f1.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option("--labels", help="All labels by commas, f1's positive one second.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Test two systems on the same examples; a file has columns id, gold, prediction."""
+    from reports.compare import compare_pair, read_side
+    from reports.compare_text import to_dict, to_text
+
+    sides = (read_side(name, store, split) for name in (baseline, system))
+    found = compare_pair(*sides, metrics=_listed(metrics), labels=_listed(labels))
+    typer.echo(json.dumps(to_dict(found), indent=1) if as_json else to_text(found))
+
+
+def _listed(text: str | None) -> list[str]:
+    return [part.strip() for part in text.split(",")] if text is not None else []
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,17 +11,23 @@ Shapes: K counts of the metric, M categories, B swaps at once.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trainers.metrics import Counts, Flags, Labels, Metric, Values, sum_counts
 
 TIE: Final = 1e-12  # a difference this close to the observed one counts as equal to it
 MAX_EXACT: Final = 5_000_000  # the most outcomes that are enumerated instead of sampled
+# The most numbers that this may take, at 20 ns each: with 150 classes an outcome is 472 of them,
+# and five million outcomes would be 10 s for what sampling does in 0.1 s.
+MAX_NUMBERS: Final = 2**26
 BLOCK: Final = 2**16  # numbers per array while enumerating or sampling: they stay in the cache
+LEAST_ROWS: Final = 128  # but enough outcomes at once that a product is worth its call
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,10 +50,24 @@ class Swaps:
         """The number of examples on which a swap moves the counts."""
         return int(self.size.sum())
 
-    def deltas(self, k: Counts) -> Values:
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How many outcomes each category has; their product is the number of all outcomes."""
+        return tuple(int(n) + 1 for n in self.size)
+
+    @property
+    def width(self) -> int:
+        """The numbers that an outcome takes: its category counts and its sums."""
+        return len(self.size) + len(self.start)
+
+    @cached_property
+    def _step(self) -> NDArray[np.floating]:
+        """Floats, for a product by BLAS, and exact: float32 has all whole numbers up to 2^24."""
+        return self.step.astype(np.float32 if self.total.max() < 2**24 else np.float64)
+
+    def deltas(self, k: NDArray[np.integer]) -> Values:
         """System less baseline for outcomes k (B, M), shape (B,)."""
-        # A float product uses BLAS and is exact: the sums are far below 2^53.
-        moved = k.astype(np.float64) @ self.step.astype(np.float64)
+        moved = k.astype(self._step.dtype) @ self._step
         system = self.start + moved.astype(np.int64)
         values, _ = self.metric.scores(np.stack([system, self.total - system]))
         return np.asarray(values[0] - values[1])
@@ -121,7 +141,13 @@ def binomial(n: int) -> Values:
 
 def is_exact(swaps: Swaps, n_classes: int) -> bool:
     """Say whether the p-value is summed over all outcomes rather than sampled."""
-    return _is_grid(swaps, n_classes) or prod(int(n) + 1 for n in swaps.size) <= MAX_EXACT
+    return _is_grid(swaps, n_classes) or are_few(swaps)
+
+
+def are_few(swaps: Swaps) -> bool:
+    """Say whether all outcomes can be enumerated in about a second."""
+    outcomes = prod(swaps.shape)
+    return outcomes <= MAX_EXACT and outcomes * swaps.width <= MAX_NUMBERS
 
 
 def exact_p(observed: Observed, n_classes: int) -> float:
@@ -167,29 +193,56 @@ def _enumerated_tail(observed: Observed) -> float:
     Read as a mixed-radix number, an outcome's mirror image is the last number less it, so the
     first half of the numbers is enough; a middle one is its own mirror, and its difference is 0.
     """
-    swaps = observed.swaps
-    shape = tuple(int(n) + 1 for n in swaps.size)
+    blocks = outcomes(observed.swaps, prod(observed.swaps.shape) // 2)
+    far = (chance[np.abs(delta) >= observed.threshold] for delta, chance in blocks)
+    return float(sum(chance.sum() for chance in far))
+
+
+def outcomes(swaps: Swaps, stop: int) -> Iterator[tuple[Values, Values]]:
+    """Yield differences (b,) and probabilities (b,) of the first `stop` outcomes, in blocks."""
     weights = [binomial(int(n)) for n in swaps.size]
-    tail = 0.0
-    for start, stop in _blocks(prod(shape) // 2, len(swaps.size) + len(swaps.start)):
-        digits = np.unravel_index(np.arange(start, stop), shape)
-        far = np.abs(swaps.deltas(np.stack(digits, axis=1))) >= observed.threshold
-        chosen = [weight[digit[far]] for weight, digit in zip(weights, digits, strict=True)]
-        tail += float(np.prod(chosen, axis=0).sum())
-    return tail
+    for start, end in _blocks(stop, swaps.width):
+        numbers = np.arange(start, end)
+        digits = np.unravel_index(numbers, swaps.shape) if weights else ()
+        k = np.stack([np.zeros_like(numbers), *digits], axis=1)[:, 1:]
+        chance = np.ones(len(numbers))
+        for weight, digit in zip(weights, digits, strict=True):
+            chance *= weight[digit]
+        yield swaps.deltas(k), chance
+
+
+def sampled_deltas(
+    swaps: Swaps, resamples: int, generator: np.random.Generator
+) -> Iterator[Values]:
+    """Yield differences (b,) of random outcomes in blocks.
+
+    Bin(n, 1/2) is the number of ones among n random bits: a 64-bit word draws for 64 examples.
+    """
+    cut = _in_words(swaps)
+    bits = np.uint64(2**64 - 1) >> (64 - cut.size).astype(np.uint64)
+    for start, stop in _blocks(resamples, cut.width):
+        shape = (stop - start, len(bits))
+        words = generator.integers(0, 2**64, size=shape, dtype=np.uint64)
+        yield cut.deltas(np.bitwise_count(words & bits))
+
+
+def _in_words(swaps: Swaps) -> Swaps:
+    """Cut categories into parts of at most 64 examples."""
+    parts = -(-swaps.size // 64)
+    size = np.full(parts.sum(), 64)
+    size[np.cumsum(parts) - 1] = swaps.size - 64 * (parts - 1)
+    return replace(swaps, step=np.repeat(swaps.step, parts, axis=0), size=size)
 
 
 def sampled_p(observed: Observed, resamples: int, generator: np.random.Generator) -> float:
-    """p = (1 + count) / (1 + resamples), with one binomial draw per category and resample."""
-    swaps, count = observed.swaps, 0
-    for start, stop in _blocks(resamples, len(swaps.size) + len(swaps.start)):
-        k = generator.binomial(swaps.size, 0.5, size=(stop - start, len(swaps.size)))
-        count += int((np.abs(swaps.deltas(k)) >= observed.threshold).sum())
+    """p = (1 + count) / (1 + resamples), over random outcomes."""
+    blocks = sampled_deltas(observed.swaps, resamples, generator)
+    count = sum(int((np.abs(delta) >= observed.threshold).sum()) for delta in blocks)
     return (1 + count) / (1 + resamples)
 
 
 def _blocks(total: int, width: int) -> Iterator[tuple[int, int]]:
     """Cut 0 .. total into ranges of rows that keep `width` columns within a block."""
-    rows = max(1, BLOCK // width)
+    rows = max(LEAST_ROWS, BLOCK // width)
     for start in range(0, total, rows):
         yield start, min(start + rows, total)

@@ -1,4 +1,4 @@
-"""Paired significance tests of two systems on the same examples, and Holm's correction.
+"""Paired significance tests of two systems on the same examples, and corrections of many.
 
 In: gold, baseline and system labels, integer arrays of shape (N,), aligned by example.
 Out: a frozen `Comparison` that carries the p-value, both scores and a signature that says how the
@@ -26,7 +26,8 @@ class Comparison:
 
     `discordant` counts the examples that could change the difference: those on which correctness
     differs (accuracy) or the label does (other metrics). `undefined` names those of the two whose
-    score is 0 only because it is undefined. `resamples` and `seed` are None unless p was sampled.
+    score is 0 only because it is undefined. `standard_error`, that of p from sampling it,
+    `resamples` and `seed` are None unless p was sampled.
     """
 
     metric: str
@@ -38,6 +39,7 @@ class Comparison:
     system_score: float
     p_value: float
     undefined: tuple[System, ...] = ()
+    standard_error: float | None = None
     resamples: int | None = None
     seed: int | None = None
 
@@ -50,13 +52,13 @@ class Comparison:
         """Say in one machine-readable line, `key:value|...`, what was tested and how.
 
         `undef:0` is the convention (an undefined score counts as 0); `undefined:` follows it only
-        where that happened. `R` and `seed` are there only when p was sampled.
+        where that happened. `se`, `R` and `seed` are there only when p was sampled.
         """
         parts = [f"metric:{self.metric}", f"test:{self.test}", "alt:two", f"tie:{self.tie}"]
         parts += ["undef:0", *[f"undefined:{'+'.join(self.undefined)}" for _ in self.undefined[:1]]]
         parts += [f"N:{self.n}", f"d:{self.discordant}", f"p:{self.p_value:.4g}"]
         if self.resamples is not None:
-            parts += [f"R:{self.resamples}", f"seed:{self.seed}"]
+            parts += [f"se:{self.standard_error:.2g}", f"R:{self.resamples}", f"seed:{self.seed}"]
         return "|".join(parts)
 
 
@@ -80,7 +82,7 @@ def mcnemar(
     if method not in MCNEMAR_METHODS:
         raise unknown("McNemar method", method, MCNEMAR_METHODS)
     tie, p_value = MCNEMAR_METHODS[method]
-    g, b, s, n_classes = _check(get_metric("accuracy"), gold, baseline, system, None)
+    g, b, s, n_classes = check_pair(get_metric("accuracy"), gold, baseline, system, None)
     only_baseline = int(((b == g) & (s != g)).sum())
     only_system = int(((s == g) & (b != g)).sum())
     return Comparison(
@@ -135,9 +137,10 @@ def fisher_randomization(
 
     Under the null the two predictions on an example may change places (Noreen 1989; Yeh 2000). An
     outcome counts when |delta| >= |observed| - 1e-12. The p-value is exact for two classes, for
-    accuracy, and where at most 5e6 outcomes differ; elsewhere it is (1 + count) / (1 + resamples),
-    never below 1 / (1 + resamples), with a standard error of about sqrt(p (1 - p) / resamples), so
-    a p-value near the level deserves more resamples. The same seed gives the same p-value. With
+    accuracy, and where at most 5e6 outcomes differ (fewer with many classes, where each takes
+    longer); elsewhere it is (1 + count) / (1 + resamples), never below 1 / (1 + resamples), with
+    `standard_error` sqrt(p (1 - p) / resamples): a p-value within two of them of the level deserves
+    more resamples. The same seed gives the same p-value. With
     few discordant examples the exact test is conservative, as McNemar's is. `n_classes` is the
     length of the task's label list: macro_f1 needs it, the others take it from the labels.
 
@@ -149,10 +152,11 @@ def fisher_randomization(
     if resamples < 1:
         raise ValueError(f"resamples: expected at least 1, got {resamples}")
     chosen = get_metric(metric)
-    g, b, s, n_classes = _check(chosen, gold, baseline, system, n_classes)
+    g, b, s, n_classes = check_pair(chosen, gold, baseline, system, n_classes)
     observed = observe(chosen, g, b, s, n_classes)
     exact = is_exact(observed.swaps, n_classes)
     generator = np.random.default_rng(seed)
+    p_value = exact_p(observed, n_classes) if exact else sampled_p(observed, resamples, generator)
     return Comparison(
         metric=chosen.name,
         test="fisher-exact" if exact else "fisher-mc",
@@ -161,10 +165,9 @@ def fisher_randomization(
         discordant=observed.swaps.discordant,
         baseline_score=float(observed.scores[0]),
         system_score=float(observed.scores[1]),
-        p_value=exact_p(observed, n_classes)
-        if exact
-        else sampled_p(observed, resamples, generator),
+        p_value=p_value,
         undefined=_flagged(observed.undefined),
+        standard_error=None if exact else float(np.sqrt(p_value * (1 - p_value) / resamples)),
         resamples=None if exact else resamples,
         seed=None if exact else seed,
     )
@@ -175,10 +178,16 @@ def _flagged(undefined: NDArray[np.bool_]) -> tuple[System, ...]:
     return tuple(name for name, flag in zip(names, undefined, strict=True) if flag)
 
 
-def _check(
+def check_pair(
     metric: Metric, gold: ArrayLike, baseline: ArrayLike, system: ArrayLike, n_classes: int | None
 ) -> tuple[Labels, Labels, Labels, int]:
-    """Check the three lists; without n_classes, infer the fewest classes (at least 2) that fit."""
+    """Check three label lists (N,), and return them with the number of classes.
+
+    Without `n_classes` that is the fewest that fit, at least 2; macro_f1 needs it.
+
+    Raises:
+        ValueError: as `fisher_randomization` does.
+    """
     given = {"gold": gold, "baseline": baseline, "system": system}
     labels = {what: check_labels(values, what) for what, values in given.items()}
     if n_classes is None and metric.name == "macro_f1":
@@ -199,12 +208,36 @@ def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]
     Raises:
         ValueError: a value is NaN or outside [0, 1]; a test that failed is no hypothesis.
     """
-    p = np.asarray(p_values, dtype=np.float64)
-    wrong = p[~((p >= 0) & (p <= 1))]
-    if p.ndim != 1 or wrong.size:
-        raise ValueError(f"expected a list of p-values in [0, 1], got {wrong.tolist() or p.shape}")
+    p = _check_p(p_values)
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate((p.size - np.arange(p.size)) * p[order])
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
+
+
+def benjamini_hochberg(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Adjust the p-values (M,) of a family by Benjamini and Hochberg's step-up (1995), in order.
+
+    Of the hypotheses with an adjusted value below .05, at most 5 % are expected to be true nulls:
+    the false discovery rate, a weaker promise than Holm's. It holds for independent or positively
+    dependent tests; comparisons with one shared baseline are commonly taken to be such. The family
+    is every hypothesis that was tested. An empty family gives an empty array.
+
+    Raises:
+        ValueError: a value is NaN or outside [0, 1]; a test that failed is no hypothesis.
+    """
+    p = _check_p(p_values)
+    order = np.argsort(-p, kind="stable")
+    stepped = np.minimum.accumulate(p.size / (p.size - np.arange(p.size)) * p[order])
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def _check_p(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    p = np.asarray(p_values, dtype=np.float64)
+    wrong = p[~((p >= 0) & (p <= 1))]
+    if p.ndim != 1 or wrong.size:
+        raise ValueError(f"expected a list of p-values in [0, 1], got {wrong.tolist() or p.shape}")
+    return p

@@ -140,7 +140,41 @@ def test_monte_carlo_repeats_with_its_seed_and_never_reaches_zero() -> None:
     again = fisher_randomization(gold, baseline, system, "mcc", resamples=99, seed=1)
     assert first == again
     assert first.p_value == 1 / 100
-    assert first.signature().endswith("|p:0.01|R:99|seed:1")
+    assert first.standard_error == pytest.approx((0.01 * 0.99 / 99) ** 0.5)
+    assert first.signature().endswith("|p:0.01|se:0.01|R:99|seed:1")
+
+
+@pytest.mark.parametrize("size", [1, 63, 64, 65, 200])
+def test_sampled_categories_of_any_size_follow_the_exact_distribution(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Labels 0 and 1 of 3, one category per gold label, below and above the bits of a word."""
+    gold = np.repeat([0, 1, 2], [size, 2 * size, 40])
+    baseline, system = gold.copy(), gold.copy()
+    won = np.random.default_rng(1).random(3 * size) < 0.54
+    baseline[: 3 * size][won] = 1 - baseline[: 3 * size][won]
+    system[: 3 * size][~won] = 1 - system[: 3 * size][~won]
+    exact = fisher_randomization(gold, baseline, system, "mcc", 3)
+    monkeypatch.setattr("reports.randomization.MAX_EXACT", 0)
+    sampled = fisher_randomization(gold, baseline, system, "mcc", 3, resamples=20_000)
+    assert (exact.test, sampled.test) == ("fisher-exact", "fisher-mc")
+    assert exact.p_value > 0.001
+    error = (exact.p_value * (1 - exact.p_value) / 20_000) ** 0.5 + 1 / 20_000
+    assert sampled.p_value == pytest.approx(exact.p_value, abs=5 * error)
+
+
+def test_many_classes_are_sampled_sooner() -> None:
+    """18 categories of one example: exact with 3 unused classes, too wide an outcome with 150."""
+    gold = np.arange(40) % 20
+    baseline, system = gold.copy(), gold.copy()
+    baseline[:11] += 1
+    system[11:18] += 1
+    exact, sampled = (fisher_randomization(gold, baseline, system, "mcc", c) for c in (23, 150))
+    assert (exact.test, sampled.test) == ("fisher-exact", "fisher-mc")
+    assert exact.standard_error is None
+    assert sampled.standard_error is not None
+    assert 0 < exact.p_value < 1
+    assert sampled.p_value == pytest.approx(exact.p_value, abs=5 * sampled.standard_error)
 
 
 def test_blocks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:

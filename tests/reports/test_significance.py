@@ -1,5 +1,7 @@
 """Paired tests agree with scipy and statsmodels, and keep their properties."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,10 +9,17 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from reports.significance import MCNEMAR_METHODS, Comparison, fisher_randomization, holm, mcnemar
+from reports.significance import (
+    MCNEMAR_METHODS,
+    Comparison,
+    benjamini_hochberg,
+    fisher_randomization,
+    holm,
+    mcnemar,
+)
 from search_spaces.errors import UserError
 from tests.reports.pairs import Labels, Triple, arrays, counted, pair, triples
-from trainers.metrics import METRICS
+from trainers.metrics import METRICS, Values
 
 fixed = settings(derandomize=True, deadline=None, max_examples=60, database=None)
 
@@ -147,10 +156,22 @@ def test_holm_by_hand_and_against_statsmodels() -> None:
     np.testing.assert_allclose(holm(p), multipletests(p, method="holm")[1], atol=1e-15)
 
 
-def test_holm_edges() -> None:
-    assert holm([]).shape == (0,)
-    assert holm([0.2]).tolist() == [0.2]
-    assert holm([1.0, 0.9]).tolist() == [1.0, 1.0]
+def test_benjamini_hochberg_by_hand_and_against_statsmodels() -> None:
+    by_hand = benjamini_hochberg([0.01, 0.04, 0.03, 0.005])
+    np.testing.assert_allclose(by_hand, [0.02, 0.04, 0.04, 0.02])
+    p = np.random.default_rng(0).random(50) ** 3
+    p[10] = p[20]
+    np.testing.assert_allclose(
+        benjamini_hochberg(p), multipletests(p, method="fdr_bh")[1], atol=1e-15
+    )
+    assert (benjamini_hochberg(p) <= holm(p)).all()
+
+
+@pytest.mark.parametrize("adjust", [holm, benjamini_hochberg])
+def test_edges_of_corrections(adjust: Callable[[list[float]], Values]) -> None:
+    assert adjust([]).shape == (0,)
+    assert adjust([0.2]).tolist() == [0.2]
+    assert adjust([1.0, 0.9]).tolist() == [1.0, 1.0]
     for wrong in (float("nan"), -0.1, 1.1):
         with pytest.raises(ValueError, match="expected a list of p-values"):
-            holm([0.5, wrong])
+            adjust([0.5, wrong])

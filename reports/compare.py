@@ -1,0 +1,222 @@
+"""Two systems on the same examples: every test, an interval, and where they differ.
+
+In: two stored trials, or two files of predictions from anywhere, as `Rows`. Out: a frozen
+`PairReport`; `compare_text.py` prints it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from reports.interval import Interval, paired_bootstrap
+from reports.prediction_files import READERS, Rows, read_rows
+from reports.significance import MCNEMAR_METHODS, Comparison, fisher_randomization, mcnemar
+from search_spaces.errors import UserError, unknown
+from trainers.metrics import METRICS, Labels
+from trainers.outcome import TrialRecord
+from trainers.store import State, Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One of the two systems.
+
+    Where it is a trial, `labels` and `metric` are those of its task, and `data` is the fingerprint
+    of its examples.
+    """
+
+    rows: Rows
+    labels: tuple[str, ...] | None = None
+    metric: str | None = None
+    data: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Differing:
+    """An example that the two systems label differently."""
+
+    id: str
+    gold: str
+    baseline: str
+    system: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricReport:
+    """A metric's tests, the customary one first, and the interval of its difference."""
+
+    metric: str
+    tests: tuple[Comparison, ...]
+    interval: Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairReport:
+    """What is known of two systems. `table` counts examples by (baseline right, system right)."""
+
+    baseline: str
+    system: str
+    n: int
+    labels: tuple[str, ...]
+    metrics: tuple[MetricReport, ...]
+    table: Mapping[tuple[bool, bool], int]
+    differing: tuple[Differing, ...]
+
+
+def read_side(name: str, store: Path, split: str) -> Side:
+    """Read a file of predictions, or the predictions of the stored trial with that signature.
+
+    Raises:
+        UserError: `name` is neither, or what it names cannot be read.
+    """
+    path = Path(name)
+    if path.suffix in READERS or path.is_file():
+        return Side(rows=read_rows(path))
+    if not store.exists():
+        raise UserError(f"{name!r} is no file of predictions, and there is no store in {store}")
+    opened = Store(store, create=False)
+    if name not in opened.finished():
+        raise unknown(f"trial in {store}", name, sorted(opened.finished())[:5])
+    if opened.state(name) is State.FAILED:
+        raise UserError(f"trial {name} has failed: {opened.failure(name).reason}")
+    return _read_trial(opened, opened.record(name), split)
+
+
+def _read_trial(store: Store, record: TrialRecord, split: str) -> Side:
+    if split not in record.scores:
+        raise unknown(f"split of trial {record.signature}", split, record.scores)
+    found = store.predictions(record, split)
+    gold, predicted = (
+        tuple(record.labels[place] for place in row) for row in (found.gold, found.predicted)
+    )
+    rows = Rows(source=record.signature, ids=tuple(found.ids), gold=gold, predicted=predicted)
+    return Side(
+        rows=rows, labels=record.labels, metric=record.metric, data=record.fingerprints.get(split)
+    )
+
+
+def compare_pair(
+    baseline: Side,
+    system: Side,
+    *,
+    metrics: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    seed: int = 12345,
+) -> PairReport:
+    """Test two systems with each metric: the task's own, or all that apply to files.
+
+    `labels` is the task's list in order: with two of them f1 takes the second as positive. Without
+    it the list is the trial's, and for files the labels that occur, sorted, so that a label which
+    nobody names is missing from the mean of macro_f1.
+
+    Raises:
+        UserError: the two do not have the same examples with the same gold labels, a label is not
+            in the list, or a metric is unknown or not for as many labels.
+    """
+    for metric in metrics:
+        if metric not in METRICS:
+            raise unknown("metric", metric, METRICS)
+    _refuse_other_data(baseline, system)
+    second = _in_order_of(baseline.rows, system.rows)
+    names = _label_list(baseline, system, labels)
+    gold = _numbers(baseline.rows, baseline.rows.gold, names)
+    pair = (
+        gold,
+        _numbers(baseline.rows, baseline.rows.predicted, names),
+        _numbers(system.rows, second.predicted, names),
+    )
+    chosen = metrics or _default_metrics(baseline, system, len(names))
+    right = zip((pair[1] == gold).tolist(), (pair[2] == gold).tolist(), strict=True)
+    return PairReport(
+        baseline=baseline.rows.source,
+        system=system.rows.source,
+        n=len(gold),
+        labels=names,
+        metrics=tuple(_test(metric, pair, len(names), seed) for metric in chosen),
+        table=Counter(right),
+        differing=_differing(baseline.rows, second),
+    )
+
+
+def _refuse_other_data(baseline: Side, system: Side) -> None:
+    for what in ("labels", "data"):
+        one, other = getattr(baseline, what), getattr(system, what)
+        if one and other and one != other:
+            raise UserError(
+                f"trials {baseline.rows.source} and {system.rows.source} have different {what}"
+            )
+
+
+def _in_order_of(first: Rows, second: Rows) -> Rows:
+    """Join by id."""
+    place = {name: row for row, name in enumerate(second.ids)}
+    for one, other in ((first, set(second.ids)), (second, set(first.ids))):
+        alone = next((name for name in one.ids if name not in other), None)
+        if alone is not None:
+            twin = second if one is first else first
+            raise UserError(f"example {alone!r} is in {one.source} but not in {twin.source}")
+    order = [place[name] for name in first.ids]
+    for name, row, gold in zip(first.ids, order, first.gold, strict=True):
+        if second.gold[row] != gold:
+            raise UserError(
+                f"example {name!r} has the gold label {gold!r} in {first.source} and"
+                f" {second.gold[row]!r} in {second.source}"
+            )
+    return Rows(
+        source=second.source,
+        ids=first.ids,
+        gold=first.gold,
+        predicted=tuple(second.predicted[row] for row in order),
+    )
+
+
+def _label_list(baseline: Side, system: Side, given: Sequence[str]) -> tuple[str, ...]:
+    if len(set(given)) < len(given):
+        raise UserError(f"labels: expected each once, got {', '.join(given)}")
+    known = tuple(given) or baseline.labels or system.labels
+    if known:
+        return known
+    found = {*baseline.rows.gold, *baseline.rows.predicted, *system.rows.predicted}
+    numeric = all(label.lstrip("-").isdecimal() for label in found)
+    return tuple(sorted(found, key=(lambda label: (int(label), label)) if numeric else None))
+
+
+def _numbers(rows: Rows, column: Sequence[str], labels: tuple[str, ...]) -> Labels:
+    number = {label: place for place, label in enumerate(labels)}
+    for name, label in zip(rows.ids, column, strict=True):
+        if label not in number:
+            raise unknown(f"label of example {name!r} in {rows.source}", label, labels)
+    return np.array([number[label] for label in column], dtype=np.int64)
+
+
+def _default_metrics(baseline: Side, system: Side, n_classes: int) -> list[str]:
+    own = system.metric or baseline.metric
+    fits = [
+        name for name, m in METRICS.items() if m.max_classes is None or n_classes <= m.max_classes
+    ]
+    return [own] if own else fits
+
+
+def _test(
+    metric: str, pair: tuple[Labels, Labels, Labels], n_classes: int, seed: int
+) -> MetricReport:
+    n_classes = max(2, n_classes)
+    limit = METRICS[metric].max_classes
+    if limit is not None and n_classes > limit:
+        raise UserError(f"{metric} is for {limit} labels, got {n_classes}; try macro_f1 or mcc")
+    if metric == "accuracy":
+        tests = tuple(mcnemar(*pair, method=method) for method in MCNEMAR_METHODS)
+    else:
+        tests = (fisher_randomization(*pair, metric, n_classes, seed=seed),)
+    interval = paired_bootstrap(*pair, metric, n_classes, seed=seed)
+    return MetricReport(metric=metric, tests=tests, interval=interval)
+
+
+def _differing(first: Rows, second: Rows) -> tuple[Differing, ...]:
+    rows = zip(first.ids, first.gold, first.predicted, second.predicted, strict=True)
+    return tuple(
+        Differing(id=name, gold=gold, baseline=b, system=s) for name, gold, b, s in rows if b != s
+    )

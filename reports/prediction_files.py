@@ -1,0 +1,136 @@
+"""Predictions in files that another program wrote: CSV, JSONL or Parquet.
+
+In: a path with the columns `id`, `gold` and `prediction`, one row per example. Out: frozen `Rows`
+of strings, checked; or a `UserError` that names the file and the row. In CSV the heading is row 1.
+"""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from search_spaces.errors import UserError, nearest
+
+COLUMNS: Final = ("id", "gold", "prediction")
+Numbered = Iterator[tuple[int, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """N examples' ids, gold labels and predicted labels, and where they came from."""
+
+    source: str
+    ids: tuple[str, ...]
+    gold: tuple[str, ...]
+    predicted: tuple[str, ...]
+
+
+def read_rows(path: Path) -> Rows:
+    """Read predictions. Whole numbers may be written 1 or 1.0; other labels are taken as text.
+
+    Raises:
+        UserError: the file cannot be read, has another ending or no rows, lacks a column, or a row
+            is malformed, has an empty field or an id that came before.
+    """
+    if path.suffix not in READERS:
+        raise UserError(f"{path}: expected a file that ends in {', '.join(READERS)}")
+    found: dict[str, tuple[int, str, str]] = {}
+    try:
+        for number, row in READERS[path.suffix](path):
+            name, gold, predicted = (_field(path, number, row, column) for column in COLUMNS)
+            if name in found:
+                raise UserError(
+                    f"{path}: row {number}: id {name!r} is in row {found[name][0]} as well"
+                )
+            found[name] = (number, gold, predicted)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text at byte {error.start}") from error
+    if not found:
+        raise UserError(f"{path}: no rows")
+    _, gold_column, predicted_column = zip(*found.values(), strict=True)
+    return Rows(source=str(path), ids=tuple(found), gold=gold_column, predicted=predicted_column)
+
+
+def _csv_rows(path: Path) -> Numbered:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        try:
+            rows = csv.reader(file, strict=True)
+            names = next(rows, [])
+            _check_columns(path, names)
+            for number, row in enumerate(rows, start=2):
+                if row and len(row) != len(names):
+                    raise UserError(
+                        f"{path}: row {number} has {len(row)} fields, the heading {len(names)}"
+                    )
+                if row:
+                    yield number, dict(zip(names, row, strict=True))
+        except csv.Error as error:
+            raise UserError(f"{path}: line {rows.line_num}: {error}") from error
+
+
+def _json_rows(path: Path) -> Numbered:
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise UserError(f"{path}: row {number}: {error}") from error
+            if not isinstance(row, dict):
+                raise UserError(f"{path}: row {number}: expected a JSON object, got {row!r:.40}")
+            _check_columns(f"{path}: row {number}", row)
+            yield number, row
+
+
+def _parquet_rows(path: Path) -> Numbered:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with path.open("rb") as file:
+            table = pq.read_table(file)
+        _check_columns(path, table.column_names)
+        columns = {name: table[name].to_pylist() for name in COLUMNS}
+    except pa.ArrowException as error:
+        raise UserError(f"{path}: no Parquet file: {' '.join(str(error).split())}") from error
+    for place in range(table.num_rows):
+        yield place + 1, {name: values[place] for name, values in columns.items()}
+
+
+READERS: Final[dict[str, Callable[[Path], Numbered]]] = {
+    ".csv": _csv_rows,
+    ".jsonl": _json_rows,
+    ".parquet": _parquet_rows,
+}
+
+
+def _check_columns(where: Path | str, names: Iterable[str]) -> None:
+    known = list(names)
+    for column in COLUMNS:
+        if known.count(column) > 1:
+            raise UserError(f"{where}: column {column!r} is there twice")
+        if column not in known:
+            guess = nearest(column, known)
+            hint = f"; rename {guess!r}?" if guess else ""
+            raise UserError(
+                f"{where}: no column {column!r}{hint} (it has: {', '.join(known) or 'none'})"
+            )
+
+
+def _field(path: Path, number: int, row: Mapping[str, Any], column: str) -> str:
+    value = row[column]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise UserError(
+            f"{path}: row {number}: {column} is {value!r:.40}, expected text or a number"
+        )
+    text = str(value).strip()
+    if not text:
+        raise UserError(f"{path}: row {number}: {column} is empty")
+    return text

@@ -1,0 +1,169 @@
+"""Swapping the predictions of every pair of trials at once: one coin per example, shared by pairs.
+
+In: the trials of a baseline's cell and of a system's, on the same examples, and coins. Out: how far
+each system trial stays ahead of the baseline trials when swapped examples change places.
+
+With two labels a score is a function of the true and the false positives, and a pair's are sums
+over its two trials: of system trial i against baseline trial j, TP = TP_i - X_i + X_j, where X_i
+counts the swapped examples of gold 1 that trial i calls 1. So one matrix product of predictions and
+coins serves all pairs. It is exact in float32: all sums are below 2^24. The pairs of a block visit
+few distinct (TP, FP); each of those is scored once, and looked up.
+
+Accuracy, with any number of labels, is the case in which every gold label is 1 and "called 1" means
+"right". Examples on which all trials agree cannot move a difference and take no part.
+
+Shapes: J baseline and I system trials, M = J + I, N examples, n those that can move, R coin tosses.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.candidates import Candidates
+from search_spaces.errors import UserError
+from trainers.metrics import Counts, Labels, Metric, Values
+
+Floats = NDArray[np.float32]
+TOSSES: Final = 1024  # coin tosses per matrix product
+LOOKUPS: Final = 2**15  # pairs per array while looking scores up: they stay in the cache
+LARGEST_TABLE: Final = 2**22  # the most (TP, FP) that are scored ahead of the look-up
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pairs:
+    """All pairs of J baseline trials (the first rows) and I system trials.
+
+    `ones` (M, n1) and `zeros` (M, n0) say which movable examples of gold 1 and of gold 0 a trial
+    calls 1. `positives` (M, 2) are its TP and FP over all examples, `gold` how many of these are
+    of gold 0 and of gold 1.
+    """
+
+    metric: Metric
+    baselines: int
+    ones: Floats
+    zeros: Floats
+    positives: Counts
+    gold: tuple[int, int]
+
+    @property
+    def movable(self) -> int:
+        """The number n of examples on which some two trials differ."""
+        return int(self.ones.shape[1] + self.zeros.shape[1])
+
+    def scores(self, tp: Counts, fp: Counts) -> Values:
+        """The metric from true and false positives (...), over all examples."""
+        gold = np.array([0, 0, 1, 1])
+        negative, false, missed, true = self.metric.counts(gold, np.array([0, 1, 0, 1]), 2)
+        constant = self.gold[0] * negative + self.gold[1] * missed
+        sums = constant + tp[..., None] * (true - missed) + fp[..., None] * (false - negative)
+        return self.metric.scores(sums)[0]
+
+
+def pair_up(baseline: Candidates, system: Candidates) -> Pairs:
+    """Count what each trial calls 1, over two `Candidates` with the same examples in one order.
+
+    Raises:
+        UserError: the metric is neither accuracy nor of two labels.
+    """
+    gold, predicted = _as_binary(baseline, np.vstack([baseline.predicted, system.predicted]))
+    moves = (predicted != predicted[0]).any(axis=0)
+    by_gold = [predicted[:, gold == label] for label in (1, 0)]
+    return Pairs(
+        metric=baseline.metric,
+        baselines=len(baseline.trials),
+        ones=predicted[:, moves & (gold == 1)].astype(np.float32),
+        zeros=predicted[:, moves & (gold == 0)].astype(np.float32),
+        positives=np.stack([part.sum(axis=1) for part in by_gold], axis=1),
+        gold=(by_gold[1].shape[1], by_gold[0].shape[1]),
+    )
+
+
+def _as_binary(cell: Candidates, predicted: Labels) -> tuple[Labels, Labels]:
+    if cell.metric.name == "accuracy":
+        return np.ones_like(cell.gold), (predicted == cell.gold).astype(np.int64)
+    if cell.n_classes != 2:
+        raise UserError(
+            f"{cell.cell}: best against best takes accuracy, or a metric of two labels, not"
+            f" {cell.metric.name} of {cell.n_classes}"
+        )
+    return cell.gold, predicted
+
+
+def toss(n: int, resamples: int, generator: np.random.Generator) -> Iterator[Floats]:
+    """Yield fair coins in blocks (r, n) of 0 and 1; how they are cut does not change them."""
+    words = max(1, -(-n // 64))
+    for start in range(0, resamples, TOSSES):
+        shape = (min(TOSSES, resamples - start), words)
+        drawn = generator.integers(0, 2**64, size=shape, dtype=np.uint64)
+        yield np.unpackbits(drawn.view(np.uint8), axis=1)[:, :n].astype(np.float32)
+
+
+def every_toss(n: int) -> Iterator[Floats]:
+    """Yield all 2^n outcomes of n coins in blocks (r, n)."""
+    for start in range(0, 2**n, TOSSES):
+        number = np.arange(start, min(start + TOSSES, 2**n))[:, None]
+        yield (number >> np.arange(n) & 1).astype(np.float32)
+
+
+def leads(pairs: Pairs, coins: Floats) -> Values:
+    """The swapped difference of each system trial from its worst baseline trial: (I, r)."""
+    split = pairs.ones.shape[1]
+    halves = (pairs.ones @ coins[:, :split].T, pairs.zeros @ coins[:, split:].T)
+    moved = np.stack(halves).astype(np.int64)
+    kept = pairs.positives.T[:, :, None] - moved
+    grid = _Grid.over(pairs, kept, moved)
+    found = np.empty((moved.shape[1] - pairs.baselines, len(coins)))
+    step = max(1, LOOKUPS // len(found))
+    for start in range(0, len(coins), step):
+        part = slice(start, start + step)
+        found[:, part] = _worst(pairs, grid, kept[..., part], moved[..., part])
+    return found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Grid:
+    """The (TP, FP) that a block visits, numbered in reading order from `low`, `width` to a row."""
+
+    pairs: Pairs
+    low: Counts
+    width: int
+    table: Values | None
+
+    @classmethod
+    def over(cls, pairs: Pairs, kept: Counts, moved: Counts) -> "_Grid":
+        """Span all sums of a kept (2, M, r) and a moved (2, M, r) count; score them if few."""
+        low = kept.min(axis=(1, 2)) + moved.min(axis=(1, 2))
+        height, width = (kept.max(axis=(1, 2)) + moved.max(axis=(1, 2)) - low + 1).tolist()
+        # The corners of the span may lie beyond what any pair reaches.
+        tp = np.minimum(low[0] + np.arange(height), pairs.gold[1])[:, None]
+        fp = np.minimum(low[1] + np.arange(width), pairs.gold[0])
+        few = height * width <= LARGEST_TABLE
+        table = pairs.scores(*np.broadcast_arrays(tp, fp)).ravel() if few else None
+        return cls(pairs=pairs, low=low, width=width, table=table)
+
+    def numbers(self, kept: Counts, moved: Counts) -> tuple[Counts, Counts]:
+        """Number counts (2, M, r): a kept and a moved one's (M, r) add up to their sum's."""
+        above = kept - self.low[:, None, None]
+        return above[0] * self.width + above[1], moved[0] * self.width + moved[1]
+
+    def scores(self, number: Counts) -> Values:
+        """The scores of such sums (...)."""
+        if self.table is not None:
+            return self.table.take(number)
+        tp, fp = np.divmod(number, self.width)
+        return self.pairs.scores(self.low[0] + tp, self.low[1] + fp)
+
+
+def _worst(pairs: Pairs, grid: _Grid, kept: Counts, moved: Counts) -> Values:
+    """Minimum over baseline trials of system less baseline, (I, r)."""
+    stays, goes = grid.numbers(kept, moved)
+    first = pairs.baselines
+    worst = np.full((len(stays) - first, stays.shape[1]), np.inf)
+    for j in range(first):
+        system = grid.scores(stays[first:] + goes[j])
+        swapped = grid.scores(goes[first:] + stays[j])
+        np.minimum(worst, system - swapped, out=worst)
+    return worst

@@ -1,0 +1,136 @@
+"""How often each test calls a gain that is not there, and one that is: prints JSON.
+
+    python -m tests.benchmarks.calibration --replicates 400
+
+Simulated cells at the size of CoLA's dev set; the best of many system trials against the best of
+few baseline trials. `naive` is the paper's mark, the ordinary two-sided test of the two best trials
+(McNemar for accuracy, Fisher randomization for F1 and MCC) with p < .05 and the system ahead, which
+a test of two given systems does 2.5 % of the time. `best_vs_best` is the one-sided p <= .05,
+`two_sided` the two-sided p <= .05 that favours the system. `error` is half the width of the 95 %
+interval of a rate of .05 over as many replicates, and `verdict` says where `best_vs_best` lies
+where no trial is better than another.
+
+The scenarios: trials that are exchangeable, at several budgets; a gain that every system trial has;
+and the caveat, trials that truly differ in quality as seeds may, where the larger cell finds the
+better trial and the test rightly, but perhaps not as its reader expects, says so. There the
+difference at equal budgets, `matched_delta`, stays at 0.
+"""
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from statistics import fmean
+
+from reports.best_vs_best import best_vs_best
+from reports.budget import compare_budgets
+from reports.significance import fisher_randomization, mcnemar
+from tests.reports.cells import exchangeable
+
+ITEMS = 1_043
+LEVEL = 0.05
+METRICS = ("accuracy", "f1", "mcc")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """Trials of baseline and system, the system's gain, and the spread of quality over trials."""
+
+    trials: tuple[int, int] = (3, 360)
+    gain: float = 0.0
+    spread: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """Shares of replicates, and means over them."""
+
+    naive: float
+    best_vs_best: float
+    two_sided: float
+    error: float
+    verdict: str | None
+    delta: float
+    matched_delta: float
+
+
+SCENARIOS = {
+    "null, 360 against 3": Scenario(),
+    "null, 12 against 3": Scenario(trials=(3, 12)),
+    "null, 3 against 3": Scenario(trials=(3, 3)),
+    "null, 3 against 360": Scenario(trials=(360, 3)),
+    "gain of 1 point": Scenario(gain=0.01),
+    "gain of 2 points": Scenario(gain=0.02),
+    "caveat, quality spreads by .2 points": Scenario(spread=0.002),
+    "caveat, quality spreads by .4 points": Scenario(spread=0.004),
+    "caveat, quality spreads by .8 points": Scenario(spread=0.008),
+}
+
+
+def rates(
+    scenario: Scenario, metric: str, replicates: int, resamples: int, items: int = ITEMS
+) -> Rates:
+    """Simulate; replicate k is drawn and resampled with seed k."""
+    found = [_replicate(scenario, metric, seed, resamples, items) for seed in range(replicates)]
+    naive, one, two, delta, matched = (fmean(column) for column in zip(*found, strict=True))
+    error = 1.96 * (LEVEL * (1 - LEVEL) / replicates) ** 0.5
+    return Rates(
+        naive=round(naive, 4),
+        best_vs_best=round(one, 4),
+        two_sided=round(two, 4),
+        error=round(error, 4),
+        verdict=None if scenario.gain or scenario.spread else _verdict(one, error),
+        delta=round(delta, 4),
+        matched_delta=round(matched, 4),
+    )
+
+
+def _verdict(rate: float, error: float) -> str:
+    if abs(rate - LEVEL) <= error:
+        return "within"
+    return "below" if rate < LEVEL else "above"
+
+
+def _replicate(
+    scenario: Scenario, metric: str, seed: int, resamples: int, items: int
+) -> tuple[float, ...]:
+    baseline, system = exchangeable(
+        items,
+        scenario.trials,
+        metric,
+        seed=seed,
+        gain=scenario.gain,
+        spread=scenario.spread,
+    )
+    pair = (system.gold, baseline.predicted[baseline.best], system.predicted[system.best])
+    plain = mcnemar(*pair) if metric == "accuracy" else fisher_randomization(*pair, metric, 2)
+    ours = best_vs_best(baseline, system, resamples=resamples, seed=seed)
+    ahead = ours.delta > 0
+    return (
+        plain.p_value < LEVEL and ahead,
+        ours.p_greater <= LEVEL,
+        ours.p_value <= LEVEL and ours.favours == "system",
+        ours.delta,
+        compare_budgets(baseline.scores, system.scores).matched_delta,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--replicates", type=int, default=400)
+    parser.add_argument("--resamples", type=int, default=999)
+    parser.add_argument("--metrics", nargs="*", default=[*METRICS], choices=METRICS)
+    parser.add_argument("--scenarios", nargs="*", default=[*SCENARIOS], choices=[*SCENARIOS])
+    options = parser.parse_args()
+    report = {
+        name: {
+            metric: asdict(rates(SCENARIOS[name], metric, options.replicates, options.resamples))
+            for metric in options.metrics
+        }
+        for name in options.scenarios
+    }
+    whole = {"replicates": options.replicates, "resamples": options.resamples, "items": ITEMS}
+    print(json.dumps({**whole, "scenarios": report}, indent=1))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""The short form of `tests/benchmarks/calibration.py`: levels under a null, and a real gain."""
+
+import pytest
+
+from tests.benchmarks.calibration import SCENARIOS, Scenario, rates
+
+SMALL = 300  # examples
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "mcc"])
+def test_best_of_360_against_best_of_3_equal_trials(metric: str) -> None:
+    """The paper's mark says gain far too often; the test of the choice keeps its level."""
+    found = rates(
+        SCENARIOS["null, 360 against 3"], metric, replicates=150, resamples=199, items=SMALL
+    )
+    assert found.naive > 0.08  # .025 for two given systems
+    assert found.best_vs_best <= 0.05 + 1.5 * found.error
+    assert found.two_sided <= 0.025 + found.error
+    assert found.delta > 0.02
+    assert abs(found.matched_delta) < 0.01
+
+
+def test_a_gain_is_found() -> None:
+    gain = Scenario(trials=(3, 60), gain=0.05)
+    found = rates(gain, "f1", replicates=20, resamples=199, items=SMALL)
+    assert found.best_vs_best > 0.5
+    assert found.matched_delta > 0.02
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("metric", ["accuracy", "f1", "mcc"])
+def test_calibration_at_the_size_of_cola(metric: str) -> None:
+    found = rates(SCENARIOS["null, 360 against 3"], metric, replicates=400, resamples=999)
+    assert found.verdict in ("within", "below")
+    assert found.naive > 0.05 + found.error

@@ -1,0 +1,177 @@
+"""Two systems are joined by id and tested with what fits their labels; differences are listed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reports.compare import PairReport, Side, compare_pair, read_side
+from reports.compare_text import to_dict, to_text
+from reports.prediction_files import Rows
+from reports.significance import fisher_randomization, mcnemar
+from search_spaces.errors import UserError
+from search_spaces.study import load_study
+from tests.reports.pairs import Labels, pair
+from tests.results import finished, keep
+from trainers.outcome import FailureRecord
+from trainers.store import Store
+
+
+def side(source: str, gold: Labels, predicted: Labels) -> Side:
+    ids = tuple(f"id-{place}" for place in range(len(gold)))
+    columns = (tuple(str(label) for label in column) for column in (gold, predicted))
+    rows = dict(zip(("gold", "predicted"), columns, strict=True))
+    return Side(rows=Rows(source=source, ids=ids, **rows))
+
+
+def files(n_classes: int) -> tuple[PairReport, tuple[Labels, Labels, Labels]]:
+    gold, baseline, system = pair(90, 30, n_classes, 3)
+    report = compare_pair(side("a.csv", gold, baseline), side("b.csv", gold, system))
+    return report, (gold, baseline, system)
+
+
+def test_files_get_every_metric_that_fits() -> None:
+    report, triple = files(2)
+    assert [entry.metric for entry in report.metrics] == ["accuracy", "f1", "mcc", "macro_f1"]
+    assert report.metrics[0].tests == tuple(
+        mcnemar(*triple, method) for method in ("exact", "mid-p", "chi2")
+    )
+    for entry in report.metrics[1:]:
+        assert entry.tests == (fisher_randomization(*triple, entry.metric, 2),)
+        assert entry.interval.low <= entry.tests[0].delta <= entry.interval.high
+    many, _ = files(5)
+    assert [entry.metric for entry in many.metrics] == ["accuracy", "mcc", "macro_f1"]
+    assert many.labels == ("0", "1", "2", "3", "4")
+
+
+def test_the_table_and_the_list_count_what_differs() -> None:
+    report, (gold, baseline, system) = files(5)
+    for key, count in report.table.items():
+        assert count == int((((baseline == gold) == key[0]) & ((system == gold) == key[1])).sum())
+    assert sum(report.table.values()) == 90
+    assert [entry.id for entry in report.differing] == [
+        f"id-{place}" for place in np.flatnonzero(baseline != system)
+    ]
+    first = report.differing[0]
+    at = int(first.id.removeprefix("id-"))
+    assert (first.gold, first.baseline, first.system) == tuple(
+        str(labels[at]) for labels in (gold, baseline, system)
+    )
+
+
+def test_rows_are_joined_by_id() -> None:
+    gold, baseline, system = pair(40, 12, 3, 3)
+    one, other = side("a", gold, baseline), side("b", gold, system)
+    order = np.random.default_rng(0).permutation(40)
+    columns = {
+        name: tuple(getattr(other.rows, name)[place] for place in order)
+        for name in ("ids", "gold", "predicted")
+    }
+    turned = replace(other, rows=replace(other.rows, **columns))  # type: ignore[arg-type]
+    assert compare_pair(one, turned) == compare_pair(one, other)
+
+
+def test_the_order_of_labels_says_which_is_positive() -> None:
+    gold, baseline, system = pair(40, 12, 2, 3)
+    one, other = side("a", gold, baseline), side("b", gold, system)
+    (plain,) = compare_pair(one, other, metrics=["f1"]).metrics
+    (turned,) = compare_pair(one, other, metrics=["f1"], labels=["1", "0"]).metrics
+    assert plain.tests == (fisher_randomization(gold, baseline, system, "f1"),)
+    assert turned.tests == (fisher_randomization(1 - gold, 1 - baseline, 1 - system, "f1"),)
+
+
+def test_numbers_sort_as_numbers_and_words_as_words() -> None:
+    gold = np.arange(24) % 12
+    report = compare_pair(side("a", gold, gold), side("b", gold, gold))
+    assert report.labels == tuple(str(label) for label in range(12))
+    assert report.metrics[0].tests[0].p_value == 1.0
+    assert report.differing == ()
+
+
+def test_one_label_in_all_is_no_error() -> None:
+    ones = np.ones(5, dtype=np.int64)
+    report = compare_pair(side("a", ones, ones), side("b", ones, ones))
+    assert report.labels == ("1",)
+    assert report.metrics[1].tests[0].p_value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ids": ("x", "id-1", "id-2")}, "example 'id-0' is in a but not in b"),
+        ({"ids": ("id-0", "id-1"), "gold": ("0", "1"), "predicted": ("0", "1")}, "'id-2' is in a"),
+        ({"gold": ("0", "0", "1")}, "example 'id-1' has the gold label '1' in a and '0' in b"),
+    ],
+)
+def test_rows_that_do_not_fit(change: dict[str, tuple[str, ...]], message: str) -> None:
+    gold = np.array([0, 1, 1])
+    one, other = side("a", gold, gold), side("b", gold, gold)
+    wrong = replace(other.rows, **change)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=message):
+        compare_pair(one, replace(other, rows=wrong))
+
+
+def test_wrong_metrics_and_labels() -> None:
+    gold = np.array([0, 1, 2])
+    pair_of = side("a", gold, gold), side("b", gold, 2 - gold)
+    with pytest.raises(UserError, match=r"unknown metric 'f2'; did you mean 'f1'"):
+        compare_pair(*pair_of, metrics=["f2"])
+    with pytest.raises(UserError, match="f1 is for 2 labels, got 3; try macro_f1 or mcc"):
+        compare_pair(*pair_of, metrics=["f1"])
+    with pytest.raises(UserError, match="unknown label of example 'id-2' in a '2'"):
+        compare_pair(*pair_of, labels=["0", "1"])
+    with pytest.raises(UserError, match="labels: expected each once, got 0, 1, 0"):
+        compare_pair(*pair_of, labels=["0", "1", "0"])
+
+
+def test_text_and_json() -> None:
+    report, (gold, baseline, system) = files(2)
+    text, whole = to_text(report), to_dict(report)
+    assert text.splitlines()[0] == "90 examples; baseline a.csv, system b.csv"
+    assert text.splitlines()[1] == "2 labels: 0, 1 (f1 is of 1)"
+    assert report.metrics[2].tests[0].signature() in text
+    assert "labelled differently: 30 of 90 examples" in text
+    assert text.endswith("and 10 more (--json lists all)")
+    assert len(whole["differing"]) == 30
+    assert whole["table"]["only_system_right"] == int(((system == gold) & (baseline != gold)).sum())
+    assert whole["metrics"][1]["tests"][0]["p_value"] == report.metrics[1].tests[0].p_value
+
+
+def test_stored_trials_have_their_tasks_metric_and_labels(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", create=True)
+    one, other, third = load_study("quickstart").trials()[:3]
+    keep(store, one, {"dev": 100, "test": 110})
+    keep(store, other, {"dev": 130, "test": 120})
+    sides = [read_side(trial.signature, store.root, "test") for trial in (one, other)]
+    report = compare_pair(*sides)
+    assert [entry.metric for entry in report.metrics] == ["accuracy"]
+    assert (report.baseline, report.n) == (one.signature, 200)
+    assert report.table == {(True, True): 110, (False, True): 10, (False, False): 80}
+    other_data = {"encoder": "0" * 16, "dev": "1" * 16}
+    store.commit(third, finished(third, {"dev": 100}, fingerprints=other_data))
+    with pytest.raises(UserError, match="have different data"):
+        compare_pair(*(read_side(trial.signature, store.root, "dev") for trial in (one, third)))
+
+
+def test_sides_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="'abc' is no file of predictions, and there is no store"):
+        read_side("abc", tmp_path / "none", "dev")
+    store = Store(tmp_path / "store", create=True)
+    one, other = load_study("quickstart").trials()[:2]
+    keep(store, one, {"dev": 100})
+    with pytest.raises(UserError, match=f"unknown trial in .*did you mean '{one.signature}'"):
+        read_side(one.signature[:-1] + "x", store.root, "dev")
+    with pytest.raises(UserError, match=r"unknown split of trial .* 'dve'; did you mean 'dev'"):
+        read_side(one.signature, store.root, "dve")
+    failure = FailureRecord(
+        signature=other.signature,
+        kind="diverged",
+        reason="loss is nan",
+        traceback="",
+        host="h",
+        failed_at="",
+    )
+    store.commit_failure(other, failure)
+    with pytest.raises(UserError, match=f"trial {other.signature} has failed: loss is nan"):
+        read_side(other.signature, store.root, "dev")

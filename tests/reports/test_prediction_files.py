@@ -1,0 +1,105 @@
+"""Files of predictions are read alike in every format, and each mistake is named with its row."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reports.prediction_files import read_rows
+from search_spaces.errors import UserError
+
+ROWS = [("a", "yes", "no"), ("b", "no, thanks", "no\nthanks"), ("7", "1", "0")]
+
+
+def written(folder: Path, ending: str) -> Path:
+    path = folder / f"rows{ending}"
+    frame = pd.DataFrame(ROWS, columns=["id", "gold", "prediction"])
+    frame["unused"] = 0.5
+    if ending == ".csv":
+        frame.to_csv(path, index=False)
+    elif ending == ".jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        frame.to_parquet(path)
+    return path
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_every_format(tmp_path: Path, ending: str) -> None:
+    found = read_rows(written(tmp_path, ending))
+    assert list(zip(found.ids, found.gold, found.predicted, strict=True)) == ROWS
+
+
+def test_numbers_are_labels_too(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    pd.DataFrame({"id": [10, 11], "gold": [0, 1], "prediction": [1.0, 0.0]}).to_parquet(path)
+    found = read_rows(path)
+    assert (found.ids, found.gold, found.predicted) == (("10", "11"), ("0", "1"), ("1", "0"))
+
+
+def test_a_byte_order_mark_and_empty_lines(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes("\ufeffid,gold,prediction\n\n1,0,0\n".encode())
+    assert read_rows(path).ids == ("1",)
+
+
+HEAD = "id,gold,prediction\n"
+WRONG_CSV = {
+    "": "no column 'id' (it has: none)",
+    HEAD: "no rows",
+    "id,label,prediction\n1,0,0\n": "no column 'gold' (it has: id, label, prediction)",
+    "id,gold,predictions\n1,0,0\n": "no column 'prediction'; rename 'predictions'?",
+    "id,id,gold,prediction\n1,1,0,0\n": "column 'id' is there twice",
+    HEAD + "1,0,0\n2,0\n": "row 3 has 2 fields, the heading 3",
+    HEAD + "1,0,0\n2,,0\n": "row 3: gold is empty",
+    HEAD + "1,0,0\n2,1,0\n1,0,1\n": "row 4: id '1' is in row 2 as well",
+    HEAD + '1,0,"0\n': "line 2: unexpected end of data",
+}
+WRONG_JSON = {
+    "": "no rows",
+    '{"id": 1, "gold": 0, "prediction": 0}\n{"id": 2,\n': "row 2: ",
+    "[1, 0, 0]\n": "row 1: expected a JSON object, got [1, 0, 0]",
+    '{"id": 1, "gold": 0}\n': "row 1: no column 'prediction'",
+    '{"id": 1, "gold": 0, "prediction": 0.25}\n': "row 1: prediction is 0.25, expected text",
+    '{"id": 1, "gold": null, "prediction": 0}\n': "row 1: gold is None, expected text",
+    '{"id": 1, "gold": NaN, "prediction": 0}\n': "row 1: gold is nan, expected text",
+    '{"id": 1, "gold": true, "prediction": 0}\n': "row 1: gold is True, expected text",
+    '{"id": 1, "gold": [0], "prediction": 0}\n': "row 1: gold is [0], expected text",
+}
+WRONG = [(".csv", *pair) for pair in WRONG_CSV.items()]
+WRONG += [(".jsonl", *pair) for pair in WRONG_JSON.items()]
+WRONG += [(".parquet", "PAR1 no", "no Parquet file: "), (".txt", "", "expected a file that ends")]
+
+
+@pytest.mark.parametrize(("ending", "text", "message"), WRONG)
+def test_a_wrong_file_is_one_line(tmp_path: Path, ending: str, text: str, message: str) -> None:
+    path = tmp_path / f"rows{ending}"
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        read_rows(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    for ending in (".csv", ".jsonl", ".parquet"):
+        with pytest.raises(UserError, match="No such file"):
+            read_rows(tmp_path / f"absent{ending}")
+        folder = tmp_path / f"folder{ending}"
+        folder.mkdir()
+        with pytest.raises(UserError, match="directory"):
+            read_rows(folder)
+    for ending in (".csv", ".jsonl"):
+        path = tmp_path / f"latin{ending}"
+        path.write_bytes(HEAD.encode() + json.dumps("x").encode() + b"\xe9")
+        with pytest.raises(UserError, match=r"not UTF-8 text|row 1"):
+            read_rows(path)
+
+
+def test_a_missing_value_in_parquet_names_its_row(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    pd.DataFrame({"id": ["a", "b"], "gold": [0, 1], "prediction": [1, None]}).to_parquet(path)
+    with pytest.raises(UserError, match=r"row 2: prediction is (None|nan)"):
+        read_rows(path)

@@ -30,10 +30,10 @@ from tests.benchmarks.sweep import write_study
 from tests.end_to_end.sweeps import COMMAND, environment
 from trainers.batches import Batch, Inputs, collate
 from trainers.classifier import Classifier
-from trainers.loop import parameter_groups
 from trainers.machine import forget_peak_memory, peak_memory
 from trainers.methods.registry import METHODS
 from trainers.methods.step import Training
+from trainers.optimizer import parameter_groups
 
 BATCH, CLASSES, BATCHES, WARM_UP = 32, 77, 8, 3
 METHODS_SHOWN = ("standard", "cat")

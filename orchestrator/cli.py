@@ -190,7 +190,8 @@ def run(
     for line in _troubles(done, opened):
         _say(line)
     _report(chosen, opened, _reports_folder(chosen, opened), as_json=False)
-    if done.count(State.FAILED) or done.count(State.CORRUPT):
+    unfinished = how.wanted(done) if how.hours is None else []
+    if unfinished or done.count(State.FAILED) or done.count(State.CORRUPT):
         raise typer.Exit(1)
 
 

@@ -60,7 +60,7 @@ class TrainingSettings(Settings):
     heldout_fraction: Annotated[BelowOne, Field(gt=0)] = 0.1
     n_per_class: Count | None = None
     subset_seed: Seed = 0
-    train_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+    train_fraction: Annotated[Share, Field(gt=0)] = 1.0
     fraction_seed: Seed = 0
     difficulty: Literal["published", "tfidf", "encoder"] = "published"
     difficulty_encoder: Annotated[str, Field(min_length=1)] = "packaged:minilm"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import tune
+from orchestrator import supervisor
 from orchestrator.cli import main
 from orchestrator.plan import make_plan
 from orchestrator.preflight import check_all, check_names
@@ -62,7 +62,7 @@ def test_a_run_warns_in_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(
-        tune, "sweep", lambda name, trials, store, *_: make_plan(name, trials, store)
+        supervisor, "sweep", lambda name, trials, store, *_: make_plan(name, trials, store)
     )
     path = tmp_path / "study.yaml"
     path.write_text(STUDY.replace("[rte, qqp]", "[rte]"))

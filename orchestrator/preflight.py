@@ -46,9 +46,27 @@ def check_address(address: str | None) -> None:
 
 
 def check_all(trials: Iterable[TrialConfig], data: Path | None) -> list[str]:
-    """Load every task and encoder that these trials need; return what deviates, a line a task."""
+    """Load every task and encoder that these trials need; return what a user should know.
+
+    That is one line for a task whose rows are not the published ones, and for an encoder whose
+    batches are padded.
+
+    Raises:
+        UserError: as `prepare` does, or a head that the encoder does not have.
+    """
+    from trainers.classifier import check_native_head
+    from trainers.packing import can_be_packed
     from trainers.prepared import prepare, warm_key
 
-    wanted = {warm_key(trial): trial for trial in trials}.values()
-    found = [prepare(trial, data).deviation for trial in wanted]
-    return list(dict.fromkeys(line for line in found if line is not None))
+    notes: list[str] = []
+    for trial in {(warm_key(trial), trial.head): trial for trial in trials}.values():
+        prepared = prepare(trial, data)
+        encoder = prepared.encoder.model
+        if trial.head == "native":
+            check_native_head(encoder)
+        if prepared.deviation:
+            notes.append(prepared.deviation)
+        if not can_be_packed(encoder):
+            kind = encoder.config.model_type
+            notes.append(f"encoder {trial.encoder}: {kind} batches are padded, not packed: slower")
+    return list(dict.fromkeys(notes))

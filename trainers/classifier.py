@@ -94,14 +94,20 @@ class Classifier(nn.Module):
         return self.classify(self.encode(self.embed(batch), batch))
 
 
+def check_native_head(encoder: PreTrainedModel) -> None:
+    """Refuse `head: native` for an encoder whose own head is not known, with a UserError."""
+    kind = encoder.config.model_type
+    if kind not in DROPOUT_BEFORE_DENSE:
+        known = ", ".join(DROPOUT_BEFORE_DENSE)
+        raise UserError(f"head: native is known of {known}, not of {kind}; use head: linear")
+
+
 def _dense(
     encoder: PreTrainedModel, init_std: float, seed: int, pooler: nn.Linear | None
 ) -> nn.Linear:
     """Build the native head's first layer; BERT's has the pre-trained pooler's weights."""
+    check_native_head(encoder)
     kind, width = encoder.config.model_type, encoder.config.hidden_size
-    if kind not in DROPOUT_BEFORE_DENSE:
-        known = ", ".join(DROPOUT_BEFORE_DENSE)
-        raise UserError(f"head: native is known of {known}, not of {kind}; use head: linear")
     dense = nn.Linear(width, width)
     _initialise(dense, init_std, seed)
     if pooler is not None and kind == "bert":

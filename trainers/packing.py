@@ -122,9 +122,14 @@ AttentionInterface.register(PACKED, packed_attention)
 AttentionMaskInterface.register(PACKED, _no_mask)
 
 
+def can_be_packed(encoder: PreTrainedModel) -> bool:
+    """Say whether batches of this encoder's model type can be one row."""
+    return encoder.config.model_type in PACKED_MODELS
+
+
 def use_packed_attention(encoder: PreTrainedModel) -> bool:
     """Switch the encoder to packed attention if its model type supports it; say whether it does."""
-    if encoder.config.model_type not in PACKED_MODELS:
+    if not can_be_packed(encoder):
         return False
     encoder.set_attn_implementation(PACKED)
     last = encoder.encoder.layer[-1]

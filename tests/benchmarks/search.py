@@ -1,0 +1,129 @@
+"""What TPE and early stopping spend to reach the full grid's best score: prints JSON.
+
+    python -m tests.benchmarks.search quickstart --store STORE [--data DATA]
+
+The grid is trained once, by `catsweep run`, unless the store has it. Then every search is played
+over the recorded curves, one trial at a time: a trial gives the same curve whoever suggests it, so
+the play costs what the search would have cost, and five seeds take seconds. A share is of the
+grid's training and evaluation seconds; a search that stops the best trial never reaches its score.
+"""
+
+import argparse
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from orchestrator.plan import by_cell
+from orchestrator.stopping import Nobody, early_stopping
+from orchestrator.tpe import CellSearch
+from search_spaces.study import load_study
+from search_spaces.trial import TrialConfig
+from tests.end_to_end.sweeps import COMMAND, environment
+from trainers.outcome import TrialRecord
+from trainers.store import Store
+
+SEEDS = range(5)
+Records = dict[str, TrialRecord]
+Tell = Callable[[TrialConfig, float], None]
+
+
+class Running:
+    """A trial as Ray Tune hands it to a scheduler."""
+
+    def __init__(self, trial: TrialConfig) -> None:
+        self.trial_id = trial.signature
+        self.config = {"trial": trial.canonical_json()}
+
+
+def in_order(trials: list[TrialConfig], seed: int) -> Iterator[tuple[TrialConfig, Tell]]:
+    """Yield all trials in a random order."""
+    for place in np.random.default_rng(seed).permutation(len(trials)):
+        yield trials[place], lambda _trial, _score: None
+
+
+def suggested(trials: list[TrialConfig], seed: int) -> Iterator[tuple[TrialConfig, Tell]]:
+    """Yield all trials as TPE asks for them."""
+    search, asked = CellSearch(trials, {}, len(trials), seed), 0
+    while (trial := search.suggest(f"t{asked}")) is not None:
+        yield trial, lambda told, score, name=f"t{asked}": search.tell(name, told, score)  # type: ignore[misc]
+        asked += 1
+
+
+def play(
+    order: Iterator[tuple[TrialConfig, Tell]], scheduler: str, records: Records, best: float
+) -> float | None:
+    """Return the seconds until the best score is reached, or None if its trial is stopped."""
+    stopper, seconds = early_stopping(scheduler, [], lambda _trial, _result: None), 0.0
+    for trial, tell in order:
+        record, live = records[trial.signature], Running(trial)
+        stopper.on_trial_add(Nobody(), live)
+        score = 0.0
+        for epoch in record.epochs:
+            seconds += epoch.train_seconds + epoch.evaluate_seconds
+            score, last = epoch.score, epoch.epoch == len(record.epochs)
+            result = {"epoch": epoch.epoch, "score": score}
+            if not last and stopper.on_trial_result(Nobody(), live, result) == "STOP":
+                break
+        else:
+            stopper.on_trial_complete(Nobody(), live, result)
+            if score >= best:
+                return seconds
+        tell(trial, score)
+    return None
+
+
+SEARCHED = {
+    "random order": (in_order, "fifo"),
+    "tpe": (suggested, "fifo"),
+    "asha": (in_order, "asha"),
+    "median": (in_order, "median"),
+    "tpe and asha": (suggested, "asha"),
+}
+
+
+def shares(trials: list[TrialConfig], records: Records) -> dict[str, object]:
+    """Play every search over one cell's grid; shares of the grid's seconds, a seed each."""
+    whole = sum(
+        epoch.train_seconds + epoch.evaluate_seconds
+        for trial in trials
+        for epoch in records[trial.signature].epochs
+    )
+    best = max(records[trial.signature].epochs[-1].score for trial in trials)
+    found: dict[str, object] = {"trials": len(trials), "seconds": round(whole, 1), "best": best}
+    for name, (order, scheduler) in SEARCHED.items():
+        spent = [play(order(trials, seed), scheduler, records, best) for seed in SEEDS]
+        reached = [seconds / whole for seconds in spent if seconds is not None]
+        found[name] = {
+            "median_share": round(median(reached), 3) if reached else None,
+            "shares": [None if s is None else round(s / whole, 3) for s in spent],
+        }
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("study")
+    parser.add_argument("--store", type=Path)
+    parser.add_argument("--data", type=Path)
+    options = parser.parse_args()
+    folder = options.store or Path(tempfile.mkdtemp()) / "store"
+    command = [*COMMAND, "run", options.study, "--store", str(folder)]
+    command += ["--data", str(options.data.absolute())] if options.data else []
+    subprocess.run(command, env=environment(), stdout=subprocess.DEVNULL, check=True)
+    store, trials = Store(folder, create=False), load_study(options.study).trials()
+    records = {trial.signature: store.record(trial.signature) for trial in trials}
+    cells = {
+        " ".join(cell): shares(found, records)
+        for cell, found in by_cell(trials).items()
+        if len(found) > len(SEEDS)
+    }
+    print(json.dumps({"seeds": [*SEEDS], "cells": cells}, indent=1))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orchestrator.plan import Plan, by_cell
+from orchestrator.plan import Cell, Plan, by_cell
 from orchestrator.stopping import SCHEDULERS
 from search_spaces.errors import UserError, unknown
 from search_spaces.trial import TrialConfig
+from trainers.searches import CellDraw, Kind, SearchRecord, digest
 from trainers.store import State
 
 ENDED = (State.DONE, State.FAILED, State.PRUNED)
@@ -58,13 +59,36 @@ class Search:
         open_states = {State.MISSING, State.RUNNING}
         if not self.stops_early:
             open_states.add(State.PRUNED)
-        chosen = [
-            trial for trials in by_cell(plan.trials).values() for trial in self._of(trials, plan)
-        ]
+        chosen = [trial for trials in self.drawn(plan).values() for trial in trials]
         return [trial for trial in chosen if plan.states[trial.signature] in open_states]
 
-    def _of(self, trials: Sequence[TrialConfig], plan: Plan) -> Sequence[TrialConfig]:
-        return SEARCHES[self.name](self, trials, plan)
+    def drawn(self, plan: Plan) -> dict[Cell, Sequence[TrialConfig]]:
+        """Return the trials of each cell that it draws, those that ended among them."""
+        draw = SEARCHES[self.name]
+        return {cell: draw(self, trials, plan) for cell, trials in by_cell(plan.trials).items()}
+
+    def record(self, plan: Plan) -> SearchRecord:
+        """Say which trials it draws, from which grids, for the store to keep."""
+        grids = by_cell(plan.trials)
+        return SearchRecord(
+            study=plan.study,
+            search=self.name,
+            kind=KINDS[self.name],
+            scheduler=self.scheduler,
+            budget=self.trials,
+            seed=self.seed,
+            cells=tuple(
+                CellDraw(
+                    task=cell[0],
+                    encoder=cell[1],
+                    method=cell[2],
+                    grid=digest(trial.signature for trial in grids[cell]),
+                    drawn=tuple(trial.signature for trial in trials),
+                )
+                for cell, trials in self.drawn(plan).items()
+                if trials
+            ),
+        )
 
 
 def parse_budget(text: str | None) -> tuple[int | None, float | None]:
@@ -104,3 +128,6 @@ SEARCHES: dict[str, Callable[[Search, Sequence[TrialConfig], Plan], Sequence[Tri
     "random": _random,
     "tpe": _tpe,
 }
+
+# What a draw knew of the scores, for reports: see `trainers.searches`.
+KINDS: dict[str, Kind] = {"grid": "grid", "random": "random", "tpe": "adaptive"}

@@ -31,6 +31,7 @@ from orchestrator.tune import (
 from search_spaces.trial import TrialConfig
 from trainers.files import StoreFull, one_line
 from trainers.outcome import DeviceUse, EpochRecord, PrunedRecord
+from trainers.searches import keep_search
 from trainers.store import State, Store
 
 ATTEMPTS = 3
@@ -63,6 +64,7 @@ def sweep(
     """
     attempts, sharing = Attempts(), Sharing()
     plan = make_plan(study, trials, store)
+    keep_search(store, search.record(plan))
     end = time.monotonic() + 3600 * search.hours if search.hours else None
     with terminate_as_interrupt(), ray_session():
         while (wanted := search.wanted(plan)) and (end is None or time.monotonic() < end):

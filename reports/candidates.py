@@ -10,47 +10,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
 from reports.cells import align
+from reports.design import Design
 from search_spaces.errors import UserError
 from trainers.metrics import Flags, Labels, Metric, Values, get_metric, sum_counts
 from trainers.outcome import Predictions
-
-Sampled = Literal["grid", "random", "adaptive"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Design:
-    """How a cell's trials were drawn, and how many gave no score.
-
-    `failed` ones stay in the budget and out of the maximum; `pruned` ones were stopped early by
-    their scores; `missing` ones are still to be trained. A retried or resumed trial counts once.
-    """
-
-    sampled: Sampled = "grid"
-    failed: int = 0
-    pruned: int = 0
-    missing: int = 0
-
-    def require_fair(self, cell: str, what: str) -> None:
-        """Refuse what breaks the exchange of trials that `what` rests on.
-
-        Raises:
-            UserError: the search was adaptive, pruned trials, or is not finished.
-        """
-        reasons = {
-            "its trials were drawn by an adaptive search": self.sampled == "adaptive",
-            f"{self.pruned} of its trials were pruned": self.pruned > 0,
-            f"{self.missing} of its trials are not finished": self.missing > 0,
-        }
-        for reason in (reason for reason, holds in reasons.items() if holds):
-            raise UserError(
-                f"{cell}: {reason}; {what} is valid only for a finished grid or finished random"
-                " draws, all trained to their end"
-            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

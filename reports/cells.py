@@ -4,21 +4,26 @@ In: a study's trials and the store. Out: `CellResult`s and `Comparison`s. Predic
 example id, and trials that saw other data or another encoder are refused, not mixed.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from reports.design import Design
 from reports.significance import Comparison, fisher_randomization, mcnemar
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
+from trainers.metrics import Labels
 from trainers.outcome import Predictions, TrialRecord
+from trainers.searches import Kind, SearchRecord, digest, read_searches
 from trainers.store import State, Store
 from trainers.tasks import get_task
 
 SPLITS = ("dev", "dev_mismatched", "test", "test_difficult")
 RESAMPLES = 9_999
 SEED = 12_345
+ENDED = (State.DONE, State.CORRUPT, State.FAILED, State.PRUNED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +36,12 @@ class FinishedTrial:
 
 @dataclass(frozen=True, kw_only=True)
 class CellResult:
-    """All trials of one (task, encoder, method): those finished, in study order, and the rest."""
+    """All trials of one (task, encoder, method): those finished, in study order, and the rest.
+
+    `pruned` ones were stopped early by a scheduler: they have a curve and no predictions. A random
+    search leaves `undrawn` trials out; all others that did not end are `missing`. `sampled` says
+    how the trials were chosen; when all have ended it is a grid, in whatever order they were run.
+    """
 
     task: str
     encoder: str
@@ -39,11 +49,31 @@ class CellResult:
     finished: tuple[FinishedTrial, ...]
     failed: int
     missing: int
+    pruned: int = 0
+    undrawn: int = 0
+    sampled: Kind = "grid"
 
     @property
     def total(self) -> int:
-        """All trials that the study wants in this cell."""
-        return len(self.finished) + self.failed + self.missing
+        """All trials that the study has in this cell."""
+        return len(self.finished) + self.failed + self.pruned + self.missing + self.undrawn
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """(task, encoder, method)."""
+        return (self.task, self.encoder, self.method)
+
+    @property
+    def name(self) -> str:
+        """The cell as errors and notes name it."""
+        return f"{self.task}/{self.encoder}/{self.method}"
+
+    @property
+    def design(self) -> Design:
+        """How its trials were drawn, for the statistics of selection."""
+        return Design(
+            sampled=self.sampled, failed=self.failed, pruned=self.pruned, missing=self.missing
+        )
 
     @property
     def best(self) -> FinishedTrial | None:
@@ -61,30 +91,62 @@ def read_cells(trials: Sequence[TrialConfig], store: Store) -> list[CellResult]:
     groups: dict[tuple[str, str, str], list[TrialConfig]] = {}
     for trial in trials:
         groups.setdefault(trial.cell, []).append(trial)
-    cells = [_read_cell(group, store) for group in groups.values()]
+    searches = read_searches(store)
+    cells = [_read_cell(group, store, searches) for group in groups.values()]
     _refuse_mixture([trial for cell in cells for trial in cell.finished])
     return cells
 
 
-def _read_cell(group: Sequence[TrialConfig], store: Store) -> CellResult:
-    finished: list[FinishedTrial] = []
-    failed = 0
-    for trial in group:
-        match store.state(trial.signature):
-            case State.DONE | State.CORRUPT:
-                record = store.record(trial.signature)
-                finished.append(FinishedTrial(config=trial, record=record))
-            case State.FAILED:
-                failed += 1
+def _read_cell(
+    group: Sequence[TrialConfig], store: Store, searches: Sequence[SearchRecord]
+) -> CellResult:
+    states = {trial.signature: store.state(trial.signature) for trial in group}
+    done = [t for t in group if states[t.signature] in (State.DONE, State.CORRUPT)]
+    counts = Counter(states.values())
+    ended = {name for name, state in states.items() if state in ENDED}
+    sampled, open_trials = _sampled(set(states), ended, searches)
     task, encoder, method = group[0].cell
     return CellResult(
         task=task,
         encoder=encoder,
         method=method,
-        finished=tuple(finished),
-        failed=failed,
-        missing=len(group) - len(finished) - failed,
+        finished=tuple(
+            FinishedTrial(config=trial, record=store.record(trial.signature)) for trial in done
+        ),
+        failed=counts[State.FAILED],
+        pruned=counts[State.PRUNED],
+        missing=len(open_trials),
+        undrawn=len(states) - len(ended) - len(open_trials),
+        sampled=sampled,
     )
+
+
+def _sampled(
+    names: set[str], ended: set[str], searches: Sequence[SearchRecord]
+) -> tuple[Kind, set[str]]:
+    """Say how a cell's trials were chosen, and which of them are still to end.
+
+    A random search counts if it drew from this very cell and nothing ended beside its draw.
+    """
+    draws = {kind: _drawn(kind, names, searches) for kind in ("random", "adaptive")}
+    if draws["adaptive"] & ended and ended < names:
+        return "adaptive", names - ended
+    if draws["random"] and ended <= draws["random"]:
+        return "random" if ended < names else "grid", draws["random"] - ended
+    return "grid", names - ended
+
+
+def _drawn(kind: str, names: set[str], searches: Sequence[SearchRecord]) -> set[str]:
+    """All trials of a cell that searches of a kind drew; random ones from the same grid only."""
+    grid = digest(names)
+    return {
+        name
+        for search in searches
+        if search.kind == kind
+        for cell in search.cells
+        if kind == "adaptive" or cell.grid == grid
+        for name in names.intersection(cell.drawn)
+    }
 
 
 def _refuse_mixture(finished: Iterable[FinishedTrial]) -> None:
@@ -116,15 +178,38 @@ def compare(baseline: FinishedTrial, system: FinishedTrial, split: str, store: S
         CorruptTrial: predictions do not match their checksum.
         UserError: the two did not predict the same examples with the same gold labels.
     """
+    task = get_task(system.config.task)
+    return paired_test(
+        *paired_labels(baseline, system, split, store),
+        metric=task.metric,
+        test=task.test,
+        n_classes=len(system.record.labels),
+    )
+
+
+def paired_labels(
+    baseline: FinishedTrial, system: FinishedTrial, split: str, store: Store
+) -> tuple[Labels, Labels, Labels]:
+    """Return gold, baseline and system labels (N,) of a split; errors as of `compare`."""
     first = store.predictions(baseline.record, split)
     second = align(first, store.predictions(system.record, split))
-    task = get_task(system.config.task)
-    arrays = (first.gold, first.predicted, second.predicted)
-    if task.test == "mcnemar":
-        return mcnemar(*arrays)
-    n_classes = len(system.record.labels)
+    return first.gold, first.predicted, second.predicted
+
+
+def paired_test(
+    gold: Labels, baseline: Labels, system: Labels, *, metric: str, test: str, n_classes: int
+) -> Comparison:
+    """Run the paper's test of a metric on labels (N,): `mcnemar` is of accuracy."""
+    if test == "mcnemar":
+        return mcnemar(gold, baseline, system)
     return fisher_randomization(
-        *arrays, metric=task.metric, n_classes=n_classes, resamples=RESAMPLES, seed=SEED
+        gold,
+        baseline,
+        system,
+        metric=metric,
+        n_classes=n_classes,
+        resamples=RESAMPLES,
+        seed=SEED,
     )
 
 

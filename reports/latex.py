@@ -249,7 +249,7 @@ def _styled(text: str, row: Row) -> str:
 def _cell(table: Table, row: Row, cell: Cell, best: bool) -> str:
     """A number; the marks take no width, so that numbers stay in line."""
     text = table.text(cell)
-    number = text.replace("-", "$-$") if cell.value is not None else text
+    number = escape(text).replace("-", "$-$") if cell.value is not None else text
     number = rf"\textbf{{{number}}}" if best else _styled(number, row)
     marks = "".join(MARK_COMMANDS[mark] for mark in cell.marks)
     return number + (rf"\rlap{{$^{{{marks}}}$}}" if marks else "")

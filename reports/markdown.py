@@ -18,6 +18,7 @@ ENTITIES: Final[dict[str, str]] = {
     "@": "&#64;",
 }
 BACKSLASHED: Final = "\\`*_[]#|~"
+ENTITIES_OF_NUMBERS: Final = str.maketrans({"<": "&lt;"})
 SPACES: Final = "\t\n\r\v\f"
 ESCAPES: Final = str.maketrans(
     {**ENTITIES, **{c: f"\\{c}" for c in BACKSLASHED}, **dict.fromkeys(SPACES, " ")}
@@ -56,6 +57,6 @@ def _styled(text: str, row: Row) -> str:
 
 
 def _cell(table: Table, row: Row, cell: Cell, best: bool) -> str:
-    text = table.text(cell)
+    text = table.text(cell).translate(ENTITIES_OF_NUMBERS)
     number = f"**{text}**" if best else _styled(text, row)
     return number + "".join(MARKS[mark] for mark in cell.marks)

@@ -34,8 +34,9 @@ def _csv_cells(table: Table, row: Row) -> list[str]:
 def to_json(table: Table) -> str:
     """Render the whole table as one JSON object.
 
-    `value` is the unrounded score in [-1, 1] or null, `exact` the same as a fraction where it is
-    known as one, `printed` what the other renderers print, `best` whether they print it in bold.
+    `value` is the unrounded number or null: a score in [-1, 1], or what `kind` says. `exact` is the
+    same as a fraction where it is known as one, `printed` what the other renderers print, `best`
+    whether they print it in bold.
     """
     rows = [_json_row(table, *pair) for pair in zip(table.rows, table.best(), strict=True)]
     whole = {
@@ -71,4 +72,5 @@ def _json_cell(table: Table, cell: Cell, best: bool) -> dict[str, Any]:
         "best": best,
         "marks": cell.marks,
         "n_trials": cell.n_trials,
+        "kind": cell.kind,
     }

@@ -5,12 +5,14 @@ Out: a `Table` that every renderer takes; here live the two rules that all rende
 number is rounded and which cells are the best of their column.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 from typing import Final, Literal
 
 Mark = Literal["dagger", "double-dagger"]
+Kind = Literal["score", "p", "count"]
 
 MARKS: Final[dict[Mark, str]] = {"dagger": "†", "double-dagger": "‡"}
 MISSING: Final = "--"
@@ -20,6 +22,7 @@ MISSING: Final = "--"
 class Cell:
     """One number: a score in [-1, 1], printed as a percentage; None where no trial gave one.
 
+    Of `kind` p it is a probability, printed to four decimals, and of `kind` count a whole number.
     Give a `Fraction` where the score is one: it is rounded exactly. A float is taken to 12
     decimals first, so that 0.8765 computed as 0.87649999999999995 still rounds up. `n_trials` is
     the number of trials that the score was chosen from.
@@ -28,10 +31,16 @@ class Cell:
     value: Fraction | float | None = None
     marks: tuple[Mark, ...] = ()
     n_trials: int = 0
+    kind: Kind = "score"
 
     def __post_init__(self) -> None:
-        if self.value is not None and not abs(float(self.value)) <= 1:
+        value = 0.0 if self.value is None else float(self.value)
+        if self.kind == "score" and not abs(value) <= 1:
             raise ValueError(f"expected a score in [-1, 1], not a percentage, got {self.value}")
+        if self.kind == "p" and not 0 <= value <= 1:
+            raise ValueError(f"expected a p-value in [0, 1], got {self.value}")
+        if self.kind == "count" and (value < 0 or not value.is_integer()):
+            raise ValueError(f"expected a count, got {self.value}")
         unknown_marks = [mark for mark in self.marks if mark not in MARKS]
         if unknown_marks or self.n_trials < 0:
             raise ValueError(f"expected marks of {list(MARKS)} and n_trials >= 0, got {self}")
@@ -39,10 +48,14 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column of scores: a title such as a task's, and under it a subtitle such as the metric."""
+    """A column of scores: a title such as a task's, and under it a subtitle such as the metric.
+
+    Where its numbers do not compete with each other, it is not `ranked` and none of them is best.
+    """
 
     title: str
     subtitle: str = ""
+    ranked: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,11 +127,19 @@ class Table:
 
     def text(self, cell: Cell) -> str:
         """Print the cell's number, without marks; `--` where it is missing."""
-        return MISSING if cell.value is None else percent(cell.value, self.decimals)
+        if cell.value is None:
+            return MISSING
+        return PRINTED[cell.kind](cell.value, self.decimals)
 
     def best(self) -> tuple[tuple[bool, ...], ...]:
         """Say of each row's cells whether they equal the best of their column as printed."""
-        units = [[self._competing(row, cell) for cell in row.cells] for row in self.rows]
+        units = [
+            [
+                self._competing(row, cell) if column.ranked else None
+                for cell, column in zip(row.cells, self.columns, strict=True)
+            ]
+            for row in self.rows
+        ]
         tops = [
             max((u for u in column if u is not None), default=None)
             for column in zip(*units, strict=True)
@@ -147,3 +168,16 @@ def percent(value: Fraction | float, decimals: int) -> str:
     digits = f"{abs(units):0{decimals + 1}d}"
     whole, fraction = digits[: len(digits) - decimals], digits[len(digits) - decimals :]
     return f"{'-' if units < 0 else ''}{whole}{'.' if fraction else ''}{fraction}"
+
+
+def probability(value: Fraction | float) -> str:
+    """Print a p-value to four decimals; a smaller one than they can show is `<0.0001`."""
+    units = rounded(value, 2)
+    return f"{units / 10_000:.4f}" if units else "<0.0001"
+
+
+PRINTED: Final[dict[Kind, Callable[[Fraction | float, int], str]]] = {
+    "score": percent,
+    "p": lambda value, _: probability(value),
+    "count": lambda value, _: f"{int(value):,}",
+}

@@ -29,6 +29,11 @@ def predictions(split: str, right: int, *, n: int = N, n_classes: int = 2) -> Pr
     )
 
 
+def fingerprint(split: str) -> str:
+    """Name a made-up split's data; dev's is all zeros."""
+    return "0" * 16 if split == "dev" else split.encode().hex()[:16].rjust(16, "0")
+
+
 def finished(
     config: TrialConfig,
     right: dict[str, int],
@@ -73,7 +78,8 @@ def finished(
         evaluate_seconds=0.0,
         peak_memory_bytes=1,
         resumed=0,
-        fingerprints=fingerprints or dict.fromkeys(("encoder", *right), "0" * 16),
+        fingerprints=fingerprints
+        or {"encoder": "0" * 16} | {name: fingerprint(name) for name in right},
         environment=Environment(host="test", device="cpu", threads=1, versions={}),
         finished_at="2026-01-01T00:00:00+00:00",
     )

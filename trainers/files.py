@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from search_spaces.errors import UserError
-from trainers.outcome import Predictions
+from trainers.outcome import Labelled, Predictions
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -53,6 +53,18 @@ def decode_predictions(data: bytes) -> Predictions:
         ids=table["id"].to_pylist(),
         gold=table["gold"].to_numpy().astype(np.int64),
         logits=logits.flatten().to_numpy().reshape(-1, width),
+    )
+
+
+def decode_labels(data: bytes) -> Labelled:
+    """Read of the same file what needs no logits: some five times as fast, for whole cells."""
+    table = pq.ParquetFile(pa.BufferReader(data)).read(
+        columns=["id", "gold", "predicted"], use_threads=False
+    )
+    return Labelled(
+        ids=table["id"].combine_chunks(),
+        gold=table["gold"].to_numpy().astype(np.int64),
+        predicted=table["predicted"].to_numpy().astype(np.int64),
     )
 
 

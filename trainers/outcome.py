@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 RECORD_VERSION = 1
@@ -26,6 +27,15 @@ class Predictions:
         """The class of the highest score (N,); the lower number wins a tie."""
         best: npt.NDArray[np.int64] = np.argmax(self.logits, axis=1)
         return best
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """The same without class scores, ids as an Arrow array; `predicted` (N,)."""
+
+    ids: pa.Array
+    gold: npt.NDArray[np.int64]
+    predicted: npt.NDArray[np.int64]
 
 
 class Frozen(BaseModel):

@@ -4,6 +4,7 @@
     trials/<signature>/             config.json, predictions-<split>.parquet, result.json
                                     or config.json and failure.json or pruned.json
     running/<signature>/            lock, progress.json, checkpoint.safetensors
+    searches/<digest>.json          which trials a search drew (`searches.py`)
     set-aside/<signature>-<n>/      corrupt or failed trials that a retry moved out of the way
 
 In: a folder. Out: what it holds, and atomic writes to it. `result.json` is written last: it is the
@@ -16,7 +17,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
@@ -27,11 +28,18 @@ from pydantic import ValidationError
 
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
-from trainers.files import decode_predictions, encode_predictions, one_line, write_file
+from trainers.files import (
+    decode_labels,
+    decode_predictions,
+    encode_predictions,
+    one_line,
+    write_file,
+)
 from trainers.outcome import (
     FailureRecord,
     FileRecord,
     Frozen,
+    Labelled,
     Predictions,
     ProgressRecord,
     PrunedRecord,
@@ -42,6 +50,7 @@ from trainers.outcome import (
 STORE_VERSION = 1
 LOCK_TRIES = 5
 Record = TypeVar("Record", bound=Frozen)
+Decoded = TypeVar("Decoded", Labelled, Predictions)
 
 
 class State(StrEnum):
@@ -163,12 +172,21 @@ class Store:
 
     def predictions(self, record: TrialRecord, split: str) -> Predictions:
         """Read one split's predictions and check them against their checksum."""
+        return self._decode(record, split, decode_predictions)
+
+    def labels(self, record: TrialRecord, split: str) -> Labelled:
+        """Read the same without class scores: what tests over all trials of a cell need."""
+        return self._decode(record, split, decode_labels)
+
+    def _decode(
+        self, record: TrialRecord, split: str, decode: Callable[[bytes], Decoded]
+    ) -> Decoded:
         folder, name = self.folder(record.signature), _predictions_name(split)
         try:
             data = (folder / name).read_bytes()
             if hashlib.sha256(data).hexdigest() != record.files[name].sha256:
                 raise ValueError(f"{name} does not match its checksum")
-            return decode_predictions(data)
+            return decode(data)
         except (OSError, KeyError, ValueError, pa.ArrowException) as error:
             raise _corrupt(folder, error) from error
 

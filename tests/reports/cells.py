@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reports.candidates import Candidates, Design
+from reports.candidates import Candidates
+from reports.design import Design
 from trainers.metrics import Labels, get_metric
 
 # Beta: right .86 on average, and two trials differ on an eighth of the examples, as on CoLA.

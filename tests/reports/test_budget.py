@@ -11,7 +11,8 @@ from reports.budget import (
     expected_best,
     expected_best_band,
 )
-from reports.candidates import Design, Scores
+from reports.candidates import Scores
+from reports.design import Design
 from search_spaces.errors import UserError
 from tests.references import selection as slow
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.candidates import Candidates, Design, Scores, gather, in_order_of
+from reports.candidates import Candidates, Scores, gather, in_order_of
+from reports.design import Design
 from search_spaces.errors import UserError
 from tests.reports.cells import candidates
 from trainers.metrics import get_metric, score

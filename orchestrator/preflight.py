@@ -19,12 +19,13 @@ from trainers.tasks import get_task
 
 def check_names(study: Study) -> None:
     """Check that every task is known and can be selected on, and packaged encoders installed."""
-    for name in study.tasks:
-        selection_split(name, study)
-    for name in study.encoders:
-        locate_encoder(name)
-    if study.difficulty == "encoder":
-        locate_encoder(study.difficulty_encoder)
+    for part in study.parts:
+        for name in part.tasks:
+            selection_split(name, part)
+        for name in part.encoders:
+            locate_encoder(name)
+        if part.difficulty == "encoder":
+            locate_encoder(part.difficulty_encoder)
 
 
 def check_files_of(study: Study, data: Path | None) -> None:

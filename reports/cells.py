@@ -93,7 +93,7 @@ def read_cells(trials: Sequence[TrialConfig], store: Store) -> list[CellResult]:
         groups.setdefault(trial.cell, []).append(trial)
     searches = read_searches(store)
     cells = [_read_cell(group, store, searches) for group in groups.values()]
-    _refuse_mixture([trial for cell in cells for trial in cell.finished])
+    refuse_mixture([trial for cell in cells for trial in cell.finished])
     return cells
 
 
@@ -149,20 +149,34 @@ def _drawn(kind: str, names: set[str], searches: Sequence[SearchRecord]) -> set[
     }
 
 
-def _refuse_mixture(finished: Iterable[FinishedTrial]) -> None:
-    """Every split of a task, and every encoder on a task, must have one fingerprint."""
-    first: dict[tuple[str, str], tuple[str, str]] = {}
+def refuse_mixture(finished: Iterable[FinishedTrial]) -> None:
+    """Every split of a task, and every encoder on a task, must have one fingerprint.
+
+    Training rows may differ where the settings that choose them do: what is compared is the other
+    splits.
+
+    Raises:
+        UserError: two trials differ in one.
+    """
+    first: dict[tuple[str, str, object], tuple[str, str]] = {}
     for trial in finished:
         for what, fingerprint in trial.record.fingerprints.items():
             thing = f"{what} {trial.config.encoder}" if what == "encoder" else f"{what} split"
+            rows = _choice_of_rows(trial.config) if what == "train" else None
             known, signature = first.setdefault(
-                (trial.config.task, thing), (fingerprint, trial.record.signature)
+                (trial.config.task, thing, rows), (fingerprint, trial.record.signature)
             )
             if known != fingerprint:
                 raise UserError(
                     f"task {trial.config.task}: trials {signature} and {trial.record.signature}"
                     f" differ in the {thing} ({known}, {fingerprint}): report them from two stores"
                 )
+
+
+def _choice_of_rows(config: TrialConfig) -> tuple[object, ...]:
+    """All settings that have a say in which rows of a task are trained on."""
+    held = (config.select_on, config.heldout_fraction, config.subset_seed)
+    return (*held, config.n_per_class, config.train_fraction, config.fraction_seed)
 
 
 def report_splits(cells: Iterable[CellResult]) -> list[str]:

@@ -1,143 +1,96 @@
 """A study: what to run. In: a YAML file or a shipped study's name. Out: its trials, in order.
 
-A study names tasks, encoders, methods, axes (lists of values) and seeds, and may set any training
-setting for all its trials. An axis that a method does not use is absent from that method's trials,
-so a baseline is not multiplied by epsilon, tau and lambda. `overrides` has settings, axes and seeds
-of one method's trials alone.
+A study is one product of tasks, encoders, methods, axes and seeds, or the union of several: its
+`parts`, each of which adds to or replaces the keys beside them, and those of the studies that it
+`includes`. A trial that several parts want is one trial.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from importlib import resources
-from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, ValidationError
 
 from search_spaces.errors import UserError, unknown
-from search_spaces.methods import METHOD_SETTINGS, option_names, required_options
-from search_spaces.settings import COMBINATION, Seed
-from search_spaces.trial import TrainingSettings, TrialConfig, training_names
+from search_spaces.part import Part
+from search_spaces.settings import COMBINATION, Settings
+from search_spaces.trial import TrialConfig
 
-Name = Annotated[str, Field(min_length=1)]
+OF_DATA_ALONE = (1, 2)
+"""Tables of the paper that describe the datasets, and need no trial."""
 
-
-def _one_value(value: object) -> object:
-    if isinstance(value, list | dict):
-        raise PydanticCustomError("one_value", "input should be one word or number")
-    return value
+JOINED = ("axes", "overrides")
+"""Keys of which a part and the study have entries side by side; the part's win."""
 
 
-def _listed(value: object) -> object:
-    return value if isinstance(value, list | tuple) else [value]
-
-
-Value = Annotated[bool | int | float | str | None, BeforeValidator(_one_value)]
-Axis = tuple[Value, ...]
-Listed = Annotated[Axis, BeforeValidator(_listed)]
-"""An axis, or one value, which is an axis of one."""
-
-OF_THE_DATA = (
-    "select_on",
-    "heldout_fraction",
-    "n_per_class",
-    "subset_seed",
-    "fraction_seed",
-    "difficulty",
-    "difficulty_encoder",
-)
-"""Settings that decide which examples are compared: one value for a whole study."""
-
-
-class Study(TrainingSettings):
-    """Tasks x encoders x methods x axes x seeds, with the training settings they share.
-
-    Attributes:
-        axes: values of `lr`, of methods' options and of training settings.
-        overrides: for a method, what replaces the study's own: a value, a list of them (an axis),
-            or `seeds`.
-    """
+class Header(Settings):
+    """What a study's file says beside its parts; `includes` names studies or YAML files."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
     description: str = ""
-    tasks: Annotated[tuple[Name, ...], Field(min_length=1)]
-    encoders: Annotated[tuple[Name, ...], Field(min_length=1)]
-    methods: Annotated[tuple[Name, ...], Field(min_length=1)]
-    axes: dict[str, Axis]
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
-    overrides: dict[str, dict[str, Listed]] = Field(default_factory=dict)
+    includes: tuple[str, ...] = ()
 
-    @field_validator("methods")
-    @classmethod
-    def _known_methods(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
-        for method in methods:
-            if method not in METHOD_SETTINGS:
-                raise unknown("method", method, METHOD_SETTINGS)
-        return methods
 
-    @field_validator("tasks", "encoders", "methods", "seeds")
-    @classmethod
-    def _no_duplicates(cls, values: tuple[object, ...]) -> tuple[object, ...]:
-        _refuse_duplicates("the list", values)
-        return values
+class Study(Header):
+    """The union of its parts, those of the included studies first."""
 
-    @model_validator(mode="after")
-    def _axes_are_used(self) -> "Study":
-        options = {option for method in self.methods for option in option_names(method)}
-        settings = [name for name in training_names() if name != "betas"]  # a pair is no axis
-        for axis, values in self.axes.items():
-            if axis in training_names() and axis in self.model_fields_set:
-                raise UserError(f"{axis} stands both under axes and beside them: keep one")
-            _check_axis("axis", axis, values, ["lr", *sorted(options), *settings])
-        return self
+    parts: Annotated[tuple[Part, ...], Field(min_length=1)]
 
-    @model_validator(mode="after")
-    def _overrides_are_used(self) -> "Study":
-        for method, fields in self.overrides.items():
-            if method not in self.methods:
-                raise unknown("method of overrides", method, self.methods)
-            known = ["lr", "seeds", *option_names(method), *training_names()]
-            for name, values in fields.items():
-                _check_axis(f"key of overrides.{method}", name, values, known)
-        return self
+    @cached_property
+    def _tables_of(self) -> dict[TrialConfig, set[int]]:
+        """Each trial once, in order, with the tables of all parts that want it.
 
-    @model_validator(mode="after")
-    def _axes_suffice(self) -> "Study":
-        for method in self.methods:
-            axes = self._axes_of(method)
-            if "lr" not in axes:
-                raise UserError("axis 'lr' is missing: name at least one learning rate")
-            for option in required_options(method):
-                if option not in axes:
-                    raise UserError(f"axis {option!r} is missing: method {method} needs it")
-        return self
+        Equal trials have equal signatures, and comparing them is faster.
+        """
+        found: dict[TrialConfig, set[int]] = {}
+        for part in self.parts:
+            for trial in part.trials():
+                found.setdefault(trial, set()).update(part.tables)
+        places = {pair: place for place, pair in enumerate(_pairs(self.parts))}
+        order = sorted(found, key=lambda trial: places[trial.encoder, trial.task])
+        return {trial: found[trial] for trial in order}
 
     def trials(self) -> list[TrialConfig]:
-        """Expand to trials, ordered by (encoder, task) so that workers keep both warm."""
-        return list(self._expand())
+        """All parts' trials, each once, ordered by (encoder, task) so that workers keep both warm.
 
-    def _expand(self) -> Iterator[TrialConfig]:
-        shared = {name: getattr(self, name) for name in training_names()}
-        for encoder, task, method in product(self.encoders, self.tasks, self.methods):
-            axes = self._axes_of(method)
-            training, options = (
-                _points({name: axes[name] for name in axes if name in some})
-                for some in (["lr", *training_names()], option_names(method))
-            )
-            for fields, chosen, seed in product(training, options, axes["seeds"]):
-                yield TrialConfig.model_validate(
-                    shared
-                    | {"task": task, "encoder": encoder, "seed": seed}
-                    | {"method": {"name": method, **chosen}, **fields}
-                )
+        Raises:
+            ValidationError, UserError: as `Part.trials` does, at the first call.
+        """
+        return list(self._tables_of)
 
-    def _axes_of(self, method: str) -> dict[str, Axis]:
-        """Return the axes over a method's trials: those of the study, replaced by its own."""
-        names = {"lr", *option_names(method), *training_names()}
-        shared = {name: values for name, values in self.axes.items() if name in names}
-        return shared | {"seeds": self.seeds} | self.overrides.get(method, {})
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """All tasks, in the order of the parts."""
+        return tuple(dict.fromkeys(task for part in self.parts for task in part.tasks))
+
+    @property
+    def encoders(self) -> tuple[str, ...]:
+        """All encoders, in the order of the parts."""
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.encoders))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """All seeds, in the order of the parts."""
+        return tuple(dict.fromkeys(seed for part in self.parts for seed in part.seeds))
+
+    @property
+    def tables(self) -> tuple[int, ...]:
+        """The tables of the paper that the study fills, from the first to the last."""
+        return tuple(sorted({number for part in self.parts for number in part.tables}))
+
+    def of_table(self, number: int) -> list[TrialConfig]:
+        """Return the trials that a table of the paper is made of."""
+        return [trial for trial, tables in self._tables_of.items() if number in tables]
+
+    def shared(self) -> dict[tuple[int, ...], int]:
+        """Count the trials that several tables have in common, by the tables' numbers."""
+        groups = (sorted(tables.difference(OF_DATA_ALONE)) for tables in self._tables_of.values())
+        counts = Counter(tuple(group) for group in groups if len(group) > 1)
+        return {group: counts[group] for group in sorted(counts)}
 
     def narrow(self, tasks: Iterable[str]) -> "Study":
         """Return the same study over some of its tasks."""
@@ -145,35 +98,24 @@ class Study(TrainingSettings):
         for task in wanted:
             if task not in self.tasks:
                 raise unknown(f"task of study {self.name}", task, self.tasks)
-        return self.model_copy(update={"tasks": tuple(t for t in self.tasks if t in wanted)})
+        parts = [
+            part.model_copy(update={"tasks": kept})
+            for part in self.parts
+            if (kept := tuple(task for task in part.tasks if task in wanted))
+        ]
+        return Study(name=self.name, description=self.description, parts=tuple(parts))
 
 
-def _points(axes: Mapping[str, Axis]) -> list[dict[str, Any]]:
-    """Every combination of the axes' values (one empty one if there are no axes).
-
-    `betas` is no axis: its two numbers are one value.
-    """
-    values = ((axis,) if name == "betas" else axis for name, axis in axes.items())
-    return [dict(zip(axes, point, strict=True)) for point in product(*values)]
-
-
-def _check_axis(kind: str, name: str, values: Axis, known: Sequence[str]) -> None:
-    if name not in known:
-        raise unknown(kind, name, known)
-    what = f"{kind} {name!r}"
-    if name in OF_THE_DATA:
-        raise UserError(f"{what} decides which examples are compared: set it for the whole study")
-    if not values:
-        raise UserError(f"{what} is empty: give it at least one value")
-    _refuse_duplicates(what, values)
-
-
-def _refuse_duplicates(what: str, values: Sequence[object]) -> None:
-    seen = set()
-    for value in values:
-        if value in seen:
-            raise UserError(f"{what} holds {value!r} twice")
-        seen.add(value)
+def _pairs(parts: Sequence[Part]) -> dict[tuple[str, str], None]:
+    """Every (encoder, task), those of an encoder together."""
+    encoders = dict.fromkeys(name for part in parts for name in part.encoders)
+    return dict.fromkeys(
+        (encoder, task)
+        for encoder in encoders
+        for part in parts
+        if encoder in part.encoders
+        for task in part.tasks
+    )
 
 
 def shipped() -> list[str]:
@@ -188,15 +130,19 @@ def load_study(name_or_path: str) -> Study:
     Raises:
         UserError: no such study or file, not YAML, an unknown key, a value out of range.
     """
+    return _load(name_or_path, included=False)
+
+
+def _load(name_or_path: str, *, included: bool) -> Study:
     if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path:
         path = Path(name_or_path)
         if not path.is_file():
             raise UserError(f"no study file {path}")
-        return parse_study(_read(path), source=name_or_path)
+        return _parse(_read(path), name_or_path, included=included)
     if name_or_path not in shipped():
         raise unknown("study", name_or_path, shipped())
     entry = resources.files("search_spaces") / "studies" / f"{name_or_path}.yaml"
-    return parse_study(entry.read_text("utf-8"), source=name_or_path)
+    return _parse(entry.read_text("utf-8"), name_or_path, included=included)
 
 
 def _read(path: Path) -> str:
@@ -208,6 +154,10 @@ def _read(path: Path) -> str:
 
 def parse_study(text: str, source: str) -> Study:
     """Validate a study's YAML text, and every trial it expands to; errors name `source`."""
+    return _parse(text, source, included=False)
+
+
+def _parse(text: str, source: str, *, included: bool) -> Study:
     try:
         fields = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -215,13 +165,44 @@ def parse_study(text: str, source: str) -> Study:
     if not isinstance(fields, dict):
         raise UserError(f"study {source}: expected keys and values, got {type(fields).__name__}")
     try:
-        study = Study.model_validate(fields)
-        _refuse_duplicates("the grid", [trial.describe() for trial in study.trials()])
+        if included and "includes" in fields:
+            raise UserError("it includes others and cannot be included: name those")
+        study = _build(fields)
+        study.trials()
     except ValidationError as error:
-        raise UserError(f"study {source}: {explain(error, Study.model_fields)}") from error
+        raise UserError(f"study {source}: {explain(error, _known_keys())}") from error
     except UserError as error:
         raise UserError(f"study {source}: {error}") from error
     return study
+
+
+def _known_keys() -> list[str]:
+    return list(dict.fromkeys([*Study.model_fields, *Part.model_fields]))
+
+
+def _build(fields: dict[Any, Any]) -> Study:
+    """Join the parts of a study's file with what stands beside them."""
+    header = Header.model_validate(
+        {key: value for key, value in fields.items() if key in Header.model_fields}
+    )
+    found = [part for name in header.includes for part in _load(name, included=True).parts]
+    beside = {key: value for key, value in fields.items() if key not in Study.model_fields}
+    own = fields.get("parts", [{}] if beside or not found else [])
+    if not isinstance(own, list) or not all(isinstance(part, dict) for part in own):
+        raise UserError("parts: expected a list of keys and values")
+    for key in (key for part in own for key in part if key in Study.model_fields):
+        raise UserError(f"{key} is a key of the whole study, not of a part")
+    found += [Part.model_validate(_joined(beside, part)) for part in own]
+    return Study(name=header.name, description=header.description, parts=tuple(found))
+
+
+def _joined(beside: dict[Any, Any], part: dict[Any, Any]) -> dict[Any, Any]:
+    joined = {
+        key: {**beside[key], **part[key]}
+        for key in JOINED
+        if isinstance(beside.get(key), dict) and isinstance(part.get(key), dict)
+    }
+    return beside | part | joined
 
 
 def explain(error: ValidationError, known: Iterable[str]) -> str:

@@ -70,6 +70,33 @@ def test_trials_of_another_encoder_under_the_same_name_are_refused(
         read_cells(trials, store)
 
 
+def test_training_rows_may_differ_only_where_settings_choose_them(store: Store) -> None:
+    """Half the rows against all of them (Table 6): the rows that are compared are the same."""
+    common = {"task": "banking77", "encoder": "tiny", "lr": 1e-3, "select_on": "heldout"}
+    full = {**common, "method": {"name": "standard"}}
+    half = {**common, "method": {"name": "at", "epsilon": 0.1}, "train_fraction": 0.5}
+    pair = [TrialConfig.model_validate(fields) for fields in (full, half)]
+    prints = dict.fromkeys(("encoder", "heldout", "test"), "0" * 16)
+    for config, train in zip(pair, "ab", strict=True):
+        result = finished(
+            config, {"heldout": 100, "test": 90}, fingerprints=prints | {"train": train * 16}
+        )
+        store.commit(config, result)
+    first, second = (cell.finished[0] for cell in read_cells(pair, store))
+    assert compare(first, second, "test", store).p_value == 1.0
+
+    other = TrialConfig.model_validate({**full, "seed": 1})
+    right = {"heldout": 100, "test": 90}
+    store.commit(other, finished(other, right, fingerprints=prints | {"train": "c" * 16}))
+    with pytest.raises(UserError, match="differ in the train split"):
+        read_cells([*pair, other], store)
+
+    moved = TrialConfig.model_validate({**half, "seed": 1})
+    store.commit(moved, finished(moved, right, fingerprints=prints | {"test": "c" * 16}))
+    with pytest.raises(UserError, match="differ in the test split"):
+        read_cells([*pair, moved], store)
+
+
 def test_alignment_is_by_id_not_by_order() -> None:
     first = predictions("dev", 120)
     turned = np.arange(199, -1, -1)

@@ -1,0 +1,183 @@
+"""A part of a study: one product of tasks, encoders, methods, axes and seeds.
+
+In: settings as YAML gives them. Out: trials, in order. An axis that a method does not use is absent
+from that method's trials, so a baseline is not multiplied by epsilon, tau and lambda. `overrides`
+has settings, axes and seeds of one method's trials alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from search_spaces.errors import UserError, unknown
+from search_spaces.methods import METHOD_SETTINGS, option_names, required_options
+from search_spaces.settings import Seed, Whole
+from search_spaces.trial import TrainingSettings, TrialConfig, training_names
+
+Name = Annotated[str, Field(min_length=1)]
+TableNumber = Annotated[Whole, Field(ge=1, le=10)]
+
+
+def _one_value(value: object) -> object:
+    if isinstance(value, list | dict):
+        raise PydanticCustomError("one_value", "input should be one word or number")
+    return value
+
+
+def _listed(value: object) -> object:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+Value = Annotated[bool | int | float | str | None, BeforeValidator(_one_value)]
+Axis = tuple[Value, ...]
+Listed = Annotated[Axis, BeforeValidator(_listed)]
+"""An axis, or one value, which is an axis of one."""
+
+OF_THE_DATA = (
+    "select_on",
+    "heldout_fraction",
+    "n_per_class",
+    "subset_seed",
+    "fraction_seed",
+    "difficulty",
+    "difficulty_encoder",
+)
+"""Settings that decide which examples are compared: one value for a whole study."""
+
+
+class Part(TrainingSettings):
+    """Tasks x encoders x methods x axes x seeds, with the training settings they share.
+
+    Attributes:
+        tables: the tables of the paper whose numbers come from these trials.
+        axes: values of `lr`, of methods' options and of training settings.
+        overrides: for a method, what replaces the study's own: a value, a list of them (an axis),
+            or `seeds`.
+    """
+
+    tables: tuple[TableNumber, ...] = ()
+    tasks: Annotated[tuple[Name, ...], Field(min_length=1)]
+    encoders: Annotated[tuple[Name, ...], Field(min_length=1)]
+    methods: Annotated[tuple[Name, ...], Field(min_length=1)]
+    axes: dict[str, Axis]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+    overrides: dict[str, dict[str, Listed]] = Field(default_factory=dict)
+
+    @field_validator("methods")
+    @classmethod
+    def _known_methods(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        for method in methods:
+            if method not in METHOD_SETTINGS:
+                raise unknown("method", method, METHOD_SETTINGS)
+        return methods
+
+    @field_validator("tables", "tasks", "encoders", "methods", "seeds")
+    @classmethod
+    def _no_duplicates(cls, values: tuple[object, ...]) -> tuple[object, ...]:
+        _refuse_duplicates("the list", values)
+        return values
+
+    @model_validator(mode="after")
+    def _axes_are_used(self) -> "Part":
+        options = {option for method in self.methods for option in option_names(method)}
+        settings = [name for name in training_names() if name != "betas"]  # a pair is no axis
+        for axis, values in self.axes.items():
+            if axis in training_names() and axis in self.model_fields_set:
+                raise UserError(f"{axis} stands both under axes and beside them: keep one")
+            _check_axis("axis", axis, values, ["lr", *sorted(options), *settings])
+        return self
+
+    @model_validator(mode="after")
+    def _overrides_are_used(self) -> "Part":
+        for method, fields in self.overrides.items():
+            if method not in self.methods:
+                raise unknown("method of overrides", method, self.methods)
+            known = ["lr", "seeds", *option_names(method), *training_names()]
+            for name, values in fields.items():
+                _check_axis(f"key of overrides.{method}", name, values, known)
+        return self
+
+    @model_validator(mode="after")
+    def _axes_suffice(self) -> "Part":
+        for method in self.methods:
+            axes = self._axes_of(method)
+            if "lr" not in axes:
+                raise UserError("axis 'lr' is missing: name at least one learning rate")
+            for option in required_options(method):
+                if option not in axes:
+                    raise UserError(f"axis {option!r} is missing: method {method} needs it")
+        return self
+
+    def trials(self) -> list[TrialConfig]:
+        """Expand to trials, ordered by (encoder, task) so that workers keep both warm.
+
+        Raises:
+            ValidationError: a value is out of range, or settings do not go together.
+            UserError: two points of the grid are the same.
+        """
+        points = {method: self._points_of(method) for method in self.methods}
+        return [
+            point.model_copy(update={"task": task, "encoder": encoder})
+            for encoder, task, method in product(self.encoders, self.tasks, self.methods)
+            for point in points[method]
+        ]
+
+    def _points_of(self, method: str) -> list[TrialConfig]:
+        """A method's trials on the first task and encoder: those on all others differ in no more.
+
+        So each point is checked once, not once for every task.
+        """
+        shared = {name: getattr(self, name) for name in training_names()}
+        axes = self._axes_of(method)
+        training, options = (
+            _points({name: axes[name] for name in axes if name in some})
+            for some in (["lr", *training_names()], option_names(method))
+        )
+        found = [
+            TrialConfig.model_validate(
+                shared
+                | {"task": self.tasks[0], "encoder": self.encoders[0], "seed": seed}
+                | {"method": {"name": method, **chosen}, **fields}
+            )
+            for fields, chosen, seed in product(training, options, axes["seeds"])
+        ]
+        if len(set(found)) < len(found):
+            _refuse_duplicates("the grid", [trial.describe() for trial in found])
+        return found
+
+    def _axes_of(self, method: str) -> dict[str, Axis]:
+        """Return the axes over a method's trials: those of the study, replaced by its own."""
+        names = {"lr", *option_names(method), *training_names()}
+        shared = {name: values for name, values in self.axes.items() if name in names}
+        return shared | {"seeds": self.seeds} | self.overrides.get(method, {})
+
+
+def _points(axes: Mapping[str, Axis]) -> list[dict[str, Any]]:
+    """Every combination of the axes' values (one empty one if there are no axes).
+
+    `betas` is no axis: its two numbers are one value.
+    """
+    values = ((axis,) if name == "betas" else axis for name, axis in axes.items())
+    return [dict(zip(axes, point, strict=True)) for point in product(*values)]
+
+
+def _check_axis(kind: str, name: str, values: Axis, known: Sequence[str]) -> None:
+    if name not in known:
+        raise unknown(kind, name, known)
+    what = f"{kind} {name!r}"
+    if name in OF_THE_DATA:
+        raise UserError(f"{what} decides which examples are compared: set it for the whole study")
+    if not values:
+        raise UserError(f"{what} is empty: give it at least one value")
+    _refuse_duplicates(what, values)
+
+
+def _refuse_duplicates(what: str, values: Sequence[object]) -> None:
+    seen = set()
+    for value in values:
+        if value in seen:
+            raise UserError(f"{what} holds {value!r} twice")
+        seen.add(value)

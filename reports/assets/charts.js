@@ -80,7 +80,7 @@ function ticks(low, high, most) {
 // series: {name, colour, dash, marker, x, y, low, high}; a band is drawn where there are low and high
 function lineChart(width, { series, logX, xLabel, yLabel, show, yRange }) {
   const height = Math.min(360, Math.max(220, width * 0.55));
-  const box = { left: 46, right: width - 12, top: 12 + 18 * series.length, bottom: height - 36 };
+  const box = { left: 46, right: width - 12, top: 20 + 18 * series.length, bottom: height - 36 };
   const xs = series.flatMap((one) => one.x);
   const [x0, x1] = [Math.min(...xs), Math.max(...xs)];
   const [y0, y1] = yRange;
@@ -97,7 +97,7 @@ function lineChart(width, { series, logX, xLabel, yLabel, show, yRange }) {
     shape("text", { x: toX(x), y: box.bottom + 17, "text-anchor": "middle" }, String(x)));
   svg.append(shape("path", { class: "axis", d: `M${box.left},${box.top}V${box.bottom}H${box.right}` }),
     shape("text", { x: box.right, y: height - 4, "text-anchor": "end" }, xLabel),
-    shape("text", { x: 2, y: 12 + 18 * series.length - 4 }, yLabel));
+    shape("text", { x: 2, y: 10 + 18 * series.length }, yLabel));
   const path = (one, ys) => one.x.map((x, row) => `${toX(x).toFixed(1)},${toY(Math.max(y0, Math.min(y1, ys[row]))).toFixed(1)}`);
   for (const one of series.filter((other) => other.low)) svg.append(shape("path", { fill: one.colour, "fill-opacity": 0.13,
     d: `M${path(one, one.high).join("L")}L${path(one, one.low).reverse().join("L")}Z` }));

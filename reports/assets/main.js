@@ -53,7 +53,7 @@ function trials() {
   const rows = DATA.cells.flatMap((cell) => cell.trials.map((trial, row) => [trial, cell.task, cell.encoder, cell.method,
     setting(cell, row), cell.split, cell.metric, cell.scores[row], cell.seconds[row]]));
   const columns = [{ title: "trial", kind: "code" }, { title: "task", filter: true }, { title: "encoder", filter: true },
-    { title: "method", filter: true }, { title: "setting" }, { title: "split" }, { title: "metric" },
+    { title: "method", filter: true }, { title: "setting", kind: "text" }, { title: "split" }, { title: "metric" },
     { title: "score", number: true, show: (value) => percent(value, 2) },
     { title: "seconds", number: true, show: (value) => value.toFixed(0) }];
   const finished = DATA.cells.reduce((sum, cell) => sum + cell.finished, 0);
@@ -70,7 +70,7 @@ function failures() {
   if (DATA.failures.rows.length < DATA.failures.count) mountOf("failures").append(make("p", { class: "note" },
     `The first ${integer(DATA.failures.rows.length)} of ${integer(DATA.failures.count)}.`));
   mountOf("failures").append(dataTable({ caption: "Trials that failed or were stopped early", rows: DATA.failures.rows,
-    columns: [{ title: "trial", kind: "code" }, { title: "settings" }, { title: "kind", filter: true }, { title: "reason", kind: "text" }] }));
+    columns: [{ title: "trial", kind: "code" }, { title: "settings", kind: "text" }, { title: "kind", filter: true }, { title: "reason", kind: "text" }] }));
 }
 
 document.querySelectorAll("table.result").forEach(sortable);

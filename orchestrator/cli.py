@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.job import Resources
     from orchestrator.plan import Plan
     from orchestrator.search import Search
+    from reports.publish import Extras
     from trainers.store import Store
 
 app = typer.Typer(
@@ -189,7 +190,7 @@ def run(
     done = _train(chosen, opened, data, resources, how)
     for line in _troubles(done, opened):
         _say(line)
-    _report(chosen, opened, _reports_folder(chosen, opened), as_json=False)
+    _report(chosen, opened, _reports_folder(chosen, opened), None, as_json=False)
     unfinished = how.wanted(done) if how.hours is None else []
     if unfinished or done.count(State.FAILED) or done.count(State.CORRUPT):
         raise typer.Exit(1)
@@ -252,30 +253,44 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="Where to write (default: the store's reports folder).")
     ] = None,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write one page with pictures, too.")
+    ] = False,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Write the pictures as PDF and PNG, too.")
+    ] = False,
+    data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the tables with their tests: LaTeX, Markdown, CSV and JSON."""
+    """Write the tables with their tests: LaTeX, Markdown, CSV and JSON; a page and figures."""
+    from reports.publish import Extras
     from trainers.store import Store
 
     chosen = _study(study, tasks)
     opened = Store(store, create=False)
-    _report(chosen, opened, out or _reports_folder(chosen, opened), as_json=as_json)
+    folder = out or _reports_folder(chosen, opened)
+    _report(chosen, opened, folder, Extras(html=html, figures=figures, data=data), as_json=as_json)
 
 
 def _reports_folder(study: Study, store: "Store") -> Path:
     return store.root / "reports" / study.name
 
 
-def _report(study: Study, store: "Store", folder: Path, *, as_json: bool) -> None:
+def _report(
+    study: Study, store: "Store", folder: Path, extras: "Extras | None", *, as_json: bool
+) -> None:
     from reports.cells import read_cells
     from reports.markdown import to_markdown
     from reports.plain import to_json
+    from reports.publish import publish
     from reports.tables import build_reports
     from reports.write import comparisons_of, write_reports
 
-    reports = build_reports(study.name, read_cells(study.trials(), store), store)
+    cells = read_cells(study.trials(), store)
+    reports = build_reports(study.name, cells, store)
     try:
         files = write_reports(reports, folder)
+        files += publish(study, store, cells, reports, folder, extras) if extras else []
     except OSError as error:
         raise UserError(f"cannot write reports to {folder}: {error.strerror}") from error
     if as_json:

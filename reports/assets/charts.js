@@ -1,0 +1,166 @@
+// Heatmaps and importances as tables with colour, budgets and training curves as lines.
+
+function scoreRange(cells) {
+  const values = cells.flat(4).filter((value) => value !== null);
+  return [Math.min(...values), Math.max(...values)];
+}
+
+function heatmaps(place, cell) {
+  const map = cell.heatmap;
+  const [low, high] = scoreRange(map.scores);
+  const panels = make("div", { class: "panels" });
+  const show = (page) => panels.replaceChildren(
+    ...map.scores[page].map((rows, panel) => heatPanel(map, rows, map.counts[page][panel], panel, low, high)));
+  if (map.page) {
+    const names = map.page.values.map((value) => `${map.page.name} = ${value}`);
+    const control = choice(`Page, by ${map.page.name}`, names, show);
+    place.append(make("div", { class: "controls" }, control));
+    const best = map.scores.findIndex((page) => page.flat(3).includes(high));
+    control.querySelector("select").value = best;
+    show(best);
+  } else show(0);
+  const mean = map.averaged.length ? ` Each number is a mean over ${map.averaged.join(", ")}.` : "";
+  place.append(panels, make("p", { class: "note" },
+    `${cell.metric} on ${cell.split}, in percent, from ${percent(low)} to ${percent(high)}.${mean}`));
+}
+
+function heatPanel(map, rows, counts, panel, low, high) {
+  const title = map.panel ? `${map.panel.name} = ${map.panel.values[panel]}` : `${map.x.name}${map.y ? ` and ${map.y.name}` : ""}`;
+  const corner = map.y ? `${map.y.name} \\ ${map.x.name}` : map.x.name;
+  const head = make("tr", {}, make("th", { scope: "col" }, corner),
+    ...map.x.values.map((value) => make("th", { scope: "col" }, value)));
+  const body = rows.map((row, y) => make("tr", {},
+    make("th", { scope: "row" }, map.y ? map.y.values[y] : "score"),
+    ...row.map((value, x) => heatCell(value, counts[y][x], low, high))));
+  return scrolling(title, make("table", { class: "heat" }, make("caption", {}, title),
+    make("thead", {}, head), make("tbody", {}, ...body)));
+}
+
+function heatCell(value, count, low, high) {
+  if (value === null) return make("td", { class: "none", title: "no finished trial" }, "–");
+  const colour = tint(high > low ? (value - low) / (high - low) : 1);
+  const best = value === high;
+  const cell = make("td", { class: best ? "best" : null, title: `${percent(value, 2)}, ${count} trials` },
+    percent(value) + (best ? " ★" : ""));
+  cell.style.backgroundColor = `rgb(${colour.join(",")})`;
+  cell.style.color = onTint(colour);
+  return cell;
+}
+
+function importances(place, cell) {
+  const found = cell.importance;
+  if (found.reason) {
+    place.append(make("p", {}, found.reason));
+    return;
+  }
+  const bar = (share, hatched) => {
+    if (share === null) return "–";
+    const fill = make("i");
+    fill.style.width = `${Math.max(0, 75 * share)}%`;
+    return make("div", { class: hatched ? "bar hatched" : "bar" }, fill, `${(100 * share).toFixed(1)} %`);
+  };
+  const caption = `${cellName(cell)}: shares of the variance, by ${found.evaluator}; `
+    + `the scores have a standard deviation of ${(100 * found.spread).toFixed(2)} points`;
+  place.append(dataTable({ caption, search: false, rows: found.shares, columns: [
+    { title: "axis" },
+    { title: "alone", show: (share) => bar(share, false) },
+    { title: "with interactions", show: (share) => bar(share, true) },
+  ] }));
+}
+
+function ticks(low, high, most) {
+  const raw = (high - low) / most || 1;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map((part) => part * power).find((size) => size >= raw);
+  const found = [];
+  for (let at = Math.ceil(low / step); at * step <= high + step / 1e6; at += 1) found.push(at * step);
+  return found;
+}
+
+// series: {name, colour, dash, marker, x, y, low, high}; a band is drawn where there are low and high
+function lineChart(width, { series, logX, xLabel, yLabel, show, yRange }) {
+  const height = Math.min(360, Math.max(220, width * 0.55));
+  const box = { left: 46, right: width - 12, top: 20 + 18 * series.length, bottom: height - 36 };
+  const xs = series.flatMap((one) => one.x);
+  const [x0, x1] = [Math.min(...xs), Math.max(...xs)];
+  const [y0, y1] = yRange;
+  const at = logX ? Math.log : (value) => value;
+  const toX = (x) => box.left + (x1 > x0 ? (at(x) - at(x0)) / (at(x1) - at(x0)) : 0.5) * (box.right - box.left);
+  const toY = (y) => box.bottom - (y1 > y0 ? (y - y0) / (y1 - y0) : 0.5) * (box.bottom - box.top);
+  const svg = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
+  for (const y of ticks(y0, y1, 5)) svg.append(
+    shape("line", { class: "grid", x1: box.left, x2: box.right, y1: toY(y), y2: toY(y) }),
+    shape("text", { x: box.left - 6, y: toY(y) + 4, "text-anchor": "end" }, show(y)));
+  const wanted = logX ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] : ticks(x0, x1, Math.min(8, width / 60));
+  for (const x of wanted.filter((value) => value >= x0 && value <= x1 && Number.isInteger(value))) svg.append(
+    shape("line", { class: "axis", x1: toX(x), x2: toX(x), y1: box.bottom, y2: box.bottom + 4 }),
+    shape("text", { x: toX(x), y: box.bottom + 17, "text-anchor": "middle" }, String(x)));
+  svg.append(shape("path", { class: "axis", d: `M${box.left},${box.top}V${box.bottom}H${box.right}` }),
+    shape("text", { x: box.right, y: height - 4, "text-anchor": "end" }, xLabel),
+    shape("text", { x: 2, y: 10 + 18 * series.length }, yLabel));
+  const path = (one, ys) => one.x.map((x, row) => `${toX(x).toFixed(1)},${toY(Math.max(y0, Math.min(y1, ys[row]))).toFixed(1)}`);
+  for (const one of series.filter((other) => other.low)) svg.append(shape("path", { fill: one.colour, "fill-opacity": 0.13,
+    d: `M${path(one, one.high).join("L")}L${path(one, one.low).reverse().join("L")}Z` }));
+  series.forEach((one, row) => {
+    const stroke = { fill: "none", stroke: one.colour, "stroke-width": 2, "stroke-dasharray": dashes(one.dash, 2) };
+    svg.append(shape("path", { ...stroke, d: `M${path(one, one.y).join("L")}` }));
+    const every = Math.ceil(one.x.length / 12);
+    one.x.forEach((x, place) => {
+      if (place % every && place !== one.x.length - 1) return;
+      svg.append(shape("path", { fill: one.colour, d: MARKERS[one.marker],
+        transform: `translate(${toX(x)},${toY(one.y[place])})` },
+      shape("title", {}, `${one.name}: ${show(one.y[place])} at ${x}`)));
+    });
+    const y = 12 + 18 * row;
+    svg.append(shape("path", { ...stroke, d: `M${box.left},${y - 4}h34` }),
+      shape("path", { fill: one.colour, d: MARKERS[one.marker], transform: `translate(${box.left + 17},${y - 4})` }),
+      shape("text", { x: box.left + 42, y }, one.name));
+  });
+  return svg;
+}
+
+function budgets(place, one) {
+  for (const reason of one.refused) place.append(make("p", {}, reason));
+  if (!one.curves.length) return;
+  const all = one.curves.flatMap((curve) => [...curve.expected]);
+  const pad = Math.max(0.01, (Math.max(...all) - Math.min(...all)) * 0.6);
+  const yRange = [Math.min(...all) - pad, Math.min(1, Math.max(...all) + pad)];
+  const label = `Expected best ${one.metric} on ${one.split} of n trials: ` + one.curves.map((curve) =>
+    `${curve.method} from ${percent(curve.expected[0])} at 1 to ${percent(curve.expected.at(-1))} at ${curve.n.at(-1)}`).join("; ");
+  place.append(make("figure", {}, picture(label, (width) => lineChart(width, {
+    logX: true, xLabel: "trials", yLabel: `${one.metric} on ${one.split}, %`, show: (y) => percent(y), yRange,
+    series: one.curves.map((curve) => ({ name: curve.method, x: curve.n, y: curve.expected, low: curve.low,
+      high: curve.high, colour: methodColour(curve.method), dash: DATA.styles[curve.method].dashes,
+      marker: DATA.styles[curve.method].marker })),
+  })), make("figcaption", {}, `Bands: ${percent(one.level, 0)} %, all n at once, cut off at the picture's edge.`)),
+  numbers(() => ({ caption: label, columns: [{ title: "method", filter: true }, { title: "trials", number: true },
+    ...["expected best", "low", "high"].map((title) => ({ title, number: true, show: (y) => percent(y, 2) }))],
+  rows: one.curves.flatMap((curve) => curve.n.map((n, row) =>
+    [curve.method, n, curve.expected[row], curve.low[row], curve.high[row]])) })));
+}
+
+const LOOKS = [["o", []], ["s", [5, 2]], ["^", [1, 2]], ["D", [6, 2, 1, 2]], ["v", [2, 2]], ["P", [8, 3]]];
+
+function trainingCurves(place, curve) {
+  const colour = () => methodColour(curve.method);
+  const known = (values) => values.filter((value) => value !== null);
+  const draw = (named, yLabel, show) => {
+    const values = known(Object.values(named).flat());
+    if (!values.length) return;
+    const range = [Math.min(...values), Math.max(...values)];
+    const label = `${yLabel} by epoch: ` + Object.entries(named).map(([name, ys]) =>
+      `${name} from ${show(known(ys)[0])} to ${show(known(ys).at(-1))}`).join("; ");
+    place.append(make("figure", {}, picture(label, (width) => lineChart(width, { xLabel: "epoch", yLabel, show,
+      yRange: range, series: Object.entries(named).map(([name, ys], row) => ({ name, colour: colour(),
+        marker: LOOKS[row % LOOKS.length][0], dash: LOOKS[row % LOOKS.length][1],
+        x: curve.epochs.filter((_, epoch) => ys[epoch] !== null), y: known(ys) })) }))));
+  };
+  draw(curve.losses, "mean training loss", (value) => value.toPrecision(3));
+  draw({ [`${curve.metric} on ${curve.split}`]: curve.scores }, "%", (value) => percent(value));
+  const names = Object.keys(curve.losses);
+  place.append(numbers(() => ({ caption: `Epochs of ${curve.trial}`, search: false,
+    columns: [{ title: "epoch", number: true }, ...names.map((title) => ({ title, number: true,
+      show: (value) => (value === null ? "–" : value.toPrecision(4)) })),
+    { title: curve.metric, number: true, show: (value) => percent(value, 2) }],
+    rows: curve.epochs.map((epoch, row) => [epoch, ...names.map((name) => curve.losses[name][row]), curve.scores[row]]) })));
+}

@@ -1,0 +1,117 @@
+// Parallel coordinates: an axis per setting and one for the score; ranges by drag or by choice.
+
+const MOST_LINES = 400;
+
+// The lines drawn: all, or evenly spaced through the ranking with both ends.
+function lineRows(count) {
+  if (count <= MOST_LINES) return Array.from({ length: count }, (_, row) => row);
+  return Array.from({ length: MOST_LINES }, (_, row) => Math.round((row * (count - 1)) / (MOST_LINES - 1)));
+}
+
+function parallel(place, cell) {
+  const [low, high] = [cell.scores.at(-1), cell.scores[0]];
+  const columns = cell.axes.map((axis, column) => ({
+    name: axis.name, most: axis.values.length - 1, text: (at) => axis.values[Math.round(at)],
+    at: (row) => cell.places[row][column], steps: axis.values, whole: true }));
+  const deciles = Array.from({ length: 11 }, (_, part) => low + ((high - low) * part) / 10);
+  columns.push({ name: cell.metric, most: 10, text: (at) => percent(low + ((high - low) * at) / 10),
+    at: (row) => (high > low ? (10 * (cell.scores[row] - low)) / (high - low) : 5),
+    steps: high > low ? deciles.map((score) => percent(score, 2)) : [percent(high, 2)] });
+  const kept = columns.map((column) => [0, column.most]);
+  const inside = (row) => columns.every((column, c) =>
+    column.at(row) >= kept[c][0] - 1e-9 && column.at(row) <= kept[c][1] + 1e-9);
+  const drawn = lineRows(cell.trials.length);
+  const status = make("p", { role: "status" });
+  const best = make("div");
+
+  const view = picture(`Parallel coordinates of ${cell.trials.length} trials of ${cellName(cell)}; the choices below narrow them`,
+    (width) => parallelChart(width, cell, columns, kept, drawn, inside, changed));
+  const ends = columns.map((column, c) => rangeChoice(column, kept[c], () => changed()));
+  const reset = make("button", { type: "button", onclick: () => {
+    columns.forEach((column, c) => { kept[c][0] = 0; kept[c][1] = column.most; });
+    changed();
+  } }, "All trials");
+
+  function changed() {
+    ends.forEach((end) => end.update());
+    const rows = cell.trials.map((_, row) => row).filter(inside);
+    status.textContent = `${integer(rows.length)} of ${integer(cell.trials.length)} trials are within; `
+      + (rows.length ? `best ${percent(cell.scores[rows[0]], 2)}, median ${percent(cell.scores[rows[Math.floor(rows.length / 2)]], 2)}` : "none");
+    best.replaceChildren(dataTable({ caption: "The best ten of them", search: false,
+      columns: trialColumns(cell), rows: rows.slice(0, 10).map((row) => trialRow(cell, row)) }));
+    view.redraw();
+  }
+
+  place.append(make("figure", {}, view), make("div", { class: "controls" }, ...ends.map((end) => end.element), reset), status, best);
+  if (drawn.length < cell.trials.length) place.append(make("p", { class: "note" },
+    `Drawn: ${drawn.length} of ${integer(cell.trials.length)} trials, evenly through the ranking.`));
+  changed();
+}
+
+function rangeChoice(column, range, changed) {
+  const options = () => column.steps.map((text, step) => make("option", { value: step }, text));
+  const selects = ["from", "to"].map((end, side) => make("select", { "aria-label": `${column.name} ${end}`,
+    onchange: (event) => {
+      range[side] = Number(event.target.value);
+      if (range[0] > range[1]) range[1 - side] = range[side];
+      changed();
+    } }, ...options()));
+  return {
+    element: make("fieldset", {}, make("legend", {}, column.name), ...selects),
+    update: () => {
+      selects[0].value = Math.ceil(range[0] - 1e-9);
+      selects[1].value = Math.floor(range[1] + 1e-9);
+    },
+  };
+}
+
+function parallelChart(width, cell, columns, kept, drawn, inside, changed) {
+  const height = 300;
+  const [top, bottom, side] = [34, height - 14, Math.min(48, width / 8)];
+  const toX = (c) => side + (columns.length > 1 ? (c * (width - 2 * side)) / (columns.length - 1) : 0);
+  const toY = (c, at) => bottom - (columns[c].most ? at / columns[c].most : 0.5) * (bottom - top);
+  const svg = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
+  const score = columns[columns.length - 1];
+  for (const row of [...drawn].reverse()) {
+    const within = inside(row);
+    const points = columns.map((column, c) => `${toX(c).toFixed(1)},${toY(c, column.at(row)).toFixed(1)}`);
+    const share = DARK.matches ? 0.25 + 0.075 * score.at(row) : 0.08 * score.at(row);
+    svg.append(shape("path", { d: `M${points.join("L")}`, fill: "none", stroke: within ? `rgb(${tint(share).join(",")})` : "currentColor",
+      "stroke-width": within ? 1.6 : 0.6, "stroke-opacity": within ? 0.9 : 0.12 }, shape("title", {}, trialRow(cell, row).join(" "))));
+  }
+  columns.forEach((column, c) => {
+    const end = c === 0 ? "start" : c === columns.length - 1 ? "end" : "middle";
+    const labelX = c === 0 ? 2 : c === columns.length - 1 ? width - 2 : toX(c);
+    svg.append(shape("line", { class: "axis", x1: toX(c), x2: toX(c), y1: top, y2: bottom }),
+      shape("text", { x: labelX, y: 14, "text-anchor": end, "font-weight": 650 }, column.name));
+    const marks = column === score ? [0, 5, 10] : column.steps.map((_, step) => step).filter((step, _, all) => all.length < 12 || step % Math.ceil(all.length / 12) === 0);
+    for (const at of marks) svg.append(shape("text", { x: toX(c) + (c === columns.length - 1 ? -4 : 4), y: toY(c, at) + 4,
+      "text-anchor": c === columns.length - 1 ? "end" : "start", stroke: "var(--paper)", "stroke-width": 3, "paint-order": "stroke" }, column.text(at)));
+    if (kept[c][0] > 0 || kept[c][1] < column.most) {
+      const [a, b] = [toY(c, kept[c][1]), toY(c, kept[c][0])];
+      svg.append(shape("rect", { class: "brush", x: toX(c) - 9, width: 18, y: a - 4, height: b - a + 8 }));
+    }
+    const handle = shape("rect", { class: "handle", x: toX(c) - 14, width: 28, y: top - 8, height: bottom - top + 16, "data-axis": column.name });
+    handle.addEventListener("pointerdown", (event) => brush(event, svg, column, kept[c], top, bottom, changed));
+    svg.append(handle);
+  });
+  return svg;
+}
+
+// Follow the pointer until it is let go; a click without a drag keeps the whole axis.
+function brush(start, svg, column, range, top, bottom, changed) {
+  start.preventDefault();
+  const box = svg.getBoundingClientRect();
+  const at = (event) => Math.max(0, Math.min(1, (bottom - (event.clientY - box.top)) / (bottom - top))) * column.most;
+  const from = at(start);
+  const finish = (event) => {
+    window.removeEventListener("pointerup", finish);
+    const [low, high] = [from, at(event)].sort((a, b) => a - b);
+    const all = high - low < 0.03 * column.most;
+    range[0] = all ? 0 : column.whole ? Math.ceil(low - 0.3) : low;
+    range[1] = all ? column.most : column.whole ? Math.floor(high + 0.3) : high;
+    if (range[0] > range[1]) range[0] = range[1] = Math.round((low + high) / 2);
+    changed();
+  };
+  window.addEventListener("pointerup", finish);
+}

@@ -1,0 +1,45 @@
+"""The trials of a study that gave no score: those that failed, and those stopped early.
+
+In: a study's trials and the store. Out: frozen `Failure`s.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from search_spaces.trial import TrialConfig
+from trainers.store import State, Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A trial without a score: its signature and settings, what kind of end it had, and why."""
+
+    trial: str
+    settings: str
+    kind: str
+    reason: str
+
+
+def failures(trials: Sequence[TrialConfig], store: Store) -> tuple[Failure, ...]:
+    """Read why each such trial ended, in study order.
+
+    Raises:
+        CorruptTrial: such a record is truncated or altered.
+    """
+    found = []
+    for trial in trials:
+        state = store.state(trial.signature)
+        if state in (State.FAILED, State.PRUNED):
+            kind, reason = _why(trial.signature, state, store)
+            found.append(
+                Failure(trial=trial.signature, settings=trial.describe(), kind=kind, reason=reason)
+            )
+    return tuple(found)
+
+
+def _why(signature: str, state: State, store: Store) -> tuple[str, str]:
+    if state is State.FAILED:
+        failed = store.failure(signature)
+        return failed.kind, f"{failed.reason} (on {failed.host})"
+    pruned = store.pruned(signature)
+    return "stopped early", f"by {pruned.scheduler} after {len(pruned.epochs)} epochs"

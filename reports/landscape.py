@@ -1,0 +1,138 @@
+"""A cell's scores over its settings: what heatmaps, importances and parallel coordinates show.
+
+In: the trials that a study wants of a cell, and the finished ones. Out: a frozen `Landscape`.
+
+Shapes: M finished trials, A axes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import numpy as np
+
+from reports.cells import CellResult
+from search_spaces.trial import TrialConfig, training_names
+from trainers.metrics import Labels, Values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """A setting that varies in a cell, and its values: numbers ascend, others in study order."""
+
+    name: str
+    values: tuple[object, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The values as a study would write them."""
+        return tuple(written(value) for value in self.values)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Landscape:
+    """The finished trials of a cell: scores (M,) at `places` (M, A), indices of the axes' values.
+
+    `split` is the one that trials are chosen on, `seconds` (M,) what each took, and `wanted` the
+    number of trials in the study.
+    """
+
+    task: str
+    encoder: str
+    method: str
+    metric: str
+    split: str
+    axes: tuple[Axis, ...]
+    trials: tuple[str, ...]
+    places: Labels
+    scores: Values
+    seconds: Values
+    wanted: int
+
+    @property
+    def title(self) -> str:
+        """The cell's name for people."""
+        return f"{self.task}, {self.encoder}, {self.method}"
+
+    @cached_property
+    def ranking(self) -> Labels:
+        """The trials (M,) from the best to the worst; the earlier one wins a tie."""
+        return np.argsort(-self.scores, kind="stable")
+
+    @property
+    def is_full_grid(self) -> bool:
+        """Whether there is one trial at every combination of the axes' values."""
+        shape = tuple(len(axis.values) for axis in self.axes)
+        if len(self.trials) != prod(shape):
+            return False
+        return len(np.unique(self.places, axis=0)) == len(self.trials)
+
+
+def written(value: object) -> str:
+    """Write a value as short as a study would: 1e-05, 0.1, true, 0.9 and 0.98."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return " and ".join(written(part) for part in value)
+    return f"{value:.12g}" if isinstance(value, int | float) else str(value)
+
+
+def landscapes(trials: Sequence[TrialConfig], cells: Sequence[CellResult]) -> tuple[Landscape, ...]:
+    """Survey every cell that has a finished trial, in the cells' order."""
+    wanted: dict[tuple[str, str, str], list[TrialConfig]] = {}
+    for trial in trials:
+        wanted.setdefault(trial.cell, []).append(trial)
+    return tuple(
+        _survey(wanted[cell.task, cell.encoder, cell.method], cell)
+        for cell in cells
+        if cell.finished
+    )
+
+
+def _survey(wanted: Sequence[TrialConfig], cell: CellResult) -> Landscape:
+    axes = _axes([settings_of(trial) for trial in wanted])
+    place = [{value: row for row, value in enumerate(axis.values)} for axis in axes]
+    settings = [settings_of(trial.config) for trial in cell.finished]
+    places = [
+        [place[column][point[axis.name]] for column, axis in enumerate(axes)] for point in settings
+    ]
+    first = cell.finished[0].record
+    return Landscape(
+        task=cell.task,
+        encoder=cell.encoder,
+        method=cell.method,
+        metric=first.metric,
+        split=first.selection,
+        axes=axes,
+        trials=tuple(trial.record.signature for trial in cell.finished),
+        places=np.array(places, dtype=np.int64).reshape(len(settings), len(axes)),
+        scores=np.array([trial.record.selection_score for trial in cell.finished]),
+        seconds=np.array([trial.record.seconds for trial in cell.finished]),
+        wanted=len(wanted),
+    )
+
+
+def settings_of(trial: TrialConfig) -> dict[str, object]:
+    """Every setting by name: those of the method, lr, the seed, then those of the training."""
+    options = {
+        info.alias or name: getattr(trial.method, name)
+        for name, info in type(trial.method).model_fields.items()
+        if name != "name"
+    }
+    training = {name: getattr(trial, name) for name in training_names()}
+    return {"lr": trial.lr, **options, "seed": trial.seed, **training}
+
+
+def _axes(points: Sequence[Mapping[str, object]]) -> tuple[Axis, ...]:
+    found = []
+    for name in points[0]:
+        values = list(dict.fromkeys(point[name] for point in points))
+        if len(values) > 1:
+            found.append(Axis(name=name, values=tuple(_in_order(values))))
+    return tuple(found)
+
+
+def _in_order(values: list[object]) -> list[object]:
+    numbers = [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
+    return [*sorted(numbers)] if len(numbers) == len(values) else values

@@ -1,0 +1,62 @@
+"""Writes the page and the figures of a study beside its tables.
+
+In: a study's trials, the store, its cells and reports, and where texts may be. Out: files.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reports.cells import CellResult
+from reports.examples import discordant_examples
+from reports.failures import failures
+from reports.page import build_page
+from reports.pictures import draw_up
+from reports.tables import Report
+from reports.texts import Texts
+from search_spaces.study import Study
+from trainers.files import write_file
+from trainers.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extras:
+    """What is wanted beside the tables; `data` is the folder in which texts are looked for."""
+
+    html: bool
+    figures: bool
+    data: Path | None
+
+
+def publish(
+    study: Study,
+    store: Store,
+    cells: Sequence[CellResult],
+    reports: Sequence[Report],
+    folder: Path,
+    extras: Extras,
+) -> list[Path]:
+    """Write `STUDY.html`, and `figures/` with each picture as PDF and PNG, as asked for.
+
+    Raises:
+        CorruptTrial: a trial's files are truncated or altered.
+        OSError: the folder cannot be written.
+    """
+    if not (extras.html or extras.figures):
+        return []
+    trials = study.trials()
+    pictures = draw_up(study.name, trials, cells)
+    files: dict[Path, bytes] = {}
+    if extras.html:
+        examples = discordant_examples(study.name, reports, store, Texts(extras.data))
+        page = build_page(pictures, reports, examples, failures(trials, store))
+        files[folder / f"{study.name}.html"] = page.encode()
+    if extras.figures:
+        from reports.figures import draw_figures
+
+        drawn = draw_figures(pictures)
+        files |= {folder / "figures" / name: content for name, content in drawn.items()}
+    for path, content in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, content, sync=False)
+    return list(files)

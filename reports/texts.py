@@ -1,0 +1,62 @@
+"""The texts of examples whose predictions the store has; the store keeps ids and labels only.
+
+In: predictions of a split, and its fingerprint. Out: one text per example, from the data folder or
+the hub, and only if they are those that the trials saw.
+"""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from search_spaces.errors import UserError
+from trainers.data import Split, TaskData, load_task
+from trainers.outcome import Predictions
+from trainers.tasks import get_task
+
+# Splits that a trial carves out of another one, and that a file need not hold.
+CARVED_FROM: Final = {"heldout": "train", "test_difficult": "test"}
+
+
+class Texts:
+    """Texts by task, each task loaded once."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._load = cache(lambda task: load_task(task, folder))
+
+    def of(self, task: str, split: str, predictions: Predictions, fingerprint: str) -> list[str]:
+        """Return the texts (N,) in the order of the predictions; pairs name their columns.
+
+        Raises:
+            UserError: the task cannot be loaded, or its texts are not those that were predicted.
+        """
+        data: TaskData = self._load(task)
+        for name in (split, CARVED_FROM.get(split, split)):
+            found = _rows(data, name, predictions)
+            if found is not None and found.fingerprint() == fingerprint:
+                return _joined(get_task(task).columns, found)
+        raise UserError(
+            f"task {task}: the {split} examples found are not those that were predicted"
+        )
+
+
+def _rows(data: TaskData, split: str, predictions: Predictions) -> Split | None:
+    """Take the predicted examples from a split, or None where it lacks one."""
+    if split not in data.splits:
+        return None
+    source = data.splits[split]
+    place = {name: row for row, name in enumerate(source.ids)}
+    rows = [place.get(name) for name in predictions.ids]
+    known = [row for row in rows if row is not None]
+    if len(known) < len(rows):
+        return None
+    return replace(source.take(known), labels=predictions.gold)
+
+
+def _joined(columns: tuple[str, ...], split: Split) -> list[str]:
+    if len(columns) == 1:
+        return split.texts[0]
+    return [
+        "\n".join(f"{name}: {text}" for name, text in zip(columns, parts, strict=True))
+        for parts in zip(*split.texts, strict=True)
+    ]

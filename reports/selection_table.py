@@ -84,7 +84,7 @@ def _caption(study: str, cells: Sequence[CellResult], choices: Mapping[Key, Choi
             " optimism: how much more the best score promises, in points.",
             f"Gain at the same budget: what is to be expected from as many trials as {BASELINE}"
             " has, drawn at random. Least shown: the smallest difference with p < .05 between two"
-            " trials that differ on as many examples; a smaller gain is one that this set cannot show.",
+            " trials that differ on as many examples; this set cannot show a smaller one.",
             "Naive p: the two chosen trials as if they were the only ones. After choice: best"
             " against best, two-sided and before any correction for several comparisons; it speaks"
             " for the method only where its line below says favours:system.",

@@ -10,8 +10,9 @@ from typing import Final
 import numpy as np
 
 from reports.budget import LEVEL, expected_best, expected_best_band
-from reports.candidates import Design, Scores
+from reports.candidates import Scores
 from reports.cells import CellResult
+from reports.design import Design
 from reports.landscape import Landscape
 from search_spaces.errors import UserError
 from trainers.metrics import Labels, Values
@@ -48,9 +49,8 @@ def budget_picture(of: Sequence[Landscape], cells: Sequence[CellResult]) -> Budg
     """Draw up the curves of the methods of one task and encoder (`reports.budget` has caveats)."""
     curves, refused = [], []
     for landscape, cell in zip(of, cells, strict=True):
-        design = Design(failed=cell.failed, missing=cell.missing)
         try:
-            curves.append(_curve(landscape, design))
+            curves.append(_curve(landscape, cell.design))
         except UserError as error:
             refused.append(str(error))
     first = of[0]

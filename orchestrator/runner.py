@@ -58,7 +58,10 @@ class TrialRunner:
         self._owned.close()
         self.run, self.curve, self.score = None, [], None
         mine = self._owned.enter_context(self.store.lock(config.signature))
-        if not mine or self.store.state(config.signature) in {State.DONE, State.FAILED}:
+        ended = self.store.state(config.signature) in {State.DONE, State.FAILED}
+        if mine and ended:
+            self._release(config)
+        if ended or not mine:
             self._owned.close()
             return
         try:

@@ -77,7 +77,10 @@ def early_stopping(
     build = make
 
     class EarlyStopping(FIFOScheduler):  # type: ignore[misc]
-        """Compares trials of one cell only. A pause would need a checkpoint: it goes on instead."""
+        """Compares trials of one cell only. A pause would need a checkpoint: it goes on instead.
+
+        Its state is the object's own, never a closure's (`tpe.TreeSearch` says why).
+        """
 
         def __init__(self) -> None:
             super().__init__()

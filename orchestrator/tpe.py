@@ -131,14 +131,19 @@ def tree_search(
     ]
 
     class TreeSearch(Searcher):  # type: ignore[misc]
-        """Suggests trials as the worker takes them, and hears their scores."""
+        """Suggests trials as the worker takes them, and hears their scores.
 
-        def __init__(self) -> None:
+        Its state is the object's own, never a closure's: Tune pickles the searcher now and then,
+        and reading a pickle puts fresh copies of what they closed over into this class's methods.
+        """
+
+        def __init__(self, cells: Sequence[CellSearch]) -> None:
             super().__init__(metric="score", mode="max")
+            self.cells = cells
             self.running: dict[str, tuple[CellSearch, TrialConfig]] = {}
 
         def suggest(self, trial_id: str) -> Any:
-            for cell in cells:
+            for cell in self.cells:
                 trial = cell.suggest(trial_id)
                 if trial is not None:
                     self.running[trial_id] = (cell, trial)
@@ -159,7 +164,7 @@ def tree_search(
         def restore(self, checkpoint_path: str) -> None:
             """Read nothing: see `save`."""
 
-    return TreeSearch()
+    return TreeSearch(cells)
 
 
 def _scores(trials: Sequence[TrialConfig], plan: Plan, store: Store) -> dict[str, float | None]:

@@ -55,6 +55,7 @@ def test_a_finished_trial_is_left_alone(tmp_path: Path) -> None:
     inode = path.stat().st_ino
     finish(TrialRunner(job(store)), config())
     assert path.stat().st_ino == inode
+    assert list((store.root / "running").iterdir()) == []
 
 
 def test_a_trial_that_another_process_trains_is_left_alone(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ray import cloudpickle
 
 from orchestrator.plan import Plan, make_plan
 from orchestrator.search import SEARCHES, Search, parse_budget
@@ -202,8 +203,12 @@ def test_a_resumed_search_knows_what_is_in_the_store(tmp_path: Path) -> None:
     store.commit_pruned(trials[10], pruned)
     plan = make_plan("s", trials, store)
     searcher = tree_search(Search(name="tpe", trials=20).wanted(plan), plan, store, 20, 0)
-    suggested: list[str] = []
-    while isinstance(found := searcher.suggest(f"t{len(suggested)}"), dict):
+    frozen, suggested = cloudpickle.dumps(searcher), list[str]()
+    while len(suggested) < len(trials):
+        found = searcher.suggest(f"t{len(suggested)}")
+        if not isinstance(found, dict):
+            break
+        cloudpickle.loads(frozen)  # As Tune does: it must not touch the searcher in use.
         searcher.on_trial_complete(f"t{len(suggested)}", {"score": 0.5})
         suggested.append(found["trial"])
     assert len(set(suggested)) == 9

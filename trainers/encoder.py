@@ -28,7 +28,7 @@ from transformers import (
 from transformers.utils import logging
 
 from search_spaces.errors import UserError
-from trainers.hub import BUILT_IN, hub_answers, locate_encoder, why
+from trainers.hub import HINT, hub_answers, locate_encoder, why
 
 NOT_OF_THE_MODEL = {"_name_or_path", "transformers_version", "architectures", "dtype"}
 PROBE = "The café's 3 A.M. e-mail, UNREAD\n"
@@ -95,8 +95,7 @@ def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel, nn
         model, pooler = _model_and_pooler(location)
     except (OSError, ValueError, SafetensorError) as error:
         reason = "is no readable model folder" if is_folder else why(error)
-        hint = f"give a model folder, a hub name, or one of {', '.join(BUILT_IN)}"
-        raise UserError(f"encoder {name!r}: {reason}; {hint}") from error
+        raise UserError(f"encoder {name!r}: {reason}; {HINT}") from error
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         raise UserError(f"encoder {name!r}: it has no vocabulary; save its tokenizer beside it")
     _check_usable(name, tokenizer, model)

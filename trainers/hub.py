@@ -16,10 +16,13 @@ from search_spaces.errors import UserError, unknown
 
 BUILT_IN = ("tiny", "packaged:minilm")
 """Encoders that need neither the hub nor a folder."""
+HINT = f"give a model folder, a hub name, or one of {', '.join(BUILT_IN)}"
 
 
 def locate_encoder(name: str) -> str:
     """Return the folder or hub name that `from_pretrained` takes; UserError when unknown."""
+    if name.startswith(("/", ".", "~")) and not Path(name).is_dir():
+        raise UserError(f"encoder {name!r}: there is no such folder; {HINT}")
     if not name.startswith("packaged:"):
         return name
     if name not in BUILT_IN:

@@ -243,6 +243,7 @@ def test_a_broken_folder_is_refused_in_one_line(broken: str, how: str, saved: Pa
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     assert "is no readable model folder" in refusal(str(tmp_path))
+    assert "gone': there is no such folder" in refusal(str(tmp_path / "gone"))
 
 
 def test_a_task_trains_from_a_folder(

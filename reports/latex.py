@@ -169,22 +169,23 @@ def to_latex(table: Table) -> str:
     r"""Render `\begin{table}` to `\end{table}`.
 
     The best of a column is in bold, marks are superscripts. Published rows are in italics,
-    and the notes stand below the rows in small type.
+    and the notes stand below the rows in small type. A table wider than the text shrinks to it.
     """
     lines = [
-        r"% needs \usepackage{booktabs}",
+        r"% needs \usepackage{booktabs,graphicx}",
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{escape(table.caption)}}}",
         rf"\label{{tab:{_label(table.name)}}}",
         r"\par\medskip",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{{'l' * len(table.label_titles)}{'c' * len(table.columns)}}}",
         r"\toprule",
         *_head(table),
         r"\midrule",
         *_body(table),
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
         *_notes(table),
         r"\end{table}",
     ]
@@ -257,5 +258,5 @@ def _cell(table: Table, row: Row, cell: Cell, best: bool) -> str:
 
 
 def _notes(table: Table) -> list[str]:
-    lines = [rf"{{\footnotesize {escape(note)}\par}}" for note in table.notes]
+    lines = [rf"{{\footnotesize\raggedright {escape(note)}\par}}" for note in table.notes]
     return [r"\par\smallskip", *lines] if lines else []

@@ -218,12 +218,14 @@ def _train(
     from orchestrator.job import Job, this_machine
     from orchestrator.plan import make_plan
     from orchestrator.preflight import check_address, check_all
+    from trainers.searches import keep_search
     from trainers.store import State
 
     trials = study.trials()
     plan = make_plan(study.name, trials, store)
     missing = search.wanted(plan)
     if not missing:
+        keep_search(store, search.record(plan))
         _say(f"{study.name}: nothing to train, {plan.count(State.DONE)} trials are done")
         return plan
     slots = resources.resolve(*this_machine())

@@ -218,12 +218,14 @@ def _train(
     from orchestrator.job import Job, this_machine
     from orchestrator.plan import make_plan
     from orchestrator.preflight import check_address, check_all
+    from trainers.searches import keep_search
     from trainers.store import State
 
     trials = study.trials()
     plan = make_plan(study.name, trials, store)
     missing = search.wanted(plan)
     if not missing:
+        keep_search(store, search.record(plan))
         _say(f"{study.name}: nothing to train, {plan.count(State.DONE)} trials are done")
         return plan
     slots = resources.resolve(*this_machine())
@@ -259,6 +261,9 @@ def report(
     figures: Annotated[
         bool, typer.Option("--figures", help="Write the pictures as PDF and PNG, too.")
     ] = False,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Give every tested gain its interval, too.")
+    ] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -269,7 +274,8 @@ def report(
     chosen = _study(study, tasks)
     opened = Store(store, create=False)
     folder = out or _reports_folder(chosen, opened)
-    _report(chosen, opened, folder, Extras(html=html, figures=figures, data=data), as_json=as_json)
+    extras = Extras(html=html, figures=figures, intervals=intervals, data=data)
+    _report(chosen, opened, folder, extras, as_json=as_json)
 
 
 def _reports_folder(study: Study, store: "Store") -> Path:
@@ -284,10 +290,12 @@ def _report(
     from reports.plain import to_json
     from reports.publish import publish
     from reports.tables import build_reports
+    from reports.terminal import to_text
     from reports.write import comparisons_of, write_reports
 
     cells = read_cells(study.trials(), store)
-    reports = build_reports(study.name, cells, store)
+    intervals = extras is not None and extras.intervals
+    reports = build_reports(study.name, cells, store, intervals=intervals)
     try:
         files = write_reports(reports, folder)
         files += publish(study, store, cells, reports, folder, extras) if extras else []
@@ -298,8 +306,9 @@ def _report(
         both = {"tables": tables, "comparisons": comparisons_of(reports)}
         typer.echo(json.dumps(both, indent=1))
         return
+    render = to_text if sys.stdout.isatty() else to_markdown
     for report in reports:
-        typer.echo(to_markdown(report.table))
+        typer.echo(render(report.table))
     _say(f"written to {folder}: {', '.join(file.name for file in files)}")
 
 

@@ -5,8 +5,9 @@ In: a table's split, cells and tests. Out: sentences, each true of exactly these
 
 from collections.abc import Iterable, Sequence
 
+from reports.best_vs_best import BestVsBest
 from reports.cells import CellResult
-from reports.choice import BASELINE
+from reports.choice import ALPHA, BASELINE
 from reports.table import percent
 from reports.tested import Tested
 from trainers.tasks import get_task
@@ -24,21 +25,23 @@ CHOSEN_BY = {
     "dev": "its score on the dev set",
 }
 MOST_NAMED = 6
+# A line must not break inside: the spaces hold it together.
+SIGNIFICANT = "p\u00a0<\u00a0.05"
 
 
 def caption(study: str, split: str, cells: Sequence[CellResult], tests: Sequence[Tested]) -> str:
     """The caption of a table of best trials."""
     sentences = [
-        f"Study {study}, {SPLIT_TITLES.get(split, split)} set:"
-        f" the trial of each method chosen by {_chosen_by(cells)}.",
+        f"Study {study}, {SPLIT_TITLES.get(split, split)} set. Each number is one trial: the best"
+        f" of its cell, chosen by {_chosen_by(cells)}.",
         f"Trials to choose from: {budgets(cells)}.",
         "Bold: best of its column as printed.",
     ]
     if any(get_task(cell.task).beside for cell in cells):
         sentences.append("A second metric is that of the same trials, untested.")
     if tests:
-        sentences += [_dagger(tests), *_double_dagger(tests), *_refused(tests)]
-        sentences += [*_epochs(cells, tests), *_cannot_show(split, tests)]
+        sentences += [*_dagger(tests), *_double_dagger(tests), *_refused(tests)]
+        sentences += [*_epochs(cells, tests), *_cannot_show(split, tests), *_intervals(tests)]
     return " ".join([*sentences, *gaps(cells)])
 
 
@@ -80,12 +83,13 @@ def drawn(cell: CellResult) -> str:
     return "random draw" if cell.undrawn else "complete grid"
 
 
-def _dagger(tests: Sequence[Tested]) -> str:
+def _dagger(tests: Sequence[Tested]) -> list[str]:
     names = sorted({TEST_TITLES[get_task(test.task).test] for test in tests})
-    return (
-        f"Dagger: better than {BASELINE}, p < .05 by {' or '.join(names)}, two-sided,"
-        f" {_seen(tests)}; {_after_holm(tests)}."
-    )
+    return [
+        f"Dagger (\u2020): better than {BASELINE}, {SIGNIFICANT} by {' or '.join(names)},"
+        f" two-sided, {_seen(tests)}.",
+        *_after_holm(tests),
+    ]
 
 
 def _seen(tests: Sequence[Tested]) -> str:
@@ -93,42 +97,63 @@ def _seen(tests: Sequence[Tested]) -> str:
     if not any(test.selected for test in tests):
         return "on examples that took no part in the choice of trials"
     if all(test.selected for test in tests):
-        return "not corrected for the choice among trials, which saw these examples"
-    return "not corrected for the choice among trials, which for some saw these examples"
+        return "without regard to the choice among trials, which these examples made"
+    return "without regard to the choice among trials, which for some numbers these examples made"
 
 
-def _after_holm(tests: Sequence[Tested]) -> str:
+def _after_holm(tests: Sequence[Tested]) -> list[str]:
+    """Say what a correction alone would leave, where the double dagger asks for more."""
     marked = [test for test in tests if test.marked]
-    kept = sum(test.p_holm < 0.05 for test in marked)
-    if len(tests) == 1:
-        return "one comparison, so nothing to correct for"
     if not marked:
-        return f"none of {len(tests)} comparisons reaches it"
-    return f"{kept} of {len(marked)} keep it after Holm's correction over {len(tests)} comparisons"
+        return [f"{_of(0, len(tests))}."]
+    kept = sum(test.p_holm < ALPHA for test in marked)
+    if len(tests) == 1 or not any(test.selected for test in tests):
+        return [f"{_of(len(marked), len(tests))}."]
+    over = _count(len(tests), "comparison")
+    return [f"{_of(len(marked), len(tests))}, {kept} after Holm's correction over {over}."]
 
 
 def _double_dagger(tests: Sequence[Tested]) -> list[str]:
-    """Say by which p a dagger is kept: that of best against best, or the naive one."""
+    """Say by which p a number has it: that of best against best, or the naive one."""
     family = tests[0].family_after
     if not family:
         return []
     best = [test.choice.best for test in tests if test.selected and test.choice.best]
-    over = f"Holm's correction over {_count(family, 'comparison')}"
+    kept = [test for test in tests if test.survives]
+    sentences = [
+        f"Double dagger (\u2021): better than {BASELINE} {_after_choice(best, family)}.",
+        f"{_of(len(kept), len(tests))}.",
+    ]
+    lower = sum(test.comparison.delta <= 0 for test in kept)
+    if lower:
+        sentences.append(
+            f"Of these {lower} {'is' if lower == 1 else 'are'} not above {BASELINE}'s number:"
+            " best against best puts that down to the choice among its trials."
+        )
+    return sentences
+
+
+def _after_choice(best: Sequence[BestVsBest], family: int) -> str:
+    over = f", after Holm's correction over {family} comparisons" if family > 1 else ""
     if not best:
-        how = f"p < .05 by the same test after {over}"
-    else:
-        drawn_as = sorted(
-            {"every swap" if b.resamples is None else f"R = {b.resamples:,}" for b in best}
-        )
-        how = (
-            f"p < .05 as well after {over}, by best-against-best randomization, which allows for"
-            f" the choice among the trials of both (two-sided, {' or '.join(drawn_as)})"
-        )
-        if len(best) < family:
-            how += ", or by the dagger's test where these examples took no part in the choice"
-    marked, kept = sum(t.marked for t in tests), sum(t.survives for t in tests)
-    result = f"{kept} of {_count(marked, 'dagger')}" if marked else "there is no dagger to keep"
-    return [f"Double dagger: {how}: {result}."]
+        return f"with {SIGNIFICANT} by the same test{over}"
+    drawn_as = sorted(
+        {"every swap" if b.resamples is None else f"R = {b.resamples:,}" for b in best}
+    )
+    how = (
+        "when the choice among the trials of both is allowed for,"
+        f" {SIGNIFICANT} by best-against-best randomization, two-sided,"
+        f" {' or '.join(drawn_as)}{over}"
+    )
+    if len(best) < family:
+        how += "; by the dagger's test where these examples took no part in the choice"
+    return how
+
+
+def _of(number: int, total: int) -> str:
+    """`3 of 4 tested numbers have it`."""
+    some = f"{number or 'None'} of {_count(total, 'tested number')}"
+    return f"{some} {'have' if number > 1 else 'has'} it"
 
 
 def _count(number: int, noun: str) -> str:
@@ -143,9 +168,9 @@ def _refused(tests: Sequence[Tested]) -> list[str]:
     reasons = list(dict.fromkeys(test.choice.refused or "" for test in refused))
     more = f"; and {len(reasons) - MOST_NAMED} more" if len(reasons) > MOST_NAMED else ""
     return [
-        f"No double dagger for {len(refused)} of {_count(len(tests), 'comparison')}, since best"
-        " against best needs all trials of a grid or of a random draw, trained to their end:"
-        f" {'; '.join(reasons[:MOST_NAMED])}{more}."
+        f"{len(refused)} of {_count(len(tests), 'tested number')} cannot have a double dagger: it"
+        " needs all trials of a grid or of a random draw, trained to their end"
+        f" ({'; '.join(reasons[:MOST_NAMED])}{more})."
     ]
 
 
@@ -154,7 +179,7 @@ def _epochs(cells: Sequence[CellResult], tests: Sequence[Tested]) -> list[str]:
     chosen = any(trial.config.select == "best_epoch" for c in cells for trial in c.finished)
     if not chosen or not any(test.selected for test in tests):
         return []
-    return ["Each trial's epoch was chosen on the same examples as the trial: no p allows for it."]
+    return ["Each trial's epoch was chosen by the same examples: no p allows for that."]
 
 
 def _cannot_show(split: str, tests: Sequence[Tested]) -> list[str]:
@@ -162,20 +187,33 @@ def _cannot_show(split: str, tests: Sequence[Tested]) -> list[str]:
     small = [test for test in tests if test.comparison.delta > 0 and not test.gap.shown]
     if not small:
         return []
-    named = ", ".join(_small(test) for test in small[:MOST_NAMED])
+    named = "; ".join(_small(test) for test in small[:MOST_NAMED])
     more = f" and {len(small) - MOST_NAMED} more" if len(small) > MOST_NAMED else ""
     return [
-        f"Gains below the least that this {SPLIT_TITLES.get(split, split)} set can show at p < .05,"
-        f" in points, before any allowance for the choice: {named}{more}."
+        f"Too small for this {SPLIT_TITLES.get(split, split)} set to show at {SIGNIFICANT}, even"
+        f" without the choice: the gains, in points, of {named}{more}."
     ]
 
 
 def _small(test: Tested) -> str:
-    least = "no gain" if test.gap.smallest is None else percent(test.gap.smallest, 1)
+    smallest = test.gap.smallest
+    least = "none can be shown" if smallest is None else f"the least is {percent(smallest, 1)}"
     return (
-        f"{get_task(test.task).title} {test.encoder} {test.method}"
-        f" {percent(test.comparison.delta, 1)} (least {least})"
+        f"{get_task(test.task).title} {test.encoder} {test.method}:"
+        f" {percent(test.comparison.delta, 1)}, {least}"
     )
+
+
+def _intervals(tests: Sequence[Tested]) -> list[str]:
+    """Say what the intervals below a table are, where they were asked for."""
+    found = [test.interval for test in tests if test.interval]
+    if not found:
+        return []
+    choice = "; the choice among trials widens none" if any(t.selected for t in tests) else ""
+    return [
+        f"Below: each gain in points with its {found[0].level:.0%} interval, by paired bootstrap"
+        f" over examples, {found[0].resamples:,} samples{choice}."
+    ]
 
 
 def gaps(cells: Sequence[CellResult]) -> list[str]:
@@ -190,8 +228,8 @@ def gaps(cells: Sequence[CellResult]) -> list[str]:
     said = [f"{number} {_verb(what, number)}" for what, number in counts.items() if number]
     if not said:
         return []
-    dashes = " (-- where none is finished)" if any(not cell.finished for cell in cells) else ""
-    return [f"Of {_count(total, 'trial')} {', '.join(said)}{dashes}."]
+    dashes = " A dash: none is finished." if any(not cell.finished for cell in cells) else ""
+    return [f"Of {_count(total, 'trial')} {', '.join(said)}.{dashes}"]
 
 
 def _verb(what: str, number: int) -> str:

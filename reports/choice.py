@@ -134,8 +134,8 @@ def _pair(baseline: Candidates, system: Candidates, name: str, alone: Choice) ->
 
 def resamples_for(pairs: int, tests: int) -> int:
     """As many resamples as a cell of so many pairs leaves time for, and a family of tests needs."""
-    fewest = max(FEWEST_RESAMPLES, PER_TEST * tests)
-    return min(RESAMPLES, max(fewest, MOST_PAIR_TOSSES // pairs))
+    enough = max(FEWEST_RESAMPLES, PER_TEST * tests)
+    return max(enough, min(RESAMPLES, MOST_PAIR_TOSSES // pairs))
 
 
 def read_candidates(cell: CellResult, store: Store) -> Candidates:
@@ -153,17 +153,20 @@ def read_candidates(cell: CellResult, store: Store) -> Candidates:
         )
     record = cell.finished[0].record
     metric, n_classes = get_metric(record.metric), len(record.labels)
-    labels = {trial.record.signature: store.labels(trial.record, split) for trial in cell.finished}
-    first = next(iter(labels.values()))
-    if not all(_same_examples(first, entry) for entry in labels.values()):
-        every = {t.record.signature: store.predictions(t.record, split) for t in cell.finished}
-        return gather(cell.name, every, metric=metric, n_classes=n_classes, design=cell.design)
+    first = store.labels(record, split)
+    predicted = np.empty((len(cell.finished), len(first.gold)), dtype=first.gold.dtype)
+    for row, trial in enumerate(cell.finished):
+        entry = store.labels(trial.record, split) if row else first
+        if not _same_examples(first, entry):
+            every = {t.record.signature: store.predictions(t.record, split) for t in cell.finished}
+            return gather(cell.name, every, metric=metric, n_classes=n_classes, design=cell.design)
+        predicted[row] = entry.predicted
     return Candidates(
         cell=cell.name,
-        trials=tuple(labels),
+        trials=tuple(trial.record.signature for trial in cell.finished),
         ids=tuple(first.ids.to_pylist()),
         gold=first.gold,
-        predicted=np.stack([entry.predicted for entry in labels.values()]),
+        predicted=predicted,
         metric=metric,
         n_classes=n_classes,
         design=cell.design,

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from typing import Final
 
-from reports.table import Cell, Mark, Row, Table
+from reports.table import MISSING, Cell, Mark, Row, Table
 
 MARK_COMMANDS: Final[dict[Mark, str]] = {"dagger": r"\dagger", "double-dagger": r"\ddagger"}
 
@@ -169,22 +169,23 @@ def to_latex(table: Table) -> str:
     r"""Render `\begin{table}` to `\end{table}`.
 
     The best of a column is in bold, marks are superscripts. Published rows are in italics,
-    and the notes stand below the rows in small type.
+    and the notes stand below the rows in small type. A table wider than the text shrinks to it.
     """
     lines = [
-        r"% needs \usepackage{booktabs}",
+        r"% needs \usepackage{booktabs,graphicx}",
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{escape(table.caption)}}}",
         rf"\label{{tab:{_label(table.name)}}}",
         r"\par\medskip",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{{'l' * len(table.label_titles)}{'c' * len(table.columns)}}}",
         r"\toprule",
         *_head(table),
         r"\midrule",
         *_body(table),
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
         *_notes(table),
         r"\end{table}",
     ]
@@ -249,12 +250,13 @@ def _styled(text: str, row: Row) -> str:
 def _cell(table: Table, row: Row, cell: Cell, best: bool) -> str:
     """A number; the marks take no width, so that numbers stay in line."""
     text = table.text(cell)
-    number = escape(text).replace("-", "$-$") if cell.value is not None else text
+    number = text if text == MISSING else escape(text)
+    number = number.replace("-", "$-$") if cell.value is not None else number
     number = rf"\textbf{{{number}}}" if best else _styled(number, row)
     marks = "".join(MARK_COMMANDS[mark] for mark in cell.marks)
     return number + (rf"\rlap{{$^{{{marks}}}$}}" if marks else "")
 
 
 def _notes(table: Table) -> list[str]:
-    lines = [rf"{{\footnotesize {escape(note)}\par}}" for note in table.notes]
+    lines = [rf"{{\footnotesize\raggedright {escape(note)}\par}}" for note in table.notes]
     return [r"\par\smallskip", *lines] if lines else []

@@ -21,11 +21,12 @@ from trainers.store import Store
 
 @dataclass(frozen=True, kw_only=True)
 class Extras:
-    """What is wanted beside the tables; `data` is the folder in which texts are looked for."""
+    """What is wanted beside plain tables; `data` is the folder in which texts are looked for."""
 
     html: bool
     figures: bool
     data: Path | None
+    intervals: bool = False
 
 
 def publish(

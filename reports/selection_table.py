@@ -7,7 +7,7 @@ of it on other examples.
 
 from collections.abc import Mapping, Sequence
 
-from reports.captions import METRIC_TITLES, SPLIT_TITLES, budgets, gaps
+from reports.captions import METRIC_TITLES, SIGNIFICANT, SPLIT_TITLES, budgets, gaps
 from reports.cells import CellResult
 from reports.choice import BASELINE, Choice, Key
 from reports.table import Cell, Column, ColumnGroup, Kind, Row, Table
@@ -15,8 +15,8 @@ from trainers.tasks import get_task
 
 GROUPS = {
     "": ("Trials",),
-    "Chosen trial": ("best", "honest", "optimism"),
-    f"Gain on {BASELINE}": ("best", "same budget", "least shown"),
+    "Best trial": ("score", "honest"),
+    f"Gain on {BASELINE}": ("best", "matched", "least"),
     "p": ("naive", "after choice"),
 }
 
@@ -61,7 +61,6 @@ def _cells(cell: CellResult, choice: Choice) -> tuple[Cell, ...]:
         (len(cell.finished), "count"),
         (best, "score"),
         (honest.honest if honest else None, "score"),
-        (honest.optimism if honest else None, "score"),
         (pair.delta if pair else None, "score"),
         (budget.matched_delta if budget else None, "score"),
         (gap.smallest if gap else None, "score"),
@@ -78,17 +77,16 @@ def _caption(study: str, cells: Sequence[CellResult], choices: Mapping[Key, Choi
     where = " or ".join(SPLIT_TITLES.get(split, "held-out") for split in splits)
     return " ".join(
         [
-            f"Study {study}: how much the choice of the best trial is worth, on the {where} set"
-            f" that chose it. Trials: those finished, {budgets(cells)}.",
-            "Honest: chosen again on bootstrap samples and scored on what they leave out;"
-            " optimism: how much more the best score promises, in points.",
-            f"Gain at the same budget: what is to be expected from as many trials as {BASELINE}"
-            " has, drawn at random. Least shown: the smallest difference with p < .05 between two"
-            " trials that differ on as many examples; this set cannot show a smaller one.",
-            "Naive p: the two chosen trials as if they were the only ones. After choice: best"
-            " against best, two-sided and before any correction for several comparisons; it speaks"
-            " for the method only where its line below says favours:system.",
-            "-- is what needs all trials of a grid or of a random draw, trained to their end, or a"
+            f"Study {study}: what the choice of the best trial is worth, on the {where} set that"
+            f" chose it. Trials: those finished, {budgets(cells)}.",
+            "Honest: the mean score on examples left out, when bootstrap samples choose the trial.",
+            f"Gain, in points: of the best trial on {BASELINE}'s best; matched, what the best of as"
+            f" many random trials as {BASELINE} has is expected to gain; least, the smallest gain"
+            f" with {SIGNIFICANT} between two given trials that differ on as many examples.",
+            "p, two-sided: naive, of the two best trials as if they were the only ones; after"
+            " choice, of best against best, before any correction for several comparisons. It"
+            " speaks for the method where its line below says favours:system.",
+            "A dash: it needs all trials of a grid or of a random draw, trained to their end, or a"
             f" {BASELINE} to compare with.",
             *gaps(cells),
         ]

@@ -24,6 +24,7 @@ __all__ = [
     "Report",
     "Tested",
     "build_reports",
+    "marks_of",
 ]
 
 
@@ -35,18 +36,21 @@ class Report:
     tests: tuple[Tested, ...]
 
 
-def build_reports(study: str, cells: Sequence[CellResult], store: Store) -> list[Report]:
+def build_reports(
+    study: str, cells: Sequence[CellResult], store: Store, *, intervals: bool = False
+) -> list[Report]:
     """One report per labelled split, then one on what the choice of the trials is worth.
 
-    Each shows the best trial of each cell, tested against the baseline's. The last has no tests of
-    its own, and is left out as long as no trial is finished.
+    Each shows the best trial of each cell, tested against the baseline's; with `intervals` its
+    notes hold each tested difference with an interval. The last has no tests of its own, and is
+    left out as long as no trial is finished.
 
     Raises:
         UserError, CorruptTrial: as `choices` and `compare` do.
     """
     splits = report_splits(cells) or ["dev"]
     chosen = choices(cells, store)
-    reports = [_build(study, split, cells, store, chosen) for split in splits]
+    reports = [_build(study, split, cells, store, chosen, intervals) for split in splits]
     if chosen:
         reports.append(Report(table=selection_table(study, cells, chosen), tests=()))
     return reports
@@ -58,9 +62,10 @@ def _build(
     cells: Sequence[CellResult],
     store: Store,
     chosen: dict[Key, Choice],
+    intervals: bool,
 ) -> Report:
     shown = [cell for cell in cells if _has(cell, split)]
-    found = tested_cells(shown, split, store, chosen)
+    found = tested_cells(shown, split, store, chosen, intervals=intervals)
     tests = {(t.task, t.encoder, t.method): t for t in found}
     scores = _scores_shown(shown)
     systems = list(dict.fromkeys((cell.encoder, cell.method) for cell in shown))
@@ -86,7 +91,7 @@ def _build(
         label_titles=("Encoder", "Method"),
         groups=(ColumnGroup(columns=columns),),
         rows=rows,
-        notes=tuple(test.note() for test in found),
+        notes=tuple(note for test in found for note in (test.gain(), test.note()) if note),
     )
     return Report(table=table, tests=tuple(found))
 
@@ -113,13 +118,11 @@ def _cell(
         return Cell()
     record = cell.best.record
     test = tests.get(key) if metric == record.metric else None
+    marks = tuple(mark for mark, holds in marks_of(test).items() if holds) if test else ()
     value = record.scores[split][metric].value
-    return Cell(value=value, marks=_marks(test), n_trials=len(cell.finished))
+    return Cell(value=value, marks=marks, n_trials=len(cell.finished))
 
 
-def _marks(test: Tested | None) -> tuple[Mark, ...]:
-    held: dict[Mark, bool] = {
-        "dagger": test is not None and test.marked,
-        "double-dagger": test is not None and test.survives,
-    }
-    return tuple(mark for mark, holds in held.items() if holds)
+def marks_of(test: Tested) -> dict[Mark, bool]:
+    """Which marks a tested number has."""
+    return {"dagger": test.marked, "double-dagger": test.survives}

@@ -4,15 +4,17 @@ In: two chosen trials' comparison on a table's split, and the `Choice` that chos
 `Tested`s, adjusted for the table's family, each with its signature line.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from reports.cells import CellResult, FinishedTrial, paired_labels, paired_test
 from reports.choice import ALPHA, BASELINE, Choice, Key, spread_over_seeds
 from reports.gap import Gap, smallest_gap
+from reports.interval import Interval, paired_bootstrap
 from reports.seeds import SeedSpread
 from reports.significance import Comparison, benjamini_hochberg, holm
+from reports.table import percent
 from trainers.outcome import TrialRecord
 from trainers.store import Store
 from trainers.tasks import get_task
@@ -22,7 +24,9 @@ from trainers.tasks import get_task
 class Tested:
     """A cell's best trial against the best baseline trial, on one split.
 
-    `p_holm` and `p_bh` adjust the naive p over the table's family of `family` tests. `selected`
+    `baseline_choice` and `choice` are what the choice of each is worth. `p_holm` and `p_bh` adjust
+    the naive p over the table's family of `family` tests. `interval` is of the difference, where it
+    was asked for; it knows nothing of the choice. `selected`
     says that the split's examples chose among several trials. Then `p_after` is the two-sided p of
     best against best, else the naive p, which nothing biases; `p_after_holm` is over the
     `family_after` cells of the table that have a `p_after`. Both are None where `choice` says why
@@ -41,8 +45,10 @@ class Tested:
     p_bh: float
     family: int
     selected: bool
+    baseline_choice: Choice
     choice: Choice
     gap: Gap
+    interval: Interval | None
     seeds: SeedSpread | None
     p_after: float | None
     p_after_holm: float | None
@@ -55,11 +61,17 @@ class Tested:
 
     @property
     def survives(self) -> bool:
-        """Marked, and still significant after the choice among trials and Holm's correction."""
-        if not self.marked or self.p_after_holm is None or self.p_after_holm >= ALPHA:
+        """Better than the baseline, p < .05 after the choice among trials and Holm's correction.
+
+        Best against best says itself whom it favours: the sign of the difference does not, since of
+        equal cells the larger one is expected to lead.
+        """
+        if self.p_after_holm is None or self.p_after_holm >= ALPHA:
             return False
         best = self.choice.best
-        return not self.selected or (best is not None and best.favours == "system")
+        if self.selected and best is not None:
+            return best.favours == "system"
+        return self.comparison.delta > 0
 
     def note(self) -> str:
         """The signature line, in the form of sacrebleu's."""
@@ -67,7 +79,20 @@ class Tested:
         parts += [self._selection(), f"adj:holm({self.family})", f"p_adj:{self.p_holm:.4g}"]
         if self.p_after_holm is not None:
             parts += [f"adj_sel:holm({self.family_after})", f"p_sel_adj:{self.p_after_holm:.4g}"]
+        if self.seeds is not None:
+            parts += [f"seeds:{self.seeds.seeds}", f"sd_seeds:{self.seeds.deviation:.4g}"]
         return "|".join([*parts, f"data:{self.data}", f"v:{version('catsweep')}"])
+
+    def gain(self) -> str | None:
+        """The difference and its interval in points, in words; None where none was asked for."""
+        if self.interval is None:
+            return None
+        delta, low, high = (
+            percent(value, 1)
+            for value in (self.comparison.delta, self.interval.low, self.interval.high)
+        )
+        what = f"{get_task(self.task).title}, {self.encoder}, {self.method}"
+        return f"{what}: gain {delta}, {self.interval.level:.0%} interval {low} to {high}"
 
     def _selection(self) -> str:
         """`p_sel:none` where there is no selection to allow for, `refused` where it cannot be."""
@@ -79,7 +104,12 @@ class Tested:
 
 
 def tested_cells(
-    cells: Sequence[CellResult], split: str, store: Store, choices: dict[Key, Choice]
+    cells: Sequence[CellResult],
+    split: str,
+    store: Store,
+    choices: Mapping[Key, Choice],
+    *,
+    intervals: bool = False,  # noqa: PT028  (it is no test)
 ) -> list[Tested]:
     """Test every cell's best trial against the best baseline trial of its task and encoder."""
     baselines = {(c.task, c.encoder): c for c in cells if c.method == BASELINE}
@@ -87,8 +117,9 @@ def tested_cells(
     for cell in cells:
         base = baselines.get((cell.task, cell.encoder))
         if cell.method != BASELINE and base and base.best and cell.best:
-            choice = choices[cell.key]
-            found.append(_test((base, base.best), (cell, cell.best), split, store, choice))
+            both = (choices[base.key], choices[cell.key])
+            pair = ((base, base.best), (cell, cell.best))
+            found.append(_test(*pair, split, store, both, intervals))
     return _adjusted(found)
 
 
@@ -97,10 +128,12 @@ def _test(
     system: tuple[CellResult, FinishedTrial],
     split: str,
     store: Store,
-    choice: Choice,
+    choices: tuple[Choice, Choice],
+    intervals: bool,
 ) -> Tested:
     (base, first), (cell, second) = baseline, system
-    comparison, gap = _pair(first, second, split, store, choice)
+    choice = choices[1]
+    comparison, gap, interval = _pair(first, second, split, store, choice, intervals)
     several = base.total > 1 or cell.total > 1
     selected = several and any(chose(trial.record, split) for trial in (first, second))
     p_sel = choice.best.p_value if choice.best else None
@@ -117,8 +150,10 @@ def _test(
         p_bh=1.0,
         family=0,
         selected=selected,
+        baseline_choice=choices[0],
         choice=choice,
         gap=gap,
+        interval=interval,
         seeds=spread_over_seeds(cell, split, comparison.delta),
         p_after=p_sel if selected else comparison.p_value,
         p_after_holm=None,
@@ -127,14 +162,26 @@ def _test(
 
 
 def _pair(
-    first: FinishedTrial, second: FinishedTrial, split: str, store: Store, choice: Choice
-) -> tuple[Comparison, Gap]:
+    first: FinishedTrial,
+    second: FinishedTrial,
+    split: str,
+    store: Store,
+    choice: Choice,
+    intervals: bool,
+) -> tuple[Comparison, Gap, Interval | None]:
+    """Test two trials; on the split that chose them that is done already, but for the interval."""
+    known = None
     if split == choice.split and choice.comparison and choice.gap:
-        return choice.comparison, choice.gap
+        known = choice.comparison, choice.gap
+    if known and not intervals:
+        return *known, None
     labels = paired_labels(first, second, split, store)
     task, classes = get_task(second.config.task), len(second.record.labels)
+    interval = paired_bootstrap(*labels, task.metric, classes) if intervals else None
+    if known:
+        return *known, interval
     comparison = paired_test(*labels, metric=task.metric, test=task.test, n_classes=classes)
-    return comparison, smallest_gap(*labels, task.metric, classes)
+    return comparison, smallest_gap(*labels, task.metric, classes), interval
 
 
 def chose(record: TrialRecord, split: str) -> bool:

@@ -6,10 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from reports.choice import Choice
 from reports.latex import to_latex
 from reports.markdown import to_markdown
 from reports.plain import to_csv, to_json
-from reports.tables import Report
+from reports.tables import Report, marks_of
 from trainers.files import write_file
 
 RENDERERS = {"tex": to_latex, "md": to_markdown, "csv": to_csv, "json": to_json}
@@ -30,15 +31,33 @@ def write_reports(reports: Sequence[Report], folder: Path) -> list[Path]:
 
 
 def comparisons_of(reports: Sequence[Report]) -> list[dict[str, Any]]:
-    """Every test behind the marks, unrounded."""
+    """Every test behind the marks, unrounded, and whatever the tables derive from it."""
     return [
         {
             "table": report.table.name,
             **asdict(test),
             "delta": test.comparison.delta,
             "marked": test.marked,
+            "survives": test.survives,
+            "marks": [mark for mark, holds in marks_of(test).items() if holds],
+            "gap_shown": test.gap.shown,
+            "delta_in_seed_deviations": test.seeds.ratio if test.seeds else None,
+            "after_choice": _after_choice(test.choice),
             "signature": test.note(),
         }
         for report in reports
         for test in report.tests
     ]
+
+
+def _after_choice(choice: Choice) -> dict[str, Any]:
+    """What `Choice`'s parts say by their properties: `asdict` leaves these out."""
+    best, budget, honest = choice.best, choice.budget, choice.honest
+    return {
+        "refused": choice.refused,
+        "p_value": best.p_value if best else None,
+        "favours": best.favours if best else None,
+        "standard_error": best.standard_error if best else None,
+        "matched_delta": budget.matched_delta if budget else None,
+        "optimism": honest.optimism if honest else None,
+    }

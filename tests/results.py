@@ -1,6 +1,7 @@
 """Finished trials made by hand, for tests of what reads a store; nothing is trained here."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from search_spaces.trial import TrialConfig
 from trainers.metrics import METRICS, score
@@ -29,6 +30,16 @@ def predictions(split: str, right: int, *, n: int = N, n_classes: int = 2) -> Pr
     )
 
 
+def labelled(gold: ArrayLike, predicted: ArrayLike, n_classes: int = 2) -> Predictions:
+    """Predictions of examples that are named by their places."""
+    labels, chosen = np.asarray(gold), np.asarray(predicted)
+    return Predictions(
+        ids=[f"id-{place}" for place in range(labels.size)],
+        gold=labels,
+        logits=np.eye(n_classes, dtype=np.float32)[chosen],
+    )
+
+
 def fingerprint(split: str) -> str:
     """Name a made-up split's data; dev's is all zeros."""
     return "0" * 16 if split == "dev" else split.encode().hex()[:16].rjust(16, "0")
@@ -47,6 +58,18 @@ def finished(
     kept = {
         split: predictions(split, count, n=n, n_classes=n_classes) for split, count in right.items()
     }
+    return result_of(config, kept, n_classes, seconds=seconds, fingerprints=fingerprints)
+
+
+def result_of(
+    config: TrialConfig,
+    kept: dict[str, Predictions],
+    n_classes: int = 2,
+    *,
+    seconds: float = 10.0,
+    fingerprints: dict[str, str] | None = None,
+) -> TrialResult:
+    """Build the result of a trial that left these predictions of each split."""
     scores = {
         split: {
             name: ScoreRecord(value=found.value, undefined=found.undefined)
@@ -56,7 +79,7 @@ def finished(
         }
         for split, entry in kept.items()
     }
-    selection = "heldout" if "heldout" in right else "dev"
+    selection = "heldout" if "heldout" in kept else "dev"
     metric = get_task(config.task).metric
     epoch = EpochRecord(
         epoch=1,
@@ -79,7 +102,7 @@ def finished(
         peak_memory_bytes=1,
         resumed=0,
         fingerprints=fingerprints
-        or {"encoder": "0" * 16} | {name: fingerprint(name) for name in right},
+        or {"encoder": "0" * 16} | {name: fingerprint(name) for name in kept},
         environment=Environment(host="test", device="cpu", threads=1, versions={}),
         finished_at="2026-01-01T00:00:00+00:00",
     )

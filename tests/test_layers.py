@@ -18,6 +18,7 @@ NO_TORCH = {
     "trainers/tasks.py",
     "trainers/hub.py",
     "trainers/data.py",
+    "trainers/searches.py",
 }
 RAY_IMPORTERS = {f"orchestrator/{name}.py" for name in ("tune", "worker", "tpe", "stopping")}
 OPTUNA_IMPORTERS = {"orchestrator/tpe.py", "reports/fanova.py"}

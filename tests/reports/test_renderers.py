@@ -87,12 +87,13 @@ def test_a_renderer_repeats_and_prints_nothing(
 def test_latex_as_a_whole() -> None:
     assert to_latex(example()) == "\n".join(
         [
-            r"% needs \usepackage{booktabs}",
+            r"% needs \usepackage{booktabs,graphicx}",
             r"\begin{table}",
             r"\centering",
             r"\caption{Dev sets; cat}",
             r"\label{tab:glue-dev}",
             r"\par\medskip",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             r"\begin{tabular}{llcccc}",
             r"\toprule",
             r" &  & \multicolumn{2}{c}{Single} & \multicolumn{1}{c}{Pair} & "
@@ -108,11 +109,11 @@ def test_latex_as_a_whole() -> None:
             r"\textit{BERT} & \textit{paper} & \textit{69.4} & \textit{97.0} & \textit{93.0} & "
             r"\textit{--} \\",
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}",
             r"\par\smallskip",
-            r"{\footnotesize metric:mcc\textbar\allowbreak{}test:fisher-exact\textbar\allowbreak{}"
-            r"tie:\textgreater{}=\textbar\allowbreak{}N:1043\par}",
-            r"{\footnotesize cat\par}",
+            r"{\footnotesize\raggedright metric:mcc\textbar\allowbreak{}"
+            r"test:fisher-exact\textbar\allowbreak{}tie:\textgreater{}=\textbar\allowbreak{}N:1043\par}",
+            r"{\footnotesize\raggedright cat\par}",
             r"\end{table}",
             "",
         ]
@@ -158,7 +159,8 @@ def test_latex_compiles(table: Table, tmp_path: Path) -> None:
         pytest.fail(reason)
     if reason:
         pytest.skip(reason)
-    body = f"\\usepackage{{booktabs}}\n\\begin{{document}}\n{to_latex(table)}\\end{{document}}\n"
+    packages = "\\usepackage{booktabs,graphicx}\n"
+    body = f"{packages}\\begin{{document}}\n{to_latex(table)}\\end{{document}}\n"
     (tmp_path / "t.tex").write_text("\\documentclass{article}\n" + body, encoding="utf-8")
     commands = {
         "pdflatex": ["-interaction=nonstopmode", "-halt-on-error", "t.tex"],
@@ -233,6 +235,7 @@ def test_json_reads_back_with_unrounded_numbers() -> None:
         "best": True,
         "marks": [],
         "n_trials": 3,
+        "kind": "score",
     }
     assert (last["value"], last["exact"], last["printed"], last["best"]) == (
         None,

@@ -133,8 +133,8 @@ def test_the_caption_says_what_was_chosen_and_corrected(study: Study, store: Sto
     assert "chosen by its score on the dev set" in caption
     assert "standard 2, at 2, cat 2" in caption
     assert "McNemar's exact test or the Fisher randomization test" in caption
-    assert "not corrected for the choice among trials, which saw these examples" in caption
-    assert "3 of 3 keep it after Holm's correction over 4 comparisons" in caption
+    assert "without regard to the choice among trials, which these examples made." in caption
+    assert "3 of 4 tested numbers have it, 3 after Holm's correction over 4 comp" in caption
 
 
 def test_the_caption_says_when_other_examples_chose(study: Study, tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_the_caption_says_when_other_examples_chose(study: Study, tmp_path: Path
         keep(store, trial, {"heldout": 120, "dev": 100})
     caption = report(study, store).table.caption
     assert "chosen by its score on training rows held out per class" in caption
-    assert "on examples that took no part in the choice of trials; none of 4" in caption
+    assert "on examples that took no part in the choice of trials. None of 4 tested n" in caption
 
 
 def test_what_is_missing_is_dashed_and_counted(study: Study, tmp_path: Path) -> None:
@@ -157,8 +157,8 @@ def test_what_is_missing_is_dashed_and_counted(study: Study, tmp_path: Path) -> 
         *("60.0", "--", "--"),
         *("--", "--", "--"),
     ]
-    assert (
-        "Of 12 trials 8 were not run to the end (-- where none is finished)." in found.table.caption
+    assert found.table.caption.endswith(
+        "Of 12 trials 8 were not run to the end. A dash: none is finished."
     )
     (equal,) = found.tests
     assert equal.comparison.p_value == 1.0

@@ -1,0 +1,61 @@
+"""Stores whose trials predicted what a test says: cells of trials that differ in learning rate."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from search_spaces.methods import METHOD_SETTINGS
+from search_spaces.trial import TrialConfig
+from tests.results import labelled, result_of
+from trainers.outcome import PrunedRecord, TrialRecord
+from trainers.store import Store
+
+OPTIONS: dict[str, dict[str, float]] = {
+    "standard": {},
+    "at": {"epsilon": 0.01},
+    "cat": {"epsilon": 0.01, "tau": 0.1, "lambda": 0.3},
+}
+
+
+def trials(method: str, n: int, task: str = "rte", **changes: Any) -> list[TrialConfig]:
+    """Return a cell's n trials, in a grid over learning rates."""
+    settings = {
+        "task": task,
+        "encoder": "tiny",
+        "method": METHOD_SETTINGS[method].model_validate(OPTIONS[method]),
+        "epochs": 1,
+        "batch_size": 16,
+    }
+    rates = [1e-5 * (place + 1) for place in range(n)]
+    return [TrialConfig.model_validate(settings | {"lr": rate} | changes) for rate in rates]
+
+
+def predict(
+    store: Store,
+    cell: Sequence[TrialConfig],
+    gold: ArrayLike,
+    rows: ArrayLike,
+    splits: Sequence[str] = ("dev",),
+    n_classes: int = 2,
+) -> None:
+    """Let each trial of a cell predict its row (M, N), the same on every split."""
+    for trial, row in zip(cell, np.asarray(rows), strict=True):
+        kept = dict.fromkeys(splits, labelled(gold, row, n_classes))
+        store.commit(trial, result_of(trial, kept, n_classes))
+
+
+def prune(store: Store, trial: TrialConfig) -> None:
+    """Let a scheduler have stopped a trial."""
+    pruned = PrunedRecord(
+        signature=trial.signature, scheduler="asha", epochs=(), pruned_at="2026-01-01"
+    )
+    store.commit_pruned(trial, pruned)
+
+
+def record_of(trial: TrialConfig, right: int, n: int = 100) -> TrialRecord:
+    """A record without files: `right` of n dev examples predicted correctly."""
+    gold = np.arange(n) % 2
+    predicted = np.where(np.arange(n) < right, gold, 1 - gold)
+    return result_of(trial, {"dev": labelled(gold, predicted)}).record

@@ -28,6 +28,7 @@ function percent(value, decimals = 1) {
 }
 
 function pValue(value) {
+  if (value === null) return "–";
   return value >= 0.001 ? value.toFixed(3) : value.toExponential(1);
 }
 

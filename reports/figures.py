@@ -156,7 +156,7 @@ def _fit(axes: Axes, curves: list[Values]) -> None:
 def heatmap_figure(of: Heatmap, page: int) -> Figure:
     """Draw a page's panels side by side, with the scores printed and the cell's best one framed."""
     _, panels, rows, columns = of.scores.shape
-    size = (1.2 + panels * max(1.4, 0.5 * columns), 0.9 + max(1.0, 0.32 * rows))
+    size = (1.2 + panels * max(1.4, 0.34 * columns), 0.9 + max(1.0, 0.32 * rows))
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(1, panels, squeeze=False, sharey=True)[0]
     low, high = 100 * float(np.nanmin(of.scores)), 100 * float(np.nanmax(of.scores))

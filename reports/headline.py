@@ -15,33 +15,37 @@ from reports.tables import Report
 from reports.tested import Tested
 from trainers.tasks import get_task
 
-MOST_SENTENCES: Final = 24
+AT_ONCE: Final = 6
 NOTHING: Final = "<p>Nothing is compared yet: it takes a finished baseline and another method.</p>"
 
 Side = Literal["ahead", "behind", "even"]
 
 
 def headline(study: str, reports: Sequence[Report]) -> str:
-    """Write a part per split, at most MOST_SENTENCES comparisons in words over all of them."""
+    """Write a part per split: its first AT_ONCE comparisons in words, in study order, unfold more.
+
+    None is preferred for its result.
+    """
     tested = [report for report in reports if report.tests]
     tested.sort(key=lambda report: any(test.selected for test in report.tests))
     if not tested:
         return NOTHING
-    each = max(1, MOST_SENTENCES // len(tested))
-    return "\n".join(_part(study, report, each) for report in tested)
+    return "\n".join(_part(study, report) for report in tested)
 
 
-def _part(study: str, report: Report, most: int) -> str:
-    split = report.table.name.removeprefix(f"{study}-")
-    tests = report.tests
-    items = "".join(_item(test) for test in tests[:most])
-    rest = len(tests) - most
-    more = f'<p class="note">{rest} more are among the comparisons.</p>' if rest > 0 else ""
+def _part(study: str, report: Report) -> str:
+    split, tests = report.table.name.removeprefix(f"{study}-"), report.tests
+    rest = tests[AT_ONCE:]
+    summary = f"<summary>{len(rest)} more</summary>"
     return (
         f"<h3>{escape(SPLIT_TITLES.get(split, split)).capitalize()} set</h3>\n"
-        f'<p class="note">{_role(tests)}</p>\n{_tallies(tests)}'
-        f'<ul class="headline">\n{items}</ul>\n{more}'
+        f'<p class="note">{_role(tests)}</p>\n{_tallies(tests)}{_list(tests[:AT_ONCE])}'
+        + (f"<details>{summary}{_list(rest)}</details>" if rest else "")
     )
+
+
+def _list(tests: Sequence[Tested]) -> str:
+    return f'<ul class="headline">\n{"".join(_item(test) for test in tests)}</ul>\n'
 
 
 def _role(tests: Sequence[Tested]) -> str:

@@ -6,8 +6,9 @@ is used. Exit codes: 0 all done, 1 some trials failed, 2 the input was wrong, 13
 
 import json
 import os
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -191,9 +192,17 @@ def run(
     for line in _troubles(done, opened):
         _say(line)
     _report(chosen, opened, _reports_folder(chosen, opened), None, as_json=False)
+    _say(_page_hint(study, {"--store": store, "--data": data, "--tasks": tasks}))
     unfinished = how.wanted(done) if how.hours is None else []
     if unfinished or done.count(State.FAILED) or done.count(State.CORRUPT):
         raise typer.Exit(1)
+
+
+def _page_hint(study: str, options: Mapping[str, object]) -> str:
+    """The command that writes the page of this very run, with what its options were."""
+    given = [part for name, value in options.items() if value for part in (name, str(value))]
+    command = shlex.join(["catsweep", "report", study, *given, "--html", "--figures"])
+    return f"for a page with pictures, and figures for a paper: {command}"
 
 
 def _clear_the_way(study: Study, store: "Store", retry: bool) -> None:
@@ -272,6 +281,8 @@ def report(
     from trainers.store import Store
 
     chosen = _study(study, tasks)
+    if html and data is not None and not data.is_dir():
+        raise UserError(f"data folder {data} does not exist; the page takes its texts from there")
     opened = Store(store, create=False)
     folder = out or _reports_folder(chosen, opened)
     extras = Extras(html=html, figures=figures, intervals=intervals, data=data)
@@ -298,9 +309,11 @@ def _report(
     reports = build_reports(study.name, cells, store, intervals=intervals)
     try:
         files = write_reports(reports, folder)
-        files += publish(study, store, cells, reports, folder, extras) if extras else []
+        published = publish(study, store, cells, reports, folder, extras) if extras else None
     except OSError as error:
         raise UserError(f"cannot write reports to {folder}: {error.strerror}") from error
+    for line in published.lacking if published else ():
+        _say(f"warning: {line}")
     if as_json:
         tables = [json.loads(to_json(report.table)) for report in reports]
         both = {"tables": tables, "comparisons": comparisons_of(reports)}
@@ -309,7 +322,8 @@ def _report(
     render = to_text if sys.stdout.isatty() else to_markdown
     for report in reports:
         typer.echo(render(report.table))
-    _say(f"written to {folder}: {', '.join(file.name for file in files)}")
+    files += published.files if published else ()
+    _say(f"written to {folder}: {', '.join(str(file.relative_to(folder)) for file in files)}")
 
 
 @app.command()

@@ -76,6 +76,8 @@ def _curve(of: Landscape, design: Design) -> BudgetCurve:
 
 
 def _thinned(budget: int) -> Labels:
-    """Choose rows of 0 .. budget - 1, denser at small budgets, both ends among them."""
-    steps = np.geomspace(1, budget, min(budget, MOST_POINTS))
+    """Choose rows of 0 .. budget - 1: all, or denser at small budgets with both ends among them."""
+    if budget <= MOST_POINTS:
+        return np.arange(budget)
+    steps = np.geomspace(1, budget, MOST_POINTS)
     return np.unique(np.rint(steps).astype(np.int64)) - 1

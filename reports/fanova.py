@@ -1,14 +1,12 @@
 """Importance of axes where the grid has gaps: Optuna's fANOVA, by name.
 
 In: a `Landscape` with gaps. Out: the evaluator's name, and each axis's share of the variance. The
-only importer of optuna in reports, when it is called; it needs scikit-learn.
+only importer of optuna in reports, when it is called; Optuna's forest is scikit-learn's.
 """
 
-from importlib.util import find_spec
 from typing import Final
 
 from reports.landscape import Landscape
-from search_spaces.errors import UserError
 
 EVALUATOR: Final = "optuna.importance.FanovaImportanceEvaluator"
 SEED: Final = 12_345
@@ -20,15 +18,7 @@ def fanova(of: Landscape) -> tuple[str, dict[str, float]]:
     The evaluator is named because Optuna's default, PED-ANOVA, answers another question: which axes
     tell the best trials from the rest. An axis enters by its values' places, so that each weighs
     the same, as on a full grid.
-
-    Raises:
-        UserError: scikit-learn is not installed.
     """
-    if find_spec("sklearn") is None:
-        raise UserError(
-            f"{of.title}: {len(of.trials)} of {of.wanted} trials are finished, and importance on a"
-            " grid with gaps needs scikit-learn: pip install scikit-learn"
-        )
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)

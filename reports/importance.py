@@ -49,11 +49,11 @@ def importance(of: Landscape) -> Importance:
     unimportant. Seeds count as an axis, so their share is that of chance.
 
     Raises:
-        UserError: nothing varies, too few trials are finished, all scores are equal, or the grid
-            has gaps and scikit-learn is not installed.
+        UserError: fewer than two axes vary, too few trials are finished, or all scores are equal.
     """
-    if not of.axes:
-        raise UserError(f"{of.title}: nothing varies")
+    if len(of.axes) < 2:
+        what = f"only {of.axes[0].name}" if of.axes else "nothing"
+        raise UserError(f"{of.title}: {what} varies, and importance compares settings")
     if len(of.trials) < FEWEST and not of.is_full_grid:
         raise UserError(f"{of.title}: {len(of.trials)} finished trials are too few")
     spread = float(of.scores.std())

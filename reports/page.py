@@ -18,15 +18,13 @@ from typing import Any, Final
 
 from reports.examples import Discordant
 from reports.failures import Failure
+from reports.headline import headline
 from reports.html_table import to_html
 from reports.page_data import page_data
 from reports.pictures import Pictures
-from reports.table import percent
-from reports.tables import ALPHA, BASELINE, METRIC_TITLES, SPLIT_TITLES, Report, Tested
-from trainers.tasks import get_task
+from reports.tables import Report
 
 SCRIPTS: Final = ("base.js", "tables.js", "charts.js", "parallel.js", "main.js")
-MOST_SENTENCES: Final = 20
 
 
 def build_page(
@@ -40,7 +38,7 @@ def build_page(
     return Template(asset("page.html")).substitute(
         study=escape(pictures.study),
         summary=_summary(pictures, failed),
-        headline=_headline(pictures.study, reports),
+        headline=headline(pictures.study, reports),
         tables="\n".join(to_html(report.table) for report in reports),
         footer=f"Written by catsweep {escape(version('catsweep'))}.",
         data=embedded(page_data(pictures, reports, examples, failed)),
@@ -77,35 +75,4 @@ def _summary(pictures: Pictures, failed: Sequence[Failure]) -> str:
     return (
         f"{finished:,} of {wanted:,} trials are finished in {len(pictures.cells)} cells"
         f" (task, encoder, method){ended}."
-    )
-
-
-def _headline(study: str, reports: Sequence[Report]) -> str:
-    sentences = [
-        _sentence(report.table.name.removeprefix(f"{study}-"), test)
-        for report in reports
-        for test in report.tests
-    ]
-    if not sentences:
-        return "<p>Nothing is compared yet: it takes a finished baseline and another method.</p>"
-    items = "".join(f"<li>{sentence}</li>\n" for sentence in sentences[:MOST_SENTENCES])
-    rest = len(sentences) - MOST_SENTENCES
-    more = f"<p>{rest} more are among the comparisons.</p>" if rest > 0 else ""
-    return f'<ul class="headline">\n{items}</ul>{more}'
-
-
-def _sentence(split: str, test: Tested) -> str:
-    """Say who is ahead, and whether the test tells them apart."""
-    found, task = test.comparison, get_task(test.task)
-    points = percent(abs(found.delta), 1)
-    side = "above" if found.delta > 0 else "below" if found.delta < 0 else "level with"
-    verdict = "they differ" if found.p_value < ALPHA else "the test does not tell them apart"
-    after = f", {test.p_holm:.2g} after Holm" if test.family > 1 else ""
-    method, encoder = escape(test.method), escape(test.encoder)
-    return (
-        f"<b>{escape(task.title)}</b>, {escape(SPLIT_TITLES.get(split, split))}: {method} is"
-        f" {f'{points} points ' if found.delta else ''}{side} {BASELINE}"
-        f" ({percent(found.system_score, 1)} against {percent(found.baseline_score, 1)}"
-        f" {METRIC_TITLES[found.metric]}, {encoder}); {verdict}: p = {found.p_value:.2g}{after},"
-        f" {found.discordant:,} of {found.n:,} examples are discordant."
     )

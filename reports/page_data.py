@@ -153,18 +153,24 @@ def _curve(of: TrainingCurve) -> dict[str, Any]:
 
 
 def _comparison(split: str, test: Tested) -> list[Any]:
-    found = test.comparison
+    """A row of the table of comparisons, in the order of its columns in `main.js`."""
+    found, (system, baseline) = test.comparison, test.trials
+    mark = "‡" if test.survives else "†" if test.marked else "none"
     return [
         test.task,
         split,
         test.encoder,
         test.method,
-        *_rounded([found.baseline_score, found.system_score, found.delta]),
+        *_rounded([found.baseline_score, found.system_score, found.delta, test.gap.smallest]),
+        mark,
         found.p_value,
         test.p_holm,
+        test.p_after,
+        test.p_after_holm,
+        baseline,
+        system,
         found.discordant,
         found.n,
-        "dagger" if test.marked else "none",
         found.test,
     ]
 

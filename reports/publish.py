@@ -29,6 +29,14 @@ class Extras:
     intervals: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """The files written, and in words what was asked for and could not be."""
+
+    files: tuple[Path, ...]
+    lacking: tuple[str, ...]
+
+
 def publish(
     study: Study,
     store: Store,
@@ -36,28 +44,30 @@ def publish(
     reports: Sequence[Report],
     folder: Path,
     extras: Extras,
-) -> list[Path]:
+) -> Published:
     """Write `STUDY.html`, and `figures/` with each picture as PDF and PNG, as asked for.
 
     Raises:
         CorruptTrial: a trial's files are truncated or altered.
         OSError: the folder cannot be written.
     """
-    if not (extras.html or extras.figures):
-        return []
-    trials = study.trials()
-    pictures = draw_up(study.name, trials, cells)
+    trials, lacking = study.trials(), list[str]()
     files: dict[Path, bytes] = {}
+    if extras.html or extras.figures:
+        pictures = draw_up(study.name, trials, cells)
     if extras.html:
         examples = discordant_examples(study.name, reports, store, Texts(extras.data))
         page = build_page(pictures, reports, examples, failures(trials, store))
         files[folder / f"{study.name}.html"] = page.encode()
+        without = dict.fromkeys(found.no_texts for found in examples if found.no_texts)
+        lacking += [f"examples without their texts: {reason}" for reason in without]
     if extras.figures:
         from reports.figures import draw_figures
 
         drawn = draw_figures(pictures)
         files |= {folder / "figures" / name: content for name, content in drawn.items()}
+        lacking += [] if drawn else ["no figures: no trial is finished"]
     for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, content, sync=False)
-    return list(files)
+    return Published(files=tuple(files), lacking=tuple(lacking))

@@ -10,7 +10,7 @@ from typing import Final
 
 @dataclass(frozen=True, kw_only=True)
 class Style:
-    """A method's looks: `light` and `dark` are its colours on white and on black.
+    """A method's looks: `light` and `dark` are its colours on light and on dark paper.
 
     `marker` and `hatch` are named as in Matplotlib; `dashes` are lengths on, off, ... in line
     widths, none for a solid line.
@@ -26,7 +26,7 @@ class Style:
 STYLES: Final[dict[str, Style]] = {
     "standard": Style(light="#3b3b3b", dark="#d6d6d6", marker="o", dashes=(), hatch=""),
     "at": Style(light="#0072b2", dark="#56b4e9", marker="s", dashes=(5, 2), hatch="//"),
-    "cat": Style(light="#b84a00", dark="#ff9a52", marker="^", dashes=(), hatch="\\\\"),
+    "cat": Style(light="#b84a00", dark="#ff9a52", marker="^", dashes=(10, 2), hatch="\\\\"),
     "scl": Style(light="#007a59", dark="#3fd0a4", marker="D", dashes=(1, 2), hatch="xx"),
     "pgd": Style(light="#a34f80", dark="#e3a1c6", marker="v", dashes=(6, 2, 1, 2), hatch=".."),
     "freeat": Style(light="#8a6100", dark="#f0b93a", marker="P", dashes=(3, 1), hatch="++"),

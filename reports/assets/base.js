@@ -28,6 +28,7 @@ function percent(value, decimals = 1) {
 }
 
 function pValue(value) {
+  if (value === null) return "–";
   return value >= 0.001 ? value.toFixed(3) : value.toExponential(1);
 }
 
@@ -96,7 +97,7 @@ function numbers(options) {
 }
 
 // Cividis, at five places: lightness rises evenly, also in grey and for the colour-blind.
-const SCALE = [[0, 32, 77], [65, 77, 107], [124, 123, 120], [188, 175, 111], [255, 234, 70]];
+const SCALE = [[0, 34, 78], [67, 78, 108], [125, 124, 120], [188, 174, 108], [254, 232, 56]];
 
 function tint(share) {
   const place = Math.max(0, Math.min(1, share)) * (SCALE.length - 1);

@@ -100,6 +100,7 @@ function lineChart(width, { series, logX, xLabel, yLabel, show, yRange }) {
     shape("text", { x: 2, y: 10 + 18 * series.length }, yLabel));
   const path = (one, ys) => one.x.map((x, row) => `${toX(x).toFixed(1)},${toY(Math.max(y0, Math.min(y1, ys[row]))).toFixed(1)}`);
   for (const one of series.filter((other) => other.low)) svg.append(shape("path", { fill: one.colour, "fill-opacity": 0.13,
+    stroke: one.colour, "stroke-opacity": 0.45,
     d: `M${path(one, one.high).join("L")}L${path(one, one.low).reverse().join("L")}Z` }));
   series.forEach((one, row) => {
     const stroke = { fill: "none", stroke: one.colour, "stroke-width": 2, "stroke-dasharray": dashes(one.dash, 2) };

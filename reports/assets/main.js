@@ -26,10 +26,11 @@ function mountOf(section) {
 function comparisons() {
   const columns = [{ title: "task", filter: true }, { title: "split", filter: true }, { title: "encoder", filter: true },
     { title: "method", filter: true },
-    ...["baseline", "score", "difference"].map((title) => ({ title, number: true, show: (value) => percent(value, 2) })),
-    ...["p", "p after Holm"].map((title) => ({ title, number: true, show: pValue })),
-    { title: "discordant", number: true, show: integer }, { title: "of", number: true, show: integer },
-    { title: "mark", filter: true }, { title: "test", kind: "code" }];
+    ...["baseline", "score", "difference", "least shown"].map((title) => ({ title, number: true, show: (value) => percent(value, 2) })),
+    { title: "mark", filter: true },
+    ...["p", "p after Holm", "p after choice", "after choice and Holm"].map((title) => ({ title, number: true, show: pValue })),
+    ...["baseline trials", "trials", "discordant", "of"].map((title) => ({ title, number: true, show: integer })),
+    { title: "test", kind: "code" }];
   mountOf("comparisons").append(DATA.comparisons.length
     ? dataTable({ caption: "Comparisons with the baseline", columns, rows: DATA.comparisons })
     : make("p", {}, "There is no comparison: it takes a finished baseline trial and another method's."));

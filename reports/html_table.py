@@ -58,7 +58,8 @@ def _row(table: Table, row: Row, best: tuple[bool, ...]) -> str:
 
 def _cell(table: Table, cell: Cell, best: bool) -> str:
     value = "" if cell.value is None else repr(float(cell.value))
-    number = f"<b>{table.text(cell)}</b>" if best else table.text(cell)
+    text = escape(table.text(cell))
+    number = f"<b>{text}</b>" if best else text
     marks = "".join(MARKS[mark] for mark in cell.marks)
     return f'<td class="number" data-value="{value}">{number}{marks}</td>'
 

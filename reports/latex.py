@@ -12,7 +12,7 @@ import re
 import unicodedata
 from typing import Final
 
-from reports.table import Cell, Mark, Row, Table
+from reports.table import MISSING, Cell, Mark, Row, Table
 
 MARK_COMMANDS: Final[dict[Mark, str]] = {"dagger": r"\dagger", "double-dagger": r"\ddagger"}
 
@@ -249,7 +249,8 @@ def _styled(text: str, row: Row) -> str:
 def _cell(table: Table, row: Row, cell: Cell, best: bool) -> str:
     """A number; the marks take no width, so that numbers stay in line."""
     text = table.text(cell)
-    number = escape(text).replace("-", "$-$") if cell.value is not None else text
+    number = text if text == MISSING else escape(text)
+    number = number.replace("-", "$-$") if cell.value is not None else number
     number = rf"\textbf{{{number}}}" if best else _styled(number, row)
     marks = "".join(MARK_COMMANDS[mark] for mark in cell.marks)
     return number + (rf"\rlap{{$^{{{marks}}}$}}" if marks else "")

@@ -25,10 +25,12 @@ class Cell:
     Of `kind` p it is a probability, printed to four decimals, and of `kind` count a whole number.
     Give a `Fraction` where the score is one: it is rounded exactly. A float is taken to 12
     decimals first, so that 0.8765 computed as 0.87649999999999995 still rounds up. `n_trials` is
-    the number of trials that the score was chosen from.
+    the number of trials that the score was chosen from. `words` are what a cell without a number
+    says, such as a published number that is only known as printed.
     """
 
     value: Fraction | float | None = None
+    words: str = ""
     marks: tuple[Mark, ...] = ()
     n_trials: int = 0
     kind: Kind = "score"
@@ -41,6 +43,8 @@ class Cell:
             raise ValueError(f"expected a p-value in [0, 1], got {self.value}")
         if self.kind == "count" and (value < 0 or not value.is_integer()):
             raise ValueError(f"expected a count, got {self.value}")
+        if self.value is not None and self.words:
+            raise ValueError(f"expected a number or words, got {self.value} and {self.words!r}")
         unknown_marks = [mark for mark in self.marks if mark not in MARKS]
         if unknown_marks or self.n_trials < 0:
             raise ValueError(f"expected marks of {list(MARKS)} and n_trials >= 0, got {self}")
@@ -126,9 +130,9 @@ class Table:
         )
 
     def text(self, cell: Cell) -> str:
-        """Print the cell's number, without marks; `--` where it is missing."""
+        """Print the cell's number or words, without marks; `--` where there are neither."""
         if cell.value is None:
-            return MISSING
+            return cell.words or MISSING
         return PRINTED[cell.kind](cell.value, self.decimals)
 
     def best(self) -> tuple[tuple[bool, ...], ...]:

@@ -190,7 +190,7 @@ def run(
     done = _train(chosen, opened, data, resources, how)
     for line in _troubles(done, opened):
         _say(line)
-    _report(chosen, opened, _reports_folder(chosen, opened), None, as_json=False)
+    _report(chosen, opened, _reports_folder(chosen, opened), data, None, as_json=False)
     unfinished = how.wanted(done) if how.hours is None else []
     if unfinished or done.count(State.FAILED) or done.count(State.CORRUPT):
         raise typer.Exit(1)
@@ -269,7 +269,8 @@ def report(
     chosen = _study(study, tasks)
     opened = Store(store, create=False)
     folder = out or _reports_folder(chosen, opened)
-    _report(chosen, opened, folder, Extras(html=html, figures=figures, data=data), as_json=as_json)
+    extras = Extras(html=html, figures=figures, data=data)
+    _report(chosen, opened, folder, data, extras, as_json=as_json)
 
 
 def _reports_folder(study: Study, store: "Store") -> Path:
@@ -277,20 +278,24 @@ def _reports_folder(study: Study, store: "Store") -> Path:
 
 
 def _report(
-    study: Study, store: "Store", folder: Path, extras: "Extras | None", *, as_json: bool
+    study: Study,
+    store: "Store",
+    folder: Path,
+    data: Path | None,
+    extras: "Extras | None",
+    *,
+    as_json: bool,
 ) -> None:
-    from reports.cells import read_cells
     from reports.markdown import to_markdown
     from reports.plain import to_json
     from reports.publish import publish
-    from reports.tables import build_reports
+    from reports.study_reports import study_reports
     from reports.write import comparisons_of, write_reports
 
-    cells = read_cells(study.trials(), store)
-    reports = build_reports(study.name, cells, store)
+    reports = study_reports(study, store, data)
     try:
         files = write_reports(reports, folder)
-        files += publish(study, store, cells, reports, folder, extras) if extras else []
+        files += publish(study, store, reports, folder, extras) if extras else []
     except OSError as error:
         raise UserError(f"cannot write reports to {folder}: {error.strerror}") from error
     if as_json:

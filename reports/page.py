@@ -40,7 +40,7 @@ def build_page(
     return Template(asset("page.html")).substitute(
         study=escape(pictures.study),
         summary=_summary(pictures, failed),
-        headline=_headline(pictures.study, reports),
+        headline=_headline(reports),
         tables="\n".join(to_html(report.table) for report in reports),
         footer=f"Written by catsweep {escape(version('catsweep'))}.",
         data=embedded(page_data(pictures, reports, examples, failed)),
@@ -80,11 +80,9 @@ def _summary(pictures: Pictures, failed: Sequence[Failure]) -> str:
     )
 
 
-def _headline(study: str, reports: Sequence[Report]) -> str:
+def _headline(reports: Sequence[Report]) -> str:
     sentences = [
-        _sentence(report.table.name.removeprefix(f"{study}-"), test)
-        for report in reports
-        for test in report.tests
+        _sentence(report.split, test) for report in reports if report.split for test in report.tests
     ]
     if not sentences:
         return "<p>Nothing is compared yet: it takes a finished baseline and another method.</p>"

@@ -4,12 +4,12 @@ In: two chosen trials' comparison on a table's split, and the `Choice` that chos
 `Tested`s, adjusted for the table's family, each with its signature line.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
-from reports.cells import CellResult, FinishedTrial, paired_labels, paired_test
-from reports.choice import ALPHA, BASELINE, Choice, Key, spread_over_seeds
+from reports.cells import CellResult, FinishedTrial, Key, paired_labels, paired_test
+from reports.choice import ALPHA, BASELINE, Choice, spread_over_seeds
 from reports.gap import Gap, smallest_gap
 from reports.seeds import SeedSpread
 from reports.significance import Comparison, benjamini_hochberg, holm
@@ -79,7 +79,7 @@ class Tested:
 
 
 def tested_cells(
-    cells: Sequence[CellResult], split: str, store: Store, choices: dict[Key, Choice]
+    cells: Sequence[CellResult], split: str, store: Store, choices: Mapping[Key, Choice]
 ) -> list[Tested]:
     """Test every cell's best trial against the best baseline trial of its task and encoder."""
     baselines = {(c.task, c.encoder): c for c in cells if c.method == BASELINE}

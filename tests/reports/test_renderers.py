@@ -233,6 +233,7 @@ def test_json_reads_back_with_unrounded_numbers() -> None:
         "best": True,
         "marks": [],
         "n_trials": 3,
+        "kind": "score",
     }
     assert (last["value"], last["exact"], last["printed"], last["best"]) == (
         None,

@@ -191,7 +191,7 @@ def run(
     done = _train(chosen, opened, data, resources, how)
     for line in _troubles(done, opened):
         _say(line)
-    _report(chosen, opened, _reports_folder(chosen, opened), None, as_json=False)
+    _report(chosen, opened, _reports_folder(chosen, opened), data, None, as_json=False)
     _say(_page_hint(study, {"--store": store, "--data": data, "--tasks": tasks}))
     unfinished = how.wanted(done) if how.hours is None else []
     if unfinished or done.count(State.FAILED) or done.count(State.CORRUPT):
@@ -286,7 +286,7 @@ def report(
     opened = Store(store, create=False)
     folder = out or _reports_folder(chosen, opened)
     extras = Extras(html=html, figures=figures, intervals=intervals, data=data)
-    _report(chosen, opened, folder, extras, as_json=as_json)
+    _report(chosen, opened, folder, data, extras, as_json=as_json)
 
 
 def _reports_folder(study: Study, store: "Store") -> Path:
@@ -294,22 +294,26 @@ def _reports_folder(study: Study, store: "Store") -> Path:
 
 
 def _report(
-    study: Study, store: "Store", folder: Path, extras: "Extras | None", *, as_json: bool
+    study: Study,
+    store: "Store",
+    folder: Path,
+    data: Path | None,
+    extras: "Extras | None",
+    *,
+    as_json: bool,
 ) -> None:
-    from reports.cells import read_cells
     from reports.markdown import to_markdown
     from reports.plain import to_json
     from reports.publish import publish
-    from reports.tables import build_reports
+    from reports.study_reports import study_reports
     from reports.terminal import to_text
     from reports.write import comparisons_of, write_reports
 
-    cells = read_cells(study.trials(), store)
     intervals = extras is not None and extras.intervals
-    reports = build_reports(study.name, cells, store, intervals=intervals)
+    reports = study_reports(study, store, data, intervals=intervals)
     try:
         files = write_reports(reports, folder)
-        published = publish(study, store, cells, reports, folder, extras) if extras else None
+        published = publish(study, store, reports, folder, extras) if extras else None
     except OSError as error:
         raise UserError(f"cannot write reports to {folder}: {error.strerror}") from error
     for line in published.lacking if published else ():

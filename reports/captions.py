@@ -29,15 +29,22 @@ MOST_NAMED = 6
 SIGNIFICANT = "p\u00a0<\u00a0.05"
 
 
-def caption(study: str, split: str, cells: Sequence[CellResult], tests: Sequence[Tested]) -> str:
-    """The caption of a table of best trials."""
+def caption(
+    study: str,
+    split: str,
+    cells: Sequence[CellResult],
+    tests: Sequence[Tested],
+    *,
+    beside: bool = True,
+) -> str:
+    """The caption of a table of best trials; `beside`: with the metrics that are not tested."""
     sentences = [
         f"Study {study}, {SPLIT_TITLES.get(split, split)} set. Each number is one trial: the best"
         f" of its cell, chosen by {_chosen_by(cells)}.",
         f"Trials to choose from: {budgets(cells)}.",
         "Bold: best of its column as printed.",
     ]
-    if any(get_task(cell.task).beside for cell in cells):
+    if beside and any(get_task(cell.task).beside for cell in cells):
         sentences.append("A second metric is that of the same trials, untested.")
     if tests:
         sentences += [*_dagger(tests), *_double_dagger(tests), *_refused(tests)]

@@ -5,7 +5,7 @@ example id, and trials that saw other data or another encoder are refused, not m
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,8 @@ RESAMPLES = 9_999
 SEED = 12_345
 ENDED = (State.DONE, State.CORRUPT, State.FAILED, State.PRUNED)
 
+Key = tuple[str, str, str]
+
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedTrial:
@@ -38,6 +40,7 @@ class FinishedTrial:
 class CellResult:
     """All trials of one (task, encoder, method): those finished, in study order, and the rest.
 
+    In a study that fills tables of the paper, `method` may name a variant (`reports/variants.py`).
     `pruned` ones were stopped early by a scheduler: they have a curve and no predictions. A random
     search leaves `undrawn` trials out; all others that did not end are `missing`. `sampled` says
     how the trials were chosen; when all have ended it is a grid, in whatever order they were run.
@@ -59,7 +62,7 @@ class CellResult:
         return len(self.finished) + self.failed + self.pruned + self.missing + self.undrawn
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> Key:
         """(task, encoder, method)."""
         return (self.task, self.encoder, self.method)
 
@@ -88,24 +91,47 @@ def read_cells(trials: Sequence[TrialConfig], store: Store) -> list[CellResult]:
         CorruptTrial: a result is truncated or altered.
         UserError: trials of one task saw different data, or of one encoder different weights.
     """
-    groups: dict[tuple[str, str, str], list[TrialConfig]] = {}
+    return read_groups(grouped(trials, lambda trial: trial.cell), store)
+
+
+def grouped(
+    trials: Iterable[TrialConfig], key: Callable[[TrialConfig], Key]
+) -> dict[Key, list[TrialConfig]]:
+    """Group trials by what `key` says, both in their order."""
+    groups: dict[Key, list[TrialConfig]] = {}
     for trial in trials:
-        groups.setdefault(trial.cell, []).append(trial)
+        groups.setdefault(key(trial), []).append(trial)
+    return groups
+
+
+def read_groups(groups: Mapping[Key, Sequence[TrialConfig]], store: Store) -> list[CellResult]:
+    """Read cells as `read_cells` does, where a cell may be a part of a (task, encoder, method).
+
+    Raises:
+        CorruptTrial, UserError: as `read_cells` does.
+    """
     searches = read_searches(store)
-    cells = [_read_cell(group, store, searches) for group in groups.values()]
+    whole: dict[Key, set[str]] = {}
+    for trial in (trial for group in groups.values() for trial in group):
+        whole.setdefault(trial.cell, set()).add(trial.signature)
+    grids = {key: digest(names) for key, names in whole.items()}
+    cells = [
+        _read_cell(key, group, store, _of_grid(searches, grids[group[0].cell]))
+        for key, group in groups.items()
+    ]
     refuse_mixture([trial for cell in cells for trial in cell.finished])
     return cells
 
 
 def _read_cell(
-    group: Sequence[TrialConfig], store: Store, searches: Sequence[SearchRecord]
+    key: Key, group: Sequence[TrialConfig], store: Store, draws: Mapping[Kind, set[str]]
 ) -> CellResult:
     states = {trial.signature: store.state(trial.signature) for trial in group}
     done = [t for t in group if states[t.signature] in (State.DONE, State.CORRUPT)]
     counts = Counter(states.values())
     ended = {name for name, state in states.items() if state in ENDED}
-    sampled, open_trials = _sampled(set(states), ended, searches)
-    task, encoder, method = group[0].cell
+    sampled, open_trials = _sampled(set(states), ended, draws)
+    task, encoder, method = key
     return CellResult(
         task=task,
         encoder=encoder,
@@ -122,30 +148,36 @@ def _read_cell(
 
 
 def _sampled(
-    names: set[str], ended: set[str], searches: Sequence[SearchRecord]
+    names: set[str], ended: set[str], draws: Mapping[Kind, set[str]]
 ) -> tuple[Kind, set[str]]:
     """Say how a cell's trials were chosen, and which of them are still to end.
 
-    A random search counts if it drew from this very cell and nothing ended beside its draw.
+    A random search counts if nothing ended beside its draw.
     """
-    draws = {kind: _drawn(kind, names, searches) for kind in ("random", "adaptive")}
-    if draws["adaptive"] & ended and ended < names:
+    drawn = {kind: names & found for kind, found in draws.items()}
+    if drawn["adaptive"] & ended and ended < names:
         return "adaptive", names - ended
-    if draws["random"] and ended <= draws["random"]:
-        return "random" if ended < names else "grid", draws["random"] - ended
+    if drawn["random"] and ended <= drawn["random"]:
+        return "random" if ended < names else "grid", drawn["random"] - ended
     return "grid", names - ended
 
 
-def _drawn(kind: str, names: set[str], searches: Sequence[SearchRecord]) -> set[str]:
-    """All trials of a cell that searches of a kind drew; random ones from the same grid only."""
-    grid = digest(names)
+def _of_grid(searches: Sequence[SearchRecord], grid: str) -> dict[Kind, set[str]]:
+    """All trials that searches of a kind drew; random ones from this very grid only.
+
+    A part of a random draw is a random draw of that part.
+    """
+    kinds: tuple[Kind, ...] = ("random", "adaptive")
     return {
-        name
-        for search in searches
-        if search.kind == kind
-        for cell in search.cells
-        if kind == "adaptive" or cell.grid == grid
-        for name in names.intersection(cell.drawn)
+        kind: {
+            name
+            for search in searches
+            if search.kind == kind
+            for cell in search.cells
+            if kind == "adaptive" or cell.grid == grid
+            for name in cell.drawn
+        }
+        for kind in kinds
     }
 
 

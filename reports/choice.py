@@ -19,7 +19,7 @@ import numpy as np
 from reports.best_vs_best import BestVsBest, best_vs_best
 from reports.budget import BudgetComparison, compare_budgets
 from reports.candidates import Candidates, gather, in_order_of
-from reports.cells import RESAMPLES, SEED, CellResult, FinishedTrial, paired_test
+from reports.cells import RESAMPLES, SEED, CellResult, FinishedTrial, Key, paired_test
 from reports.gap import Gap, smallest_gap
 from reports.honest import HonestScore, honest_score
 from reports.seeds import SeedSpread, seed_spread
@@ -38,8 +38,6 @@ FEWEST_RESAMPLES: Final = 999
 PER_TEST: Final = 160
 """Resamples for each test of a family: the least p, twice 1 / (1 + R), is then ALPHA / 4 after
 Holm's correction."""
-
-Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)

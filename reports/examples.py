@@ -52,7 +52,7 @@ class Discordant:
 
 
 def discordant_examples(
-    study: str, reports: Sequence[Report], store: Store, texts: Texts
+    reports: Sequence[Report], store: Store, texts: Texts
 ) -> tuple[Discordant, ...]:
     """Find them for every comparison, at most MOST_ROWS in all, shared out evenly.
 
@@ -60,11 +60,7 @@ def discordant_examples(
         CorruptTrial: predictions do not match their checksum.
         UserError: as `align` does.
     """
-    pairs = [
-        (report.table.name.removeprefix(f"{study}-"), test)
-        for report in reports
-        for test in report.tests
-    ]
+    pairs = [(report.split, test) for report in reports if report.split for test in report.tests]
     most = MOST_ROWS // max(1, len(pairs))
     return tuple(_of(split, test, store, texts, most) for split, test in pairs)
 

@@ -44,8 +44,9 @@ def page_data(
         "budgets": [_budget(budget) for budget in pictures.budgets],
         "curves": [_curve(curve) for curve in pictures.curves],
         "comparisons": [
-            _comparison(report.table.name.removeprefix(f"{pictures.study}-"), test)
+            _comparison(report.split, test)
             for report in reports
+            if report.split
             for test in report.tests
         ],
         "examples": [_examples(found) for found in examples],

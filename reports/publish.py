@@ -1,13 +1,13 @@
 """Writes the page and the figures of a study beside its tables.
 
-In: a study's trials, the store, its cells and reports, and where texts may be. Out: files.
+In: a study, the store, its reports, and where texts may be. Out: files.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.cells import CellResult
+from reports.cells import read_cells
 from reports.examples import discordant_examples
 from reports.failures import failures
 from reports.page import build_page
@@ -40,7 +40,6 @@ class Published:
 def publish(
     study: Study,
     store: Store,
-    cells: Sequence[CellResult],
     reports: Sequence[Report],
     folder: Path,
     extras: Extras,
@@ -54,9 +53,9 @@ def publish(
     trials, lacking = study.trials(), list[str]()
     files: dict[Path, bytes] = {}
     if extras.html or extras.figures:
-        pictures = draw_up(study.name, trials, cells)
+        pictures = draw_up(study.name, trials, read_cells(trials, store))
     if extras.html:
-        examples = discordant_examples(study.name, reports, store, Texts(extras.data))
+        examples = discordant_examples(reports, store, Texts(extras.data))
         page = build_page(pictures, reports, examples, failures(trials, store))
         files[folder / f"{study.name}.html"] = page.encode()
         without = dict.fromkeys(found.no_texts for found in examples if found.no_texts)

@@ -8,8 +8,8 @@ of it on other examples.
 from collections.abc import Mapping, Sequence
 
 from reports.captions import METRIC_TITLES, SIGNIFICANT, SPLIT_TITLES, budgets, gaps
-from reports.cells import CellResult
-from reports.choice import BASELINE, Choice, Key
+from reports.cells import CellResult, Key
+from reports.choice import BASELINE, Choice
 from reports.table import Cell, Column, ColumnGroup, Kind, Row, Table
 from trainers.tasks import get_task
 

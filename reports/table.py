@@ -12,7 +12,7 @@ from math import floor
 from typing import Final, Literal
 
 Mark = Literal["dagger", "double-dagger"]
-Kind = Literal["score", "p", "count"]
+Kind = Literal["score", "p", "count", "mean"]
 
 MARKS: Final[dict[Mark, str]] = {"dagger": "†", "double-dagger": "‡"}
 MISSING: Final = "--"
@@ -22,7 +22,8 @@ MISSING: Final = "--"
 class Cell:
     """One number: a score in [-1, 1], printed as a percentage; None where no trial gave one.
 
-    Of `kind` p it is a probability, printed to four decimals, and of `kind` count a whole number.
+    Of `kind` p it is a probability, printed to four decimals; of `kind` count a whole number; of
+    `kind` mean a number from 0 up, printed like a score but not as a percentage.
     Give a `Fraction` where the score is one: it is rounded exactly. A float is taken to 12
     decimals first, so that 0.8765 computed as 0.87649999999999995 still rounds up. `n_trials` is
     the number of trials that the score was chosen from. `words` are what a cell without a number
@@ -43,6 +44,8 @@ class Cell:
             raise ValueError(f"expected a p-value in [0, 1], got {self.value}")
         if self.kind == "count" and (value < 0 or not value.is_integer()):
             raise ValueError(f"expected a count, got {self.value}")
+        if self.kind == "mean" and value < 0:
+            raise ValueError(f"expected a mean of numbers from 0 up, got {self.value}")
         if self.value is not None and self.words:
             raise ValueError(f"expected a number or words, got {self.value} and {self.words!r}")
         unknown_marks = [mark for mark in self.marks if mark not in MARKS]
@@ -184,4 +187,5 @@ PRINTED: Final[dict[Kind, Callable[[Fraction | float, int], str]]] = {
     "score": percent,
     "p": lambda value, _: probability(value),
     "count": lambda value, _: f"{int(value):,}",
+    "mean": lambda value, decimals: percent(value / 100, decimals),
 }

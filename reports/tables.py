@@ -3,14 +3,14 @@
 In: cells and the store. Out: `Report`s: a Table and the tests behind its marks.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from reports.captions import METRIC_TITLES, SPLIT_TITLES, TEST_TITLES, caption
-from reports.cells import CellResult, report_splits
-from reports.choice import ALPHA, BASELINE, Choice, Key, choices
+from reports.cells import CellResult, Key, report_splits
+from reports.choice import ALPHA, BASELINE, Choice, choices
+from reports.report import Report, score_cell
 from reports.selection_table import selection_table
-from reports.table import Cell, Column, ColumnGroup, Mark, Row, Table
+from reports.table import Column, ColumnGroup, Row, Table
 from reports.tested import Tested, tested_cells
 from trainers.store import Store
 from trainers.tasks import get_task
@@ -24,16 +24,8 @@ __all__ = [
     "Report",
     "Tested",
     "build_reports",
-    "marks_of",
+    "reports_of",
 ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """A table and the tests behind its marks."""
-
-    table: Table
-    tests: tuple[Tested, ...]
 
 
 def build_reports(
@@ -48,8 +40,23 @@ def build_reports(
     Raises:
         UserError, CorruptTrial: as `choices` and `compare` do.
     """
+    return reports_of(study, cells, store, choices(cells, store), intervals=intervals)
+
+
+def reports_of(
+    study: str,
+    cells: Sequence[CellResult],
+    store: Store,
+    chosen: Mapping[Key, Choice],
+    *,
+    intervals: bool = False,
+) -> list[Report]:
+    """Build the same from cells' choices.
+
+    Raises:
+        UserError, CorruptTrial: as `compare` does.
+    """
     splits = report_splits(cells) or ["dev"]
-    chosen = choices(cells, store)
     reports = [_build(study, split, cells, store, chosen, intervals) for split in splits]
     if chosen:
         reports.append(Report(table=selection_table(study, cells, chosen), tests=()))
@@ -61,10 +68,10 @@ def _build(
     split: str,
     cells: Sequence[CellResult],
     store: Store,
-    chosen: dict[Key, Choice],
+    chosen: Mapping[Key, Choice],
     intervals: bool,
 ) -> Report:
-    shown = [cell for cell in cells if _has(cell, split)]
+    shown = [cell for cell in cells if has_split(cell, split)]
     found = tested_cells(shown, split, store, chosen, intervals=intervals)
     tests = {(t.task, t.encoder, t.method): t for t in found}
     scores = _scores_shown(shown)
@@ -74,7 +81,7 @@ def _build(
         Row(
             labels=(encoder, method),
             cells=tuple(
-                _cell((task, encoder, method), metric, split, by_key, tests)
+                score_cell((task, encoder, method), metric, split, by_key, tests)
                 for task, metric in scores
             ),
             starts_block=place > 0 and encoder != systems[place - 1][0],
@@ -93,10 +100,10 @@ def _build(
         rows=rows,
         notes=tuple(note for test in found for note in (test.gain(), test.note()) if note),
     )
-    return Report(table=table, tests=tuple(found))
+    return Report(table=table, tests=tuple(found), split=split)
 
 
-def _has(cell: CellResult, split: str) -> bool:
+def has_split(cell: CellResult, split: str) -> bool:
     """Show a cell where its trials have the split, or may have it when one is finished."""
     if cell.best is not None:
         return split in cell.best.record.scores
@@ -107,22 +114,3 @@ def _scores_shown(cells: Sequence[CellResult]) -> list[tuple[str, str]]:
     """(task, metric) of each column: the task's own metric, then those printed beside it."""
     tasks = dict.fromkeys(cell.task for cell in cells)
     return [(t, metric) for t in tasks for metric in (get_task(t).metric, *get_task(t).beside)]
-
-
-def _cell(
-    key: Key, metric: str, split: str, cells: dict[Key, CellResult], tests: dict[Key, Tested]
-) -> Cell:
-    """Fill in a number; its mark, where the metric is the one that the task is tested by."""
-    cell = cells.get(key)
-    if cell is None or cell.best is None:
-        return Cell()
-    record = cell.best.record
-    test = tests.get(key) if metric == record.metric else None
-    marks = tuple(mark for mark, holds in marks_of(test).items() if holds) if test else ()
-    value = record.scores[split][metric].value
-    return Cell(value=value, marks=marks, n_trials=len(cell.finished))
-
-
-def marks_of(test: Tested) -> dict[Mark, bool]:
-    """Which marks a tested number has."""
-    return {"dagger": test.marked, "double-dagger": test.survives}

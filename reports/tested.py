@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
-from reports.cells import CellResult, FinishedTrial, paired_labels, paired_test
-from reports.choice import ALPHA, BASELINE, Choice, Key, spread_over_seeds
+from reports.cells import CellResult, FinishedTrial, Key, paired_labels, paired_test
+from reports.choice import ALPHA, BASELINE, Choice, spread_over_seeds
 from reports.gap import Gap, smallest_gap
 from reports.interval import Interval, paired_bootstrap
 from reports.seeds import SeedSpread

@@ -10,7 +10,7 @@ from reports.choice import Choice
 from reports.latex import to_latex
 from reports.markdown import to_markdown
 from reports.plain import to_csv, to_json
-from reports.tables import Report, marks_of
+from reports.report import Report, marks_of
 from trainers.files import write_file
 
 RENDERERS = {"tex": to_latex, "md": to_markdown, "csv": to_csv, "json": to_json}

@@ -1,4 +1,4 @@
-"""The command line: `catsweep plan|run|status|report STUDY` and `catsweep compare A B`.
+"""The command line: `catsweep plan|run|status|report|export|best STUDY`, `compare A B`.
 
 Help and errors answer in under a second: whatever imports torch, Ray or scipy is imported where it
 is used. Exit codes: 0 all done, 1 some trials failed, 2 the input was wrong, 130 interrupted.
@@ -14,14 +14,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli_print import print_report, say, show_plan, troubles
 from search_spaces.errors import UserError
 from search_spaces.study import Study, load_study
 
 if TYPE_CHECKING:
-    from orchestrator.job import Resources
-    from orchestrator.plan import Plan
-    from orchestrator.search import Search
-    from reports.publish import Extras
     from trainers.store import Store
 
 app = typer.Typer(
@@ -51,10 +48,6 @@ DEFAULT_STORE = Path("catsweep-store")
 INTERRUPTED = 130
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-
-
 def _study(name: str, tasks: str | None) -> Study:
     from orchestrator.preflight import check_names
 
@@ -81,7 +74,7 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Show what `run` would do: trials per cell, done and missing, and an estimate of time."""
-    _show(study, store, tasks, slots or os.cpu_count(), as_json)
+    show_plan(_study(study, tasks), _existing(store), slots or os.cpu_count(), as_json=as_json)
 
 
 @app.command()
@@ -92,44 +85,7 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show the same while a sweep runs, from another terminal, with its failures."""
-    _show(study, store, tasks, None, as_json)
-
-
-def _show(name: str, store: Path, tasks: str | None, slots: int | None, as_json: bool) -> None:
-    from orchestrator import progress
-
-    study = _study(name, tasks)
-    opened = _existing(store)
-    view = progress.look(study.name, study.trials(), opened, slots)
-    if as_json:
-        typer.echo(json.dumps(progress.as_json(view), indent=1))
-        return
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:
-        console.width = 120
-    console.print(progress.panel(view))
-    for line in _troubles(view.plan, opened):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _troubles(plan: "Plan", store: "Store | None") -> list[str]:
-    """Say of each failed or corrupt trial what is wrong with it."""
-    from trainers.store import CorruptTrial, State
-
-    lines = []
-    for trial in plan.having(State.FAILED, State.CORRUPT) if store else []:
-        try:
-            if store and plan.states[trial.signature] is State.FAILED:
-                failure = store.failure(trial.signature)
-                what = f"{trial.signature} {trial.describe()}"
-                lines.append(f"failed ({failure.kind}): {what}: {failure.reason}")
-            elif store:
-                store.record(trial.signature)
-        except CorruptTrial as error:
-            lines.append(str(error))
-    return lines
+    show_plan(_study(study, tasks), _existing(store), None, as_json=as_json)
 
 
 @app.command()
@@ -164,14 +120,22 @@ def run(
         str | None, typer.Option(help="40: trials of each cell; 2h: hours of this run; 40,2h.")
     ] = None,
     search_seed: Annotated[int, typer.Option(min=0, help="Of random and tpe.")] = 0,
+    keep_checkpoints: Annotated[
+        str, typer.Option(help="Which trained models stay: best (one per cell), all or none.")
+    ] = "best",
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="A folder for each trial's curves, for TensorBoard.")
+    ] = None,
     retry: Annotated[
         bool, typer.Option("--retry", help="Train failed and corrupt trials again.")
     ] = False,
 ) -> None:
     """Train what the store lacks, then write the report. Run it again to resume."""
+    from orchestrator.cli_run import clear_the_way, train
     from orchestrator.job import Resources, parse_gpus
     from orchestrator.preflight import check_files_of
     from orchestrator.search import Search, parse_budget
+    from trainers.checkpoints import parse_keep
     from trainers.store import State, Store
 
     resources = Resources(
@@ -180,19 +144,21 @@ def run(
         gpus_per_trial=parse_gpus(gpus_per_trial),
         address=address,
         checkpoint_every=checkpoint_every,
+        tensorboard=tensorboard,
     )
     most, hours = parse_budget(budget)
     how = Search(name=search, scheduler=scheduler, trials=most, hours=hours, seed=search_seed)
     chosen = _study(study, tasks)
     how.check(len(chosen.seeds))
+    keep = parse_keep(keep_checkpoints)
     check_files_of(chosen, data)
     opened = Store(store, create=True)
-    _clear_the_way(chosen, opened, retry)
-    done = _train(chosen, opened, data, resources, how)
-    for line in _troubles(done, opened):
-        _say(line)
-    _report(chosen, opened, _reports_folder(chosen, opened), data, None, as_json=False)
-    _say(_page_hint(study, {"--store": store, "--data": data, "--tasks": tasks}))
+    clear_the_way(chosen, opened, retry)
+    done = train(chosen, opened, data, resources, how, keep)
+    for line in troubles(done, opened):
+        say(line)
+    print_report(chosen, opened, _reports_folder(chosen, opened), data, None, as_json=False)
+    say(_page_hint(study, {"--store": store, "--data": data, "--tasks": tasks}))
     unfinished = how.wanted(done) if how.hours is None else []
     if unfinished or done.count(State.FAILED) or done.count(State.CORRUPT):
         raise typer.Exit(1)
@@ -203,57 +169,6 @@ def _page_hint(study: str, options: Mapping[str, object]) -> str:
     given = [part for name, value in options.items() if value for part in (name, str(value))]
     command = shlex.join(["catsweep", "report", study, *given, "--html", "--figures"])
     return f"for a page with pictures, and figures for a paper: {command}"
-
-
-def _clear_the_way(study: Study, store: "Store", retry: bool) -> None:
-    """Refuse to go on over corrupt trials, or set them and the failed ones aside on request."""
-    from orchestrator.plan import make_plan
-    from trainers.store import State
-
-    plan = make_plan(study.name, study.trials(), store)
-    for trial in plan.having(State.CORRUPT, State.FAILED) if retry else []:
-        _say(f"set aside: {store.set_aside(trial.signature)}")
-    for trial in [] if retry else plan.having(State.CORRUPT):
-        store.record(trial.signature)
-    failed = 0 if retry else plan.count(State.FAILED)
-    if failed:
-        _say(f"{failed} trials failed before and are left alone; --retry trains them again")
-
-
-def _train(
-    study: Study, store: "Store", data: Path | None, resources: "Resources", search: "Search"
-) -> "Plan":
-    from orchestrator import progress
-    from orchestrator.job import Job, this_machine
-    from orchestrator.plan import make_plan
-    from orchestrator.preflight import check_address, check_all
-    from trainers.searches import keep_search
-    from trainers.store import State
-
-    trials = study.trials()
-    plan = make_plan(study.name, trials, store)
-    missing = search.wanted(plan)
-    if not missing:
-        keep_search(store, search.record(plan))
-        _say(f"{study.name}: nothing to train, {plan.count(State.DONE)} trials are done")
-        return plan
-    slots = resources.resolve(*this_machine())
-    _say(progress.headline(progress.look(study.name, trials, store, slots.at_once)))
-    _say(f"store {store.root}; {slots}; checking data and encoders")
-    check_address(resources.address)
-    for line in check_all(missing, data):
-        _say(f"warning: {line}")
-    from orchestrator.supervisor import sweep
-
-    job = Job(
-        store=store.root,
-        identity=store.mark.identity,
-        data=data.absolute() if data else None,
-        threads=slots.threads,
-        checkpoint_every=resources.checkpoint_every,
-    )
-    with progress.live(study.name, trials, store, slots.at_once):
-        return sweep(study.name, trials, store, job, slots, search, resources.address)
 
 
 @app.command()
@@ -286,48 +201,56 @@ def report(
     opened = Store(store, create=False)
     folder = out or _reports_folder(chosen, opened)
     extras = Extras(html=html, figures=figures, intervals=intervals, data=data)
-    _report(chosen, opened, folder, data, extras, as_json=as_json)
+    print_report(chosen, opened, folder, data, extras, as_json=as_json)
 
 
 def _reports_folder(study: Study, store: "Store") -> Path:
     return store.root / "reports" / study.name
 
 
-def _report(
-    study: Study,
-    store: "Store",
-    folder: Path,
-    data: Path | None,
-    extras: "Extras | None",
-    *,
-    as_json: bool,
+@app.command()
+def export(
+    study: StudyArgument,
+    to: Annotated[str, typer.Option(help="csv, parquet, optuna or mlflow.")],
+    out: Annotated[
+        str | None,
+        typer.Option(help="The file, or a tracking server's URI (default: the store's exports)."),
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    tasks: TasksOption = None,
+    predictions: Annotated[
+        bool, typer.Option("--predictions", help="Every prediction, too: csv and parquet.")
+    ] = False,
 ) -> None:
-    from reports.markdown import to_markdown
-    from reports.plain import to_json
-    from reports.publish import publish
-    from reports.study_reports import study_reports
-    from reports.terminal import to_text
-    from reports.write import comparisons_of, write_reports
+    """Write all trials for other programs: tables, an Optuna storage, MLflow runs."""
+    from reports.exports.targets import export as write
+    from trainers.store import Store
 
-    intervals = extras is not None and extras.intervals
-    reports = study_reports(study, store, data, intervals=intervals)
-    try:
-        files = write_reports(reports, folder)
-        published = publish(study, store, reports, folder, extras) if extras else None
-    except OSError as error:
-        raise UserError(f"cannot write reports to {folder}: {error.strerror}") from error
-    for line in published.lacking if published else ():
-        _say(f"warning: {line}")
-    if as_json:
-        tables = [json.loads(to_json(report.table)) for report in reports]
-        both = {"tables": tables, "comparisons": comparisons_of(reports)}
-        typer.echo(json.dumps(both, indent=1))
-        return
-    render = to_text if sys.stdout.isatty() else to_markdown
-    for report in reports:
-        typer.echo(render(report.table))
-    files += published.files if published else ()
-    _say(f"written to {folder}: {', '.join(str(file.relative_to(folder)) for file in files)}")
+    opened = Store(store, create=False)
+    for line in write(_study(study, tasks), opened, to, out, predictions=predictions):
+        typer.echo(line)
+
+
+@app.command()
+def best(
+    study: StudyArgument,
+    task: Annotated[str, typer.Option(help="The task whose best trial is wanted.")],
+    out: Annotated[Path, typer.Option(help="The model folder to write; a new one.")],
+    method: Annotated[str | None, typer.Option(help="Only trials of this method.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Only trials of this encoder.")] = None,
+    store: StoreOption = DEFAULT_STORE,
+    data: DataOption = None,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Train that one trial again if no model is kept.")
+    ] = False,
+) -> None:
+    """Write the best trial as a Hugging Face model folder, with a model card."""
+    from orchestrator.best import choose, write_best
+    from trainers.store import Store
+
+    chosen, opened = _study(study, None), Store(store, create=False)
+    found = choose(chosen, opened, task, method, encoder)
+    typer.echo(write_best(chosen, opened, found, out, retrain=retrain, data=data))
 
 
 @app.command()
@@ -368,7 +291,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         result = app(args=arguments, prog_name="catsweep", standalone_mode=False)
     except UserError as error:
-        _say(f"catsweep: {error}")
+        say(f"catsweep: {error}")
         return 2
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
@@ -376,8 +299,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         message = getattr(error, "format_message", None)  # Typer's usage errors have one.
         if message is None:
             raise
-        _say(f"catsweep: {message()} (see catsweep --help)")
+        say(f"catsweep: {message()} (see catsweep --help)")
         return 2
     if result == INTERRUPTED:
-        _say("catsweep: interrupted; finished trials are kept, run the same command to resume")
+        say("catsweep: interrupted; finished trials are kept, run the same command to resume")
     return result if isinstance(result, int) else 0

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from search_spaces.errors import UserError
+from trainers.checkpoints import Keeping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +23,7 @@ class Resources:
     gpus_per_trial: float | Literal["auto"] | None = None
     address: str | None = None
     checkpoint_every: float = 120.0
+    tensorboard: Path | None = None
 
     def resolve(self, cores: int, gpus: int) -> "Slots":
         """Fill in what was not asked: a GPU each where there are some, else a core each.
@@ -99,6 +101,7 @@ class Job(BaseModel):
     """What every worker is told; `launch` names one round of trials handed to Ray Tune.
 
     `every_epoch`: report each epoch's score, as early stopping needs; else some seconds' epochs.
+    `keeping`: which trained models stay; `tensorboard`: where the trials' curves are written.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -110,3 +113,5 @@ class Job(BaseModel):
     threads: int
     checkpoint_every: float
     every_epoch: bool = False
+    keeping: Keeping | None = None
+    tensorboard: Path | None = None

@@ -8,7 +8,7 @@ import os
 import platform
 import time
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +16,11 @@ from typing import Any
 
 import torch
 
+from orchestrator.curves import Curves
 from orchestrator.job import Job
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
+from trainers.checkpoints import Checkpoints
 from trainers.files import StoreFull, one_line
 from trainers.loop import Diverged, TrialRun
 from trainers.machine import DeviceMeter, pick_device
@@ -42,11 +44,13 @@ class TrialRunner:
     def __init__(self, job: Job, gpus: float = 0.0) -> None:
         self.job, self.gpus = job, gpus
         self.store = _shared_store(job)
+        self.checkpoints = Checkpoints(self.store, job.keeping) if job.keeping else None
         torch.set_num_threads(job.threads)
         self.device = pick_device()
         self.warm: tuple[tuple[object, ...], Prepared] | None = None
         self.run: TrialRun | None = None
         self.curve: list[dict[str, Any]] = []
+        self.curves: Curves | None = None
         self.score: float | None = None
         self._owned = ExitStack()
 
@@ -56,7 +60,7 @@ class TrialRunner:
         A trial that is finished, or that another process trains, is left alone.
         """
         self._owned.close()
-        self.run, self.curve, self.score = None, [], None
+        self.run, self.curve, self.curves, self.score = None, [], None, None
         mine = self._owned.enter_context(self.store.lock(config.signature))
         ended = self.store.state(config.signature) in {State.DONE, State.FAILED}
         if mine and ended:
@@ -70,6 +74,8 @@ class TrialRunner:
         except Exception as error:
             self._fail(config, error)
             return
+        if self.job.tensorboard:
+            self.curves = self._owned.enter_context(closing(Curves(self.job.tensorboard, config)))
         self._meter = DeviceMeter(self.device, self.gpus)
         self._saved_at = self._told_at = time.monotonic()
         self._tell(self.run)
@@ -102,13 +108,20 @@ class TrialRunner:
         """Keep the curve so far, and the score that its weights would be selected with."""
         scores = [epoch["score"] for epoch in run.place.curve]
         self.curve = run.place.curve
+        if self.curves:
+            self.curves.write(self.curve)
         self.score = max(scores) if run.config.select == "best_epoch" else scores[-1]
 
     def _commit(self, run: TrialRun) -> None:
         result = run.result()
         self._meter.look()
         record = result.record.model_copy(update={"device_use": self._meter.read()})
+        # The model before its result, the clean-up after it: a kill loses no best model.
+        if self.checkpoints:
+            self.checkpoints.offer(run, record.selection_score)
         self.store.commit(run.config, replace(result, record=record))
+        if self.checkpoints:
+            self.checkpoints.settle(run.config.cell)
         self._release(run.config)
 
     def _prepared(self, config: TrialConfig) -> Prepared:

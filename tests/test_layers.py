@@ -21,7 +21,11 @@ NO_TORCH = {
     "trainers/searches.py",
 }
 RAY_IMPORTERS = {f"orchestrator/{name}.py" for name in ("tune", "worker", "tpe", "stopping")}
-OPTUNA_IMPORTERS = {"orchestrator/tpe.py", "reports/fanova.py"}
+OPTUNA_IMPORTERS = {
+    "orchestrator/tpe.py",
+    "reports/exports/optuna_storage.py",
+    "reports/fanova.py",
+}
 TORCH = {"torch", "transformers", "safetensors"}
 
 

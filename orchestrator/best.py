@@ -1,0 +1,194 @@
+"""The best trial of a study as a model to use: `catsweep best`.
+
+In: a study's trials, a store, a task and, if wanted, a method and an encoder. Out: a Hugging Face
+model folder with a model card, from the kept model or by training that one trial again.
+"""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.model_card import model_card
+from orchestrator.plan import by_cell
+from reports.cells import read_cells
+from reports.tables import build_reports
+from search_spaces.errors import UserError, unknown
+from search_spaces.study import Study
+from search_spaces.trial import TrialConfig
+from trainers.checkpoints import (
+    Checkpoints,
+    Keeping,
+    find_model,
+    why_not_kept,
+)
+from trainers.outcome import TrialRecord
+from trainers.store import State, Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """A trial, its record, and from how many finished trials it was chosen."""
+
+    config: TrialConfig
+    record: TrialRecord
+    finished: int
+
+
+def choose(
+    study: Study, store: Store, task: str, method: str | None, encoder: str | None
+) -> Chosen:
+    """Return the trial with the highest selection score; the first in the study's order wins a tie.
+
+    Raises:
+        UserError: the study has no such task, method or encoder, or none of the trials finished.
+        CorruptTrial: a result is truncated or altered.
+    """
+    trials = study.trials()
+    wanted = ((task, method, encoder), ("task", "method", "encoder"), _places(trials))
+    for name, kind, known in zip(*wanted, strict=True):
+        if name is not None and name not in known:
+            raise unknown(f"{kind} of study {study.name}", name, known)
+    done = [
+        (trial, store.record(trial.signature))
+        for trial in trials
+        if trial.task == task
+        and method in {None, trial.method.name}
+        and encoder in {None, trial.encoder}
+        and store.state(trial.signature) in {State.DONE, State.CORRUPT}
+    ]
+    if not done:
+        raise UserError(f"no trial of study {study.name} on {task} is finished: catsweep run it")
+    config, record = max(done, key=lambda pair: pair[1].selection_score)
+    return Chosen(config=config, record=record, finished=len(done))
+
+
+def _places(trials: Sequence[TrialConfig]) -> tuple[list[str], list[str], list[str]]:
+    """All tasks, methods and encoders of a study, in its order."""
+    cells = list(by_cell(trials))
+    tasks, encoders, methods = (list(dict.fromkeys(names)) for names in zip(*cells, strict=True))
+    return tasks, methods, encoders
+
+
+def significance(study: Study, store: Store, signature: str) -> list[str]:
+    """Return the lines under the study's tables that are of this trial, each after its table."""
+    try:
+        cells = read_cells(study.trials(), store)
+        return [
+            f"{report.table.name}: {test.note()}"
+            for report in build_reports(study.name, cells, store)
+            for test in report.tests
+            if test.system_trial == signature
+        ]
+    except UserError as error:  # Of another trial: this one is none the worse.
+        return [f"not tested: {error}"]
+
+
+def write_best(
+    study: Study, store: Store, chosen: Chosen, out: Path, *, retrain: bool, data: Path | None
+) -> str:
+    """Write the model folder; return a line for the user.
+
+    Raises:
+        UserError: `out` is taken or cannot be written, or there is no model and none is trained.
+    """
+    signature = chosen.config.signature
+    kept = find_model(store, signature)
+    if kept is None and not retrain:
+        note = why_not_kept(store, signature)
+        raise UserError(
+            f"no model of trial {signature} ({chosen.config.describe()}) is kept"
+            f"{f' ({note})' if note else ''}: add --retrain to train that one trial again"
+        )
+    try:
+        with _empty_folder(out) as scratch:
+            record = chosen.record
+            if kept is None:
+                kept, record = _retrain(study.name, scratch, chosen, data)
+            model = scratch / "model"
+            shutil.copytree(kept, model)
+            tests = significance(study, store, signature)
+            text = model_card(study.name, chosen.config, record, chosen.finished, tests)
+            (model / "README.md").write_text(text, "utf-8")
+            if out.exists():
+                out.rmdir()
+            model.rename(out)
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror or error}") from error
+    score = f"{record.metric} {record.selection_score:.4f} on {record.selection}"
+    return f"{out}: trial {signature}, {chosen.config.describe()}, {score}"
+
+
+@contextmanager
+def _empty_folder(out: Path) -> Iterator[Path]:
+    """Refuse a folder that holds something; yield one beside it to work in."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out} is there already: give a new folder")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".catsweep-", dir=out.parent) as scratch:
+        yield Path(scratch)
+
+
+def _retrain(
+    study: str, scratch: Path, chosen: Chosen, data: Path | None
+) -> tuple[Path, TrialRecord]:
+    """Train one trial in a store of its own; return its model and its record."""
+    from orchestrator.job import Job
+    from orchestrator.runner import TrialRunner
+
+    store, config = Store(scratch / "store", create=True), chosen.config
+    job = Job(
+        store=store.root,
+        identity=store.mark.identity,
+        data=data.absolute() if data else None,
+        threads=chosen.record.environment.threads,
+        checkpoint_every=float("inf"),
+        keeping=Keeping(study=study, keep="all", cells=((config.signature,),)),
+    )
+    runner = TrialRunner(job)
+    runner.start(config)
+    while not runner.advance():
+        sys.stderr.write(f"epoch {len(runner.curve)} of {config.epochs}\n")
+    if store.state(config.signature) is not State.DONE:
+        raise UserError(f"trial failed: {store.failure(config.signature).reason}")
+    model, record = find_model(store, config.signature), store.record(config.signature)
+    if model is None:
+        raise UserError(why_not_kept(store, config.signature) or "its model could not be written")
+    _say_if_different(chosen.record, record)
+    return model, record
+
+
+def _say_if_different(before: TrialRecord, now: TrialRecord) -> None:
+    """The same predictions come out on the same hardware; elsewhere the card has the new scores."""
+    if {name: file.sha256 for name, file in before.files.items()} != {
+        name: file.sha256 for name, file in now.files.items()
+    }:
+        sys.stderr.write(
+            f"warning: trained again, the predictions differ from the stored ones:"
+            f" {now.metric} {now.selection_score:.4f} on {now.selection},"
+            f" was {before.selection_score:.4f}\n"
+        )
+
+
+def settle_models(keeping: Keeping, trials: Sequence[TrialConfig], store: Store) -> None:
+    """Drop what a killed run left beside the best models."""
+    checkpoints = Checkpoints(store, keeping)
+    for cell in by_cell(trials):
+        checkpoints.settle(cell)
+
+
+def not_kept(keeping: Keeping, trained: Sequence[TrialConfig], store: Store) -> list[str]:
+    """Say of each cell in which this run trained whether its best model could not be kept."""
+    if keeping.keep == "none":
+        return []
+    checkpoints, lines = Checkpoints(store, keeping), []
+    for trials in by_cell(trained).values():
+        best = checkpoints.best(checkpoints.cell_of[trials[0].signature])
+        trial = next((trial for trial in trials if trial.signature == best), None)
+        if best and trial and find_model(store, best) is None:
+            why = why_not_kept(store, best) or "it was lost"
+            lines.append(f"the model of trial {best} {trial.describe()} is not kept: {why}")
+    return lines

@@ -1,0 +1,103 @@
+"""What the commands print: the state of a study, its tables, and what is wrong with its trials.
+
+In: a study, its store or a plan. Out: text on standard output, remarks on standard error. Whatever
+imports rich, scipy or pandas is imported where it is used.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from search_spaces.errors import UserError
+from search_spaces.study import Study
+
+if TYPE_CHECKING:
+    from orchestrator.plan import Plan
+    from reports.publish import Extras
+    from trainers.store import Store
+
+
+def say(text: str) -> None:
+    """Write a line for people, beside what programs read."""
+    sys.stderr.write(f"{text}\n")
+
+
+def show_plan(study: Study, store: "Store | None", slots: int | None, *, as_json: bool) -> None:
+    """Print what is done and what is left; `slots` trials at once give the time."""
+    from orchestrator import progress
+
+    view = progress.look(study.name, study.trials(), store, slots)
+    if as_json:
+        typer.echo(json.dumps(progress.as_json(view), indent=1))
+        return
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120
+    console.print(progress.panel(view))
+    for line in troubles(view.plan, store):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def troubles(plan: "Plan", store: "Store | None") -> list[str]:
+    """Say of each failed or corrupt trial what is wrong with it."""
+    from trainers.store import CorruptTrial, State
+
+    lines = []
+    for trial in plan.having(State.FAILED, State.CORRUPT) if store else []:
+        try:
+            if store and plan.states[trial.signature] is State.FAILED:
+                failure = store.failure(trial.signature)
+                what = f"{trial.signature} {trial.describe()}"
+                lines.append(f"failed ({failure.kind}): {what}: {failure.reason}")
+            elif store:
+                store.record(trial.signature)
+        except CorruptTrial as error:
+            lines.append(str(error))
+    return lines
+
+
+def print_report(
+    study: Study,
+    store: "Store",
+    folder: Path,
+    data: Path | None,
+    extras: "Extras | None",
+    *,
+    as_json: bool,
+) -> None:
+    """Write the tables to a folder, and print them.
+
+    Raises:
+        UserError: the folder cannot be written, or trials do not belong in one table.
+    """
+    from reports.markdown import to_markdown
+    from reports.plain import to_json
+    from reports.publish import publish
+    from reports.study_reports import study_reports
+    from reports.terminal import to_text
+    from reports.write import comparisons_of, write_reports
+
+    intervals = extras is not None and extras.intervals
+    reports = study_reports(study, store, data, intervals=intervals)
+    try:
+        files = write_reports(reports, folder)
+        published = publish(study, store, reports, folder, extras) if extras else None
+    except OSError as error:
+        raise UserError(f"cannot write reports to {folder}: {error.strerror}") from error
+    for line in published.lacking if published else ():
+        say(f"warning: {line}")
+    if as_json:
+        tables = [json.loads(to_json(report.table)) for report in reports]
+        both = {"tables": tables, "comparisons": comparisons_of(reports)}
+        typer.echo(json.dumps(both, indent=1))
+        return
+    render = to_text if sys.stdout.isatty() else to_markdown
+    for report in reports:
+        typer.echo(render(report.table))
+    files += published.files if published else ()
+    say(f"written to {folder}: {', '.join(str(file.relative_to(folder)) for file in files)}")

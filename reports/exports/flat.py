@@ -1,0 +1,127 @@
+"""CSV and Parquet: a row per trial for spreadsheets and data frames, and predictions in long form.
+
+In: `TrialRow`s. Out: one file, replaced as a whole: exporting twice leaves one.
+Columns: signature, every setting, state, then what was measured; `dev.accuracy` is a score. Empty:
+the trial's method has no such setting, or the trial has no result.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from reports.exports.rows import Scalar, TrialRow, settings
+from trainers.outcome import TrialRecord
+from trainers.store import Store
+
+WRITERS: dict[str, Callable[[Path, pa.Schema], Any]] = {
+    "csv": pyarrow.csv.CSVWriter,
+    "parquet": pq.ParquetWriter,
+}
+LONG = pa.schema([(name, pa.string()) for name in ("signature", "split", "id", "gold")]).append(
+    pa.field("prediction", pa.string())
+)
+BATCH_ROWS = 500_000
+
+
+def write_trials(rows: Sequence[TrialRow], path: Path, kind: str) -> None:
+    """Write one row per trial, in the study's order, those without a result among them."""
+    table = to_table(rows)
+    with _writer(path, kind, table.schema) as writer:
+        writer.write_table(table)
+
+
+def to_table(rows: Sequence[TrialRow]) -> pa.Table:
+    """Build the columns; a column's type is the narrowest that holds all of its values."""
+    flat = [_flat(row) for row in rows]
+    names = list(
+        dict.fromkeys(name for part in zip(*flat, strict=True) for d in part for name in d)
+    )
+    merged = [{k: v for part in parts for k, v in part.items()} for parts in flat]
+    return pa.table({name: _column([row.get(name) for row in merged]) for name in names})
+
+
+def _flat(row: TrialRow) -> tuple[dict[str, Scalar], ...]:
+    """Return a trial's columns in groups; each group's names come before the next one's."""
+    record = row.record
+    ended = row.ended_at
+    return (
+        {"signature": row.signature},
+        settings(row.config),
+        {"state": row.state.value, "reason": row.reason, "score": row.score},
+        _choice(record) if record else {},
+        dict(row.scores),
+        {"trained_epochs": len(row.epochs) or None, "seconds": row.seconds},
+        _measured(record) if record else {},
+        {"ended_at": ended.isoformat() if ended else None},
+    )
+
+
+def _choice(record: TrialRecord) -> dict[str, Scalar]:
+    return {
+        "selection": record.selection,
+        "metric": record.metric,
+        "selected_epoch": record.selected_epoch,
+    }
+
+
+def _measured(record: TrialRecord) -> dict[str, Scalar]:
+    return {
+        "train_seconds": record.train_seconds,
+        "evaluate_seconds": record.evaluate_seconds,
+        "trained_steps": record.steps,
+        "peak_memory_bytes": record.peak_memory_bytes,
+        "resumed": record.resumed,
+        "host": record.environment.host,
+        "device": record.environment.device,
+    }
+
+
+def _column(values: Sequence[Scalar]) -> pa.Array:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds <= {int, float} or len(kinds) == 1:
+        kind = pa.float64() if float in kinds else None
+        return pa.array(values, kind if kinds else pa.string())
+    return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def write_predictions(rows: Iterable[TrialRow], store: Store, path: Path, kind: str) -> None:
+    """Write a row per finished trial, split and example: its id, gold and predicted label.
+
+    Raises:
+        CorruptTrial: predictions do not match their checksum.
+    """
+    records = (row.record for row in rows if row.record)
+    with _writer(path, kind, LONG) as writer:
+        waiting: list[pa.Table] = []
+        for record in records:
+            waiting += [_long(record, split, store) for split in record.scores]
+            if sum(table.num_rows for table in waiting) >= BATCH_ROWS:
+                writer.write_table(pa.concat_tables(waiting))
+                waiting = []
+        writer.write_table(pa.concat_tables([*waiting, LONG.empty_table()]))
+
+
+def _long(record: TrialRecord, split: str, store: Store) -> pa.Table:
+    found, names = store.labels(record, split), np.array(record.labels)
+    same = [pa.repeat(value, len(found.gold)) for value in (record.signature, split)]
+    labels = [pa.array(names[numbers]) for numbers in (found.gold, found.predicted)]
+    return pa.table([*same, found.ids, *labels], schema=LONG)
+
+
+@contextmanager
+def _writer(path: Path, kind: str, schema: pa.Schema) -> Iterator[Any]:
+    """Write under another name, and rename: the file is the old one or whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.tmp")
+    try:
+        with WRITERS[kind](half, schema) as writer:
+            yield writer
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)

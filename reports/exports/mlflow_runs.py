@@ -1,0 +1,129 @@
+"""MLflow: a run per trial, in one experiment per study, in a SQLite file or on a tracking server.
+
+In: `TrialRow`s. Out: runs; one that is there is left alone, one whose trial ended differently since
+is written anew. Importer of mlflow (the extra `mlflow`), when it is called.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from reports.exports.rows import ENDED, TrialRow, settings
+from search_spaces.errors import UserError
+from trainers.files import one_line
+from trainers.store import State
+
+STATUS = {State.DONE: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
+SIGNATURE = "catsweep.signature"
+PAGE = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """How many runs the experiment has of what was exported, and how many are new."""
+
+    runs: int
+    new: int
+
+
+def tracking_uri(out: str) -> str:
+    """Return a tracking URI as it is, and a path as that of a SQLite file."""
+    return out if "://" in out else f"sqlite:///{Path(out).absolute()}"
+
+
+def write_runs(study: str, rows: Sequence[TrialRow], out: str) -> Written:
+    """Write a run for each trial that ended: settings, scores, losses and score per epoch.
+
+    Raises:
+        UserError: MLflow is not installed, or its storage or server does not take the runs.
+    """
+    if find_spec("mlflow") is None:
+        raise UserError("export to mlflow needs mlflow-skinny: pip install 'catsweep[mlflow]'")
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    ended = [row for row in rows if row.state in ENDED]
+    if "://" not in out:
+        Path(out).absolute().parent.mkdir(parents=True, exist_ok=True)
+    try:
+        client = MlflowClient(tracking_uri=tracking_uri(out))
+        experiment = _experiment(client, study, out)
+        there = _there(client, experiment)
+        new = [row for row in ended if not _kept(client, there.get(row.signature), row)]
+        for row in new:
+            _write(client, experiment, row)
+    except (MlflowException, SQLAlchemyError) as error:
+        raise UserError(f"MLflow at {out}: {one_line(error)}") from error
+    return Written(runs=len(ended), new=len(new))
+
+
+def _experiment(client: Any, study: str, out: str) -> str:
+    """Return the number of the study's experiment; artifacts would lie beside the SQLite file."""
+    found = client.get_experiment_by_name(study)
+    if found is not None:
+        return str(found.experiment_id)
+    place = None if "://" in out else Path(out).absolute().with_suffix(".artifacts").as_uri()
+    return str(client.create_experiment(study, artifact_location=place))
+
+
+def _there(client: Any, experiment: str) -> dict[str, list[Any]]:
+    """Return the experiment's runs by their trial's signature."""
+    found: dict[str, list[Any]] = {}
+    token = None
+    while True:
+        page = client.search_runs([experiment], max_results=PAGE, page_token=token)
+        for run in page:
+            found.setdefault(run.data.tags.get(SIGNATURE, ""), []).append(run)
+        token = page.token
+        if not token:
+            return found
+
+
+def _kept(client: Any, runs: Sequence[Any] | None, row: TrialRow) -> bool:
+    """Say whether a trial's run is there as it should be; delete one that is not."""
+    good = [run for run in runs or () if run.info.status == STATUS[row.state]]
+    for run in runs or ():
+        if run not in good[:1]:
+            client.delete_run(run.info.run_id)
+    return bool(good)
+
+
+def _write(client: Any, experiment: str, row: TrialRow) -> None:
+    """Write one run; its status comes last, so that half a run is never taken for a whole one."""
+    from mlflow.entities import Param
+
+    tags = {SIGNATURE: row.signature, "catsweep.state": row.state.value}
+    tags |= {"catsweep.reason": row.reason} if row.reason else {}
+    name = f"{row.config.task} {row.config.method.name} {row.signature}"
+    began = _milliseconds(row.began_at)
+    run = client.create_run(experiment, start_time=began, tags=tags, run_name=name).info.run_id
+    params = [Param(key, str(value)) for key, value in settings(row.config).items()]
+    client.log_batch(run, metrics=_metrics(row), params=params)
+    client.set_terminated(run, STATUS[row.state], end_time=_milliseconds(row.ended_at))
+
+
+def _metrics(row: TrialRow) -> list[Any]:
+    """Score and losses by epoch, then what the whole trial gave; each has a time."""
+    from mlflow.entities import Metric
+
+    ended, last = _milliseconds(row.ended_at) or 0, len(row.epochs)
+    whole = dict(row.scores)
+    if row.seconds is not None:
+        whole["seconds"] = row.seconds
+    clock, found = _milliseconds(row.began_at) or 0, []
+    for epoch in row.epochs:
+        clock += round(1000 * (epoch.train_seconds + epoch.evaluate_seconds))
+        losses = {f"loss.{name}": value for name, value in epoch.losses.items()}
+        found += [
+            Metric(key, value, clock, epoch.epoch)
+            for key, value in ({"score": epoch.score} | losses).items()
+        ]
+    return found + [Metric(key, value, ended, last) for key, value in whole.items()]
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    return round(moment.timestamp() * 1000) if moment else None

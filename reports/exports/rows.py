@@ -1,0 +1,123 @@
+"""A study's trials as exports see them: settings without nesting, and what the store knows of each.
+
+In: trials and a store. Out: a `TrialRow` each, in the study's order. Nothing is computed anew.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from search_spaces.trial import TrialConfig
+from trainers.outcome import EpochRecord, FailureRecord, PrunedRecord, TrialRecord
+from trainers.store import State, Store
+
+Scalar = str | int | float | bool | None
+ENDED = (State.DONE, State.PRUNED, State.FAILED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRow:
+    """One trial: its settings, its state, and the record that goes with that state."""
+
+    config: TrialConfig
+    state: State
+    record: TrialRecord | None = None
+    pruned: PrunedRecord | None = None
+    failure: FailureRecord | None = None
+
+    @property
+    def signature(self) -> str:
+        """The trial's name."""
+        return self.config.signature
+
+    @property
+    def epochs(self) -> tuple[EpochRecord, ...]:
+        """The curve: all of a finished trial's, the first of a pruned one's, none of another's."""
+        ended = self.record or self.pruned
+        return ended.epochs if ended else ()
+
+    @property
+    def score(self) -> float | None:
+        """The selection score; of a pruned trial the last epoch's, of others none."""
+        if self.record:
+            return self.record.selection_score
+        return self.pruned.epochs[-1].score if self.pruned else None
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds of training and evaluation together, where they are known."""
+        ended = self.record or self.pruned
+        return ended.seconds if ended else None
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it finished, failed or was stopped."""
+        if self.record:
+            return datetime.fromisoformat(self.record.finished_at)
+        if self.pruned:
+            return datetime.fromisoformat(self.pruned.pruned_at)
+        return datetime.fromisoformat(self.failure.failed_at) if self.failure else None
+
+    @property
+    def began_at(self) -> datetime | None:
+        """Its seconds before its end: a trial that was resumed began earlier."""
+        return self.ended_at and self.ended_at - timedelta(seconds=self.seconds or 0.0)
+
+    @property
+    def reason(self) -> str | None:
+        """Why there is no result: the failure's kind and reason, or who stopped it."""
+        if self.failure:
+            return f"{self.failure.kind}: {self.failure.reason}"
+        return f"stopped by {self.pruned.scheduler}" if self.pruned else None
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Every metric of every split, named `dev.accuracy`."""
+        if self.record is None:
+            return {}
+        return {
+            f"{split}.{metric}": found.value
+            for split, metrics in self.record.scores.items()
+            for metric, found in metrics.items()
+        }
+
+
+def read_rows(trials: Sequence[TrialConfig], store: Store) -> list[TrialRow]:
+    """Read what the store has of each trial.
+
+    Raises:
+        CorruptTrial: a result is truncated or altered.
+    """
+    ended = store.finished()
+    return [_read(trial, store, trial.signature in ended) for trial in trials]
+
+
+def _read(trial: TrialConfig, store: Store, ended: bool) -> TrialRow:
+    name = trial.signature
+    state = store.state(name) if ended or store.is_locked(name) else State.MISSING
+    match state:
+        case State.DONE | State.CORRUPT:
+            return TrialRow(config=trial, state=State.DONE, record=store.record(name))
+        case State.PRUNED:
+            return TrialRow(config=trial, state=state, pruned=store.pruned(name))
+        case State.FAILED:
+            return TrialRow(config=trial, state=state, failure=store.failure(name))
+    return TrialRow(config=trial, state=state)
+
+
+def settings(trial: TrialConfig) -> dict[str, Scalar]:
+    """All settings of a trial by name; the method's options stand beside the others.
+
+    `method` is the method's name. What is neither a number nor a text is written as JSON.
+    """
+    fields = trial.model_dump(mode="json", by_alias=True)
+    options = fields.pop("method")
+    named = {name: fields.pop(name) for name in ("task", "encoder")} | {
+        "method": options.pop("name")
+    }
+    return {name: _scalar(value) for name, value in (named | options | fields).items()}
+
+
+def _scalar(value: object) -> Scalar:
+    return value if isinstance(value, Scalar) else json.dumps(value)

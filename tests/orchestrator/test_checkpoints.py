@@ -1,0 +1,212 @@
+"""Kept models: of each cell the best one's, whatever dies, fails or trains beside it."""
+
+import json
+import multiprocessing
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from orchestrator.job import Job
+from orchestrator.runner import TrialRunner
+from search_spaces.errors import UserError
+from search_spaces.trial import TrialConfig
+from tests.end_to_end.sweeps import environment
+from tests.orchestrator.test_runner import config, finish, job
+from tests.results import keep as keep_result
+from trainers.checkpoints import (
+    Checkpoints,
+    Keep,
+    Keeping,
+    cell_name,
+    find_model,
+    parse_keep,
+    why_not_kept,
+)
+from trainers.store import State, Store
+
+WEAK, GOOD = config(1e-5), config(5e-3, 4)
+RATES = (1e-5, 5e-3)
+
+
+def keeping(*trials: TrialConfig, keep: Keep = "best", study: str = "s") -> Keeping:
+    return Keeping(study=study, keep=keep, cells=(tuple(t.signature for t in trials),))
+
+
+def runner_of(store: Store, told: Keeping) -> TrialRunner:
+    return TrialRunner(job(store).model_copy(update={"keeping": told}))
+
+
+def kept(store: Store, study: str = "s") -> list[str]:
+    folder = store.root / "checkpoints" / study / cell_name(WEAK.cell)
+    return sorted(path.name for path in folder.glob("*") if path.is_dir())
+
+
+def score(store: Store, trial: TrialConfig) -> float:
+    return store.record(trial.signature).selection_score
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_best_model_stays_whatever_the_order(tmp_path: Path, order: tuple[int, int]) -> None:
+    store, trials = Store(tmp_path / "store", create=True), (WEAK, GOOD)
+    runner = runner_of(store, keeping(*trials))
+    for place in order:
+        finish(runner, trials[place])
+    assert score(store, GOOD) > score(store, WEAK)
+    assert kept(store) == [GOOD.signature]
+    found = find_model(store, GOOD.signature)
+    assert found is not None
+    with safe_open(found / "model.safetensors", framework="pt") as file:
+        assert "electra.embeddings.word_embeddings.weight" in file.keys()  # noqa: SIM118
+    assert [path for path in store.root.rglob("*") if ".tmp" in path.name] == []
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_equal_scores_the_first_in_the_study_stays(tmp_path: Path, first: int) -> None:
+    store = Store(tmp_path / "store", create=True)
+    trials = tuple(config(1e-9).model_copy(update={"adam_eps": eps}) for eps in (1e-8, 1e-7))
+    runner = runner_of(store, keeping(*trials))
+    for trial in (trials[first], trials[1 - first]):
+        finish(runner, trial)
+    assert score(store, trials[0]) == score(store, trials[1])
+    assert kept(store) == [trials[0].signature]
+
+
+def test_all_and_none(tmp_path: Path) -> None:
+    for keep, wanted in (("all", 2), ("none", 0)):
+        store = Store(tmp_path / keep, create=True)
+        runner = runner_of(store, keeping(WEAK, GOOD, keep=parse_keep(keep)))
+        for trial in (GOOD, WEAK):
+            finish(runner, trial)
+        models = [find_model(store, trial.signature) for trial in (GOOD, WEAK)]
+        assert len([model for model in models if model]) == wanted
+    with pytest.raises(UserError, match="expected best, all or none, got 'bset'"):
+        parse_keep("bset")
+
+
+def test_studies_of_one_store_do_not_drop_each_others_models(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", create=True)
+    finish(runner_of(store, keeping(WEAK, study="one")), WEAK)
+    finish(runner_of(store, keeping(WEAK, GOOD, study="two")), GOOD)
+    assert kept(store, "one") == [WEAK.signature]
+    assert kept(store, "two") == [GOOD.signature]
+
+
+def test_a_study_that_was_edited_keeps_the_best_of_its_own(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", create=True)
+    finish(runner_of(store, keeping(GOOD)), GOOD)
+    finish(runner_of(store, keeping(WEAK)), WEAK)
+    assert kept(store) == [WEAK.signature]
+
+
+def finish_one(root: Path, rate: float) -> None:
+    """In a process of its own: train one of two trials of a cell."""
+    store = Store(root, create=False)
+    trials = [config(each) for each in RATES]
+    finish(runner_of(store, keeping(*trials)), config(rate))
+
+
+def test_workers_that_race_keep_exactly_the_best(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", create=True)
+    spawn = multiprocessing.get_context("spawn")
+    workers = [spawn.Process(target=finish_one, args=(store.root, rate)) for rate in RATES]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    trials = [config(rate) for rate in RATES]
+    best = max(trials, key=lambda trial: score(store, trial))
+    assert kept(store) == [best.signature]
+
+
+KILLED = (
+    "import os, signal, sys\n"
+    "from pathlib import Path\n"
+    "import trainers.checkpoints, trainers.store\n"
+    "from tests.orchestrator.test_checkpoints import GOOD, WEAK, finish, keeping, runner_of\n"
+    "from trainers.store import Store\n"
+    "def die(*_args, **_kwargs):\n"
+    "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    "if sys.argv[2] == 'writing':\n"
+    "    trainers.checkpoints._sync = die\n"
+    "elif sys.argv[2] == 'committing':\n"
+    "    Store.commit = die\n"
+    "else:\n"
+    "    trainers.checkpoints.Checkpoints.settle = die\n"
+    "store = Store(Path(sys.argv[1]), create=False)\n"
+    "finish(runner_of(store, keeping(WEAK, GOOD)), GOOD)\n"
+)
+
+
+@pytest.mark.parametrize("when", ["writing", "committing", "settling"])
+def test_a_kill_loses_no_best_model_and_the_next_turn_cleans_up(tmp_path: Path, when: str) -> None:
+    store = Store(tmp_path / "store", create=True)
+    finish(runner_of(store, keeping(WEAK, GOOD)), WEAK)
+    arguments = [sys.executable, "-c", KILLED, str(store.root), when]
+    done = subprocess.run(arguments, env=environment(), check=False)
+    assert done.returncode == -9
+    finished = store.state(GOOD.signature) is State.DONE
+    assert finished == (when == "settling")
+    assert WEAK.signature in kept(store)
+    Checkpoints(store, keeping(WEAK, GOOD)).settle(WEAK.cell)
+    assert kept(store) == [GOOD.signature if finished else WEAK.signature]
+    finish(runner_of(store, keeping(WEAK, GOOD)), GOOD)
+    Checkpoints(store, keeping(WEAK, GOOD)).settle(WEAK.cell)
+    assert kept(store) == [GOOD.signature]
+
+
+def test_a_running_trials_model_is_left_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", create=True)
+    finish(runner_of(store, keeping(WEAK, GOOD)), WEAK)
+    cell = store.root / "checkpoints" / "s" / cell_name(WEAK.cell)
+    (cell / GOOD.signature).mkdir()
+    with store.lock(GOOD.signature):
+        Checkpoints(store, keeping(WEAK, GOOD)).settle(WEAK.cell)
+        assert kept(store) == sorted([WEAK.signature, GOOD.signature])
+    Checkpoints(store, keeping(WEAK, GOOD)).settle(WEAK.cell)
+    assert kept(store) == [WEAK.signature]
+
+
+def test_a_full_disk_costs_the_model_and_not_the_trial(tmp_path: Path) -> None:
+    """A limit on file sizes stands in for the disk: results are below it, a model is not."""
+    store = Store(tmp_path / "store", create=True)
+    finish(runner_of(store, keeping(WEAK, GOOD)), WEAK)
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from tests.orchestrator.test_checkpoints import *\n"
+        "store = Store(Path(sys.argv[1]), create=False)\n"
+        "runner = runner_of(store, keeping(WEAK, GOOD))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))\n"
+        "finish(runner, GOOD)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(store.root)], env=environment(), check=True)
+    assert store.state(GOOD.signature) is State.DONE
+    assert kept(store) == [WEAK.signature], "dropped only for a better model"
+    assert "File too large" in (why_not_kept(store, GOOD.signature) or "")
+    assert [path for path in store.root.rglob("*") if ".tmp" in path.name] == []
+
+
+def test_a_corrupt_neighbour_costs_no_trial(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", create=True)
+    keep_result(store, WEAK, {"dev": 100})
+    (store.folder(WEAK.signature) / "result.json").write_text("{")
+    finish(runner_of(Store(store.root, create=False), keeping(WEAK, GOOD)), GOOD)
+    assert kept(store) == [GOOD.signature]
+
+
+def test_what_a_worker_is_told_survives_the_journey() -> None:
+    told = keeping(WEAK, GOOD)
+    sent = Job(
+        store=Path("s"),
+        identity="i",
+        data=None,
+        threads=1,
+        checkpoint_every=1,
+        keeping=told,
+        tensorboard=Path("t"),
+    )
+    assert Job.model_validate_json(sent.model_dump_json()) == sent
+    assert json.loads(sent.model_dump_json())["keeping"]["keep"] == "best"

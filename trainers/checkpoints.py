@@ -1,0 +1,219 @@
+"""Trained models that are kept: of each cell of a study the best one's, as a Hugging Face folder.
+
+    checkpoints/<study>/<cell>/<signature>/       the best trial's model so far (at most one)
+    checkpoints/<study>/<cell>/all/<signature>/   every trial's, when all are to be kept
+    checkpoints/<study>/<cell>/<signature>.txt    why the best trial's model could not be kept
+    checkpoints/<study>/<cell>/lock               held while a model is written or dropped
+
+In: a study's cells and a finished TrialRun. Out: model folders that `from_pretrained` loads.
+A model is written before its result is committed and the others are dropped after it, so whatever
+dies in between, the best model is there; what is there beside it goes at the next turn. A model
+belongs to the study that trained it: studies that share a store never drop each other's.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from safetensors import SafetensorError
+
+from search_spaces.errors import UserError
+from search_spaces.trial import TrialConfig
+from trainers.files import one_line, write_file
+from trainers.outcome import Frozen
+from trainers.store import CorruptTrial, Store
+
+if TYPE_CHECKING:
+    from trainers.loop import TrialRun
+
+Keep = Literal["best", "all", "none"]
+KEEP: tuple[Keep, ...] = ("best", "all", "none")
+Cell = tuple[str, str, str]
+
+
+class Keeping(Frozen):
+    """What a worker is told: which models to keep, for which study, and its cells' signatures.
+
+    `cells` are in the study's order: the first trial wins a tie.
+    """
+
+    study: str
+    keep: Keep
+    cells: tuple[tuple[str, ...], ...]
+
+
+class Checkpoints:
+    """The kept models of one study in a store."""
+
+    def __init__(self, store: Store, keeping: Keeping) -> None:
+        self.store, self.keeping = store, keeping
+        self.cell_of = {name: cell for cell in keeping.cells for name in cell}
+        self._ended: dict[str, float] = {}
+
+    def offer(self, run: "TrialRun", score: float) -> None:
+        """Write a finished trial's model, if it is to be kept; call before the trial's commit.
+
+        `score` is the trial's selection score; the model has the selected epoch's weights. A model
+        that cannot be kept costs no trial: a note beside it says why.
+        """
+        name, folder = run.config.signature, self.folder(run.config.cell)
+        if self.keeping.keep == "none" or name not in self.cell_of:
+            return
+        if self.keeping.keep == "best" and not self._leads(name, score):
+            return
+        try:
+            with self._locked(folder):
+                _write(folder / ("all" if self.keeping.keep == "all" else ".") / name, run)
+        except (UserError, OSError, SafetensorError) as error:
+            with suppress(OSError, UserError):
+                write_file(folder / f"{name}.txt", one_line(error).encode())
+
+    def settle(self, cell: Cell) -> None:
+        """Drop all models of a cell but the best one's; call after the trial's commit.
+
+        A model without a result stays while its trial runs, and is a dead process's otherwise.
+        Nothing is dropped where that cannot be done; the next turn does it.
+        """
+        folder = self.folder(cell)
+        if self.keeping.keep == "none" or not folder.is_dir():
+            return
+        with suppress(OSError), self._locked(folder):
+            for half in (*folder.glob(".*.tmp"), *folder.glob("all/.*.tmp")):
+                shutil.rmtree(half, ignore_errors=True)
+            if self.keeping.keep == "best":
+                self._drop_all_but_best(folder)
+
+    def _drop_all_but_best(self, folder: Path) -> None:
+        """Drop a model only for a better model, and a note only for a better trial."""
+        kept = [path for path in folder.iterdir() if _is_signature(path.stem)]
+        models = [path for path in kept if path.suffix == ""]
+        for paths, drop in ((models, shutil.rmtree), (kept, _unlink)):
+            best = self.best({path.stem for path in paths})
+            for path in paths:
+                ended = self._score(path.stem) is not None
+                if path.stem != best and (ended or not self.store.is_locked(path.stem)):
+                    drop(path)
+
+    def folder(self, cell: Cell) -> Path:
+        """Where a cell's models are kept."""
+        return self.store.root / "checkpoints" / self.keeping.study / cell_name(cell)
+
+    def best(self, names: Iterable[str]) -> str | None:
+        """Return the best of these trials that finished; the study's own come first."""
+        ended = [name for name in names if self._score(name) is not None]
+        return max(ended, key=lambda name: self._rank(name, self._score(name)), default=None)
+
+    def _leads(self, signature: str, score: float) -> bool:
+        """Whether no other finished trial of the cell is better than this one."""
+        others = (name for name in self.cell_of[signature] if name != signature)
+        leader = self.best(others)
+        if leader is None:
+            return True
+        return self._rank(signature, score) > self._rank(leader, self._score(leader))
+
+    def _rank(self, signature: str, score: float | None) -> tuple[bool, float, int]:
+        """Trials of the study before those that it had once; by score; the earlier wins a tie."""
+        known = self.cell_of.get(signature)
+        place = known.index(signature) if known else 0
+        return known is not None, -2.0 if score is None else score, -place
+
+    def _score(self, signature: str) -> float | None:
+        """The selection score of a finished trial, None for any other; read once."""
+        if signature in self._ended:
+            return self._ended[signature]
+        if not (self.store.folder(signature) / "result.json").exists():
+            return None
+        with suppress(CorruptTrial):
+            self._ended[signature] = self.store.record(signature).selection_score
+        return self._ended.get(signature)
+
+    @contextmanager
+    def _locked(self, folder: Path) -> Iterator[None]:
+        """Hold a cell's lock; the kernel frees a dead owner's."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lock").open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def find_model(store: Store, signature: str) -> Path | None:
+    """Return a trial's kept model, whichever study keeps it, or None."""
+    root = store.root / "checkpoints"
+    found = (path for part in ("*/*", "*/*/all") for path in root.glob(f"{part}/{signature}"))
+    return next((path for path in found if (path / "model.safetensors").is_file()), None)
+
+
+def why_not_kept(store: Store, signature: str) -> str | None:
+    """Return why a trial's model could not be kept, where that was noted."""
+    notes = (store.root / "checkpoints").glob(f"*/*/{signature}.txt")
+    return next((note.read_text("utf-8") for note in notes), None)
+
+
+def cell_name(cell: Cell) -> str:
+    """Name a cell's folder: task, encoder and method for people, a hash to tell them apart."""
+    readable = re.sub(r"[^A-Za-z0-9.-]+", "-", "-".join((cell[0], Path(cell[1]).name, cell[2])))
+    return f"{readable}-{hashlib.sha256(repr(cell).encode()).hexdigest()[:8]}"
+
+
+def keeping_of(study: str, keep: Keep, trials: Mapping[Cell, Sequence[TrialConfig]]) -> Keeping:
+    """Say what to keep of a study's trials, by cell and in its order."""
+    cells = tuple(tuple(trial.signature for trial in cell) for cell in trials.values())
+    return Keeping(study=study, keep=keep, cells=cells)
+
+
+def parse_keep(text: str) -> Keep:
+    """Read `--keep-checkpoints`; UserError for anything but best, all or none."""
+    for keep in KEEP:
+        if keep == text:
+            return keep
+    raise UserError(f"--keep-checkpoints: expected best, all or none, got {text!r}")
+
+
+def _is_signature(name: str) -> bool:
+    return re.fullmatch(r"[0-9a-f]{12}", name) is not None
+
+
+def _unlink(note: Path) -> None:
+    if note.suffix == ".txt":
+        note.unlink(missing_ok=True)
+
+
+def _write(folder: Path, run: "TrialRun") -> None:
+    """Write under another name, sync and rename: a model folder is whole or absent."""
+    from trainers.pretrained import write_pretrained
+
+    folder.parent.mkdir(exist_ok=True)
+    if folder.exists():  # Of an earlier attempt at the same trial.
+        shutil.rmtree(folder)
+    half = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        prepared = run.prepared
+        write_pretrained(
+            half,
+            run.model,
+            prepared.encoder.tokenizer,
+            prepared.labels,
+            run.config.max_length,
+        )
+        folder.with_name(f"{folder.name}.txt").unlink(missing_ok=True)
+        for path in half.iterdir():
+            _sync(path)
+        half.rename(folder)
+        _sync(folder.parent)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -77,10 +77,16 @@ def plan(
     store: StoreOption = DEFAULT_STORE,
     tasks: TasksOption = None,
     slots: Annotated[int | None, typer.Option(min=1, help="Trials at once, for the time.")] = None,
+    data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what `run` would do: trials per cell, done and missing, and an estimate of time."""
-    _show(study, store, tasks, slots or os.cpu_count(), as_json)
+    """Show what `run` would do: trials per cell, done and missing, time left and GPU-hours."""
+    from orchestrator.preflight import deviations
+
+    chosen = _study(study, tasks)
+    _show(chosen, store, slots or os.cpu_count(), as_json, ahead=True)
+    for line in deviations(chosen, data):
+        _say(f"warning: {line}")
 
 
 @app.command()
@@ -91,25 +97,30 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show the same while a sweep runs, from another terminal, with its failures."""
-    _show(study, store, tasks, None, as_json)
+    _show(_study(study, tasks), store, None, as_json)
 
 
-def _show(name: str, store: Path, tasks: str | None, slots: int | None, as_json: bool) -> None:
+def _show(
+    study: Study, store: Path, slots: int | None, as_json: bool, *, ahead: bool = False
+) -> None:
     from orchestrator import progress
+    from orchestrator.outlook import look_ahead, outlook_json, outlook_lines
 
-    study = _study(name, tasks)
     opened = _existing(store)
     view = progress.look(study.name, study.trials(), opened, slots)
+    outlook = look_ahead(study, view.plan, opened) if ahead else None
     if as_json:
-        typer.echo(json.dumps(progress.as_json(view), indent=1))
+        more = {"outlook": outlook_json(outlook)} if outlook else {}
+        typer.echo(json.dumps(progress.as_json(view) | more, indent=1))
         return
     from rich.console import Console
 
     console = Console()
     if not console.is_terminal:
         console.width = 120
-    console.print(progress.panel(view))
-    for line in _troubles(view.plan, opened):
+    console.print(progress.panel(view, outlook))
+    lines = [*(outlook_lines(outlook) if outlook else []), *_troubles(view.plan, opened)]
+    for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

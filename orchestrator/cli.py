@@ -71,10 +71,16 @@ def plan(
     store: StoreOption = DEFAULT_STORE,
     tasks: TasksOption = None,
     slots: Annotated[int | None, typer.Option(min=1, help="Trials at once, for the time.")] = None,
+    data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what `run` would do: trials per cell, done and missing, and an estimate of time."""
-    show_plan(_study(study, tasks), _existing(store), slots or os.cpu_count(), as_json=as_json)
+    """Show what `run` would do: trials per cell, done and missing, time left and GPU-hours."""
+    from orchestrator.preflight import deviations
+
+    chosen, at_once = _study(study, tasks), slots or os.cpu_count()
+    show_plan(chosen, _existing(store), at_once, ahead=True, as_json=as_json)
+    for line in deviations(chosen, data):
+        say(f"warning: {line}")
 
 
 @app.command()

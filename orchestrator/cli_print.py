@@ -25,21 +25,29 @@ def say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def show_plan(study: Study, store: "Store | None", slots: int | None, *, as_json: bool) -> None:
-    """Print what is done and what is left; `slots` trials at once give the time."""
+def show_plan(
+    study: Study, store: "Store | None", slots: int | None, *, as_json: bool, ahead: bool = False
+) -> None:
+    """Print what is done and what is left; `slots` trials at once give the time.
+
+    With `ahead` also what is left will cost, and what the tables of a study share.
+    """
     from orchestrator import progress
+    from orchestrator.outlook import look_ahead, outlook_json, outlook_lines
 
     view = progress.look(study.name, study.trials(), store, slots)
+    outlook = look_ahead(study, view.plan, store) if ahead else None
     if as_json:
-        typer.echo(json.dumps(progress.as_json(view), indent=1))
+        more = {"outlook": outlook_json(outlook)} if outlook else {}
+        typer.echo(json.dumps(progress.as_json(view) | more, indent=1))
         return
     from rich.console import Console
 
     console = Console()
     if not console.is_terminal:
         console.width = 120
-    console.print(progress.panel(view))
-    for line in troubles(view.plan, store):
+    console.print(progress.panel(view, outlook))
+    for line in [*(outlook_lines(outlook) if outlook else []), *troubles(view.plan, store)]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

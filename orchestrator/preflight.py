@@ -5,6 +5,7 @@ warn of. Names and files are quick; `check_all` loads every task and encoder onc
 (and fills the hub's cache).
 """
 
+import csv
 import socket
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,9 +13,12 @@ from pathlib import Path
 from search_spaces.errors import UserError
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
-from trainers.data import check_files, selection_split
+from trainers.data import check_files, deviation_of, selection_split
 from trainers.hub import locate_encoder
 from trainers.tasks import get_task
+
+COUNTED_BYTES = 32 * 2**20
+"""Larger files are not counted before a run: it takes a second and more."""
 
 
 def check_names(study: Study) -> None:
@@ -33,6 +37,30 @@ def check_files_of(study: Study, data: Path | None) -> None:
     for name in study.tasks:
         if data is not None and get_task(name).hub is not None:
             check_files(name, data)
+
+
+def deviations(study: Study, data: Path | None) -> list[str]:
+    """Say of each task what its files in the data folder lack, or how their rows differ.
+
+    Nothing is loaded but lines of files, and nothing is said of large ones or of the hub's.
+    """
+    found = (_deviation(name, data) for name in study.tasks if data and get_task(name).hub)
+    return [line for line in found if line]
+
+
+def _deviation(name: str, data: Path) -> str | None:
+    try:
+        files = check_files(name, data)
+        small = {split: f for split, f in files.items() if f.stat().st_size <= COUNTED_BYTES}
+        return deviation_of(name, {split: _count(f) for split, f in small.items()}, files)
+    except (UserError, OSError, UnicodeDecodeError, csv.Error) as error:
+        return str(error)
+
+
+def _count(path: Path) -> int:
+    """Count the rows below the header."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return sum(1 for row in csv.reader(file) if row) - 1
 
 
 def check_address(address: str | None) -> None:

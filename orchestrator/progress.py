@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from orchestrator.outlook import Outlook, said
 from orchestrator.plan import Plan, make_plan
 from search_spaces.trial import TrialConfig
 from trainers.outcome import ProgressRecord
@@ -112,18 +113,18 @@ def as_json(view: View) -> dict[str, Any]:
     }
 
 
-def panel(view: View) -> Any:
+def panel(view: View, outlook: Outlook | None = None) -> Any:
     """Render the view for a terminal: headline, cells, running trials."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
 
     done = _ended(view.plan)
     bar = ProgressBar(total=len(view.plan.trials), completed=done, width=60)
-    return Group(headline(view), bar, cells_table(view), *_running_lines(view))
+    return Group(headline(view), bar, cells_table(view, outlook), *_running_lines(view))
 
 
-def cells_table(view: View) -> Any:
-    """Render trials per cell, done and missing, the best so far and the time."""
+def cells_table(view: View, outlook: Outlook | None = None) -> Any:
+    """Render trials per cell, done and missing, the best so far and the time, and GPU-hours."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -135,6 +136,8 @@ def cells_table(view: View) -> Any:
     for title in ("trials", *states, "missing", "best", "each", "left"):
         width = 6 if title in {"each", "left"} else max(4, len(title))
         table.add_column(title, justify="right", no_wrap=True, min_width=width)
+    if outlook:
+        table.add_column("GPU-h", justify="right", no_wrap=True)
     for cell in view.plan.cells:
         counts = cell.counts
         missing = counts.get(State.MISSING, 0) + counts.get(State.CORRUPT, 0)
@@ -146,6 +149,7 @@ def cells_table(view: View) -> Any:
             "--" if cell.best is None else f"{100 * cell.best:.1f}",
             duration(cell.seconds_per_trial),
             duration(cell.seconds_left),
+            *([said(outlook.cells[cell.cell])] if outlook else []),
         )
     return table
 

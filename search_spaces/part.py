@@ -6,6 +6,7 @@ has settings, axes and seeds of one method's trials alone.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import product
 from typing import Annotated, Any
 
@@ -118,12 +119,17 @@ class Part(TrainingSettings):
             ValidationError: a value is out of range, or settings do not go together.
             UserError: two points of the grid are the same.
         """
+        return list(self._trials)
+
+    @cached_property
+    def _trials(self) -> tuple[TrialConfig, ...]:
+        """Expanded once, for the study that a part is from and for those that include it."""
         points = {method: self._points_of(method) for method in self.methods}
-        return [
+        return tuple(
             point.model_copy(update={"task": task, "encoder": encoder})
             for encoder, task, method in product(self.encoders, self.tasks, self.methods)
             for point in points[method]
-        ]
+        )
 
     def _points_of(self, method: str) -> list[TrialConfig]:
         """A method's trials on the first task and encoder: those on all others differ in no more.

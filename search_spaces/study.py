@@ -99,7 +99,7 @@ class Study(Header):
             if task not in self.tasks:
                 raise unknown(f"task of study {self.name}", task, self.tasks)
         parts = [
-            part.model_copy(update={"tasks": kept})
+            Part.model_validate(part.model_dump(exclude_unset=True) | {"tasks": kept})
             for part in self.parts
             if (kept := tuple(task for task in part.tasks if task in wanted))
         ]

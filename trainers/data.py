@@ -93,16 +93,22 @@ Rows = dict[str, list[str]]
 
 def deviation(data: TaskData) -> str | None:
     """Say in one line how a loaded task differs from the published one; None where it does not."""
+    rows = {split: len(examples) for split, examples in data.splits.items()}
+    return deviation_of(data.name, rows, data.files)
+
+
+def deviation_of(name: str, rows: Mapping[str, int], files: Mapping[str, Path]) -> str | None:
+    """Say the same of splits with so many rows, and of the files that they come from."""
     parts = []
-    for split, published in get_task(data.name).counts.items():
-        if split not in data.splits:
+    for split, published in get_task(name).counts.items():
+        if split not in rows:
             continue
-        stem = data.files[split].stem if split in data.files else ""
+        stem = files[split].stem if split in files else ""
         source = f" of {stem}.csv ({STAND_INS[stem]})" if stem in STAND_INS else ""
-        found = len(data.splits[split])
+        found = rows[split]
         if source or found != published:
             parts.append(f"{split} has {found:,} rows{source}, not {published:,}")
-    return f"task {data.name} is not as published: {'; '.join(parts)}" if parts else None
+    return f"task {name} is not as published: {'; '.join(parts)}" if parts else None
 
 
 def check_files(name: str, folder: Path) -> dict[str, Path]:

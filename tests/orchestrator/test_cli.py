@@ -62,6 +62,10 @@ def bad_studies() -> dict[str, tuple[str, str]]:
             "lambda: input should be less than or equal to 1, got 1.5",
         ),
         "not YAML": ("name: small|name: [", "not YAML"),
+        "table": ("epochs: 1|tables: [11]", "less than or equal to 10, got 11"),
+        "include": ("epochs: 1|includes: [table33]", "unknown study 'table33'; did you mean 't"),
+        "file": ("epochs: 1|includes: [./gone.yaml]", "no study file gone.yaml"),
+        "chain": ("epochs: 1|includes: [paper]", "study paper: it includes others and cannot be"),
     }
 
 
@@ -219,3 +223,20 @@ def test_help_and_errors_import_nothing_heavy(arguments: list[str], tmp_path: Pa
     )
     assert "HEAVY []" in done.stdout, done.stdout + done.stderr
     assert time.monotonic() - start < 10  # A second on a free machine; this only catches imports.
+
+
+def test_plan_says_gpu_hours_and_what_tables_share(
+    data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = study_file(tmp_path, "name: intents\nincludes: [table4, table5, table8]\n")
+    where = (path, "--store", tmp_path / "none", "--data", data_folder)
+    assert catsweep("plan", *where) == 0
+    said = capsys.readouterr()
+    assert "1,125 instead of 3,303" in said.out
+    assert "GPU-h" in said.out
+    assert "warning: task hwu64 is not as published: train has 12 rows" in said.err
+    assert catsweep("plan", "--json", *where) == 0
+    numbers = json.loads(capsys.readouterr().out)
+    assert len(numbers["outlook"]["gpu_hours_of_cells"]) == len(numbers["cells"])
+    assert catsweep("status", path, "--store", tmp_path / "none") == 0
+    assert "GPU-h" not in capsys.readouterr().out

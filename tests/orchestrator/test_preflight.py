@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from transformers import ElectraConfig, ElectraModel
 
-from orchestrator import supervisor
+from orchestrator import preflight, supervisor
 from orchestrator.cli import main
 from orchestrator.plan import make_plan
-from orchestrator.preflight import check_all, check_names
+from orchestrator.preflight import check_all, check_names, deviations
 from search_spaces.errors import UserError
 from search_spaces.study import Study, parse_study
 from trainers.encoder import tiny_tokenizer
@@ -26,6 +26,29 @@ WARNING = "task rte is not as published: train has 12 rows, not 2,490; dev has 6
 
 def small(before: str = "", after: str = "") -> Study:
     return parse_study(STUDY.replace(before, after) if before else STUDY, source="test")
+
+
+def test_a_plan_counts_rows_without_loading_them(data_folder: Path) -> None:
+    notes = deviations(small(), data_folder)
+    assert notes[0] == WARNING
+    assert notes == check_all(small().trials(), data_folder)
+    assert deviations(small(), None) == []
+    assert deviations(small("[rte, qqp]", "[library]"), data_folder) == []
+
+
+def test_a_plan_says_which_file_is_absent_or_no_text(tmp_path: Path) -> None:
+    assert deviations(small(), tmp_path)[0].startswith("task rte: no file ")
+    for name in ("train", "validation"):
+        (tmp_path / "rte").mkdir(exist_ok=True)
+        (tmp_path / "rte" / f"{name}.csv").write_bytes(
+            b"sentence1,sentence2,label\n" + b"\xff" * 9000
+        )
+    assert "rte" in deviations(small(), tmp_path)[0]
+
+
+def test_a_plan_passes_over_large_files(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "COUNTED_BYTES", 0)
+    assert deviations(small("[rte, qqp]", "[rte]"), data_folder) == []
 
 
 @pytest.mark.parametrize("name", TASKS)

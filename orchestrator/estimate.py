@@ -1,0 +1,139 @@
+"""GPU-hours of trials that nothing was measured of: operations at a stated rate. Pure; no torch.
+
+In: trials. Out: hours on one GPU, or None for an encoder of unknown size. A forward pass of a token
+takes 2 operations per weight of the encoder's layers, and attention; a step takes its method's cost
+in forward passes. No padding, since batches are packed. It is a floor: short batches leave a GPU
+idle, and loading, tokenising and Python are not in it.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from search_spaces.errors import UserError
+from search_spaces.trial import TrialConfig
+from trainers.hub import locate_encoder
+from trainers.tasks import get_task
+
+RATES: Final = {"bf16": 100e12, "fp32": 10e12}
+"""Operations per second: a third of the peak of an A100 (312 and, without TF32, 19.5 TFLOP/s) in
+bf16, and half in fp32."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """An encoder's layers, their width and that of their feed-forward part."""
+
+    layers: int
+    width: int
+    inner: int
+
+    def forward(self, tokens: float) -> float:
+        """Operations of a forward pass over one example of so many tokens."""
+        weights = 4 * self.width**2 + 2 * self.width * self.inner
+        attention = 2 * tokens * self.width
+        return self.layers * tokens * 2 * (weights + attention)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Texts:
+    """A task's mean tokens of an example, cut at 128, and its number of classes."""
+
+    tokens: float
+    classes: int
+
+
+LARGE: Final = Shape(layers=24, width=1024, inner=4096)
+BASE: Final = Shape(layers=12, width=768, inner=3072)
+SHAPES: Final[dict[str, Shape]] = {
+    "FacebookAI/roberta-large": LARGE,
+    "google-bert/bert-large-uncased": LARGE,
+    "google-bert/bert-large-cased": LARGE,
+    "FacebookAI/roberta-base": BASE,
+    "google-bert/bert-base-uncased": BASE,
+    "google-bert/bert-base-cased": BASE,
+    "tiny": Shape(layers=2, width=64, inner=128),
+}
+"""Of hub names with and without their owner, so that no network is needed."""
+
+TEXTS: Final[dict[str, Texts]] = {
+    "mnli": Texts(tokens=40, classes=3),
+    "qqp": Texts(tokens=31, classes=2),
+    "qnli": Texts(tokens=49, classes=2),
+    "mrpc": Texts(tokens=53, classes=2),
+    "rte": Texts(tokens=67, classes=2),
+    "cola": Texts(tokens=11, classes=2),
+    "sst2": Texts(tokens=13, classes=2),
+    "banking77": Texts(tokens=16, classes=77),
+    "clinc150": Texts(tokens=11, classes=150),
+    "hwu64": Texts(tokens=9, classes=64),
+    "library": Texts(tokens=14, classes=14),
+}
+"""Tokens of BERT's lower-casing vocabulary, measured on the training rows; those of other encoders
+differ by a few percent."""
+
+
+def model_hours(trial: TrialConfig) -> float | None:
+    """Hours of one trial on one GPU; None where the size of its encoder is unknown."""
+    shape = shape_of(trial.encoder)
+    if shape is None or trial.task not in TEXTS:
+        return None
+    tokens = min(TEXTS[trial.task].tokens, trial.max_length)
+    examples = trial.epochs * (trial.method.cost * train_rows(trial) + _watched(trial))
+    operations = shape.forward(tokens) * (examples + _predicted(trial))
+    return operations / RATES[trial.precision] / 3600
+
+
+def train_rows(trial: TrialConfig) -> float:
+    """How many rows a trial trains on, from the published size of its task."""
+    rows = get_task(trial.task).counts["train"] * trial.train_fraction
+    if trial.select_on == "heldout":
+        rows *= 1 - trial.heldout_fraction
+    if trial.n_per_class is not None:
+        rows = min(rows, trial.n_per_class * TEXTS[trial.task].classes)
+    return rows
+
+
+def _watched(trial: TrialConfig) -> float:
+    """The rows that each epoch is scored on."""
+    counts = get_task(trial.task).counts
+    if trial.select_on == "dev":
+        return counts.get("dev", 0)
+    return counts["train"] * trial.heldout_fraction
+
+
+def _predicted(trial: TrialConfig) -> float:
+    """The rows that are predicted at the end."""
+    counts = get_task(trial.task).counts
+    others = sum(number for split, number in counts.items() if split != "train")
+    return others + (_watched(trial) if trial.select_on == "heldout" else 0)
+
+
+@cache
+def shape_of(encoder: str) -> Shape | None:
+    """Look an encoder up by hub name, or in the `config.json` of its folder; nothing is loaded."""
+    by_bare_name = {name.rpartition("/")[2]: shape for name, shape in SHAPES.items()}
+    found = SHAPES.get(encoder) or by_bare_name.get(encoder)
+    return found or _read_shape(encoder)
+
+
+def _read_shape(encoder: str) -> Shape | None:
+    try:
+        path = Path(locate_encoder(encoder)) / "config.json"
+        fields: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return Shape(
+            layers=int(fields["num_hidden_layers"]),
+            width=int(fields["hidden_size"]),
+            inner=int(fields["intermediate_size"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, UserError):
+        return None
+
+
+def summed(hours: Iterable[float | None]) -> float | None:
+    """Add hours up; None where one is unknown."""
+    known = list(hours)
+    return None if None in known else sum(hour for hour in known if hour is not None)

@@ -80,11 +80,11 @@ def _caption(study: str, cells: Sequence[CellResult], choices: Mapping[Key, Choi
             f"Study {study}: what the choice of the best trial is worth, on the {where} set that"
             f" chose it. Trials: those finished, {budgets(cells)}.",
             "Honest: the mean score on examples left out, when bootstrap samples choose the trial.",
-            f"Gain, in points: of the best trial on {BASELINE}'s best; matched, what the best of as"
-            f" many random trials as {BASELINE} has is expected to gain; least, the smallest gain"
+            f"Gain, in points: of the best trial on {BASELINE}'s best. Matched: the expected gain"
+            f" of the best of as many random trials as {BASELINE} has. Least: the smallest gain"
             f" with {SIGNIFICANT} between two given trials that differ on as many examples.",
-            "p, two-sided: naive, of the two best trials as if they were the only ones; after"
-            " choice, of best against best, before any correction for several comparisons. It"
+            "Naive p: of the two best trials as if they were the only ones, two-sided. After"
+            " choice: of best against best, two-sided, not corrected for several comparisons; it"
             " speaks for the method where its line below says favours:system.",
             "A dash: it needs all trials of a grid or of a random draw, trained to their end, or a"
             f" {BASELINE} to compare with.",

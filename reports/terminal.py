@@ -55,20 +55,24 @@ def _groups(table: Table, widths: list[int]) -> list[str]:
 
 
 def _row(table: Table, row: Row, best: tuple[bool, ...]) -> list[str]:
-    cells = [_cell(table, row, *pair) for pair in zip(row.cells, best, strict=True)]
+    rooms = [max(len(cell.marks) for cell in column) for column in _cells_by_column(table)]
+    cells = [_cell(table, row, *each) for each in zip(row.cells, best, rooms, strict=True)]
     return [_styled(_clean(label), row) for label in row.labels] + cells
+
+
+def _cells_by_column(table: Table) -> list[tuple[Cell, ...]]:
+    return list(zip(*(row.cells for row in table.rows), strict=True))
 
 
 def _styled(text: str, row: Row) -> str:
     return f"/{text}/" if row.published and text else text
 
 
-def _cell(table: Table, row: Row, cell: Cell, best: bool) -> str:
-    """A number, with room for asterisks and for the most marks: so all stay in line."""
-    text = _clean(table.text(cell))
-    edge = "*" if best else "/" if row.published else " "
-    most = max(len(other.marks) for row in table.rows for other in row.cells)
-    return f"{edge}{text}{edge}{''.join(MARKS[mark] for mark in cell.marks):{most}}"
+def _cell(table: Table, row: Row, cell: Cell, best: bool, room: int) -> str:
+    """A number, with room for asterisks and for the most marks of its column: all stay in line."""
+    edge = "*" if best else "/" if row.published else ""
+    number = f"{edge}{_clean(table.text(cell))}{edge}{''.join(MARKS[m] for m in cell.marks)}"
+    return (number if edge else f" {number}") + " " * (room - len(cell.marks) + (not edge))
 
 
 def _line(table: Table, cells: list[str], widths: list[int]) -> str:

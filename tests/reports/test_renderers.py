@@ -3,10 +3,7 @@
 import csv
 import html
 import json
-import os
 import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -16,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from reports import latex, markdown
+from reports.html_table import to_html
 from reports.latex import to_latex
 from reports.markdown import to_markdown
 from reports.plain import to_csv, to_json
 from reports.table import Cell, Column, ColumnGroup, Mark, Row, Table
+from reports.terminal import to_text
+from tests.reports.tex import check_compiles
 
 HOSTILE = r"a_b & 50% #1 {x} \cmd ~ ^ ü 中 <script>"
 TRICKY = (
@@ -28,6 +28,8 @@ TRICKY = (
 RENDERERS: dict[str, Callable[[Table], str]] = {
     "latex": to_latex,
     "markdown": to_markdown,
+    "html": to_html,
+    "terminal": to_text,
     "csv": to_csv,
     "json": to_json,
 }
@@ -145,36 +147,10 @@ def test_latex_output_is_ascii_and_balanced(text: str) -> None:
     assert not set(bare) & set("&%#$^_")
 
 
-def missing_tex() -> str | None:
-    """What a test that needs TeX should say, or None where there is one."""
-    if any(shutil.which(engine) for engine in ("pdflatex", "tectonic")):
-        return None
-    return "neither pdflatex nor tectonic is on PATH"
-
-
 @pytest.mark.parametrize("table", [example(), hostile()], ids=["example", "hostile"])
-def test_latex_compiles(table: Table, tmp_path: Path) -> None:
-    reason = missing_tex()
-    if reason and os.environ.get("CI"):
-        pytest.fail(reason)
-    if reason:
-        pytest.skip(reason)
-    packages = "\\usepackage{booktabs,graphicx}\n"
-    body = f"{packages}\\begin{{document}}\n{to_latex(table)}\\end{{document}}\n"
-    (tmp_path / "t.tex").write_text("\\documentclass{article}\n" + body, encoding="utf-8")
-    commands = {
-        "pdflatex": ["-interaction=nonstopmode", "-halt-on-error", "t.tex"],
-        "tectonic": ["--keep-logs", "t.tex"],
-    }
-    for engine, arguments in commands.items():
-        if path := shutil.which(engine):
-            done = subprocess.run(
-                [path, *arguments], cwd=tmp_path, capture_output=True, check=False, timeout=120
-            )
-            log = (tmp_path / "t.log").read_text(encoding="utf-8", errors="replace")
-            assert done.returncode == 0, log[-2000:]
-            assert "Missing character" not in log
-            assert (tmp_path / "t.pdf").stat().st_size > 1000
+@pytest.mark.parametrize("options", ["", "[twocolumn]"])
+def test_latex_compiles(table: Table, options: str, tmp_path: Path) -> None:
+    check_compiles(to_latex(table), tmp_path, options)
 
 
 def cells_of(line: str) -> list[str]:

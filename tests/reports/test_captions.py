@@ -1,0 +1,201 @@
+"""Captions answer what is bold, what marks mean, how many trials, which data and which test."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from reports.captions import SIGNIFICANT, budgets, caption, drawn, gaps
+from reports.cells import CellResult, FinishedTrial, read_cells
+from reports.table import percent
+from reports.tables import Report, build_reports
+from search_spaces.trial import TrialConfig
+from tests.reports.stores import predict, prune, record_of, trials
+from trainers.metrics import Labels
+from trainers.store import Store
+
+
+def cell(method: str = "cat", finished: int = 3, **fields: Any) -> CellResult:
+    kept = tuple(
+        FinishedTrial(config=trial, record=record_of(trial, 50))
+        for trial in trials(method, finished)
+    )
+    whole = CellResult(
+        task="rte", encoder="tiny", method=method, finished=kept, failed=0, missing=0
+    )
+    return replace(whole, **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, "complete grid"),
+        ({"missing": 2}, "unfinished grid"),
+        ({"pruned": 2}, "grid with early stopping"),
+        ({"undrawn": 2, "sampled": "random"}, "random draw"),
+        ({"undrawn": 2, "missing": 1, "sampled": "random"}, "unfinished random draw"),
+        ({"undrawn": 2, "pruned": 1, "sampled": "random"}, "random draw with early stopping"),
+        ({"missing": 2, "sampled": "adaptive"}, "adaptive search"),
+        ({"failed": 2}, "complete grid"),
+    ],
+)
+def test_how_trials_were_drawn(fields: dict[str, Any], expected: str) -> None:
+    assert drawn(cell(**fields)) == expected
+
+
+def test_numbers_of_trials_are_by_method_and_ways_are_said_once_if_they_are_one() -> None:
+    assert budgets([cell("standard", 3), cell("cat", 12)]) == "standard 3, cat 12 (complete grid)"
+    several = [cell("standard", 3), cell("cat", 12), cell("cat", 9)]
+    assert budgets(several) == "standard 3, cat 9-12 (complete grid)"
+    mixed = [cell("standard", 3), cell("cat", 12, pruned=2)]
+    assert budgets(mixed) == "standard 3 (complete grid), cat 12 (grid with early stopping)"
+    both = [cell("cat", 12), cell("cat", 12, missing=1)]
+    assert budgets(both) == "cat 12 (complete grid or unfinished grid)"
+
+
+def test_trials_without_a_number_are_counted_by_reason() -> None:
+    assert gaps([cell()]) == []
+    assert gaps([cell(failed=1)]) == ["Of 4 trials 1 failed."]
+    counts: dict[str, Any] = {"failed": 2, "pruned": 1, "undrawn": 4, "missing": 1}
+    assert gaps([cell(finished=2, **counts), cell(finished=0, missing=1)]) == [
+        "Of 11 trials 1 was stopped early, 2 failed, 4 were not drawn, 2 were not run to the end."
+        " A dash: none is finished."
+    ]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store", create=True)
+
+
+def drawn_rows(rights: Sequence[float], n: int = 80, seed: int = 3) -> tuple[Labels, Labels]:
+    rng = np.random.default_rng(seed)
+    gold = rng.integers(0, 2, n)
+    right = rng.random((len(rights), n)) < np.array(rights)[:, None]
+    return gold, np.where(right, gold, 1 - gold)
+
+
+RIGHT = {"standard": [0.6] * 2, "at": [0.65] * 2, "cat": [0.9] * 2}
+
+
+def reports(
+    store: Store,
+    splits: Sequence[str] = ("dev",),
+    rights: dict[str, list[float]] = RIGHT,
+    *,
+    intervals: bool = False,
+    **changes: Any,
+) -> list[Report]:
+    """Reports of RTE with these methods, each trial right with its own probability."""
+    gold, rows = drawn_rows([share for part in rights.values() for share in part])
+    every: list[TrialConfig] = []
+    for method, shares in rights.items():
+        group = trials(method, len(shares), **changes)
+        predict(store, group, gold, rows[len(every) : len(every) + len(shares)], splits)
+        every += group
+    return build_reports("s", read_cells(every, store), store, intervals=intervals)
+
+
+def text(report: Report) -> str:
+    return report.table.caption.replace("\u00a0", " ")
+
+
+def test_one_caption_as_a_whole(store: Store) -> None:
+    first, _ = reports(store)
+    at, cat = first.tests
+    assert cat.survives
+    assert not at.marked
+    assert text(first) == (
+        "Study s, dev set. Each number is one trial: the best of its cell, chosen by its score on"
+        " the dev set. Trials to choose from: standard 2, at 2, cat 2 (complete grid). Bold: best"
+        " of its column as printed. Dagger (†): better than standard, p < .05 by McNemar's exact"
+        " test, two-sided, without regard to the choice among trials, which these examples made."
+        " 1 of 2 tested numbers has it, 1 after Holm's correction over 2 comparisons. Double dagger"
+        " (‡): better than standard when the choice among the trials of both is allowed for,"
+        " p < .05 by best-against-best randomization, two-sided, R = 9,999, after Holm's correction"
+        " over 2 comparisons. 1 of 2 tested numbers has it. Too small for this dev set to show at"
+        f" p < .05, even without the choice: the gains, in points, of RTE tiny at:"
+        f" {percent(at.comparison.delta, 1)}, the least is {percent(at.gap.smallest or 0, 1)}."
+    )
+
+
+def test_other_examples_than_those_that_chose(store: Store) -> None:
+    _, test, _ = reports(store, ("dev", "test"))
+    assert "Study s, test set." in text(test)
+    assert "chosen by its score on the dev set." in text(test)
+    assert "two-sided, on examples that took no part in the choice of trials. 1 of 2" in text(test)
+    assert (
+        "Double dagger (‡): better than standard with p < .05 by the same test, after Holm's"
+        " correction over 2 comparisons. 1 of 2 tested numbers has it." in text(test)
+    )
+    assert "randomization" not in text(test)
+
+
+def test_one_comparison_is_not_corrected(store: Store) -> None:
+    first, _ = reports(store, rights={"standard": [0.6] * 2, "cat": [0.9] * 2})
+    assert "Holm" not in text(first)
+    assert "1 of 1 tested number has it. Double" in text(first)
+
+
+def test_a_table_without_a_baseline_has_no_marks_to_explain(store: Store) -> None:
+    first, _ = reports(store, rights={"cat": [0.9] * 2})
+    assert "agger" not in text(first)
+    assert "Bold" in text(first)
+
+
+def test_what_cannot_have_a_double_dagger_is_named(store: Store) -> None:
+    reports(store)
+    prune(store, trials("cat", 3)[2])
+    every = [*trials("standard", 2), *trials("at", 2), *trials("cat", 3)]
+    first, _ = build_reports("s", read_cells(every, store), store)
+    assert "(complete grid), cat 2 (grid with early stopping)." in text(first)
+    assert (
+        "1 of 2 tested numbers cannot have a double dagger: it needs all trials of a grid or of a"
+        " random draw, trained to their end (rte/tiny/cat: 1 of its trials were pruned)."
+        in text(first)
+    )
+    assert text(first).endswith("Of 7 trials 1 was stopped early.")
+
+
+def test_a_double_dagger_on_a_lower_number_is_explained(store: Store) -> None:
+    (first, _) = reports(store)
+    at, cat = first.tests
+    lower = replace(cat, comparison=replace(cat.comparison, baseline_score=0.99))
+    assert "is not above" not in caption("s", "dev", [], [at, cat])
+    assert (
+        "1 of 2 tested numbers has it. Of these 1 is not above standard's number: best against best"
+        " puts that down to the choice among its trials." in caption("s", "dev", [], [at, lower])
+    )
+
+
+def test_the_choice_of_an_epoch_is_warned_of_where_it_saw_the_examples(store: Store) -> None:
+    first, test, _ = reports(store, ("dev", "test"), select="best_epoch")
+    warning = "Each trial's epoch was chosen by the same examples: no p allows for that."
+    assert warning in text(first)
+    assert warning not in text(test)
+
+
+def test_intervals_are_explained_where_they_are(store: Store) -> None:
+    without, _, _ = reports(store, ("dev", "test"))
+    assert "interval" not in text(without)
+    first, test, _ = reports(store, ("dev", "test"), intervals=True)
+    says = "Below: each gain in points with its 95% interval, by paired bootstrap over examples"
+    assert f"{says}, 9,999 samples; the choice among trials widens none." in text(first)
+    assert f"{says}, 9,999 samples." in text(test)
+    gains = [note for note in first.table.notes if "interval" in note]
+    assert [note.split(":")[0] for note in gains] == ["RTE, tiny, at", "RTE, tiny, cat"]
+    assert len(first.table.notes) == 4
+
+
+@pytest.mark.parametrize("splits", [("dev",), ("dev", "test"), ("heldout", "dev")])
+def test_every_caption_is_of_short_sentences(splits: tuple[str, ...], store: Store) -> None:
+    for report in reports(store, splits, intervals=True):
+        sentences = re.split(r"(?<=[a-z)0-9])\. (?=[A-Z0-9])", text(report))
+        assert max(len(sentence) for sentence in sentences) < 300
+        assert "  " not in text(report)
+        assert text(report).endswith(".")
+        assert SIGNIFICANT in report.table.caption, "no line breaks within p < .05"

@@ -5,6 +5,7 @@ The file is a view of what the store keeps: it costs no trial, and a resumed tri
 """
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 
 if TYPE_CHECKING:
-    from tensorboardX import SummaryWriter
+    from tensorboardX.event_file_writer import EventsWriter
 
 
 class Curves:
@@ -22,28 +23,40 @@ class Curves:
 
     def __init__(self, folder: Path, config: TrialConfig) -> None:
         self.folder, self.config, self.written = curve_folder(folder, config), config, 0
-        self.writer: SummaryWriter | None = None
+        self.writer: EventsWriter | None = None
 
     def write(self, curve: Sequence[Mapping[str, Any]]) -> None:
         """Write the epochs of a curve that are not yet in the file; a full disk is not an error."""
+        from tensorboardX.summary import scalar
+
         with suppress(OSError):
             if self.writer is None:
                 self.writer = self._begin()
             for epoch in curve[self.written :]:
                 for tag, value in _scalars(epoch).items():
-                    self.writer.add_scalar(tag, value, epoch["epoch"])
+                    self._add(self.writer, scalar(tag, value), epoch["epoch"])
                 self.written += 1
             self.writer.flush()
 
-    def _begin(self) -> "SummaryWriter":
-        """Remove what an interrupted attempt wrote, and name the trial."""
-        from tensorboardX import SummaryWriter
+    def _begin(self) -> "EventsWriter":
+        """Remove what an interrupted attempt wrote, and name the trial.
 
+        Not a SummaryWriter: that one has a thread, and its `flush` does not wait for it.
+        """
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.summary import text
+
+        self.folder.mkdir(parents=True, exist_ok=True)
         for path in self.folder.glob("events.out.tfevents.*"):
             path.unlink()
-        writer = SummaryWriter(str(self.folder))
-        writer.add_text("trial", self.config.describe(), 0)
+        writer = EventsWriter(str(self.folder / "events"))
+        self._add(writer, text("trial", self.config.describe()), 0)
         return writer
+
+    def _add(self, writer: "EventsWriter", summary: Any, step: int) -> None:
+        from tensorboardX.proto.event_pb2 import Event
+
+        writer.write_event(Event(wall_time=time.time(), step=step, summary=summary))
 
     def close(self) -> None:
         """End the file."""

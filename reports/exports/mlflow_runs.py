@@ -4,6 +4,7 @@ In: `TrialRow`s. Out: runs; one that is there is left alone, one whose trial end
 is written anew. Importer of mlflow (the extra `mlflow`), when it is called.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -46,6 +47,8 @@ def write_runs(study: str, rows: Sequence[TrialRow], out: str) -> Written:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
+    for name in ("mlflow", "alembic"):  # They tell of each table that they make.
+        logging.getLogger(name).setLevel(logging.WARNING)
     ended = [row for row in rows if row.state in ENDED]
     if "://" not in out:
         Path(out).absolute().parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """`catsweep best`: a folder that transformers loads and that predicts what the store holds."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from orchestrator.plan import by_cell
 from orchestrator.runner import TrialRunner
 from search_spaces.study import Study, load_study
 from search_spaces.trial import TrialConfig
+from tests.fakes import write_csv
 from tests.orchestrator.test_cli import catsweep, study_file
 from trainers.checkpoints import Keep, Keeping, keeping_of
 from trainers.data import load_task
+from trainers.outcome import Predictions, TrialRecord
 from trainers.store import Store
 
 STUDY = """
@@ -34,11 +37,17 @@ def keeping(study: Study, keep: Keep) -> Keeping:
     return keeping_of(study.name, keep, by_cell(study.trials()))
 
 
-def train(store: Store, study: Study, trials: list[TrialConfig], keep: Keep = "best") -> None:
+def train(
+    store: Store,
+    study: Study,
+    trials: list[TrialConfig],
+    keep: Keep = "best",
+    data: Path | None = None,
+) -> None:
     job = Job(
         store=store.root,
         identity=store.mark.identity,
-        data=None,
+        data=data,
         threads=1,
         checkpoint_every=60,
         keeping=keeping(study, keep),
@@ -60,39 +69,89 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Store]:
     return path, store
 
 
-def probabilities(folder: Path, texts: list[str], labels: tuple[str, ...]) -> Any:
+def probabilities(folder: Path, texts: list[Any], record: TrialRecord) -> Any:
     """Softmax (N, C) as the pipeline gives it, in the order of the labels."""
     classify = pipeline("text-classification", model=str(folder), truncation=True, device="cpu")
     given = classify(texts, top_k=None, batch_size=32)
     rows = [{entry["label"]: entry["score"] for entry in row} for row in given]
-    return np.array([[row[label] for label in labels] for row in rows])
+    return np.array([[row[label] for label in record.labels] for row in rows])
 
 
-@pytest.mark.parametrize("head", ["linear", "native"])
+def shares(stored: Predictions) -> Any:
+    """Softmax (N, C) of stored class scores."""
+    powers = np.exp(stored.logits - stored.logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+LEARNS = """
+name: learns
+tasks: [library]
+encoders: ['{encoder}']
+methods: [standard]
+axes: {{lr: [{lr}]}}
+epochs: {epochs}
+n_per_class: {n_per_class}
+head: {head}
+select: best_epoch
+"""
+POOL = ("a", "river", "runs", "by", "the", "old", "mill", "and", "its", "wheel")
+CASES: tuple[dict[str, Any], ...] = (
+    {"encoder": "packaged:minilm", "lr": 1e-3, "epochs": 3, "n_per_class": 8, "head": "linear"},
+    {"encoder": "tiny", "lr": 4e-3, "epochs": 8, "n_per_class": 24, "head": "native"},
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["encoder"])
 def test_the_pipeline_predicts_what_the_store_holds(
-    head: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    case: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = study_file(tmp_path, f"{STUDY}head: {head}\n")
+    path = study_file(tmp_path, LEARNS.format(**case))
     study, store = load_study(str(path)), Store(tmp_path / "store", create=True)
-    trial = study.trials()[-1]
+    (trial,) = study.trials()
     train(store, study, [trial])
     out = tmp_path / "deep" / "model"
     arguments: list[str | Path] = ["--task", "library", "--store", store.root, "--out", out]
     assert catsweep("best", path, *arguments) == 0
     assert f"trial {trial.signature}, {trial.describe()}" in capsys.readouterr().out
     record = store.record(trial.signature)
+    assert record.scores["test"]["accuracy"].value > 0.3, "who learned nothing hides a mistake"
     stored = store.predictions(record, "test")
-    texts = list(load_task("library", None).splits["test"].texts[0])
-    assert len(texts) == len(stored.logits)
-    shares = np.exp(stored.logits - stored.logits.max(axis=1, keepdims=True))
-    shares /= shares.sum(axis=1, keepdims=True)
-    found = probabilities(out, texts, record.labels)
-    np.testing.assert_allclose(found, shares, atol=1e-5)
-    assert shares.max() > 0.15, "a model that learned nothing would hide a mistake"
+    found = probabilities(out, list(load_task("library", None).splits["test"].texts[0]), record)
+    np.testing.assert_allclose(found, shares(stored), atol=1e-4)
+    assert shares(stored).max() > 0.3
+    assert (found.argmax(axis=1) == stored.predicted).all()
     card = (out / "README.md").read_text()
     assert trial.signature in card
     assert f"| test | accuracy | {record.scores['test']['accuracy'].value:.4f} |" in card
-    assert ("ELECTRA" in card) == (head == "linear")
+    assert ("ELECTRA" in card) == (case["head"] == "linear")
+
+
+def test_pairs_longer_than_the_model_reads_are_cut_as_they_were_in_training(
+    tmp_path: Path,
+) -> None:
+    words = np.random.default_rng(1).choice(POOL, 900)
+    lengths = [(40, 3), (3, 40), (30, 30), (2, 2), (25, 9), (1, 60)] * 4
+    texts = [
+        (" ".join(words[place : place + first]), " ".join(words[-place - second : -place]))
+        for place, (first, second) in enumerate(lengths, 1)
+    ]
+    labels = ["entailment", "not_entailment"]
+    rows = [(*pair, labels[len(pair[0]) > 60]) for pair in texts]
+    header = ("sentence1", "sentence2", "label")
+    for stem in ("train", "validation"):
+        write_csv(tmp_path / "data" / "rte" / f"{stem}.csv", header, rows)
+    text = LEARNS.format(**CASES[0] | {"n_per_class": "null", "epochs": 6}) + "max_length: 24\n"
+    path = study_file(tmp_path, text.replace("library", "rte"))
+    study, store = load_study(str(path)), Store(tmp_path / "store", create=True)
+    train(store, study, study.trials(), data=tmp_path / "data")
+    out = tmp_path / "model"
+    assert catsweep("best", path, "--task", "rte", "--store", store.root, "--out", out) == 0
+    record = store.record(study.trials()[0].signature)
+    pairs = [{"text": first, "text_pair": second} for first, second in texts]
+    stored = shares(store.predictions(record, "dev"))
+    np.testing.assert_allclose(probabilities(out, pairs, record), stored, atol=1e-4)
+    assert stored[:, 0].std() > 0.05, "all pairs alike would hide a mistake"
+    assert '"text_pair"' in (out / "README.md").read_text()
 
 
 def test_the_best_of_a_method_is_that_of_the_table(
@@ -104,7 +163,13 @@ def test_the_best_of_a_method_is_that_of_the_table(
     arguments: list[str | Path] = ["--task", "library", "--method", "cat", "--store", store.root]
     assert catsweep("best", path, *arguments, "--out", tmp_path / "model") == 0
     assert f"trial {best.signature}" in capsys.readouterr().out
-    assert "the best of 2 finished trials" in (tmp_path / "model" / "README.md").read_text()
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "the best of 2 finished trials" in card
+    assert catsweep("report", path, "--store", store.root) == 0
+    reported = json.loads((store.root / "reports/small/comparisons.json").read_text())
+    tests = [line for line in card.splitlines() if "library/tiny/cat: metric:accuracy" in line]
+    assert tests == [f"{test['table']}: {test['signature']}" for test in reported]
+    assert len(tests) == 2
 
 
 def test_wrong_input_is_one_line(

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors import safe_open
 
 from orchestrator.job import Job
@@ -25,6 +26,7 @@ from trainers.checkpoints import (
     parse_keep,
     why_not_kept,
 )
+from trainers.outcome import PrunedRecord
 from trainers.store import State, Store
 
 WEAK, GOOD = config(1e-5), config(5e-3, 4)
@@ -72,6 +74,45 @@ def test_of_equal_scores_the_first_in_the_study_stays(tmp_path: Path, first: int
         finish(runner, trial)
     assert score(store, trials[0]) == score(store, trials[1])
     assert kept(store) == [trials[0].signature]
+
+
+def test_the_model_has_the_weights_of_the_selected_epoch(tmp_path: Path) -> None:
+    """The first epoch is made unbeatable: its weights are kept, not the last ones."""
+    store = Store(tmp_path / "store", create=True)
+    trial = config(5e-3, 3).model_copy(update={"select": "best_epoch"})
+    runner = runner_of(store, keeping(trial))
+    runner.start(trial)
+    runner.advance()
+    run = runner.run
+    assert run is not None
+    run.place.curve[0]["score"] = 2.0
+    name = "embeddings.word_embeddings.weight"
+    first = dict(run.model.encoder.named_parameters())[name].detach().clone()
+    while not runner.advance():
+        last = dict(run.model.encoder.named_parameters())[name].detach().clone()
+    assert not torch.equal(first, last)
+    found = find_model(store, trial.signature)
+    assert found is not None
+    with safe_open(found / "model.safetensors", framework="pt") as file:
+        assert torch.equal(file.get_tensor(f"electra.{name}"), first)
+
+
+def test_a_trial_that_is_stopped_early_or_fails_leaves_no_model(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", create=True)
+    runner = runner_of(store, keeping(WEAK, GOOD))
+    finish(runner, WEAK)
+    runner.start(GOOD)
+    runner.advance()
+    record = PrunedRecord(signature=GOOD.signature, scheduler="asha", epochs=(), pruned_at="now")
+    store.commit_pruned(GOOD, record)
+    finish(runner, WEAK)  # As a worker goes on: the lock of the stopped trial is free.
+    assert kept(store) == [WEAK.signature]
+    broken = config(1e30)
+    finish(runner_of(store, keeping(WEAK, broken)), broken)
+    assert store.state(broken.signature) is State.FAILED
+    assert kept(store) == [WEAK.signature]
+    finish(runner_of(store, keeping(WEAK, GOOD)), GOOD)
+    assert kept(store) == [GOOD.signature], "trained to the end later, it is like any other"
 
 
 def test_all_and_none(tmp_path: Path) -> None:

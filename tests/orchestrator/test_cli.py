@@ -203,6 +203,31 @@ def test_json_of_every_reading_command(tmp_path: Path, capsys: pytest.CaptureFix
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.parametrize("command", [["export", "quickstart", "--to", "csv"], ["compare"]])
+def test_tables_and_comparisons_need_neither_torch_nor_ray(
+    command: list[str], tmp_path: Path
+) -> None:
+    store = finished_quickstart(tmp_path)
+    if command == ["compare"]:
+        command = [*command, *(trial.signature for trial in load_study("quickstart").trials()[:2])]
+    code = (
+        "import sys, atexit\n"
+        "heavy = {'torch', 'ray', 'transformers', 'optuna', 'mlflow', 'safetensors'}\n"
+        "atexit.register(lambda: print('HEAVY', sorted(heavy & set(sys.modules))))\n"
+        "from orchestrator.cli import main\n"
+        f"main({[*command, '--store', str(store.root)]!r})\n"
+    )
+    path = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "HEAVY []" in done.stdout
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "quickstrat"], ["plan", "quickstart"]])
 def test_help_and_errors_import_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     code = (

@@ -53,7 +53,7 @@ class Site:
         cells = read_cells(self.study.trials(), self.store)
         reports = build_reports(self.study.name, cells, self.store)
         extras = Extras(html=True, figures=figures, data=self.data)
-        publish(self.study, self.store, cells, reports, folder, extras)
+        publish(self.study, self.store, reports, folder, extras)
         return folder / f"{self.study.name}.html"
 
 
@@ -70,6 +70,7 @@ def build_site(folder: Path) -> Site:
 
 def _write_task(data: Path, name: str) -> None:
     task = get_task(name)
+    assert task.labels is not None
     for split, stems in task.splits.items():
         rows = [
             (f"{split} {row} {TEXTS[row % len(TEXTS)]}", f"second {row}", task.labels[row % 2])

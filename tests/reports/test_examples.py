@@ -26,7 +26,7 @@ def reports(site: Site) -> list[Report]:
 
 
 def examples(site: Site, reports: list[Report], data: Path | None = None) -> tuple[Discordant, ...]:
-    return discordant_examples("hostile", reports, site.store, Texts(data or site.data))
+    return discordant_examples(reports, site.store, Texts(data or site.data))
 
 
 def test_they_are_what_exactly_one_trial_gets_right(site: Site, reports: list[Report]) -> None:

@@ -162,7 +162,7 @@ def test_before_anything_is_finished_the_page_says_so(tmp_path: Path) -> None:
     cells = read_cells(study.trials(), store)
     reports = build_reports("none", cells, store)
     extras = Extras(html=True, figures=True, data=None)
-    done = publish(study, store, cells, reports, tmp_path, extras)
+    done = publish(study, store, reports, tmp_path, extras)
     assert [file.name for file in done.files] == ["none.html"]
     assert done.lacking == ("no figures: no trial is finished",)
     assert "Nothing is compared yet" in done.files[0].read_text("utf-8")
@@ -192,9 +192,8 @@ def test_a_grid_of_360_trials_per_cell_is_small_and_quick(
     assert len(trials) == 363
     for trial in trials:
         keep(store, trial, {"dev": int(rng.integers(100, 160))})
-    cells = read_cells(study.trials(), store)
     start = time.monotonic()
     extras = Extras(html=True, figures=False, data=tmp_path)
-    (file,) = publish(study, store, cells, [], tmp_path, extras).files
+    (file,) = publish(study, store, [], tmp_path, extras).files
     assert time.monotonic() - start < 10  # a second on a free machine
     assert file.stat().st_size < 5_000_000 / 6

@@ -14,7 +14,7 @@ from reports.cells import read_cells
 from reports.choice import choices
 from reports.interval import paired_bootstrap
 from reports.table import percent
-from reports.tables import marks_of
+from reports.report import marks_of
 from search_spaces.trial import TrialConfig
 from tests.references import selection as slow
 from tests.reports.stores import predict, record_of, trials

@@ -1,11 +1,13 @@
 """What TPE and early stopping spend to reach the full grid's best score: prints JSON.
 
-    python -m tests.benchmarks.search quickstart --store STORE [--data DATA]
+    python -m tests.benchmarks.search quickstart --store STORE
+    python -m tests.benchmarks.search tests/benchmarks/search-cola.yaml --store STORE --data DATA
 
 The grid is trained once, by `catsweep run`, unless the store has it. Then every search is played
 over the recorded curves, one trial at a time: a trial gives the same curve whoever suggests it, so
 the play costs what the search would have cost, and five seeds take seconds. A share is of the
-grid's training and evaluation seconds; a search that stops the best trial never reaches its score.
+grid's training and evaluation seconds; a search that stops the best trial never reaches its score,
+and where most seeds do not there is no median.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from math import inf, isinf
 from pathlib import Path
 from statistics import median
 
@@ -97,9 +100,9 @@ def shares(trials: list[TrialConfig], records: Records) -> dict[str, object]:
     found: dict[str, object] = {"trials": len(trials), "seconds": round(whole, 1), "best": best}
     for name, (order, scheduler) in SEARCHED.items():
         spent = [play(order(trials, seed), scheduler, records, best) for seed in SEEDS]
-        reached = [seconds / whole for seconds in spent if seconds is not None]
+        middle = median(inf if seconds is None else seconds / whole for seconds in spent)
         found[name] = {
-            "median_share": round(median(reached), 3) if reached else None,
+            "median_share": None if isinf(middle) else round(middle, 3),
             "shares": [None if s is None else round(s / whole, 3) for s in spent],
         }
     return found

@@ -195,11 +195,17 @@ def _print_scores(axes: Axes, scores: Values, low: float, high: float) -> None:
         if np.isnan(score):
             axes.add_patch(_box(row, column, hatch="////", edgecolor="#888888"))
             continue
-        bright = high > low and (score - low) / (high - low) > 0.5
-        ink = "black" if bright else "white"
+        ink = _ink((score - low) / (high - low) if high > low else 0.0)
         axes.text(column, row, f"{score:.1f}", ha="center", va="center", color=ink, fontsize=6)
         if score == high:
             axes.add_patch(_box(row, column, edgecolor="black", linewidth=1.5, clip_on=False))
+
+
+def _ink(share: float) -> str:
+    """Black or white, whichever has more contrast on a shade (WCAG 2 luminance)."""
+    parts = np.array(mpl.colormaps[SHADES](share)[:3])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return "black" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "white"
 
 
 def _box(row: int, column: int, **looks: Any) -> Rectangle:

@@ -192,6 +192,7 @@ def test_parallel_coordinates_narrow_by_keyboard(opened: Chrome) -> None:
     expected = expected_within(cell, "epsilon", 1, 2)
     assert 0 < len(expected) < len(cell["trials"])
     assert column(opened, "parallel", "trial") == expected[:10]
+    assert set(column(opened, "parallel", "lr")) <= {"1e-05", "2e-05"}  # as a study writes them
     status = opened.find_element(By.CSS_SELECTOR, "#parallel > .mount [role=status]").text
     assert status.startswith(f"{len(expected)} of {len(cell['trials'])} trials are within")
     bright = ask(

@@ -66,7 +66,7 @@ def draw_figures(pictures: Pictures) -> dict[str, bytes]:
             number = f"-{taken[stem.lower()]}" if taken[stem.lower()] > 1 else ""
             for ending, metadata in METADATA.items():
                 file = BytesIO()
-                figure.savefig(file, format=ending, metadata=metadata, bbox_inches="tight")
+                figure.savefig(file, format=ending, metadata=metadata)
                 files[f"{stem}{number}.{ending}"] = file.getvalue()
     return files
 
@@ -115,7 +115,7 @@ def _line(style: Style) -> tuple[int, tuple[float, ...]] | str:
 
 def budget_figure(of: BudgetPicture) -> Figure:
     """Draw the expected best of n trials by method, with its band; the y axis fits the curves."""
-    figure = Figure(figsize=(3.4, 2.6))
+    figure = Figure(figsize=(3.4, 2.6), layout="constrained")
     axes = figure.subplots()
     for curve in of.curves:
         style = STYLES[curve.method]
@@ -156,7 +156,7 @@ def _fit(axes: Axes, curves: list[Values]) -> None:
 def heatmap_figure(of: Heatmap, page: int) -> Figure:
     """Draw a page's panels side by side, with the scores printed and the cell's best one framed."""
     _, panels, rows, columns = of.scores.shape
-    size = (1.2 + panels * max(1.4, 0.34 * columns), 0.9 + max(1.0, 0.32 * rows))
+    size = (1.2 + panels * max(1.4, 0.4 * columns), 0.9 + max(1.0, 0.32 * rows))
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(1, panels, squeeze=False, sharey=True)[0]
     low, high = 100 * float(np.nanmin(of.scores)), 100 * float(np.nanmax(of.scores))
@@ -180,7 +180,7 @@ def _at(axis: Axis, place: int) -> str:
 
 
 def _label_axes(axes: Axes, of: Heatmap, *, first: bool) -> None:
-    axes.tick_params(length=0)
+    axes.tick_params(length=0, labelsize=7)
     axes.set_xticks(range(len(of.x.values)), [printable(label) for label in of.x.labels])
     labels = of.y.labels if of.y else ("",)
     axes.set_yticks(range(len(labels)), [printable(label) for label in labels])
@@ -195,11 +195,17 @@ def _print_scores(axes: Axes, scores: Values, low: float, high: float) -> None:
         if np.isnan(score):
             axes.add_patch(_box(row, column, hatch="////", edgecolor="#888888"))
             continue
-        bright = high > low and (score - low) / (high - low) > 0.5
-        ink = "black" if bright else "white"
+        ink = _ink((score - low) / (high - low) if high > low else 0.0)
         axes.text(column, row, f"{score:.1f}", ha="center", va="center", color=ink, fontsize=6)
         if score == high:
             axes.add_patch(_box(row, column, edgecolor="black", linewidth=1.5, clip_on=False))
+
+
+def _ink(share: float) -> str:
+    """Black or white, whichever has more contrast on a shade (WCAG 2 luminance)."""
+    parts = np.array(mpl.colormaps[SHADES](share)[:3])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return "black" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "white"
 
 
 def _box(row: int, column: int, **looks: Any) -> Rectangle:
@@ -235,7 +241,7 @@ def importance_figure(of: Landscape, found: Importance) -> Figure:
 
 def parallel_figure(of: Landscape) -> Figure:
     """Draw each trial as a line through its settings to its score, the best one thick."""
-    figure = Figure(figsize=(1.2 + 1.1 * len(of.axes), 2.6))
+    figure = Figure(figsize=(1.4 + 1.1 * len(of.axes), 2.8), layout="constrained")
     axes = figure.subplots()
     low, high = float(of.scores.min()), float(of.scores.max())
     share = (of.scores - low) / (high - low) if high > low else np.full(len(of.scores), 0.5)
@@ -306,7 +312,7 @@ def curves_figure(best: list[TrainingCurve]) -> Figure:
     scores.set_ylabel(f"{best[0].metric} on {best[0].split}, %")
     for axes in (losses, scores):
         axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     figure.legend(handles=losses.lines, loc="outside lower center", ncols=4)
     scores.legend(loc="lower right")
     figure.suptitle(printable(f"{best[0].task}, {best[0].encoder}: best trials"), fontsize=8)

@@ -1,8 +1,11 @@
 """Imports run one way: search_spaces <- trainers <- reports <- orchestrator."""
 
 import ast
+import re
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = ("search_spaces", "trainers", "reports", "orchestrator")
 SOURCES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+PROVIDERS = packages_distributions()
 NO_TORCH = {
     "trainers/metrics.py",
     "trainers/outcome.py",
@@ -26,6 +31,7 @@ OPTUNA_IMPORTERS = {
     "reports/exports/optuna_storage.py",
     "reports/fanova.py",
 }
+COMES_WITH = {"pydantic_core": "pydantic", "tokenizers": "transformers"}
 TORCH = {"torch", "transformers", "safetensors"}
 
 
@@ -70,6 +76,24 @@ def test_heavy_packages_stay_where_they_belong(path: Path) -> None:
     if name.startswith("search_spaces/"):
         known = {"pydantic", "pydantic_core", "yaml", "search_spaces"}
         assert found <= known | set(sys.stdlib_module_names)
+
+
+def declared(*extras: str) -> set[str]:
+    """The distributions that pyproject.toml asks for, with those of some extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    optional = project["optional-dependencies"]
+    lines = project["dependencies"] + [line for extra in extras for line in optional[extra]]
+    return {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in lines}
+
+
+@pytest.mark.parametrize("path", SOURCES + TESTS, ids=name_of)
+def test_every_import_is_declared(path: Path) -> None:
+    ours = {*FLOORS, "tests", *sys.stdlib_module_names}
+    wanted = declared("minilm", "test") if path in TESTS else declared("minilm")
+    for package in packages(path) - ours:
+        providers = [*PROVIDERS.get(package, []), COMES_WITH.get(package, package)]
+        found = {name.lower().replace("_", "-") for name in providers}
+        assert found & wanted, f"{package} of {found}"
 
 
 def test_init_files_are_empty() -> None:

@@ -105,8 +105,10 @@ function tint(share) {
   return SCALE[low].map((part, band) => Math.round(part + (SCALE[low + 1][band] - part) * (place - low)));
 }
 
-function onTint([red, green, blue]) {
-  return 0.299 * red + 0.587 * green + 0.114 * blue > 125 ? "#000" : "#fff";
+// Black or white, whichever has more contrast (WCAG 2): they meet at a luminance of 0.179.
+function onTint(rgb) {
+  const [red, green, blue] = rgb.map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000" : "#fff";
 }
 
 function methodColour(method) {

@@ -54,18 +54,16 @@ function importances(place, cell) {
     return;
   }
   const bar = (share, hatched) => {
-    if (share === null) return "–";
     const fill = make("i");
     fill.style.width = `${Math.max(0, 75 * share)}%`;
     return make("div", { class: hatched ? "bar hatched" : "bar" }, fill, `${(100 * share).toFixed(1)} %`);
   };
   const caption = `${cellName(cell)}: shares of the variance, by ${found.evaluator}; `
     + `the scores have a standard deviation of ${(100 * found.spread).toFixed(2)} points`;
-  place.append(dataTable({ caption, search: false, rows: found.shares, columns: [
-    { title: "axis" },
-    { title: "alone", show: (share) => bar(share, false) },
-    { title: "with interactions", show: (share) => bar(share, true) },
-  ] }));
+  const columns = [{ title: "axis" }, { title: "alone", show: (share) => bar(share, false) }];
+  const interactions = { title: "with interactions", show: (share) => bar(share, true) };
+  if (found.shares.some((share) => share[2] !== null)) columns.push(interactions);
+  place.append(dataTable({ caption, search: false, rows: found.shares, columns }));
 }
 
 function ticks(low, high, most) {

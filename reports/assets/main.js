@@ -1,7 +1,11 @@
 // Fill the sections.
 
 function trialColumns(cell) {
-  return [{ title: "trial", kind: "code" }, ...cell.axes.map((axis) => ({ title: axis.name, number: true })),
+  const asWritten = (axis) => {
+    const texts = new Map(axis.values.map((text) => [settingValue(text), text]));
+    return (value) => texts.get(value);
+  };
+  return [{ title: "trial", kind: "code" }, ...cell.axes.map((axis) => ({ title: axis.name, number: true, show: asWritten(axis) })),
     { title: cell.metric, number: true, show: (value) => percent(value, 2) },
     { title: "seconds", number: true, show: (value) => value.toFixed(0) }];
 }

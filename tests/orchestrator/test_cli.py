@@ -233,6 +233,7 @@ def test_help_and_errors_import_nothing_heavy(arguments: list[str], tmp_path: Pa
     code = (
         "import sys, atexit\n"
         "heavy = {'torch', 'ray', 'transformers', 'datasets', 'scipy', 'pandas', 'optuna'}\n"
+        "heavy |= {'matplotlib', 'sklearn'}\n"
         "atexit.register(lambda: print('HEAVY', sorted(heavy & set(sys.modules))))\n"
         "from orchestrator.cli import main\n"
         f"main({arguments!r})\n"

@@ -1,0 +1,122 @@
+"""`catsweep report`: the page, the figures, and what is said about them."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli import main
+from search_spaces.study import load_study
+from tests.results import keep
+from trainers.store import Store
+
+PICTURES = {"heatmap", "parallel", "importance", "budget", "curves"}
+
+
+def catsweep(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as end:
+        main([str(argument) for argument in arguments])
+    code = end.value.code
+    assert isinstance(code, int)
+    return code
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setattr("os.fsync", lambda _: None)
+    store = Store(tmp_path / "a store", create=True)
+    for place, trial in enumerate(load_study("quickstart").trials()):
+        keep(store, trial, {"dev": 100 + place, "test": 120 + place % 4})
+    return store
+
+
+def test_the_page_and_figures_are_written_beside_the_tables(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    command = ["report", "quickstart", "--store", store.root, "--out", out]
+    assert catsweep(*command, "--html", "--figures") == 0
+    said = capsys.readouterr()
+    assert "quickstart.html" in said.err
+    assert str(Path("figures") / "budget-library-tiny.pdf") in said.err
+    assert "| tiny | cat | **57.0**" in said.out
+    page = (out / "quickstart.html").read_text("utf-8")
+    assert page.startswith("<!doctype html>")
+    figures = sorted(file.name for file in (out / "figures").iterdir())
+    assert {name.split("-")[0] for name in figures} == PICTURES
+    assert {Path(name).suffix for name in figures} == {".pdf", ".png"}
+    assert "warning: examples without their texts: task library:" in said.err
+
+
+def test_without_being_asked_there_are_tables_only(store: Store, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert catsweep("report", "quickstart", "--store", store.root, "--out", out) == 0
+    assert {file.suffix for file in out.iterdir()} == {".tex", ".md", ".csv", ".json"}
+
+
+def test_json_stays_json(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert catsweep("report", "quickstart", "--store", store.root, "--html", "--json") == 0
+    said = capsys.readouterr()
+    assert len(json.loads(said.out)["comparisons"]) == 2
+    assert (store.root / "reports" / "quickstart" / "quickstart.html").is_file()
+
+
+def test_run_ends_with_the_command_that_writes_the_page(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert catsweep("run", "quickstart", "--store", store.root, "--tasks", "library") == 0
+    last = capsys.readouterr().err.splitlines()[-1]
+    explained, _, command = last.rpartition(": ")
+    assert explained == "for a page with pictures, and figures for a paper"
+    words = shlex.split(command)
+    assert words[:3] == ["catsweep", "report", "quickstart"]
+    assert catsweep(*words[1:]) == 0
+    folder = store.root / "reports" / "quickstart"
+    assert (folder / "quickstart.html").is_file()
+    assert (folder / "figures").is_dir()
+
+
+def test_wrong_input_is_one_line(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_file = tmp_path / "file"
+    a_file.write_text("mine")
+    base = ["report", "quickstart", "--store", store.root, "--html"]
+    for options, message in (
+        (["--data", tmp_path / "none"], "none does not exist; the page takes its texts"),
+        (["--out", a_file], f"cannot write reports to {a_file}"),
+        (["--tasks", "libary"], "library"),
+        (["--figure"], "No such option"),
+    ):
+        assert catsweep(*base, *options) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+    assert catsweep("report", "quickstart", "--store", tmp_path / "no", "--html") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert a_file.read_text() == "mine"
+
+
+@pytest.mark.parametrize("options", [[], ["--html"]])
+def test_only_figures_load_matplotlib(store: Store, tmp_path: Path, options: list[str]) -> None:
+    arguments = ["report", "quickstart", "--store", str(store.root), *options]
+    code = (
+        "import sys, atexit\n"
+        "heavy = {'torch', 'ray', 'transformers', 'matplotlib', 'sklearn', 'optuna'}\n"
+        "atexit.register(lambda: print('HEAVY', sorted(heavy & set(sys.modules))))\n"
+        "from orchestrator.cli import main\n"
+        f"main({arguments!r})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "HEAVY []" in done.stdout, done.stdout + done.stderr

@@ -1,0 +1,225 @@
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.image import imread
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
+
+from reports.cells import read_cells
+from reports.figures import (
+    budget_figure,
+    curves_figure,
+    draw_figures,
+    heatmap_figure,
+    importance_figure,
+    parallel_figure,
+    printable,
+)
+from reports.heatmap import heatmap
+from reports.importance import importance
+from reports.pictures import Pictures, draw_up
+from reports.styles import STYLES
+from tests.reports.landscapes import landscape
+from tests.reports.pages import HOSTILE, Site, build_site
+from tests.reports.test_styles import contrast
+from trainers.metrics import Values
+
+AXES = {"lr": (1e-5, 2e-5), "epsilon": (0.1, 0.2, 0.4), "tau": (0.05, 0.1), "lambda": (0.1, 0.3)}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return build_site(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="module")
+def pictures(site: Site) -> Pictures:
+    trials = [trial for trial in site.study.trials() if trial.task == "rte"]
+    return draw_up("hostile", trials, read_cells(trials, site.store))
+
+
+@pytest.fixture(scope="module")
+def files(pictures: Pictures) -> dict[str, bytes]:
+    return draw_figures(pictures)
+
+
+def ys(line: Line2D) -> Values:
+    return np.asarray(line.get_ydata(), dtype=np.float64)
+
+
+def test_every_picture_of_the_page_is_there_twice(
+    files: dict[str, bytes], pictures: Pictures
+) -> None:
+    stems = {name.rpartition(".")[0] for name in files}
+    assert len(files) == 2 * len(stems)
+    kinds = [stem.split("-")[0] for stem in stems]
+    learning_rates = 2
+    assert {kind: kinds.count(kind) for kind in kinds} == {
+        "heatmap": 2 + 2 * learning_rates,
+        "parallel": 4,
+        "importance": 2,  # of standard only lr varies
+        "budget": 2,
+        "curves": 2,
+    }
+    assert "heatmap-rte-tiny-cat-lr-2e-05" in stems
+
+
+def test_hostile_names_make_harmless_files(files: dict[str, bytes]) -> None:
+    assert all(re.fullmatch(r"[A-Za-z0-9]+([.-][A-Za-z0-9]+)*", name) for name in files)
+    assert len({name.lower() for name in files}) == len(files)
+
+
+def test_letters_in_a_pdf_are_embedded_as_truetype(files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        if name.endswith(".pdf"):
+            assert content.startswith(b"%PDF-1.4")
+            assert b"/Type3" not in content
+            assert content.count(b"/FontFile2") >= 1
+            fonts = re.findall(rb"/Type /Font\b", content)
+            kinds = re.findall(rb"/Subtype /(Type0|CIDFontType2|TrueType)\b", content)
+            assert len(fonts) == len(kinds) > 0
+            assert b"CreationDate" not in content
+
+
+def test_a_png_has_its_resolution_and_no_version(files: dict[str, bytes], tmp_path: Path) -> None:
+    for name, content in files.items():
+        if name.endswith(".png"):
+            assert b"Software" not in content
+            path = tmp_path / name
+            path.write_bytes(content)
+            height, width = imread(path).shape[:2]
+            assert min(height, width) > 200
+            assert np.ptp(imread(path)[..., :3]) == 1  # ink on white
+
+
+def test_the_same_pictures_give_the_same_bytes_whatever_the_settings(
+    pictures: Pictures, files: dict[str, bytes]
+) -> None:
+    few = Pictures(
+        study="hostile",
+        cells=pictures.cells[1:2],
+        budgets=pictures.budgets[:1],
+        curves=pictures.curves[:1],
+    )
+    with mpl.rc_context({"font.size": 20, "lines.linewidth": 5, "pdf.fonttype": 3}):
+        again = draw_figures(few)
+        assert mpl.rcParams["font.size"] == 20
+    assert len(again) == 2 * (2 + 1 + 1 + 1 + 1)
+    same = [name for name, content in again.items() if files[name] == content]
+    assert {name for name in again if "curves" not in name} <= set(same)
+
+
+def corner(patch: Patch) -> tuple[float, float]:
+    assert isinstance(patch, Rectangle)
+    return patch.get_xy()
+
+
+def test_a_heatmap_prints_each_score_and_frames_the_best() -> None:
+    of = heatmap(landscape(AXES, lambda *p: None if p == (1, 1, 0, 0) else sum(p) / 10))
+    assert of is not None
+    figure = heatmap_figure(of, 1)
+    *panels, bar = figure.axes
+    assert [axes.get_title() for axes in panels] == ["tau 0.05", "tau 0.1"]
+    for panel, axes in enumerate(panels):
+        image = axes.images[0].get_array()
+        assert image is not None
+        shown = np.ma.filled(image, np.nan)
+        np.testing.assert_allclose(shown, 100 * of.scores[1, panel])
+        printed = {t.get_position(): t.get_text() for t in axes.texts}
+        for (row, column), score in np.ndenumerate(of.scores[1, panel]):
+            expected = None if np.isnan(score) else f"{100 * score:.1f}"
+            assert printed.get((column, row)) == expected
+    framed = [[corner(p) for p in axes.patches if not p.get_hatch()] for axes in panels]
+    assert framed == [[], [(1.5, 0.5)]]
+    hatched = [[corner(p) for p in axes.patches if p.get_hatch()] for axes in panels]
+    assert hatched == [[(0.5, -0.5)], []]
+    assert bar.get_ylabel() == "accuracy on dev, %"
+    other = heatmap_figure(of, 0).axes[0].images[0].get_clim()
+    assert other == panels[0].images[0].get_clim()  # all pages are on one scale
+
+
+@pytest.mark.parametrize("share", np.linspace(0, 1, 41).tolist())
+def test_a_score_can_be_read_on_its_shade(share: float) -> None:
+    of = heatmap(landscape({"lr": range(3)}, lambda lr: [0.0, share, 1.0][lr]))
+    assert of is not None
+    axes = heatmap_figure(of, 0).axes[0]
+    shade = to_hex(axes.images[0].cmap(share))
+    assert contrast(to_hex(axes.texts[1].get_color()), shade) >= 4.5
+
+
+def test_importance_bars_are_as_long_as_their_shares() -> None:
+    of = landscape(AXES, lambda lr, eps, tau, lam: 0.1 * lr + 0.02 * eps * tau + 0.03 * lam)
+    found = importance(of)
+    (axes,) = importance_figure(of, found).axes
+    together, alone = axes.containers
+    assert [bar.get_width() for bar in alone] == [100 * share.alone for share in found.shares]
+    wide = [100 * (share.together or 0) for share in found.shares]
+    assert [bar.get_width() for bar in together] == wide
+    assert [label.get_text() for label in axes.get_yticklabels()] == [s.axis for s in found.shares]
+    assert {to_hex(bar.get_facecolor()) for bar in alone} == {STYLES["cat"].light}
+
+
+def test_budget_curves_and_bands_are_drawn_as_they_are(pictures: Pictures) -> None:
+    of = pictures.budgets[0]
+    (axes,) = budget_figure(of).axes
+    lines = {str(line.get_label()): line for line in axes.lines}
+    for curve in of.curves:
+        line = lines[curve.method]
+        np.testing.assert_array_equal(line.get_xdata(), curve.n)
+        np.testing.assert_allclose(ys(line), 100 * curve.expected)
+        assert to_hex(line.get_color()) == STYLES[curve.method].light
+        assert line.get_marker() == STYLES[curve.method].marker
+    for curve, band in zip(of.curves, axes.collections, strict=True):
+        edges = np.asarray(band.get_paths()[0].vertices)[:, 1]
+        assert edges.min() == pytest.approx(100 * curve.low.min())
+        assert edges.max() == pytest.approx(100 * curve.high.max())
+    low, high = axes.get_ylim()
+    every = np.concatenate([100 * curve.expected for curve in of.curves])
+    assert low < every.min()
+    assert high > every.max()
+
+
+def test_parallel_coordinates_have_a_line_per_trial_the_best_on_top() -> None:
+    of = landscape(AXES, lambda *places: sum(places) / 10)
+    (axes,) = parallel_figure(of).axes
+    trials = axes.lines[: len(of.trials)]
+    ends = [ys(line)[-1] for line in trials]
+    assert all(a <= b for a, b in pairwise(ends))
+    np.testing.assert_allclose(ys(trials[-1]), [1, 1, 1, 1, 1])
+    assert trials[-1].get_linewidth() > trials[0].get_linewidth()
+    texts = [text.get_text() for text in axes.texts]
+    assert texts[:2] == ["1e-05", "2e-05"]
+    assert texts[-3:] == ["0.0", "25.0", "50.0"]
+
+
+def test_parallel_coordinates_of_equal_scores_and_of_many_trials() -> None:
+    parallel_figure(landscape(AXES, lambda *_: 0.5))
+    many = landscape({"lr": range(50), "epsilon": range(50)}, lambda a, b: (a + b) / 100)
+    (axes,) = parallel_figure(many).axes
+    assert len(axes.lines) == 400 + 3
+    assert ys(axes.lines[0])[-1] == 0
+    assert ys(axes.lines[399])[-1] == 1
+
+
+def test_loss_curves_are_of_one_trial_per_method(pictures: Pictures) -> None:
+    best = [pictures.curves[0], next(c for c in pictures.curves if c.method == "cat")]
+    losses, scores = curves_figure(best).axes
+    assert [line.get_label() for line in losses.lines] == ["standard: loss", "cat: loss"]
+    for line, curve in zip(scores.lines, best, strict=True):
+        np.testing.assert_allclose(ys(line), 100 * np.array(curve.scores))
+        assert to_hex(line.get_color()) == STYLES[curve.method].light
+
+
+def test_names_print_as_themselves_and_lacking_letters_as_code_points() -> None:
+    assert printable("a_b & 50% #1 {x} \\cmd ~ ^ ü $y$ <script>") == (
+        "a_b & 50% #1 {x} \\cmd ~ ^ ü $y$ <script>"
+    )
+    assert printable("中\n\U0001f680") == "U+4E2DU+000AU+1F680"
+    of = landscape(AXES, lambda *places: sum(places) / 10, encoder=HOSTILE)
+    (axes,) = parallel_figure(of).axes
+    assert "$study" in axes.get_title()

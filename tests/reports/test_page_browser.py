@@ -1,0 +1,299 @@
+"""The page in a real browser: it asks for nothing, works by keyboard, and can be read by all."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import Chrome, Keys
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.select import Select
+
+from tests.reports.browser import ask, chromium, entries, show, wait_for_frames
+from tests.reports.pages import HOSTILE, build_site
+
+AUDIT = (Path(__file__).parent / "audit.js").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chrome]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    return build_site(folder).write(folder)
+
+
+@pytest.fixture
+def opened(browser: Chrome, page: Path) -> Chrome:
+    show(browser, page)
+    return browser
+
+
+def column(browser: Chrome, section: str, title: str) -> list[str]:
+    """The cells of a section's first table under a heading."""
+    found: list[str] = ask(
+        browser,
+        """const table = document.querySelector(`#${arguments[0]} table:not(.heat)`);
+        const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
+        const at = heads.findIndex((head) => head.textContent.trim() === arguments[1]);
+        return [...table.tBodies[0].rows].map((row) => row.cells[at].textContent);""",
+        section,
+        title,
+    )
+    return found
+
+
+def press(browser: Chrome, section: str, text: str) -> WebElement:
+    """Press a button of a section with the Enter key."""
+    buttons = browser.find_elements(By.CSS_SELECTOR, f"#{section} button")
+    button = next(b for b in buttons if b.text.strip() == text)
+    button.send_keys(Keys.ENTER)
+    return button
+
+
+def choose(browser: Chrome, section: str, label: str, text: str) -> None:
+    """Choose an option of the field with a label."""
+    labels = browser.find_elements(By.CSS_SELECTOR, f"#{section} .controls label")
+    field = next(one for one in labels if one.text.startswith(label))
+    Select(field.find_element(By.TAG_NAME, "select")).select_by_visible_text(text)
+    wait_for_frames(browser)
+
+
+def test_it_opens_without_an_error_or_a_request(opened: Chrome, page: Path) -> None:
+    assert entries(opened, "browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in entries(opened, "performance")]
+    urls = {
+        event["params"]["request"]["url"]
+        for event in events
+        if event["method"] == "Network.requestWillBeSent"
+    }
+    assert urls == {page.as_uri()}
+    assert "hostile: catsweep report" in opened.title
+
+
+def test_the_policy_blocks_what_is_not_the_pages_own(opened: Chrome) -> None:
+    ask(
+        opened,
+        """const script = document.createElement("script"); script.text = "window.hacked = 1";
+        document.body.append(script); const image = new Image(); image.src = "https://example.org";
+        document.body.append(image);""",
+    )
+    assert ask(opened, "return window.hacked") is None
+    assert any(
+        "Content Security Policy" in entry["message"] for entry in entries(opened, "browser")
+    )
+
+
+def test_hostile_names_and_texts_are_shown_as_they_are(opened: Chrome) -> None:
+    assert ask(opened, "return window.hacked") is None
+    assert ask(opened, "return document.images.length") == 0
+    assert HOSTILE in ask(opened, "return document.querySelector('#headline').textContent")
+    assert any(HOSTILE in text for text in column(opened, "examples", "text"))
+    assert any(HOSTILE in text for text in column(opened, "failures", "reason"))
+    first = ask(opened, "return DATA.cells.map((cell) => cell.encoder)")
+    choose(opened, "heatmaps", "Cell", f"rte, {first[-1]}, cat")
+    assert ask(opened, "return window.hacked") is None
+
+
+@pytest.mark.parametrize("title", ["score", "seconds", "setting"])
+def test_a_table_sorts_by_keyboard_in_both_directions(opened: Chrome, title: str) -> None:
+    rows = ask(
+        opened,
+        """return DATA.cells.flatMap((cell) => cell.trials.map((_, row) =>
+        [cell.scores[row], cell.seconds[row], setting(cell, row)]))""",
+    )
+    values = [row[("score", "seconds", "setting").index(title)] for row in rows]
+    press(opened, "trials", title)
+    first = column(opened, "trials", title)
+    press(opened, "trials", title)
+    second = column(opened, "trials", title)
+    assert len(first) == len(second) == 50
+    if title == "setting":
+        assert [text == "" for text in first] == [False] * 50
+        assert first[0] == min(value for value in values if value)
+        return
+    digits = 2 if title == "score" else 0
+    shown = [f"{100 * v:.2f}" if digits else f"{v:.0f}" for v in sorted(values, reverse=True)]
+    assert first == shown[:50]
+    assert second == shown[::-1][:50]
+    head = ask(opened, "return document.querySelector('#trials th[aria-sort=ascending]').innerText")
+    assert head.strip().startswith(title)
+
+
+def test_a_ready_table_sorts_by_its_unrounded_values(opened: Chrome) -> None:
+    press(opened, "tables", "RTE accuracy")
+    press(opened, "tables", "RTE accuracy")
+    values = ask(
+        opened,
+        """return [...document.querySelectorAll("#tables table")[0].tBodies[0].rows]
+        .map((row) => Number(row.cells[2].dataset.value))""",
+    )
+    assert len(values) == 4
+    assert values == sorted(values)
+    assert values[0] < values[-1]
+
+
+def test_examples_can_be_searched_and_filtered(opened: Chrome) -> None:
+    every = ask(opened, "return DATA.examples[0].rows")
+    field = opened.find_element(By.CSS_SELECTOR, "#examples input[type=search]")
+    field.send_keys("QUOTES separator")
+    expected = [r[0] for r in every if "quotes" in r[1].lower() and "separator" in r[1].lower()]
+    assert 0 < len(expected) < len(every)
+    assert column(opened, "examples", "id") == expected[:50]
+    status = opened.find_element(By.CSS_SELECTOR, "#examples [role=status]").text
+    assert f"{len(expected)} rows, of {len(every)} in all" in status
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys(Keys.DELETE)
+    choose(opened, "examples", "gold", every[0][2])
+    expected = [row[0] for row in every if row[2] == every[0][2]]
+    assert column(opened, "examples", "id") == expected[:50]
+    field.send_keys("there is no such example")
+    assert column(opened, "examples", "id") == []
+
+
+def test_long_tables_turn_their_pages(opened: Chrome) -> None:
+    total = ask(opened, "return DATA.cells.reduce((sum, cell) => sum + cell.finished, 0)")
+    first = column(opened, "trials", "trial")
+    press(opened, "trials", "Next rows")
+    second = column(opened, "trials", "trial")
+    assert (len(first), len(second)) == (50, min(50, total - 50))
+    assert not set(first) & set(second)
+    press(opened, "trials", "Previous rows")
+    assert column(opened, "trials", "trial") == first
+
+
+def cell_of_parallel(browser: Chrome) -> Any:
+    return ask(
+        browser,
+        """const cells = DATA.cells.filter((cell) => cell.axes.length);
+        return cells.sort((a, b) => b.finished - a.finished)[0]""",
+    )
+
+
+def expected_within(cell: Any, axis: str, low: int, high: int) -> list[str]:
+    at = [one["name"] for one in cell["axes"]].index(axis)
+    pairs = zip(cell["trials"], cell["places"], strict=True)
+    return [trial for trial, places in pairs if low <= places[at] <= high]
+
+
+def test_parallel_coordinates_narrow_by_keyboard(opened: Chrome) -> None:
+    cell = cell_of_parallel(opened)
+    select = opened.find_element(By.CSS_SELECTOR, "#parallel [aria-label='epsilon from']")
+    select.send_keys(Keys.ARROW_DOWN)
+    wait_for_frames(opened)
+    expected = expected_within(cell, "epsilon", 1, 2)
+    assert 0 < len(expected) < len(cell["trials"])
+    assert column(opened, "parallel", "trial") == expected[:10]
+    assert set(column(opened, "parallel", "lr")) <= {"1e-05", "2e-05"}  # as a study writes them
+    status = opened.find_element(By.CSS_SELECTOR, "#parallel > .mount [role=status]").text
+    assert status.startswith(f"{len(expected)} of {len(cell['trials'])} trials are within")
+    bright = ask(
+        opened,
+        "return document.querySelectorAll('#parallel svg path[stroke-width=\"1.6\"]').length",
+    )
+    assert bright == len(expected)
+    press(opened, "parallel", "All trials")
+    assert column(opened, "parallel", "trial") == cell["trials"][:10]
+
+
+def test_parallel_coordinates_narrow_by_dragging(opened: Chrome) -> None:
+    cell = cell_of_parallel(opened)
+    handle = opened.find_element(By.CSS_SELECTOR, "#parallel [data-axis='epsilon']")
+    ask(opened, "arguments[0].scrollIntoView({block: 'center'})", handle)
+    height = handle.size["height"]
+    chain = ActionChains(opened).move_to_element_with_offset(handle, 0, int(0.45 * height))
+    chain.click_and_hold().move_by_offset(0, -int(0.3 * height)).release().perform()
+    wait_for_frames(opened)
+    expected = expected_within(cell, "epsilon", 0, 0)
+    assert column(opened, "parallel", "trial") == expected[:10]
+    low, high = (
+        Select(opened.find_element(By.CSS_SELECTOR, f"[aria-label='epsilon {end}']"))
+        for end in ("from", "to")
+    )
+    assert low.first_selected_option.text == high.first_selected_option.text == "0.001"
+
+
+def test_pictures_say_their_numbers_and_list_them(opened: Chrome) -> None:
+    budget = ask(opened, "return DATA.budgets[0]")
+    label = opened.find_element(By.CSS_SELECTOR, "#budgets svg").get_attribute("aria-label")
+    for curve in budget["curves"]:
+        assert f"{curve['method']} from {100 * curve['expected'][0]:.1f} at 1 to" in (label or "")
+    opened.find_element(By.CSS_SELECTOR, "#budgets summary").send_keys(Keys.ENTER)
+    wait_for_frames(opened)
+    shown = column(opened, "budgets", "expected best")
+    numbers = [f"{100 * one:.2f}" for curve in budget["curves"] for one in curve["expected"]]
+    assert shown == numbers[:50]
+
+
+def test_the_heatmap_shows_each_page_and_its_best(opened: Chrome) -> None:
+    cell = ask(opened, "return DATA.cells.filter((one) => one.heatmap && one.method === 'cat')[0]")
+    choose(opened, "heatmaps", "Cell", f"{cell['task']}, {cell['encoder']}, cat")
+    best = max(s for page in cell["heatmap"]["scores"] for p in page for r in p for s in r)
+    starred = opened.find_elements(By.CSS_SELECTOR, "#heatmaps td.best")
+    assert {one.text for one in starred} == {f"{100 * best:.1f} ★"}
+    for page, value in enumerate(cell["heatmap"]["page"]["values"]):
+        choose(opened, "heatmaps", "Page", f"lr = {value}")
+        cells = opened.find_elements(By.CSS_SELECTOR, "#heatmaps td")
+        scores = [s for p in cell["heatmap"]["scores"][page] for r in p for s in r]
+        assert [one.text.removesuffix(" ★") for one in cells] == [f"{100 * s:.1f}" for s in scores]
+
+
+@pytest.mark.parametrize("width", [1200, 400])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_everyone_can_read_it(browser: Chrome, page: Path, width: int, dark: bool) -> None:
+    show(browser, page, width=width, dark=dark)
+    for details in browser.find_elements(By.TAG_NAME, "details"):
+        ask(browser, "arguments[0].open = true", details)
+    wait_for_frames(browser)
+    assert ask(browser, AUDIT) == []
+    paper = ask(browser, "return getComputedStyle(document.body).backgroundColor")
+    assert paper == ("rgb(22, 23, 26)" if dark else "rgb(255, 255, 255)")
+    small = ask(
+        browser,
+        """return [...document.querySelectorAll("body *")].filter((one) =>
+        one.textContent.trim() && one.getClientRects().length
+        && parseFloat(getComputedStyle(one).fontSize) < 11).length""",
+    )
+    assert small == 0
+
+
+def test_pictures_change_with_the_colour_scheme(browser: Chrome, page: Path) -> None:
+    show(browser, page)
+    curve = """const line = document.querySelector("#budgets svg path[stroke-width='2']");
+        return line.getAttribute("stroke")"""
+    light = ask(browser, curve)
+    scheme = {"name": "prefers-color-scheme", "value": "dark"}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+    wait_for_frames(browser)
+    styles = ask(browser, "return DATA.styles.standard")
+    assert (light, ask(browser, curve)) == (styles["light"], styles["dark"])
+
+
+def test_every_section_is_reached_by_keyboard(opened: Chrome) -> None:
+    """The first tab stop skips to the results; each scrolling table can be focused."""
+    opened.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+    assert ask(opened, "return document.activeElement.textContent") == "Skip to the results"
+    opened.switch_to.active_element.send_keys(Keys.ENTER)
+    assert opened.current_url.endswith("#headline")
+    loose = ask(
+        opened,
+        """return [...document.querySelectorAll(".scroll")].filter((one) => one.tabIndex !== 0
+        || one.getAttribute("role") !== "region" || !one.getAttribute("aria-label")).length""",
+    )
+    assert loose == 0
+
+
+def test_without_chromium_a_test_fails_in_ci_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    for setting, outcome in (("1", pytest.fail.Exception), ("", pytest.skip.Exception)):
+        monkeypatch.setitem(os.environ, "CI", setting)
+        with pytest.raises(outcome, match="no chromium"), chromium():
+            pass

@@ -18,6 +18,7 @@ from reports.tables import marks_of
 from search_spaces.trial import TrialConfig
 from tests.references import selection as slow
 from tests.reports.stores import predict, record_of, trials
+from tests.results import labelled, result_of
 from trainers.metrics import Labels
 from trainers.store import Store
 
@@ -109,6 +110,30 @@ def test_on_examples_that_chose_nothing_both_p_are_one(store: Store) -> None:
     assert found.marked
     assert found.survives
     assert "p_sel:none|sel_on:dev" in found.note()
+
+
+def test_each_split_is_tested_on_its_own_examples(store: Store) -> None:
+    """On the test set the chosen system is worse: no mark, however small p is."""
+    gold = np.arange(80) % 2
+    dev, other = 1 - gold, np.where(np.arange(80) < 10, gold, 1 - gold)
+    base, cat = trials("standard", 2), trials("cat", 2)
+    for trial in base:
+        kept = {"dev": labelled(gold, dev), "test": labelled(gold, gold)}
+        store.commit(trial, result_of(trial, kept))
+    for trial in cat:
+        kept = {"dev": labelled(gold, other), "test": labelled(gold, other)}
+        store.commit(trial, result_of(trial, kept))
+    cells = read_cells([*base, *cat], store)
+    chosen = choices(cells, store)
+    (on_dev,) = under.tested_cells(cells, "dev", store, chosen)
+    (on_test,) = under.tested_cells(cells, "test", store, chosen)
+    assert on_dev.comparison.delta == 10 / 80
+    assert on_test.comparison.delta == -70 / 80
+    assert on_test.comparison.p_value == pytest.approx(stats.binomtest(0, 70).pvalue)
+    assert on_test.gap.observed == -70 / 80
+    assert on_test.p_after_holm is not None
+    assert on_test.p_after_holm < 1e-9
+    assert (on_test.marked, on_test.survives) == (False, False)
 
 
 def test_one_trial_of_each_was_chosen_from_nothing(store: Store) -> None:

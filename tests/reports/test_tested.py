@@ -202,7 +202,7 @@ def test_an_interval_is_of_the_tested_difference_and_only_on_request(store: Stor
     assert replace(found, interval=None) == without
     numbers = (found.comparison.delta, expected.low, expected.high)
     delta, low, high = (percent(value, 1) for value in numbers)
-    assert found.gain() == f"RTE, tiny, at: gain {delta}, 95% interval {low} to {high}"
+    assert found.gain() == f"RTE tiny at {delta} ({low} to {high})"
 
 
 def test_an_interval_on_other_examples_is_of_those(store: Store) -> None:

@@ -24,7 +24,7 @@ CHOSEN_BY = {
     "heldout": "its score on training rows held out per class",
     "dev": "its score on the dev set",
 }
-MOST_NAMED = 6
+MOST_NAMED = 3
 # A line must not break inside: the spaces hold it together.
 SIGNIFICANT = "p\u00a0<\u00a0.05"
 
@@ -218,7 +218,7 @@ def _intervals(tests: Sequence[Tested]) -> list[str]:
         return []
     choice = "; the choice among trials widens none" if any(t.selected for t in tests) else ""
     return [
-        f"Below: each gain in points with its {found[0].level:.0%} interval, by paired bootstrap"
+        f"Below: the gains in points with {found[0].level:.0%} intervals, by paired bootstrap"
         f" over examples, {found[0].resamples:,} samples{choice}."
     ]
 

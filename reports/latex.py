@@ -10,9 +10,17 @@ is printed as its code point, `U+4E2D`, so that nothing vanishes from a paper un
 
 import re
 import unicodedata
+from itertools import accumulate
+from math import ceil
 from typing import Final
 
 from reports.table import MISSING, Cell, Mark, Row, Table
+
+# In lines: what fits on a page of the article class, and what stands around rows and caption.
+PAGE: Final = 43
+AROUND: Final = 7
+WIDTH: Final = 75  # characters of a line of text
+SMALLER: Final = 0.8  # notes in footnotesize
 
 MARK_COMMANDS: Final[dict[Mark, str]] = {"dagger": r"\dagger", "double-dagger": r"\ddagger"}
 
@@ -169,7 +177,8 @@ def to_latex(table: Table) -> str:
     r"""Render `\begin{table}` to `\end{table}`.
 
     The best of a column is in bold, marks are superscripts. Published rows are in italics,
-    and the notes stand below the rows in small type. A table wider than the text shrinks to it.
+    and the notes stand below the rows in small type: those that a page has room for, the others
+    as comments. A table wider than the text shrinks to it.
     """
     lines = [
         r"% needs \usepackage{booktabs,graphicx}",
@@ -258,5 +267,16 @@ def _cell(table: Table, row: Row, cell: Cell, best: bool) -> str:
 
 
 def _notes(table: Table) -> list[str]:
-    lines = [rf"{{\footnotesize\raggedright {escape(note)}\par}}" for note in table.notes]
-    return [r"\par\smallskip", *lines] if lines else []
+    """The first notes are printed, as many as a page has room for; comments keep the others."""
+    taken = len(table.caption) / WIDTH + len(table.rows) + AROUND
+    heights = (SMALLER * ceil(SMALLER * len(note) / WIDTH) for note in table.notes)
+    printed = sum(end <= PAGE - taken for end in accumulate(heights))
+    first, rest = table.notes[:printed], table.notes[printed:]
+    lines = [escape(note) for note in first]
+    if rest:
+        lines.append(
+            f"{len(rest)} more {'line is' if len(rest) == 1 else 'lines are'} in the source."
+        )
+    small = [rf"{{\footnotesize\raggedright {line}\par}}" for line in lines]
+    comments = [f"% {' '.join(note.split())}" for note in rest]
+    return [r"\par\smallskip", *small, *comments] if lines else []

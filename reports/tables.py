@@ -98,9 +98,15 @@ def _build(
         label_titles=("Encoder", "Method"),
         groups=(ColumnGroup(columns=columns),),
         rows=rows,
-        notes=tuple(note for test in found for note in (test.gain(), test.note()) if note),
+        notes=(*_gains(found), *(test.note() for test in found)),
     )
     return Report(table=table, tests=tuple(found), split=split)
+
+
+def _gains(tests: Sequence[Tested]) -> list[str]:
+    """One line of all differences with their intervals, where these were asked for."""
+    gains = [gain for test in tests if (gain := test.gain())]
+    return [f"Gains on {BASELINE}: {'; '.join(gains)}."] if gains else []
 
 
 def has_split(cell: CellResult, split: str) -> bool:

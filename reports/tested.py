@@ -91,8 +91,7 @@ class Tested:
             percent(value, 1)
             for value in (self.comparison.delta, self.interval.low, self.interval.high)
         )
-        what = f"{get_task(self.task).title}, {self.encoder}, {self.method}"
-        return f"{what}: gain {delta}, {self.interval.level:.0%} interval {low} to {high}"
+        return f"{get_task(self.task).title} {self.encoder} {self.method} {delta} ({low} to {high})"
 
     def _selection(self) -> str:
         """`p_sel:none` where there is no selection to allow for, `refused` where it cannot be."""

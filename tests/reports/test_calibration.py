@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.benchmarks.calibration import SCENARIOS, Scenario, rates
+from tests.benchmarks.calibration import SCENARIOS, Scenario, mark_rates, rates
 
 SMALL = 300  # examples
 
@@ -25,6 +25,21 @@ def test_a_gain_is_found() -> None:
     found = rates(gain, "f1", replicates=20, resamples=199, items=SMALL)
     assert found.best_vs_best > 0.5
     assert found.matched_delta > 0.02
+
+
+def test_double_daggers_of_tables_keep_their_level_where_daggers_do_not() -> None:
+    """The whole path, from trials in a store to marks: .025 of double ones are due."""
+    found = mark_rates("mcc", replicates=20, trials=(1, 60), items=SMALL)
+    assert found["daggers"] >= 0.15
+    assert found["double_daggers"] <= 0.1
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("metric", ["accuracy", "f1", "mcc"])
+def test_double_daggers_at_the_size_of_cola(metric: str) -> None:
+    found = mark_rates(metric, replicates=200)
+    assert found["double_daggers"] <= 0.025 + found["error"]
+    assert found["daggers"] > 0.05
 
 
 @pytest.mark.full

@@ -172,6 +172,15 @@ def test_a_double_dagger_on_a_lower_number_is_explained(store: Store) -> None:
     )
 
 
+def test_only_gains_can_be_too_small_to_show(store: Store) -> None:
+    first, _ = reports(store)
+    at, cat = first.tests
+    assert "Too small" in caption("s", "dev", [], [at, cat])
+    worse = replace(at, comparison=replace(at.comparison, baseline_score=0.99))
+    assert not worse.gap.shown
+    assert "Too small" not in caption("s", "dev", [], [worse, cat])
+
+
 def test_the_choice_of_an_epoch_is_warned_of_where_it_saw_the_examples(store: Store) -> None:
     first, test, _ = reports(store, ("dev", "test"), select="best_epoch")
     warning = "Each trial's epoch was chosen by the same examples: no p allows for that."
@@ -183,12 +192,12 @@ def test_intervals_are_explained_where_they_are(store: Store) -> None:
     without, _, _ = reports(store, ("dev", "test"))
     assert "interval" not in text(without)
     first, test, _ = reports(store, ("dev", "test"), intervals=True)
-    says = "Below: each gain in points with its 95% interval, by paired bootstrap over examples"
+    says = "Below: the gains in points with 95% intervals, by paired bootstrap over examples"
     assert f"{says}, 9,999 samples; the choice among trials widens none." in text(first)
     assert f"{says}, 9,999 samples." in text(test)
-    gains = [note for note in first.table.notes if "interval" in note]
-    assert [note.split(":")[0] for note in gains] == ["RTE, tiny, at", "RTE, tiny, cat"]
-    assert len(first.table.notes) == 4
+    gains = [test.gain() for test in first.tests]
+    assert first.table.notes[0] == f"Gains on standard: {gains[0]}; {gains[1]}."
+    assert len(first.table.notes) == 3
 
 
 @pytest.mark.parametrize("splits", [("dev",), ("dev", "test"), ("heldout", "dev")])

@@ -8,6 +8,7 @@ from statistics import stdev
 import numpy as np
 import pytest
 
+from reports import choice
 from reports.best_vs_best import best_vs_best
 from reports.budget import compare_budgets
 from reports.candidates import gather
@@ -200,8 +201,12 @@ def shuffled(entry: Predictions, seed: int) -> Predictions:
     )
 
 
-def test_predictions_are_joined_by_id_not_by_place(store: Store) -> None:
+@pytest.mark.parametrize("one_label", [False, True])
+def test_predictions_are_joined_by_id_not_by_place(one_label: bool, store: Store) -> None:
+    """Where all gold labels are the same, they cannot show that the places differ."""
     gold, rows = drawn(5, n=40)
+    if one_label:
+        gold, rows = np.ones_like(gold), np.where(rows == gold, 1, 0)
     cells = trials("standard", 2), trials("cat", 4)
     for place, trial in enumerate((*cells[0], *cells[1])):
         kept = shuffled(labelled(gold, rows[place]), seed=place)
@@ -238,6 +243,18 @@ def test_resamples_are_enough_for_holm_and_no_more_than_needed(pairs: int, tests
     assert tests * 2 / (1 + resamples) <= ALPHA / 2, "Holm's least p must be able to be small"
     assert resamples_for(1_080, 6) == RESAMPLES
     assert resamples_for(10**9, tests) <= resamples
+
+
+def test_a_family_gets_the_resamples_that_it_needs(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "PER_TEST", 5_500)
+    gold, rows = drawn(5, n=40)
+    cells = trials("standard", 2), trials("cat", 2), trials("at", 2)
+    for place, group in enumerate(cells):
+        predict(store, group, gold, rows[2 * place : 2 * place + 2])
+    best = [found.best for found in choices(read(store, *cells), store).values() if found.best]
+    assert [found.resamples for found in best] == [11_000] * 2
 
 
 def test_the_spread_is_over_seeds_of_the_chosen_setting_alone(store: Store) -> None:

@@ -128,6 +128,20 @@ def test_latex_leaves_out_empty_heading_lines() -> None:
     assert to_latex(table).split("\\toprule\n")[1].startswith("M & Avg \\\\\n\\midrule\n")
 
 
+def test_latex_prints_notes_while_there_is_room_and_keeps_the_others(tmp_path: Path) -> None:
+    notes = tuple(f"{HOSTILE} {place} " + "key:value|" * 60 for place in range(20))
+    long = replace(example(), notes=notes)
+    text = to_latex(long)
+    assert text.count("footnotesize") == 5 + 1
+    assert "{\\footnotesize\\raggedright 15 more lines are in the source.\\par}" in text
+    comments = [line[2:] for line in text.splitlines() if line.startswith("% ")]
+    assert comments[1:] == [note.strip() for note in notes[5:]]
+    check_compiles(text, tmp_path)
+    one = to_latex(replace(long, notes=("x" * 5_000, "a\n\\input{b}")))
+    assert one.count("footnotesize") == 1
+    assert "\n% a \\input{b}\n" in one
+
+
 def test_latex_escapes_once() -> None:
     assert latex.escape(HOSTILE) == (
         r"a\_b \& 50\% \#1 \{x\} \textbackslash{}cmd \textasciitilde{} \textasciicircum{} \"{u} "

@@ -6,7 +6,7 @@ from scipy import stats
 
 from reports.cells import read_cells
 from reports.tables import Report, build_reports
-from reports.write import write_reports
+from reports.write import comparisons_of, write_reports
 from search_spaces.study import Study, parse_study
 from tests.results import keep
 from trainers.store import Store
@@ -169,6 +169,45 @@ def test_an_empty_store_gives_a_table_of_dashes(study: Study, tmp_path: Path) ->
     found = report(study, Store(tmp_path / "empty", create=True))
     assert found.tests == ()
     assert all(cell.value is None for row in found.table.rows for cell in row.cells)
+
+
+def test_no_number_of_a_table_is_missing_from_the_comparisons(study: Study, store: Store) -> None:
+    """Scores and marks of the first table, and every number of the one on the choice."""
+    first, last = build_reports(study.name, read_cells(study.trials(), store), store)
+    found = {(entry["task"], entry["method"]): entry for entry in comparisons_of([first, last])}
+    assert len(found) == 4
+    assert json.loads(json.dumps([*found.values()])), "plain values only"
+    tested = {"rte": 0, "mrpc": 1}
+    for row in first.table.rows[1:]:
+        for task, place in tested.items():
+            entry, cell = found[task, row.labels[1]], row.cells[place]
+            assert entry["comparison"]["system_score"] == cell.value
+            assert entry["comparison"]["baseline_score"] == first.table.rows[0].cells[place].value
+            assert tuple(entry["marks"]) == cell.marks
+            assert entry["trials"][0] == cell.n_trials
+            assert entry["signature"] in first.table.notes
+    for row in last.table.rows:
+        task = "rte" if row.labels[0].startswith("RTE") else "mrpc"
+        values = [cell.value for cell in row.cells]
+        if row.labels[2] == "standard":
+            entry = found[task, "cat"]
+            assert values[:3] == [
+                entry["trials"][1],
+                entry["comparison"]["baseline_score"],
+                entry["baseline_choice"]["honest"]["honest"],
+            ]
+            continue
+        entry = found[task, row.labels[2]]
+        assert values == [
+            entry["trials"][0],
+            entry["choice"]["best"]["system_score"],
+            entry["choice"]["honest"]["honest"],
+            entry["delta"],
+            entry["after_choice"]["matched_delta"],
+            entry["gap"]["smallest"],
+            entry["comparison"]["p_value"],
+            entry["after_choice"]["p_value"],
+        ]
 
 
 def test_every_format_is_written_and_is_stable(study: Study, store: Store, tmp_path: Path) -> None:

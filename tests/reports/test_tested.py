@@ -18,6 +18,7 @@ from reports.table import percent
 from search_spaces.trial import TrialConfig
 from tests.references import selection as slow
 from tests.reports.stores import predict, record_of, trials
+from tests.results import labelled, result_of
 from trainers.metrics import Labels
 from trainers.store import Store
 
@@ -111,6 +112,30 @@ def test_on_examples_that_chose_nothing_both_p_are_one(store: Store) -> None:
     assert "p_sel:none|sel_on:dev" in found.note()
 
 
+def test_each_split_is_tested_on_its_own_examples(store: Store) -> None:
+    """On the test set the chosen system is worse: no mark, however small p is."""
+    gold = np.arange(80) % 2
+    dev, other = 1 - gold, np.where(np.arange(80) < 10, gold, 1 - gold)
+    base, cat = trials("standard", 2), trials("cat", 2)
+    for trial in base:
+        kept = {"dev": labelled(gold, dev), "test": labelled(gold, gold)}
+        store.commit(trial, result_of(trial, kept))
+    for trial in cat:
+        kept = {"dev": labelled(gold, other), "test": labelled(gold, other)}
+        store.commit(trial, result_of(trial, kept))
+    cells = read_cells([*base, *cat], store)
+    chosen = choices(cells, store)
+    (on_dev,) = under.tested_cells(cells, "dev", store, chosen)
+    (on_test,) = under.tested_cells(cells, "test", store, chosen)
+    assert on_dev.comparison.delta == 10 / 80
+    assert on_test.comparison.delta == -70 / 80
+    assert on_test.comparison.p_value == pytest.approx(stats.binomtest(0, 70).pvalue)
+    assert on_test.gap.observed == -70 / 80
+    assert on_test.p_after_holm is not None
+    assert on_test.p_after_holm < 1e-9
+    assert (on_test.marked, on_test.survives) == (False, False)
+
+
 def test_one_trial_of_each_was_chosen_from_nothing(store: Store) -> None:
     gold, rows = drawn(3, 80, [0.6, 0.85])
     (found,) = compared(store, (1, 1), gold, rows)
@@ -177,7 +202,7 @@ def test_an_interval_is_of_the_tested_difference_and_only_on_request(store: Stor
     assert replace(found, interval=None) == without
     numbers = (found.comparison.delta, expected.low, expected.high)
     delta, low, high = (percent(value, 1) for value in numbers)
-    assert found.gain() == f"RTE, tiny, at: gain {delta}, 95% interval {low} to {high}"
+    assert found.gain() == f"RTE tiny at {delta} ({low} to {high})"
 
 
 def test_an_interval_on_other_examples_is_of_those(store: Store) -> None:

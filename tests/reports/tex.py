@@ -12,7 +12,7 @@ ENGINES = {
     # Without its bundle of packages on disk it would look for one on the network.
     "tectonic": ["--only-cached", "--keep-logs", "t.tex"],
 }
-LOST = ("Missing character", "Overfull", "LaTeX Warning: Reference")
+LOST = ("Missing character", "Overfull", "LaTeX Warning: Float too large")
 
 
 def check_compiles(tables: str, folder: Path, options: str = "") -> None:

@@ -72,7 +72,7 @@ def test_hours_grow_with_what_is_done() -> None:
 
 
 def test_training_rows_follow_the_settings() -> None:
-    heldout = {"select_on": "heldout"}
+    heldout: dict[str, Any] = {"select_on": "heldout"}
     assert train_rows(trial()) == 2_490
     assert train_rows(trial("banking77", **heldout)) == pytest.approx(0.9 * 10_003)
     assert train_rows(trial("banking77", train_fraction=0.5, **heldout)) == pytest.approx(

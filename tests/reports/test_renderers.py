@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from io import StringIO
@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from reports import latex, markdown
+from reports.html_table import to_html
 from reports.latex import to_latex
 from reports.markdown import to_markdown
 from reports.plain import to_csv, to_json
@@ -153,13 +154,19 @@ def missing_tex() -> str | None:
 
 @pytest.mark.parametrize("table", [example(), hostile()], ids=["example", "hostile"])
 def test_latex_compiles(table: Table, tmp_path: Path) -> None:
+    compile_latex([table], tmp_path)
+
+
+def compile_latex(tables: Sequence[Table], folder: Path) -> None:
+    """Compile tables as they stand with whatever engines there are; skip or fail without one."""
     reason = missing_tex()
     if reason and os.environ.get("CI"):
         pytest.fail(reason)
     if reason:
         pytest.skip(reason)
-    body = f"\\usepackage{{booktabs}}\n\\begin{{document}}\n{to_latex(table)}\\end{{document}}\n"
-    (tmp_path / "t.tex").write_text("\\documentclass{article}\n" + body, encoding="utf-8")
+    text = "\\clearpage\n".join(to_latex(table) for table in tables)
+    body = f"\\usepackage{{booktabs}}\n\\begin{{document}}\n{text}\\end{{document}}\n"
+    (folder / "t.tex").write_text("\\documentclass{article}\n" + body, encoding="utf-8")
     commands = {
         "pdflatex": ["-interaction=nonstopmode", "-halt-on-error", "t.tex"],
         "tectonic": ["--keep-logs", "t.tex"],
@@ -167,12 +174,12 @@ def test_latex_compiles(table: Table, tmp_path: Path) -> None:
     for engine, arguments in commands.items():
         if path := shutil.which(engine):
             done = subprocess.run(
-                [path, *arguments], cwd=tmp_path, capture_output=True, check=False, timeout=120
+                [path, *arguments], cwd=folder, capture_output=True, check=False, timeout=120
             )
-            log = (tmp_path / "t.log").read_text(encoding="utf-8", errors="replace")
+            log = (folder / "t.log").read_text(encoding="utf-8", errors="replace")
             assert done.returncode == 0, log[-2000:]
             assert "Missing character" not in log
-            assert (tmp_path / "t.pdf").stat().st_size > 1000
+            assert (folder / "t.pdf").stat().st_size > 1000
 
 
 def cells_of(line: str) -> list[str]:
@@ -202,6 +209,34 @@ def test_markdown_keeps_hostile_names() -> None:
     assert [len(row) for row in rows] == [6] * len(rows)
     assert rows[0][0] == HOSTILE
     assert rows[-1][:2] == [TRICKY.replace("\n", " "), HOSTILE]
+
+
+WORDS = "393k_<b> | *"
+
+
+def test_a_cell_may_say_words_or_a_mean_instead_of_a_score() -> None:
+    row = Row(
+        labels=("words", "m"),
+        cells=(
+            Cell(words=WORDS),
+            Cell(value=Fraction(77, 2), kind="mean"),
+            Cell(value=18_000, kind="count"),
+            Cell(),
+        ),
+    )
+    table = replace(example(), rows=(row,))
+    assert cells_of(to_markdown(table).splitlines()[4])[2:] == [
+        WORDS,
+        "**38.5**",
+        "**18,000**",
+        "--",
+    ]
+    assert r"393k\_\textless{}b\textgreater{} \textbar\allowbreak{} {*}" in to_latex(table)
+    assert "393k_&lt;b&gt; | *" in to_html(table)
+    assert list(csv.reader(StringIO(to_csv(table))))[1][2::2] == [WORDS, "38.5", "18,000", "--"]
+    first, second = json.loads(to_json(table))["rows"][0]["cells"][:2]
+    assert (first["value"], first["printed"]) == (None, WORDS)
+    assert (second["value"], second["kind"], second["printed"]) == (38.5, "mean", "38.5")
 
 
 def test_markdown_never_starts_a_list() -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from reports.cells import read_groups
 from reports.variants import cells_of
 from search_spaces.study import load_study, parse_study
@@ -55,35 +57,32 @@ def test_fewer_rows_than_a_task_s_other_trials_are_a_variant() -> None:
     assert names == {"standard", "cat train_fraction=0.025"}
 
 
-def test_a_part_of_a_random_draw_is_a_random_draw(tmp_path: Path) -> None:
-    study = parse_study(STUDY, source="norms")
-    store = Store(tmp_path / "store", create=True)
-    trials = study.trials()
-    cat = [trial for trial in trials if trial.method.name == "cat"]
-    drawn = [trial.signature for trial in cat[:3]]
-    draw = CellDraw(
-        task="rte",
-        encoder="tiny",
-        method="cat",
-        grid=digest(trial.signature for trial in cat),
-        drawn=tuple(drawn),
-    )
-    record = SearchRecord(
+def drawing(names: list[str], grid: list[str]) -> SearchRecord:
+    """A random search of so many of a grid's trials of `cat`."""
+    draw = CellDraw(task="rte", encoder="tiny", method="cat", grid=digest(grid), drawn=tuple(names))
+    return SearchRecord(
         study="norms",
         search="random",
         kind="random",
         scheduler="fifo",
-        budget=3,
+        budget=len(names),
         seed=0,
         cells=(draw,),
     )
-    keep_search(store, record)
+
+
+@pytest.mark.parametrize("own_grid", [True, False])
+def test_a_part_of_a_random_draw_is_a_random_draw(own_grid: bool, tmp_path: Path) -> None:
+    study = parse_study(STUDY, source="norms")
+    store = Store(tmp_path / "store", create=True)
+    cat = [trial for trial in study.trials() if trial.method.name == "cat"]
+    names = [trial.signature for trial in cat]
+    keep_search(store, drawing(names[:3], names if own_grid else names[:3]))
     for trial in cat[:3]:
         keep(store, trial, {"dev": 150})
-    cells = {cell.method: cell for cell in read_groups(cells_of(study, trials), store)}
-    counts = {m: (c.sampled, len(c.finished), c.undrawn, c.missing) for m, c in cells.items()}
-    per_norm = [sum(t in group for t in cat[:3]) for group in cells_of(study, cat).values()]
-    assert sorted(per_norm) == [1, 2]
-    assert counts["standard"] == ("grid", 0, 0, 2)
-    drawn_counts = sorted(counts[m] for m in ("cat", "cat norm=mix"))
-    assert drawn_counts == [("grid", 2, 0, 0), ("random", 1, 1, 0)]
+    cells = read_groups(cells_of(study, study.trials()), store)
+    found = {c.method: (c.sampled, len(c.finished), c.undrawn, c.missing) for c in cells}
+    assert found["standard"] == ("grid", 0, 0, 2)
+    # Of one norm both trials were drawn, of the other one.
+    part = ("random", 1, 1, 0) if own_grid else ("grid", 1, 0, 1)
+    assert sorted([found["cat"], found["cat norm=mix"]]) == sorted([("grid", 2, 0, 0), part])

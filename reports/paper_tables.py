@@ -93,7 +93,9 @@ def paper_table(
     said = caption(study, layout.split, shown, found, beside=False)
     table = Table(
         name=f"{study}-table{number}",
-        caption=" ".join([f"Table {number} of the paper. {layout.title}", said, *_more(board)]),
+        caption=" ".join(
+            [f"Table {number} of the paper. {layout.title}", said, *_more(number, board)]
+        ),
         label_titles=("Encoder", "System", *_training(layout, "Training rows"), "Source"),
         groups=(ColumnGroup(columns=_columns(board)),),
         rows=(*_ours(board), *_published(number, board)),
@@ -189,7 +191,7 @@ def _published_row(board: Board, found: PublishedRow) -> Row:
     )
 
 
-def _more(board: Board) -> list[str]:
+def _more(number: int, board: Board) -> list[str]:
     """The sentences that only these tables need."""
     sentences = [*_subsampled(list(board.cells.values()))]
     sentences.append("Avg: over all tasks of the table; -- where one is missing.")
@@ -199,10 +201,9 @@ def _more(board: Board) -> list[str]:
             f"Avg of {len(names)}: over those of which all our systems have a number"
             f" ({', '.join(names)})."
         )
-    sentences.append(
-        "Below, in italics, what was published, with its source and rule of selection; the daggers"
-        " there are the source's."
-    )
+    sentences.append("Below, in italics: published numbers, with source and rule of selection.")
+    if any(any(row.daggers()) for row in PUBLISHED[number]):
+        sentences.append("Daggers there are the source's.")
     return sentences
 
 

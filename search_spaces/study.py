@@ -168,7 +168,8 @@ def _parse(text: str, source: str, *, included: bool) -> Study:
         if included and "includes" in fields:
             raise UserError("it includes others and cannot be included: name those")
         study = _build(fields)
-        study.trials()
+        for part in study.parts:
+            part.trials()  # Checks every setting; to join the parts would take as long again.
     except ValidationError as error:
         raise UserError(f"study {source}: {explain(error, _known_keys())}") from error
     except UserError as error:

@@ -260,7 +260,7 @@ def test_plan_says_gpu_hours_and_what_tables_share(
     said = capsys.readouterr()
     assert "1,125 instead of 3,303" in said.out
     assert "GPU-h" in said.out
-    assert "warning: task hwu64 is not as published: train has 12 rows" in said.err
+    assert "warning: task hwu64 is not as published: train has 36 rows" in said.err
     assert catsweep("plan", "--json", *where) == 0
     numbers = json.loads(capsys.readouterr().out)
     assert len(numbers["outlook"]["gpu_hours_of_cells"]) == len(numbers["cells"])

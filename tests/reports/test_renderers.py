@@ -196,6 +196,34 @@ def test_markdown_keeps_hostile_names() -> None:
     assert rows[-1][:2] == [TRICKY.replace("\n", " "), HOSTILE]
 
 
+WORDS = "393k_<b> | *"
+
+
+def test_a_cell_may_say_words_or_a_mean_instead_of_a_score() -> None:
+    row = Row(
+        labels=("words", "m"),
+        cells=(
+            Cell(words=WORDS),
+            Cell(value=Fraction(77, 2), kind="mean"),
+            Cell(value=18_000, kind="count"),
+            Cell(),
+        ),
+    )
+    table = replace(example(), rows=(row,))
+    assert cells_of(to_markdown(table).splitlines()[4])[2:] == [
+        WORDS,
+        "**38.5**",
+        "**18,000**",
+        "--",
+    ]
+    assert r"393k\_\textless{}b\textgreater{} \textbar\allowbreak{} {*}" in to_latex(table)
+    assert "393k_&lt;b&gt; | *" in to_html(table)
+    assert list(csv.reader(StringIO(to_csv(table))))[1][2::2] == [WORDS, "38.5", "18,000", "--"]
+    first, second = json.loads(to_json(table))["rows"][0]["cells"][:2]
+    assert (first["value"], first["printed"]) == (None, WORDS)
+    assert (second["value"], second["kind"], second["printed"]) == (38.5, "mean", "38.5")
+
+
 def test_markdown_never_starts_a_list() -> None:
     starts = ["- x", "+ x", "1. x", "12) x"]
     assert [markdown.escape(text) for text in starts] == ["\\- x", "\\+ x", "1\\. x", "12\\) x"]

@@ -100,6 +100,13 @@ def test_a_cell_refuses_unknown_marks_and_negative_counts() -> None:
         Cell(n_trials=-1)
 
 
+def test_a_cell_refuses_a_number_with_words_and_a_mean_below_zero() -> None:
+    with pytest.raises(ValueError, match="expected a number or words"):
+        Cell(value=0.5, words="0.5")
+    with pytest.raises(ValueError, match="expected a mean of numbers from 0 up, got -1"):
+        Cell(value=-1, kind="mean")
+
+
 def test_a_table_refuses_rows_that_do_not_fit() -> None:
     groups = (ColumnGroup(columns=(Column(title="A"), Column(title="B"))),)
     row = Row(labels=("x",), cells=(Cell(),))

@@ -1,0 +1,250 @@
+"""Tables 3 to 10 of the paper: rows, columns and averages as there, numbers from the store."""
+
+from pathlib import Path
+
+import pytest
+
+from reports.captions import METRIC_TITLES
+from reports.latex import to_latex
+from reports.paper_layout import LAYOUTS
+from reports.published import PUBLISHED
+from reports.report import Report
+from reports.study_reports import study_reports
+from reports.table import Row, Table, percent
+from reports.write import write_reports
+from search_spaces.study import Study, load_study, parse_study
+from tests.reports.papers import fill, filled, right
+from tests.reports.tex import check_compiles
+from tests.results import keep
+from trainers.store import Store
+from trainers.tasks import TASKS
+
+MINI = "packaged:minilm"
+GLUE = ["MNLI", "QQP", "QNLI", "MRPC", "RTE", "CoLA", "SST-2"]
+INTENTS = ["CLINC150", "BANKING77", "HWU64"]
+# Our rows from top to bottom, and of each its accuracy of RTE, or of CLINC150, in percent.
+ROWS = {
+    3: {
+        "standard": "50.5",
+        "AT + CTR": "58.5",
+        "SCL": "51.0",
+        "PGD": "52.0",
+        "FreeAT": "51.5",
+        "FreeLB": "53.0",
+    },
+    4: {"standard": "45.5", "AT + CTR": "53.5"},
+    5: {"standard": "30.5", "AT + CTR": "38.5"},
+    6: {"standard": "45.5", "AT + CTR": "49.0"},
+    7: {"standard": "50.5", "AT": "54.5", "AT + CTR": "58.5"},
+    8: {"standard": "30.5", "AT": "34.5", "AT + CTR": "38.5"},
+    9: {"AT^x + CTR": "56.0", "AT^V + CTR": "58.5"},
+    10: {"AT + CTR (max norm/l2-norm)": "55.0", "AT + CTR (max norm)": "58.5"},
+}
+TITLES = {number: INTENTS if number in {4, 5, 6, 8} else GLUE for number in ROWS}
+TITLES[10] = [title for title in GLUE if title != "QQP"]
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Report]:
+    study, store = filled(tmp_path_factory.mktemp("mini"))
+    return by_name(study, store)
+
+
+def by_name(study: Study, store: Store) -> dict[str, Report]:
+    found = study_reports(study, store, store.root / "no-data")
+    return {report.table.name.removeprefix(f"{study.name}-"): report for report in found}
+
+
+def ours(table: Table) -> list[Row]:
+    return [row for row in table.rows if not row.published]
+
+
+def test_a_study_of_the_paper_has_its_tables_and_those_of_every_study(
+    reports: dict[str, Report],
+) -> None:
+    general = ["dev", "test", "test_difficult", "selection"]
+    assert list(reports) == [*(f"table{number}" for number in ROWS), *general]
+    splits = {name: report.split for name, report in reports.items() if report.split}
+    assert splits == {name: name for name in general[:3]}
+
+
+@pytest.mark.parametrize("number", ROWS)
+def test_rows_and_columns_are_the_paper_s(number: int, reports: dict[str, Report]) -> None:
+    table = reports[f"table{number}"].table
+    few = 2 if number in {4, 5, 6, 8} else 3
+    titles = [column.title for column in table.columns]
+    assert titles == [*TITLES[number], "Avg", f"Avg of {few}"]
+    metrics = [METRIC_TITLES[TASKS[name].metric] for name in LAYOUTS[number].tasks]
+    assert [column.subtitle for column in table.columns] == [*metrics, "", ""]
+    extra = ["Training rows"] if number == 6 else []
+    assert list(table.label_titles) == ["Encoder", "System", *extra, "Source"]
+    rows = ours(table)
+    assert table.rows[: len(rows)] == tuple(rows), "published rows stand below"
+    place = titles.index("CLINC150" if few == 2 else "RTE")
+    found = {row.labels[1]: table.text(row.cells[place]) for row in rows}
+    assert list(found.items()) == list(ROWS[number].items())
+    assert {(row.labels[0], row.labels[-1]) for row in rows} == {(MINI, "this study")}
+
+
+@pytest.mark.parametrize("number", ROWS)
+def test_published_rows_stand_apart_as_printed(number: int, reports: dict[str, Report]) -> None:
+    table = reports[f"table{number}"].table
+    rows = [row for row in table.rows if row.published]
+    assert [row.starts_block for row in rows] == [True] + [False] * (len(rows) - 1)
+    tasks = len(LAYOUTS[number].tasks)
+    for row, published in zip(rows, PUBLISHED[number], strict=True):
+        marks = ["†" * len(cell.marks) for cell in row.cells[:tasks]]
+        printed = [table.text(cell) for cell in row.cells[:tasks]]
+        joined = tuple("".join(pair) for pair in zip(printed, marks, strict=True))
+        assert joined == tuple(text.replace("-", "--") for text in published.printed)
+        assert published.average in {None, table.text(row.cells[tasks])}
+        assert row.labels[-1] == f"{published.source} ({published.rule})"
+    best = [top for row, top in zip(table.rows, table.best(), strict=True) if row.published]
+    assert not any(any(row) for row in best)
+
+
+def test_averages_are_over_the_tasks_that_they_say(reports: dict[str, Report]) -> None:
+    table = reports["table3"].table
+    cat = ours(table)[1]
+    values = [float(cell.value) for cell in cat.cells[3:6] if cell.value is not None]
+    assert table.text(cat.cells[7]) == "--"
+    assert table.text(cat.cells[8]) == percent(sum(values) / 3, 1) == "44.6"
+    freelb = next(row for row in table.rows if row.labels[1] == "FreeLB" and row.published)
+    assert [table.text(cell) for cell in freelb.cells[7:]] == ["89.4", "83.5"]
+    scl = next(row for row in table.rows if row.labels[1] == "SCL" and row.published)
+    assert [table.text(cell) for cell in scl.cells[7:]] == ["--", "87.1"]
+    stdpp = next(row for row in table.rows if row.labels[1] == "STD++")
+    assert table.text(stdpp.cells[7]) == "89.0"
+    assert "Avg of 3: over those of which all our systems have a number (MRPC" in table.caption
+
+
+def test_daggers_and_notes_are_of_the_table_s_own_family(reports: dict[str, Report]) -> None:
+    for number, comparisons in {3: 15, 4: 2, 5: 2, 6: 2, 7: 6, 8: 4, 9: 0, 10: 0}.items():
+        report = reports[f"table{number}"]
+        assert len(report.tests) == comparisons
+        notes = [note for note in report.table.notes if "adj:holm" in note]
+        assert len(notes) == comparisons
+        assert all(f"adj:holm({comparisons})" in note for note in notes)
+    marks = [cell.marks for cell in ours(reports["table7"].table)[2].cells[3:6]]
+    assert marks == [("dagger", "double-dagger")] * 3
+    assert not any(cell.marks for row in ours(reports["table9"].table) for cell in row.cells)
+
+
+def test_table_6_says_how_many_rows_each_system_has(reports: dict[str, Report]) -> None:
+    table = reports["table6"].table
+    assert [row.labels[2] for row in table.rows] == ["5 %", "2.5 %", "full", "half"]
+    assert "BANKING77 2.5 % or 5 %" in table.caption
+
+
+def test_captions_say_what_a_miniature_is_trained_on(reports: dict[str, Report]) -> None:
+    caption = reports["table3"].table.caption
+    assert "MRPC 64 of each class, RTE 64 of each class, CoLA 200 of each class" in caption
+    assert caption.startswith("Table 3 of the paper. Results on the dev sets of GLUE. Study paper")
+    assert "Daggers there are the source's." in caption
+    assert "Daggers there" not in reports["table10"].table.caption
+
+
+def test_variants_stand_apart_in_the_general_tables_too(reports: dict[str, Report]) -> None:
+    table = reports["dev"].table
+    accuracy = {row.labels[1]: table.text(row.cells[2]) for row in table.rows}
+    assert accuracy["cat"] == "58.5"
+    assert accuracy["cat perturb=embedding"] == "56.0"
+    assert accuracy["cat norm=mix"] == "55.0"
+
+
+def test_a_table_that_the_study_has_nothing_of_is_left_out(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", create=True)
+    study = load_study("paper-mini")
+    keep(store, next(t for t in study.of_table(9) if "embedding" in t.describe()), {"dev": 120})
+    assert list(by_name(study, store)) == ["table9", "dev", "selection"]
+    assert list(by_name(study, Store(tmp_path / "empty", create=True))) == ["dev"]
+
+
+def test_what_is_missing_is_dashed_and_does_not_count_for_averages(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", create=True)
+    study = load_study("paper-mini")
+    for trial in study.of_table(7):
+        if trial.method.name == "cat" and trial.task != "cola":
+            keep(store, trial, {"dev": right(trial)})
+    table = by_name(study, store)["table7"].table
+    assert [table.text(cell) for cell in ours(table)[0].cells] == ["--"] * 9
+    assert [table.text(cell) for cell in ours(table)[2].cells[3:]] == [
+        *("58.3", "58.5", "--", "--"),
+        *("--", "58.4"),
+    ]
+    assert "12 were not run to the end (-- where none is finished)" not in table.caption
+    assert "Of 18 trials 14 were not run to the end (-- where none is finished)." in table.caption
+
+
+def test_two_encoders_are_two_blocks_and_full_rows_have_an_average(tmp_path: Path) -> None:
+    text = """
+name: two
+tables: [4]
+tasks: [clinc150, banking77, hwu64]
+encoders: [big, small]
+methods: [cat, standard, rdrop]
+select_on: heldout
+axes: {lr: [1e-3], epsilon: [0.1], tau: [0.1], lambda: [0.1]}
+"""
+    study = parse_study(text, source="two")
+    store = Store(tmp_path / "store", create=True)
+    for trial in study.trials():
+        hits = 140 if trial.encoder == "big" else 120
+        keep(store, trial, {"heldout": hits, "test": hits})
+    table = by_name(study, store)["table4"].table
+    assert [(row.labels[0], row.labels[1], row.starts_block) for row in ours(table)] == [
+        ("big", "standard", False),
+        ("big", "AT + CTR", False),
+        ("big", "R-Drop", False),
+        ("small", "standard", True),
+        ("small", "AT + CTR", False),
+        ("small", "R-Drop", False),
+    ]
+    assert [column.title for column in table.columns] == [*INTENTS, "Avg"]
+    assert [table.text(row.cells[3]) for row in ours(table)] == ["70.0"] * 3 + ["60.0"] * 3
+    assert "Trained on a part" not in table.caption
+
+
+def test_a_table_s_cells_have_its_own_trials_alone(tmp_path: Path) -> None:
+    """Where another table's grid is larger, its better trial is not this table's."""
+    text = """
+name: grids
+tasks: [rte]
+encoders: [tiny]
+methods: [standard]
+parts:
+  - {tables: [3], axes: {lr: [1e-3]}}
+  - {tables: [7], axes: {lr: [1e-3, 2e-3]}}
+"""
+    study = parse_study(text, source="grids")
+    store = Store(tmp_path / "store", create=True)
+    for trial in study.trials():
+        keep(store, trial, {"dev": 100 if trial.lr == 1e-3 else 150})
+    found = by_name(study, store)
+    scores = {
+        name: found[name].table.text(found[name].table.rows[0].cells[4])
+        for name in found
+        if name.startswith("table")
+    }
+    assert scores == {"table3": "50.0", "table7": "75.0"}
+
+
+def test_all_ten_are_written_and_compile(tmp_path: Path, data_folder: Path) -> None:
+    study, store = filled(tmp_path)
+    found = study_reports(study, store, data_folder)
+    names = [report.table.name for report in found]
+    assert names[:10] == [f"paper-mini-table{number}" for number in range(1, 11)]
+    files = write_reports(found, tmp_path / "out")
+    assert {f"paper-mini-table{n}.{e}" for n in range(1, 11) for e in ("tex", "md", "json")} <= {
+        file.name for file in files
+    }
+    again = write_reports(study_reports(study, store, data_folder), tmp_path / "again")
+    assert [file.read_bytes() for file in files] == [file.read_bytes() for file in again]
+    check_compiles("\n\\clearpage\n".join(to_latex(report.table) for report in found), tmp_path)
+
+
+def test_the_filled_store_is_what_the_tests_think(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", create=True)
+    study = load_study("table9-mini")
+    fill(store, study)
+    assert len(store.finished()) == len(study.trials()) == 12

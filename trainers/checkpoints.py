@@ -55,6 +55,8 @@ class Checkpoints:
     def __init__(self, store: Store, keeping: Keeping) -> None:
         self.store, self.keeping = store, keeping
         self.cell_of = {name: cell for cell in keeping.cells for name in cell}
+        self._place = {name: place for cell in keeping.cells for place, name in enumerate(cell)}
+        self._trials = str(store.root / "trials")
         self._ended: dict[str, float] = {}
 
     def offer(self, run: "TrialRun", score: float) -> None:
@@ -120,16 +122,15 @@ class Checkpoints:
 
     def _rank(self, signature: str, score: float | None) -> tuple[bool, float, int]:
         """Trials of the study before those that it had once; by score; the earlier wins a tie."""
-        known = self.cell_of.get(signature)
-        place = known.index(signature) if known else 0
-        return known is not None, -2.0 if score is None else score, -place
+        known, place = signature in self._place, self._place.get(signature, 0)
+        return known, -2.0 if score is None else score, -place
 
     def _score(self, signature: str) -> float | None:
         """The selection score of a finished trial, None for any other; read once."""
         if signature in self._ended:
             return self._ended[signature]
-        if not (self.store.folder(signature) / "result.json").exists():
-            return None
+        if not os.path.exists(f"{self._trials}/{signature}/result.json"):  # noqa: PTH110
+            return None  # By a plain string: a large cell asks thousands of times.
         with suppress(CorruptTrial):
             self._ended[signature] = self.store.record(signature).selection_score
         return self._ended.get(signature)

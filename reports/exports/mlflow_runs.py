@@ -20,6 +20,8 @@ from trainers.store import State
 STATUS = {State.DONE: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
 SIGNATURE = "catsweep.signature"
 PAGE = 1_000
+BATCH = 1_000
+"""The most metrics that MLflow takes at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,10 @@ def _write(client: Any, experiment: str, row: TrialRow) -> None:
     began = _milliseconds(row.began_at)
     run = client.create_run(experiment, start_time=began, tags=tags, run_name=name).info.run_id
     params = [Param(key, str(value)) for key, value in settings(row.config).items()]
-    client.log_batch(run, metrics=_metrics(row), params=params)
+    client.log_batch(run, params=params)
+    metrics = _metrics(row)
+    for start in range(0, len(metrics), BATCH):
+        client.log_batch(run, metrics=metrics[start : start + BATCH])
     client.set_terminated(run, STATUS[row.state], end_time=_milliseconds(row.ended_at))
 
 

@@ -229,3 +229,26 @@ def test_a_model_that_is_not_kept_is_said_and_can_be_trained_again(
     assert "differ" not in capsys.readouterr().err
     assert (tmp_path / "model" / "model.safetensors").is_file()
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["model", "store", "study.yaml"]
+
+
+def test_running_a_finished_study_drops_what_a_killed_run_left(
+    trained: tuple[Path, Store], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, store = trained
+    before = set(store.root.glob("checkpoints/small/*/*/model.safetensors"))
+    assert len(before) == 2, "one for each method"
+    for trial in load_study(str(path)).trials():
+        for cell in {model.parents[1] for model in before}:
+            if trial.method.name in cell.name and not (cell / trial.signature).exists():
+                (cell / trial.signature).mkdir()
+                (cell / trial.signature / "model.safetensors").touch()
+    half = next(iter(before)).parents[1] / ".0123456789ab.x.tmp"
+    half.mkdir()
+    assert catsweep("run", path, "--store", store.root, "--keep-checkpoints", "none") == 0
+    assert half.exists(), "who keeps none drops none"
+    assert catsweep("run", path, "--store", store.root) == 0
+    assert "nothing to train" in capsys.readouterr().err
+    assert set(store.root.glob("checkpoints/small/*/*/model.safetensors")) == before
+    assert not half.exists()
+    assert catsweep("run", path, "--store", store.root, "--keep-checkpoints", "bset") == 2
+    assert "expected best, all or none, got 'bset'" in capsys.readouterr().err

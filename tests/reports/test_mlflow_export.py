@@ -10,11 +10,12 @@ from mlflow import MlflowClient
 
 import reports.exports.mlflow_runs as module
 from reports.exports.mlflow_runs import Written, tracking_uri, write_runs
-from reports.exports.rows import read_rows, settings
+from reports.exports.rows import TrialRow, read_rows, settings
 from search_spaces.errors import UserError
 from tests.end_to_end.sweeps import environment
-from tests.reports.exported import fill, keep_done, study
-from trainers.store import Store
+from tests.reports.exported import epoch, fill, keep_done, study
+from tests.results import finished
+from trainers.store import State, Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
@@ -72,6 +73,21 @@ def _follow_the_store(store: Store, trials: Any, path: Path) -> None:
     runs = runs_in(path)
     assert {run.info.status for run in runs.values()} == {"FINISHED", "KILLED"}
     assert runs[trials[1].signature].info.run_id != half.info.run_id
+
+
+def test_a_curve_longer_than_mlflow_takes_at_a_time_is_whole(tmp_path: Path) -> None:
+    trial = study().trials()[0]
+    record = finished(trial, {"dev": 150}).record
+    curve = tuple(epoch(number, number / 600) for number in range(1, 601))
+    long = record.model_copy(update={"epochs": curve})
+    row = TrialRow(config=trial, state=State.DONE, record=long)
+    write_runs("small", [row], str(tmp_path / "m.db"))
+    client = MlflowClient(tracking_uri=tracking_uri(str(tmp_path / "m.db")))
+    (run,) = runs_in(tmp_path / "m.db").values()
+    for key, last in (("score", 1.0), ("loss.clean", 0.25)):
+        history = client.get_metric_history(run.info.run_id, key)
+        assert [point.step for point in history] == list(range(1, 601))
+        assert history[-1].value == last
 
 
 def test_pages_of_runs_are_read_to_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna_dashboard import wsgi
 
-from reports.exports.optuna_storage import Written, distributions, write_storage
+from reports.exports.optuna_storage import CHILDREN, Written, distributions, write_storage
 from reports.exports.rows import TrialRow, read_rows
 from search_spaces.errors import UserError
 from search_spaces.study import parse_study
@@ -38,7 +38,18 @@ def rows_of(store: Store, text: str = STUDY) -> list[TrialRow]:
 
 
 def trials_in(path: Path, name: str) -> list[optuna.trial.FrozenTrial]:
-    return optuna.load_study(study_name=name, storage=f"sqlite:///{path}").trials
+    """Read with Optuna, which shows one of two trials of a number: the table must have no more."""
+    found = optuna.load_study(study_name=name, storage=f"sqlite:///{path}").trials
+    with closing(sqlite3.connect(path)) as base:
+        counted = base.execute(
+            "SELECT count(*) FROM trials JOIN studies USING (study_id) WHERE study_name = ?",
+            (name,),
+        ).fetchone()
+        for table in CHILDREN:
+            orphans = f"SELECT * FROM {table} WHERE trial_id NOT IN (SELECT trial_id FROM trials)"
+            assert base.execute(orphans).fetchall() == []
+    assert counted == (len(found),)
+    return found
 
 
 def visible(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:

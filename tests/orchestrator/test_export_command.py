@@ -1,0 +1,56 @@
+"""`catsweep export`: every target, from outside."""
+
+from pathlib import Path
+
+import pytest
+
+from reports.exports.targets import TARGETS
+from tests.orchestrator.test_cli import catsweep, finished_quickstart
+from trainers.store import Store
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_target_writes_one_file_once(
+    target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = finished_quickstart(tmp_path)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    said, sizes = [], []
+    for _ in range(2):
+        assert catsweep("export", "quickstart", "--to", target, "--store", store.root) == 0
+        found = capsys.readouterr()
+        assert found.err == ""
+        said.append(found.out)
+        (file,) = (store.root / "exports").iterdir()
+        sizes.append(file.stat().st_size)
+    assert file.name == f"quickstart{TARGETS[target].ending}"
+    assert all(line.count("\n") == 1 and str(file) in line and "15 " in line for line in said)
+    assert sizes[0] == sizes[1]
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_study_of_which_nothing_has_ended_is_no_error(target: str, tmp_path: Path) -> None:
+    store, out = Store(tmp_path / "store", create=True), tmp_path / "deep" / "out"
+    arguments = ["--to", target, "--store", store.root, "--out", out]
+    assert catsweep("export", "quickstart", *map(str, arguments)) == 0
+    assert out.is_file()
+
+
+def test_wrong_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = finished_quickstart(tmp_path)
+    for arguments, message in (
+        (["--to", "optna"], "unknown target 'optna'; did you mean 'optuna'"),
+        (["--to", "optuna", "--predictions"], "--predictions: only to csv and parquet"),
+        (["--to", "csv", "--out", str(store.root / "store.json" / "x")], "cannot write"),
+        (["--to", "csv", "--tasks", "rte"], "unknown task of study quickstart 'rte'"),
+        ([], "--to"),
+    ):
+        assert catsweep("export", "quickstart", "--store", store.root, *arguments) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+    assert not (store.root / "exports").exists()

@@ -172,8 +172,8 @@ def test_what_is_missing_is_dashed_and_does_not_count_for_averages(tmp_path: Pat
         *("58.3", "58.5", "--", "--"),
         *("--", "58.4"),
     ]
-    assert "12 were not run to the end (-- where none is finished)" not in table.caption
-    assert "Of 18 trials 14 were not run to the end (-- where none is finished)." in table.caption
+    assert "12 were not run to the end" not in table.caption
+    assert "Of 18 trials 14 were not run to the end. A dash: none is finished." in table.caption
 
 
 def test_two_encoders_are_two_blocks_and_full_rows_have_an_average(tmp_path: Path) -> None:

@@ -97,9 +97,18 @@ def test_published_rows_stand_apart_as_printed(number: int, reports: dict[str, R
         joined = tuple("".join(pair) for pair in zip(printed, marks, strict=True))
         assert joined == tuple(text.replace("-", "--") for text in published.printed)
         assert published.average in {None, table.text(row.cells[tasks])}
-        assert row.labels[-1] == f"{published.source} ({published.rule})"
+        assert row.labels[-1] == published.origin
     best = [top for row, top in zip(table.rows, table.best(), strict=True) if row.published]
     assert not any(any(row) for row in best)
+
+
+def test_sources_and_rules_are_said(reports: dict[str, Report]) -> None:
+    rows = [row for row in reports["table3"].table.rows if row.published]
+    assert [row.labels[-1] for row in rows[:6]] == [
+        *("the paper", "the paper", "Liu et al. 2019b (median of 5)", "the paper", "the paper"),
+        "Gunel et al. 2021",
+    ]
+    assert rows[-1].labels[1:] == ("R4F", "Aghajanyan et al. 2021 (max of 10)")
 
 
 def test_averages_are_over_the_tasks_that_they_say(reports: dict[str, Report]) -> None:
@@ -239,7 +248,8 @@ def test_all_ten_are_written_and_compile(tmp_path: Path, data_folder: Path) -> N
     }
     again = write_reports(study_reports(study, store, data_folder), tmp_path / "again")
     assert [file.read_bytes() for file in files] == [file.read_bytes() for file in again]
-    compile_latex([report.table for report in found], tmp_path)
+    log = compile_latex([report.table for report in found], tmp_path)
+    assert "Overfull \\hbox" not in log, "a table is cut off at the margin"
 
 
 def test_the_filled_store_is_what_the_tests_think(tmp_path: Path) -> None:

@@ -300,7 +300,7 @@ def _report(
     from reports.markdown import to_markdown
     from reports.plain import to_json
     from reports.publish import publish
-    from reports.study_reports import left_out, study_reports
+    from reports.study_reports import study_reports
     from reports.write import comparisons_of, write_reports
 
     reports = study_reports(study, store, data)
@@ -316,8 +316,6 @@ def _report(
         return
     for report in reports:
         typer.echo(to_markdown(report.table))
-    for line in left_out(study, reports):
-        _say(line)
     _say(f"written to {folder}: {', '.join(file.name for file in files)}")
 
 

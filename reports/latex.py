@@ -1,8 +1,7 @@
 r"""LaTeX: a `Table` as one `table` environment with booktabs rules.
 
 In: a `Table`. Out: a string that compiles as it stands with pdflatex and tectonic; the packages it
-needs are named in a comment. A table that is wider than the line is scaled down to it. Names are
-escaped here and nowhere else.
+needs are named in a comment. Names are escaped here and nowhere else.
 
 Non-ASCII characters: accented Latin letters become accent commands, Greek letters and common
 symbols their commands. Any other character, such as one of a script that the standard fonts lack,
@@ -16,8 +15,6 @@ from typing import Final
 from reports.table import MISSING, Cell, Mark, Row, Table
 
 MARK_COMMANDS: Final[dict[Mark, str]] = {"dagger": r"\dagger", "double-dagger": r"\ddagger"}
-
-FITTED: Final = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 
 SPECIAL: Final[dict[str, str]] = {
     "\\": r"\textbackslash{}",
@@ -175,20 +172,19 @@ def to_latex(table: Table) -> str:
     and the notes stand below the rows in small type.
     """
     lines = [
-        r"% needs \usepackage{booktabs,graphicx}",
+        r"% needs \usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{escape(table.caption)}}}",
         rf"\label{{tab:{_label(table.name)}}}",
         r"\par\medskip",
-        FITTED,
         rf"\begin{{tabular}}{{{'l' * len(table.label_titles)}{'c' * len(table.columns)}}}",
         r"\toprule",
         *_head(table),
         r"\midrule",
         *_body(table),
         r"\bottomrule",
-        r"\end{tabular}}",
+        r"\end{tabular}",
         *_notes(table),
         r"\end{table}",
     ]

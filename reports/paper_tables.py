@@ -185,7 +185,7 @@ def _published_row(board: Board, found: PublishedRow) -> Row:
     average = None if found.average is None else Fraction(found.average) / 100
     training = _training(board.layout, found.training)
     return Row(
-        labels=(found.encoder, found.system, *training, f"{found.source} ({found.rule})"),
+        labels=(found.encoder, found.system, *training, found.origin),
         cells=(*scores, *_averages(board, scores, average)),
         published=True,
     )
@@ -201,7 +201,10 @@ def _more(number: int, board: Board) -> list[str]:
             f"Avg of {len(names)}: over those of which all our systems have a number"
             f" ({', '.join(names)})."
         )
-    sentences.append("Below, in italics: published numbers, with source and rule of selection.")
+    sentences.append(
+        "Below, in italics: published numbers, with their source and, where it is stated, their"
+        " rule of selection."
+    )
     if any(any(row.daggers()) for row in PUBLISHED[number]):
         sentences.append("Daggers there are the source's.")
     return sentences

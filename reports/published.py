@@ -13,8 +13,6 @@ DAGGER: Final = "†"
 BERT: Final = "BERT-large"
 ROBERTA: Final = "RoBERTa-large"
 PAPER: Final = "the paper"
-NOT_STATED: Final = "rule not stated"
-COPIED: Final = "as copied in the paper"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +22,7 @@ class PublishedRow:
     Attributes:
         average: as printed; None where none was.
         source: who published it.
-        rule: how the trial shown was chosen, where that is known.
+        rule: how the trial shown was chosen, where that is stated.
         training: what the paper's column of training data says (Table 6).
     """
 
@@ -33,8 +31,13 @@ class PublishedRow:
     printed: tuple[str, ...]
     average: str | None = None
     source: str = PAPER
-    rule: str = NOT_STATED
+    rule: str = ""
     training: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The source, and the rule where there is one."""
+        return f"{self.source} ({self.rule})" if self.rule else self.source
 
     def scores(self) -> tuple[Fraction | None, ...]:
         """The numbers as shares of one; None where there is none."""
@@ -58,7 +61,7 @@ def _own(encoder: str, system: str, numbers: str, average: str, training: str = 
 
 
 def _other(
-    system: str, source: str, numbers: str, average: str | None = None, rule: str = COPIED
+    system: str, source: str, numbers: str, average: str | None = None, rule: str = ""
 ) -> PublishedRow:
     """A row of RoBERTa-large from elsewhere."""
     return PublishedRow(

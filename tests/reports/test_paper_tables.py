@@ -98,9 +98,18 @@ def test_published_rows_stand_apart_as_printed(number: int, reports: dict[str, R
         joined = tuple("".join(pair) for pair in zip(printed, marks, strict=True))
         assert joined == tuple(text.replace("-", "--") for text in published.printed)
         assert published.average in {None, table.text(row.cells[tasks])}
-        assert row.labels[-1] == f"{published.source} ({published.rule})"
+        assert row.labels[-1] == published.origin
     best = [top for row, top in zip(table.rows, table.best(), strict=True) if row.published]
     assert not any(any(row) for row in best)
+
+
+def test_sources_and_rules_are_said(reports: dict[str, Report]) -> None:
+    rows = [row for row in reports["table3"].table.rows if row.published]
+    assert [row.labels[-1] for row in rows[:6]] == [
+        *("the paper", "the paper", "Liu et al. 2019b (median of 5)", "the paper", "the paper"),
+        "Gunel et al. 2021",
+    ]
+    assert rows[-1].labels[1:] == ("R4F", "Aghajanyan et al. 2021 (max of 10)")
 
 
 def test_averages_are_over_the_tasks_that_they_say(reports: dict[str, Report]) -> None:

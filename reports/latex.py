@@ -17,8 +17,8 @@ from typing import Final
 from reports.table import MISSING, Cell, Mark, Row, Table
 
 # In lines: what fits on a page of the article class, and what stands around rows and caption.
-PAGE: Final = 43
-AROUND: Final = 7
+PAGE: Final = 46
+AROUND: Final = 6
 WIDTH: Final = 75  # characters of a line of text
 SMALLER: Final = 0.8  # notes in footnotesize
 

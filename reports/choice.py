@@ -8,7 +8,6 @@ Cells are read one (task, encoder) at a time, side by side in threads: predictio
 scores, and as many resamples as a large cell leaves time for.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -38,6 +37,9 @@ FEWEST_RESAMPLES: Final = 999
 PER_TEST: Final = 160
 """Resamples for each test of a family: the least p, twice 1 / (1 + R), is then ALPHA / 4 after
 Holm's correction."""
+
+AT_ONCE: Final = 2
+"""Tasks and encoders: each takes up to half a gigabyte; matrix products use all cores anyway."""
 
 Key = tuple[str, str, str]
 
@@ -71,7 +73,7 @@ def choices(cells: Sequence[CellResult], store: Store) -> dict[Key, Choice]:
         if cell.finished:
             groups.setdefault((cell.task, cell.encoder), []).append(cell)
     tests = sum(cell.method != BASELINE for cell in cells)
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         found = pool.map(lambda group: _of_group(group, store, tests), groups.values())
         return {key: choice for group in found for key, choice in group.items()}
 

@@ -3,8 +3,8 @@
     python -m tests.benchmarks.scale
 
 The results are made up, the files real: four tasks' dev sets at the size of CoLA's (1,043 items).
-Seconds by the clock and of CPU time, and peak memory, are of `catsweep` as a process of its own, the
-median of three.
+Seconds by the clock and of CPU time, and peak memory, are of `catsweep` as a process of its own:
+medians of three.
 """
 
 import argparse

@@ -31,15 +31,14 @@ from trainers.tasks import get_task
 
 BASELINE: Final = "standard"
 ALPHA: Final = 0.05
+AT_ONCE: Final = 2
+"""Tasks and encoders: each takes up to half a gigabyte; matrix products use all cores anyway."""
 MOST_PAIR_TOSSES: Final = 60_000_000
 """Of a cell: pairs of trials times resamples; 9,999 for up to 6,000 pairs, 360 x 3 being 1,080."""
 FEWEST_RESAMPLES: Final = 999
 PER_TEST: Final = 160
 """Resamples for each test of a family: the least p, twice 1 / (1 + R), is then ALPHA / 4 after
 Holm's correction."""
-
-AT_ONCE: Final = 2
-"""Tasks and encoders: each takes up to half a gigabyte; matrix products use all cores anyway."""
 
 Key = tuple[str, str, str]
 

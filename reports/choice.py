@@ -8,7 +8,6 @@ Cells are read one (task, encoder) at a time, side by side in threads: predictio
 scores, and as many resamples as a large cell leaves time for.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -32,6 +31,8 @@ from trainers.tasks import get_task
 
 BASELINE: Final = "standard"
 ALPHA: Final = 0.05
+AT_ONCE: Final = 2
+"""Tasks and encoders: each takes up to half a gigabyte; matrix products use all cores anyway."""
 MOST_PAIR_TOSSES: Final = 60_000_000
 """Of a cell: pairs of trials times resamples; 9,999 for up to 6,000 pairs, 360 x 3 being 1,080."""
 FEWEST_RESAMPLES: Final = 999
@@ -69,7 +70,7 @@ def choices(cells: Sequence[CellResult], store: Store) -> dict[Key, Choice]:
         if cell.finished:
             groups.setdefault((cell.task, cell.encoder), []).append(cell)
     tests = sum(cell.method != BASELINE for cell in cells)
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         found = pool.map(lambda group: _of_group(group, store, tests), groups.values())
         return {key: choice for group in found for key, choice in group.items()}
 

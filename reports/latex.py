@@ -17,10 +17,10 @@ from typing import Final
 from reports.table import MISSING, Cell, Mark, Row, Table
 
 # In lines: what fits on a page of the article class, and what stands around rows and caption.
-PAGE: Final = 43
-AROUND: Final = 7
+PAGE: Final = 46
+AROUND: Final = 6
 WIDTH: Final = 75  # characters of a line of text
-SMALLER: Final = 0.8  # notes in footnotesize
+SMALLER: Final = 0.8  # lines of notes, in footnotesize; they break badly
 
 MARK_COMMANDS: Final[dict[Mark, str]] = {"dagger": r"\dagger", "double-dagger": r"\ddagger"}
 
@@ -269,7 +269,7 @@ def _cell(table: Table, row: Row, cell: Cell, best: bool) -> str:
 def _notes(table: Table) -> list[str]:
     """The first notes are printed, as many as a page has room for; comments keep the others."""
     taken = len(table.caption) / WIDTH + len(table.rows) + AROUND
-    heights = (SMALLER * ceil(SMALLER * len(note) / WIDTH) for note in table.notes)
+    heights = (SMALLER * ceil(len(note) / WIDTH) for note in table.notes)
     printed = sum(end <= PAGE - taken for end in accumulate(heights))
     first, rest = table.notes[:printed], table.notes[printed:]
     lines = [escape(note) for note in first]

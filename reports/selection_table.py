@@ -84,8 +84,8 @@ def _caption(study: str, cells: Sequence[CellResult], choices: Mapping[Key, Choi
             f" of the best of as many random trials as {BASELINE} has. Least: the smallest gain"
             f" with {SIGNIFICANT} between two given trials that differ on as many examples.",
             "Naive p: of the two best trials as if they were the only ones, two-sided. After"
-            " choice: of best against best, two-sided, not corrected for several comparisons; it"
-            " speaks for the method where its line below says favours:system.",
+            " choice: of best against best, two-sided, not corrected for several comparisons; its"
+            " signature line says whom it favours.",
             "A dash: it needs all trials of a grid or of a random draw, trained to their end, or a"
             f" {BASELINE} to compare with.",
             *gaps(cells),

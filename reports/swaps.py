@@ -28,6 +28,7 @@ from trainers.metrics import Counts, Labels, Metric, Values
 
 Floats = NDArray[np.float32]
 TOSSES: Final = 1024  # coin tosses per matrix product
+COINS: Final = 2**24  # coins at once: fewer tosses of many
 LOOKUPS: Final = 2**15  # pairs per array while looking scores up: they stay in the cache
 LARGEST_TABLE: Final = 2**22  # the most (TP, FP) that are scored ahead of the look-up
 
@@ -68,7 +69,7 @@ def pair_up(baseline: Candidates, system: Candidates) -> Pairs:
     Raises:
         UserError: the metric is neither accuracy nor of two labels.
     """
-    gold, predicted = _as_binary(baseline, np.vstack([baseline.predicted, system.predicted]))
+    gold, predicted = _as_binary(baseline, system)
     moves = (predicted != predicted[0]).any(axis=0)
     by_gold = [predicted[:, gold == label] for label in (1, 0)]
     return Pairs(
@@ -81,22 +82,25 @@ def pair_up(baseline: Candidates, system: Candidates) -> Pairs:
     )
 
 
-def _as_binary(cell: Candidates, predicted: Labels) -> tuple[Labels, Labels]:
-    if cell.metric.name == "accuracy":
-        return np.ones_like(cell.gold), (predicted == cell.gold).astype(np.int64)
-    if cell.n_classes != 2:
+def _as_binary(baseline: Candidates, system: Candidates) -> tuple[Labels, NDArray[np.int8]]:
+    """Gold labels (N,) and predictions (M, N) of 0 and 1, small: a large cell has many."""
+    sides, gold = (baseline.predicted, system.predicted), baseline.gold
+    if baseline.metric.name == "accuracy":
+        return np.ones_like(gold), np.vstack([(side == gold).view(np.int8) for side in sides])
+    if baseline.n_classes != 2:
         raise UserError(
-            f"{cell.cell}: best against best takes accuracy, or a metric of two labels, not"
-            f" {cell.metric.name} of {cell.n_classes}"
+            f"{baseline.cell}: best against best takes accuracy, or a metric of two labels, not"
+            f" {baseline.metric.name} of {baseline.n_classes}"
         )
-    return cell.gold, predicted
+    return gold, np.vstack([side.astype(np.int8) for side in sides])
 
 
 def toss(n: int, resamples: int, generator: np.random.Generator) -> Iterator[Floats]:
     """Yield fair coins in blocks (r, n) of 0 and 1; how they are cut does not change them."""
     words = max(1, -(-n // 64))
-    for start in range(0, resamples, TOSSES):
-        shape = (min(TOSSES, resamples - start), words)
+    rows = max(1, min(TOSSES, COINS // max(1, n)))
+    for start in range(0, resamples, rows):
+        shape = (min(rows, resamples - start), words)
         drawn = generator.integers(0, 2**64, size=shape, dtype=np.uint64)
         yield np.unpackbits(drawn.view(np.uint8), axis=1)[:, :n].astype(np.float32)
 

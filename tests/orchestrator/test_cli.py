@@ -160,6 +160,26 @@ def test_a_finished_study_trains_nothing_and_reports(
     assert (store.root / "reports" / "quickstart" / "quickstart-dev.tex").is_file()
 
 
+def test_a_report_has_intervals_on_request_and_words_for_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = finished_quickstart(tmp_path)
+    report = ("report", "quickstart", "--store", store.root)
+    assert catsweep(*report) == 0
+    assert "interval" not in capsys.readouterr().out
+    assert catsweep(*report, "--intervals", "--json") == 0
+    comparisons = json.loads(capsys.readouterr().out)["comparisons"]
+    assert [set(found["interval"]) >= {"low", "high"} for found in comparisons] == [True, True]
+    folder = store.root / "reports" / "quickstart"
+    assert comparisons == json.loads((folder / "comparisons.json").read_text())
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert catsweep(*report, "--intervals") == 0
+    said = capsys.readouterr().out
+    assert "tiny     cat       *57.0*" in said
+    assert "|" not in said.split("metric:")[0]
+    assert "Gains on standard: Library tiny cat" in said
+
+
 def test_a_corrupt_result_is_named_and_kept_until_retry(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

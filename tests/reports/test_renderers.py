@@ -132,10 +132,13 @@ def test_latex_prints_notes_while_there_is_room_and_keeps_the_others(tmp_path: P
     notes = tuple(f"{HOSTILE} {place} " + "key:value|" * 60 for place in range(20))
     long = replace(example(), notes=notes)
     text = to_latex(long)
-    assert text.count("footnotesize") == 5 + 1
-    assert "{\\footnotesize\\raggedright 15 more lines are in the source.\\par}" in text
+    printed = text.count("footnotesize") - 1
+    assert 4 <= printed <= 8
+    assert (
+        f"{{\\footnotesize\\raggedright {20 - printed} more lines are in the source.\\par}}" in text
+    )
     comments = [line[2:] for line in text.splitlines() if line.startswith("% ")]
-    assert comments[1:] == [note.strip() for note in notes[5:]]
+    assert comments[1:] == [note.strip() for note in notes[printed:]]
     check_compiles(text, tmp_path)
     one = to_latex(replace(long, notes=("x" * 5_000, "a\n\\input{b}")))
     assert one.count("footnotesize") == 1

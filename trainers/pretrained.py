@@ -116,7 +116,9 @@ def write_pretrained(
     cutting.model_max_length = max_length
     cutting.save_pretrained(folder)
     kept = {name: value.detach().contiguous() for name, value in weights.items()}
-    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    path = folder / "model.safetensors"
+    save_file(kept, path, metadata={"format": "pt"})
+    path.chmod((folder / "config.json").stat().st_mode)  # safetensors makes it the owner's alone.
 
 
 def _layout(model: Classifier) -> Layout:

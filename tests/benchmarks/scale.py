@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,7 @@ SIZES = {
         "seeds": [*range(7)],
     },
 }
+COMMANDS = ("plan", "status", "report", "export --to csv", "export --to optuna")
 COMMAND = """
 import atexit, sys
 from pathlib import Path
@@ -77,9 +79,11 @@ def measure(command: str, study: Path, store: Store) -> dict[str, float]:
     """Run a command three times; return medians of seconds, CPU seconds and peak MiB."""
     seconds, worked, peaks = [], [], []
     for _ in range(3):
+        shutil.rmtree(store.root / "exports", ignore_errors=True)
+        words = [*command.split(), str(study), "--store", str(store.root)]
         start, before = time.perf_counter(), _cpu_of_children()
         done = subprocess.run(
-            [sys.executable, "-c", COMMAND, command, str(study), "--store", str(store.root)],
+            [sys.executable, "-c", COMMAND, *words],
             capture_output=True,
             text=True,
             check=True,
@@ -110,7 +114,7 @@ def main() -> None:
             study, store = Path(scratch) / "scale.yaml", Store(Path(scratch) / "s", create=True)
             study.write_text(STUDY.format(**SIZES[size]))
             trials = fill(store, study.read_text())
-            report[trials] = {c: measure(c, study, store) for c in ("plan", "status", "report")}
+            report[trials] = {c: measure(c, study, store) for c in COMMANDS}
     print(json.dumps(report, indent=1))  # noqa: T201
 
 

@@ -88,6 +88,7 @@ def test_every_layout_scores_as_our_classifier(kind: str, head: str, tmp_path: P
     assert loaded.config.id2label == dict(enumerate(labels))
     assert loaded.config.label2id["label 3"] == 3
     assert cutter.model_max_length == 17
+    assert len({path.stat().st_mode for path in tmp_path.iterdir()}) == 1, "who may read one"
     assert "auto_map" not in json.loads((tmp_path / "config.json").read_text())
 
 

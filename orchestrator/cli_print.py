@@ -86,7 +86,7 @@ def print_report(
     from reports.markdown import to_markdown
     from reports.plain import to_json
     from reports.publish import publish
-    from reports.study_reports import study_reports
+    from reports.study_reports import left_out, study_reports
     from reports.terminal import to_text
     from reports.write import comparisons_of, write_reports
 
@@ -99,6 +99,8 @@ def print_report(
         raise UserError(f"cannot write reports to {folder}: {error.strerror}") from error
     for line in published.lacking if published else ():
         say(f"warning: {line}")
+    for line in left_out(study, reports):
+        say(line)
     if as_json:
         tables = [json.loads(to_json(report.table)) for report in reports]
         both = {"tables": tables, "comparisons": comparisons_of(reports)}

@@ -42,6 +42,16 @@ def study_reports(
     return [*found, *reports_of(study.name, cells, store, chosen, intervals=intervals)]
 
 
+def left_out(study: Study, reports: Sequence[Report]) -> list[str]:
+    """Say in a line which tables of the paper the study names and has nothing of, if any."""
+    written = {report.table.name for report in reports}
+    numbers = [n for n in study.tables if f"{study.name}-table{n}" not in written]
+    if not numbers:
+        return []
+    hint = "; --data says where to count data" if set(numbers) & set(TASKS_OF) else ""
+    return [f"no number yet for table {', '.join(map(str, numbers))} of the paper{hint}"]
+
+
 def _data_reports(
     study: Study, cells: Sequence[CellResult], data: Path | None
 ) -> list[Report | None]:

@@ -286,3 +286,20 @@ def test_plan_says_gpu_hours_and_what_tables_share(
     assert len(numbers["outlook"]["gpu_hours_of_cells"]) == len(numbers["cells"])
     assert catsweep("status", path, "--store", tmp_path / "none") == 0
     assert "GPU-h" not in capsys.readouterr().out
+
+
+def test_report_writes_the_paper_s_tables_and_names_those_that_lack_numbers(
+    data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = STUDY.replace("[library]", "[rte]").replace("epochs: 1", "tables: [1, 3, 4]")
+    path = study_file(tmp_path, text)
+    (trial,) = load_study(str(path)).trials()
+    keep(Store(tmp_path / "store", create=True), trial, {"dev": 120})
+    where = (path, "--store", tmp_path / "store", "--out", tmp_path / "out")
+    assert catsweep("report", *where, "--data", data_folder) == 0
+    said = capsys.readouterr()
+    assert "no number yet for table 4 of the paper\n" in said.err
+    assert "60.0" in (tmp_path / "out" / "small-table3.md").read_text("utf-8")
+    assert "\\caption{Table 1 of the paper." in (tmp_path / "out" / "small-table1.tex").read_text()
+    assert catsweep("report", *where, "--data", tmp_path / "none") == 0
+    assert "table 1, 4 of the paper; --data says where" in capsys.readouterr().err

@@ -1,7 +1,8 @@
 r"""LaTeX: a `Table` as one `table` environment with booktabs rules.
 
 In: a `Table`. Out: a string that compiles as it stands with pdflatex and tectonic; the packages it
-needs are named in a comment. Names are escaped here and nowhere else.
+needs are named in a comment. A table that is wider than the line is scaled down to it. Names are
+escaped here and nowhere else.
 
 Non-ASCII characters: accented Latin letters become accent commands, Greek letters and common
 symbols their commands. Any other character, such as one of a script that the standard fonts lack,
@@ -23,6 +24,8 @@ WIDTH: Final = 75  # characters of a line of text
 SMALLER: Final = 0.8  # lines of notes, in footnotesize; they break badly
 
 MARK_COMMANDS: Final[dict[Mark, str]] = {"dagger": r"\dagger", "double-dagger": r"\ddagger"}
+
+FITTED: Final = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 
 SPECIAL: Final[dict[str, str]] = {
     "\\": r"\textbackslash{}",
@@ -178,7 +181,7 @@ def to_latex(table: Table) -> str:
 
     The best of a column is in bold, marks are superscripts. Published rows are in italics,
     and the notes stand below the rows in small type: those that a page has room for, the others
-    as comments. A table wider than the text shrinks to it.
+    as comments.
     """
     lines = [
         r"% needs \usepackage{booktabs,graphicx}",
@@ -187,7 +190,7 @@ def to_latex(table: Table) -> str:
         rf"\caption{{{escape(table.caption)}}}",
         rf"\label{{tab:{_label(table.name)}}}",
         r"\par\medskip",
-        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+        FITTED,
         rf"\begin{{tabular}}{{{'l' * len(table.label_titles)}{'c' * len(table.columns)}}}",
         r"\toprule",
         *_head(table),

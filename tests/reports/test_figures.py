@@ -141,6 +141,7 @@ def test_a_heatmap_prints_each_score_and_frames_the_best() -> None:
     assert bar.get_ylabel() == "accuracy on dev, %"
     other = heatmap_figure(of, 0).axes[0].images[0].get_clim()
     assert other == panels[0].images[0].get_clim()  # all pages are on one scale
+    assert other == (0, 100 * np.nanmax(of.scores))
 
 
 @pytest.mark.parametrize("share", np.linspace(0, 1, 41).tolist())

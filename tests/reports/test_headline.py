@@ -110,6 +110,11 @@ def test_many_comparisons_are_counted_and_the_rest_unfold(store: Store) -> None:
         "cat is above standard in 3 of 3 comparisons, in 3 significantly (†), of which 3 remain"
         " after all corrections (‡); it is significantly below in 0."
     ) in parsed.texts["p"]
+    level, below = (text for text in parsed.texts["p"] if text.startswith("scl is"))
+    assert "above standard in 0 of 3" in level
+    assert "above standard in 0 of 3" in below
+    assert "significantly below in 0." in level
+    assert "significantly below in 3." in below
     assert "with <b>one," in parsed.texts["li"][0]
 
 

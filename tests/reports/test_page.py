@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from reports.cells import read_cells
-from reports.page import embedded
+from reports.page import build_page, embedded
+from reports.pictures import Pictures
 from reports.publish import Extras, publish
 from reports.tables import build_reports
 from search_spaces.study import parse_study
@@ -85,6 +86,14 @@ def test_no_name_or_text_becomes_markup(page: str, parsed: Parsed, data: dict[st
     assert "$study ${style}" in page  # no name is read as a template
     assert {cell["encoder"] for cell in data["cells"]} == {"tiny", HOSTILE}
     assert any(HOSTILE in row[3] for row in data["failures"]["rows"])
+
+
+def test_a_studys_name_is_text_too() -> None:
+    pictures = Pictures(study=HOSTILE, cells=(), budgets=(), curves=())
+    parsed = Parsed(build_page(pictures, [], [], []))
+    assert parsed.texts["h1"] == [HOSTILE]
+    assert parsed.texts["title"] == [f"{HOSTILE}: catsweep report"]
+    assert len(parsed.texts["script"]) == 2
 
 
 def test_every_section_has_its_heading_and_link(parsed: Parsed) -> None:

@@ -219,6 +219,9 @@ def test_parallel_coordinates_narrow_by_dragging(opened: Chrome) -> None:
         for end in ("from", "to")
     )
     assert low.first_selected_option.text == high.first_selected_option.text == "0.001"
+    opened.find_element(By.CSS_SELECTOR, "#parallel [data-axis='epsilon']").click()
+    wait_for_frames(opened)
+    assert column(opened, "parallel", "trial") == cell["trials"][:10]  # a click keeps all again
 
 
 def test_pictures_say_their_numbers_and_list_them(opened: Chrome) -> None:

@@ -52,7 +52,7 @@ def _role(tests: Sequence[Tested]) -> str:
     if not any(test.selected for test in tests):
         return "These examples took no part in the choice of the trials."
     every = "These examples" if all(test.selected for test in tests) else "Some of these examples"
-    return f"{every} chose the trials, so a difference on them is larger than elsewhere."
+    return f"{every} chose the trials, so differences on them tend to be too large."
 
 
 def _tallies(tests: Sequence[Tested]) -> str:

@@ -146,7 +146,9 @@ function trainingCurves(place, curve) {
   const draw = (named, yLabel, show) => {
     const values = known(Object.values(named).flat());
     if (!values.length) return;
-    const range = [Math.min(...values), Math.max(...values)];
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    const room = high > low ? 0 : Math.abs(low) / 2 || 1;
+    const range = [low - room, high + room];
     const label = `${yLabel} by epoch: ` + Object.entries(named).map(([name, ys]) =>
       `${name} from ${show(known(ys)[0])} to ${show(known(ys).at(-1))}`).join("; ");
     place.append(make("figure", {}, picture(label, (width) => lineChart(width, { xLabel: "epoch", yLabel, show,

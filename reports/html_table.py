@@ -10,18 +10,22 @@ from reports.table import MARKS, Cell, Row, Table
 
 
 def to_html(table: Table) -> str:
-    """Render the table with its notes: the best of a column in bold, published rows in italics."""
+    """Render the table: the best of a column in bold, published rows in italics.
+
+    What it says stands below it, where a narrow screen can wrap it; the notes unfold.
+    """
     rows = [_row(table, *pair) for pair in zip(table.rows, table.best(), strict=True)]
     lines = [
         f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(table.name)}">',
         '<table class="result">',
-        f"<caption>{escape(table.caption)}</caption>",
+        f"<caption>{escape(table.name)}</caption>",
         f"<thead>{_groups(table)}{_titles(table)}</thead>",
         "<tbody>",
         *rows,
         "</tbody>",
         "</table>",
         "</div>",
+        f'<p class="note">{escape(table.caption)}</p>',
         *_notes(table),
     ]
     return "\n".join(lines) + "\n"
@@ -66,4 +70,7 @@ def _cell(table: Table, cell: Cell, best: bool) -> str:
 
 def _notes(table: Table) -> list[str]:
     items = [f"<li>{escape(note)}</li>" for note in table.notes]
-    return ['<ul class="notes">', *items, "</ul>"] if items else []
+    if not items:
+        return []
+    summary = "<summary>How each p was computed</summary>"
+    return ["<details>", summary, '<ul class="notes">', *items, "</ul>", "</details>"]

@@ -8,7 +8,7 @@ Cells are read one (task, encoder) at a time, side by side in threads: predictio
 scores, and as many resamples as a large cell leaves time for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
@@ -24,6 +24,7 @@ from reports.honest import HonestScore, honest_score
 from reports.seeds import SeedSpread, seed_spread
 from reports.significance import Comparison
 from search_spaces.errors import UserError
+from search_spaces.trial import TrialConfig
 from trainers.metrics import get_metric
 from trainers.outcome import Labelled
 from trainers.store import Store
@@ -180,10 +181,12 @@ def spread_over_seeds(cell: CellResult, split: str, delta: float) -> SeedSpread 
     """Put a difference on a split beside the chosen setting's spread over seeds, if it has some."""
     if cell.best is None:
         return None
-    same = [t for t in cell.finished if _without_seed(t) == _without_seed(cell.best)]
+    same = [trial for trial in cell.finished if _same_setting(trial, cell.best)]
     scores = {t.config.seed: t.record.scores[split][t.record.metric].value for t in same}
     return seed_spread(scores, delta) if len(scores) > 1 else None
 
 
-def _without_seed(trial: FinishedTrial) -> Mapping[str, object]:
-    return trial.config.model_dump(exclude={"seed"})
+def _same_setting(one: FinishedTrial, other: FinishedTrial) -> bool:
+    """Equal but for the seed; field by field, since a large cell asks thousands of times."""
+    fields = (name for name in TrialConfig.model_fields if name != "seed")
+    return all(getattr(one.config, name) == getattr(other.config, name) for name in fields)

@@ -15,7 +15,7 @@ from pathlib import Path
 from orchestrator.model_card import model_card
 from orchestrator.plan import by_cell
 from reports.cells import read_cells
-from reports.tables import build_reports
+from reports.tables.build import build_reports
 from search_spaces.errors import UserError, unknown
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig

@@ -198,7 +198,7 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write the tables with their tests: LaTeX, Markdown, CSV and JSON; a page and figures."""
-    from reports.publish import Extras
+    from reports.page.publish import Extras
     from trainers.store import Store
 
     chosen = _study(study, tasks)

@@ -16,7 +16,7 @@ from search_spaces.study import Study
 
 if TYPE_CHECKING:
     from orchestrator.plan import Plan
-    from reports.publish import Extras
+    from reports.page.publish import Extras
     from trainers.store import Store
 
 
@@ -83,12 +83,12 @@ def print_report(
     Raises:
         UserError: the folder cannot be written, or trials do not belong in one table.
     """
-    from reports.markdown import to_markdown
-    from reports.plain import to_json
-    from reports.publish import publish
+    from reports.page.publish import publish
     from reports.study_reports import left_out, study_reports
-    from reports.terminal import to_text
-    from reports.write import comparisons_of, write_reports
+    from reports.tables.markdown import to_markdown
+    from reports.tables.plain import to_json
+    from reports.tables.terminal import to_text
+    from reports.tables.write import comparisons_of, write_reports
 
     intervals = extras is not None and extras.intervals
     reports = study_reports(study, store, data, intervals=intervals)

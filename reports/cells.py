@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports.design import Design
-from reports.significance import Comparison, fisher_randomization, mcnemar
+from reports.statistics.significance import Comparison, fisher_randomization, mcnemar
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from trainers.metrics import Labels
@@ -40,7 +40,7 @@ class FinishedTrial:
 class CellResult:
     """All trials of one (task, encoder, method): those finished, in study order, and the rest.
 
-    In a study that fills tables of the paper, `method` may name a variant (`reports/variants.py`).
+    In a study that fills tables of the paper, `method` may name a variant (`paper/variants.py`).
     `pruned` ones were stopped early by a scheduler: they have a curve and no predictions. A random
     search leaves `undrawn` trials out; all others that did not end are `missing`. `sampled` says
     how the trials were chosen; when all have ended it is a grid, in whatever order they were run.

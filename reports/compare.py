@@ -11,9 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from reports.interval import Interval, paired_bootstrap
 from reports.prediction_files import READERS, Rows, read_rows
-from reports.significance import MCNEMAR_METHODS, Comparison, fisher_randomization, mcnemar
+from reports.statistics.interval import Interval, paired_bootstrap
+from reports.statistics.significance import (
+    MCNEMAR_METHODS,
+    Comparison,
+    fisher_randomization,
+    mcnemar,
+)
 from search_spaces.errors import UserError, unknown
 from trainers.metrics import METRICS, Labels
 from trainers.outcome import TrialRecord

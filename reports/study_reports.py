@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from reports.cells import CellResult, Key, read_groups
-from reports.choice import Choice, choices
-from reports.data_tables import TASKS_OF, count_data, data_table
-from reports.paper_layout import LAYOUTS
-from reports.paper_tables import paper_table
-from reports.report import Report
-from reports.tables import reports_of
-from reports.variants import cells_of
+from reports.paper.data_tables import TASKS_OF, count_data, data_table
+from reports.paper.layout import LAYOUTS
+from reports.paper.tables import paper_table
+from reports.paper.variants import cells_of
+from reports.tables.build import reports_of
+from reports.tables.choice import Choice, choices
+from reports.tables.report import Report
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.store import Store

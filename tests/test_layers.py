@@ -12,6 +12,13 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = ("search_spaces", "trainers", "reports", "orchestrator")
+ROOMS = {
+    "statistics": set[str](),
+    "tables": {"statistics"},
+    "paper": {"statistics", "tables"},
+    "page": {"statistics", "tables"},
+    "exports": set[str](),
+}
 SOURCES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 PROVIDERS = packages_distributions()
@@ -29,7 +36,7 @@ RAY_IMPORTERS = {f"orchestrator/{name}.py" for name in ("tune", "worker", "tpe",
 OPTUNA_IMPORTERS = {
     "orchestrator/tpe.py",
     "reports/exports/optuna_storage.py",
-    "reports/fanova.py",
+    "reports/page/fanova.py",
 }
 COMES_WITH = {"pydantic_core": "pydantic", "tokenizers": "transformers"}
 TORCH = {"torch", "transformers", "safetensors"}
@@ -62,6 +69,15 @@ def test_imports_run_one_way(path: Path) -> None:
     own = FLOORS.index(path.relative_to(ROOT).parts[0])
     above = set(FLOORS[own + 1 :]) | {"tests"}
     assert not packages(path) & above
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms_of_reports_run_one_way(room: str) -> None:
+    paths = [path for path in SOURCES if path.parent == ROOT / "reports" / room]
+    found = {name for path in paths for name in imported(ast.parse(path.read_text("utf-8")))}
+    used = {name.split(".")[1] for name in found if name.startswith("reports.")}
+    assert paths
+    assert not used & {*ROOMS} - {room, *ROOMS[room]}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)

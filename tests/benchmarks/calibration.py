@@ -28,9 +28,9 @@ from statistics import fmean
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
-from reports.best_vs_best import best_vs_best
-from reports.budget import compare_budgets
-from reports.significance import fisher_randomization, mcnemar
+from reports.statistics.best_vs_best import best_vs_best
+from reports.statistics.budget import compare_budgets
+from reports.statistics.significance import fisher_randomization, mcnemar
 from tests.reports.cells import exchangeable
 from tests.reports.nulls import marks_of_a_null
 

@@ -18,7 +18,7 @@ from statistics import median
 import numpy as np
 from scipy import stats
 
-from reports.significance import Comparison, fisher_randomization
+from reports.statistics.significance import Comparison, fisher_randomization
 from tests.reports.pairs import Labels, Triple, pair
 from trainers.metrics import Values
 

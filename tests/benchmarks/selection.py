@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from reports.best_vs_best import best_vs_best
-from reports.honest import honest_score
+from reports.statistics.best_vs_best import best_vs_best
+from reports.statistics.honest import honest_score
 from tests.reports.cells import exchangeable
 
 TRIALS = (3, 360)

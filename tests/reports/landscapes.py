@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 
-from reports.landscape import Axis, Landscape
+from reports.page.landscape import Axis, Landscape
 
 
 def landscape(

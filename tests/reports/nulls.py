@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from reports.cells import read_cells
-from reports.tables import build_reports
+from reports.tables.build import build_reports
 from tests.reports.cells import exchangeable
 from tests.reports.stores import predict, trials
 from trainers.store import Store

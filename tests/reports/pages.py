@@ -11,8 +11,8 @@ from pathlib import Path
 from unittest import mock
 
 from reports.cells import read_cells
-from reports.publish import Extras, publish
-from reports.tables import build_reports
+from reports.page.publish import Extras, publish
+from reports.tables.build import build_reports
 from search_spaces.study import Study, parse_study
 from search_spaces.trial import TrialConfig
 from tests.fakes import write_csv

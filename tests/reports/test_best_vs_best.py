@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports import swaps
-from reports.best_vs_best import best_vs_best
-from reports.significance import fisher_randomization, mcnemar
+from reports.statistics import swaps
+from reports.statistics.best_vs_best import best_vs_best
+from reports.statistics.significance import fisher_randomization, mcnemar
 from search_spaces.errors import UserError
 from tests.references import selection as slow
 from tests.reports.cells import candidates, exchangeable

@@ -3,9 +3,9 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 
-from reports.budget_curves import MOST_POINTS, BudgetPicture, budget_picture
 from reports.cells import CellResult
-from reports.landscape import Landscape
+from reports.page.budget_curves import MOST_POINTS, BudgetPicture, budget_picture
+from reports.page.landscape import Landscape
 from tests.reports.landscapes import landscape
 from trainers.searches import Kind
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.captions import SIGNIFICANT, budgets, caption, drawn, gaps
 from reports.cells import CellResult, FinishedTrial, read_cells
-from reports.table import percent
-from reports.tables import Report, build_reports
+from reports.tables.build import Report, build_reports
+from reports.tables.captions import SIGNIFICANT, budgets, caption, drawn, gaps
+from reports.tables.table import percent
 from search_spaces.trial import TrialConfig
 from tests.reports.stores import predict, prune, record_of, trials
 from trainers.metrics import Labels

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from reports.cells import SPLITS, align, compare, read_cells, report_splits
-from reports.tables import SPLIT_TITLES
+from reports.tables.build import SPLIT_TITLES
 from search_spaces.errors import UserError
 from search_spaces.study import load_study
 from search_spaces.trial import TrialConfig

@@ -8,15 +8,15 @@ from statistics import stdev
 import numpy as np
 import pytest
 
-from reports import choice
-from reports.best_vs_best import best_vs_best
-from reports.budget import compare_budgets
 from reports.candidates import gather
 from reports.cells import RESAMPLES, CellResult, read_cells
-from reports.choice import ALPHA, choices, read_candidates, resamples_for
-from reports.choice import spread_over_seeds as spread
-from reports.gap import smallest_gap
-from reports.honest import honest_score
+from reports.statistics.best_vs_best import best_vs_best
+from reports.statistics.budget import compare_budgets
+from reports.statistics.gap import smallest_gap
+from reports.statistics.honest import honest_score
+from reports.tables import choice
+from reports.tables.choice import ALPHA, choices, read_candidates, resamples_for
+from reports.tables.choice import spread_over_seeds as spread
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from tests.references import selection as slow

@@ -9,7 +9,7 @@ import pytest
 from reports.compare import PairReport, Side, compare_pair, read_side
 from reports.compare_text import to_dict, to_text
 from reports.prediction_files import Rows
-from reports.significance import fisher_randomization, mcnemar
+from reports.statistics.significance import fisher_randomization, mcnemar
 from search_spaces.errors import UserError
 from search_spaces.study import load_study
 from tests.reports.pairs import Labels, pair

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from reports.confirmation import confirm
-from reports.significance import fisher_randomization, mcnemar
+from reports.statistics.confirmation import confirm
+from reports.statistics.significance import fisher_randomization, mcnemar
 from search_spaces.errors import UserError
 from tests.results import predictions
 

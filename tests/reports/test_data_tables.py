@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.data_statistics import data_statistics, mean_words, words_of
-from reports.data_tables import Counted, count_data, data_table
-from reports.table import Table
+from reports.paper.data_statistics import data_statistics, mean_words, words_of
+from reports.paper.data_tables import Counted, count_data, data_table
+from reports.tables.table import Table
 from search_spaces.study import load_study
 from tests.fakes import write_csv
 from trainers.data import Split, load_task

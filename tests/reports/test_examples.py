@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from reports.cells import read_cells
-from reports.examples import LONGEST, MOST_ROWS, Discordant, clipped, discordant_examples
-from reports.failures import failures
-from reports.tables import Report, build_reports
-from reports.texts import Texts
+from reports.page.examples import LONGEST, MOST_ROWS, Discordant, clipped, discordant_examples
+from reports.page.failures import failures
+from reports.page.texts import Texts
+from reports.tables.build import Report, build_reports
 from search_spaces.errors import UserError
 from tests.reports.pages import HOSTILE, Site, build_site
 from trainers.data import load_task
@@ -77,7 +77,7 @@ def test_rows_are_bounded_over_all_comparisons(
     site: Site, reports: list[Report], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert MOST_ROWS >= 1_000
-    monkeypatch.setattr("reports.examples.MOST_ROWS", 8)
+    monkeypatch.setattr("reports.page.examples.MOST_ROWS", 8)
     found = examples(site, reports)
     assert [len(one.examples) for one in found] == [min(2, one.wins + one.losses) for one in found]
 

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from reports.cells import read_cells
-from reports.figures import (
+from reports.page.figures import (
     budget_figure,
     curves_figure,
     draw_figures,
@@ -20,10 +20,10 @@ from reports.figures import (
     parallel_figure,
     printable,
 )
-from reports.heatmap import heatmap
-from reports.importance import importance
-from reports.pictures import Pictures, draw_up
-from reports.styles import STYLES
+from reports.page.heatmap import heatmap
+from reports.page.importance import importance
+from reports.page.pictures import Pictures, draw_up
+from reports.page.styles import STYLES
 from tests.reports.landscapes import landscape
 from tests.reports.pages import HOSTILE, Site, build_site
 from tests.reports.test_styles import contrast

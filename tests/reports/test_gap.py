@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports import randomization
-from reports.gap import smallest_gap
-from reports.significance import fisher_randomization, mcnemar
+from reports.statistics import randomization
+from reports.statistics.gap import smallest_gap
+from reports.statistics.significance import fisher_randomization, mcnemar
 from search_spaces.errors import UserError
 from tests.reports.pairs import counted, pair
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from reports.cells import read_cells
-from reports.headline import AT_ONCE, NOTHING, headline, side_of, verdict
-from reports.tables import Report, build_reports
+from reports.page.headline import AT_ONCE, NOTHING, headline, side_of, verdict
+from reports.tables.build import Report, build_reports
 from search_spaces.study import Study, parse_study
 from tests.reports.pages import Parsed
 from tests.results import keep

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reports.heatmap import Heatmap, heatmap
+from reports.page.heatmap import Heatmap, heatmap
 from tests.reports.landscapes import landscape
 
 PAPER = {

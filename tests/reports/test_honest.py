@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports import honest
-from reports.honest import honest_score
+from reports.statistics import honest
+from reports.statistics.honest import honest_score
 from search_spaces.errors import UserError
 from tests.references import selection as slow
 from tests.reports.cells import candidates, exchangeable

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from reports.cells import CellResult, FinishedTrial
-from reports.html_table import to_html
-from reports.latex import escape, to_latex
-from reports.markdown import to_markdown
-from reports.plain import to_csv, to_json
-from reports.tables import Report, build_reports
-from reports.terminal import to_text
-from reports.write import comparisons_of
+from reports.tables.build import Report, build_reports
+from reports.tables.html import to_html
+from reports.tables.latex import escape, to_latex
+from reports.tables.markdown import to_markdown
+from reports.tables.plain import to_csv, to_json
+from reports.tables.terminal import to_text
+from reports.tables.write import comparisons_of
 from search_spaces.trial import TrialConfig
 from tests.reports.stores import trials
 from tests.reports.tex import check_compiles

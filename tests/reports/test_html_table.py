@@ -1,5 +1,5 @@
-from reports.html_table import to_html
-from reports.table import Cell, Column, ColumnGroup, Row, Table
+from reports.tables.html import to_html
+from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
 from tests.reports.pages import HOSTILE, Parsed
 
 

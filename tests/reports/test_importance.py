@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.fanova import EVALUATOR, SEED
-from reports.importance import EXACT, anova, importance
+from reports.page.fanova import EVALUATOR, SEED
+from reports.page.importance import EXACT, anova, importance
 from search_spaces.errors import UserError
 from tests.references import sobol
 from tests.reports.landscapes import landscape

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from reports import interval
-from reports.interval import paired_bootstrap
+from reports.statistics import interval
+from reports.statistics.interval import paired_bootstrap
 from search_spaces.errors import UserError
 from tests.reports.pairs import pair
 from trainers.metrics import METRICS, score

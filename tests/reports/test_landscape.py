@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from reports.cells import read_cells
-from reports.landscape import Landscape, landscapes, written
-from reports.training_curves import training_curves
+from reports.page.landscape import Landscape, landscapes, written
+from reports.page.training_curves import training_curves
 from search_spaces.study import Study, parse_study
 from tests.reports.landscapes import landscape
 from tests.results import keep

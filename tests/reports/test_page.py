@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from reports.cells import read_cells
-from reports.page import build_page, embedded
-from reports.pictures import Pictures
-from reports.publish import Extras, publish
-from reports.tables import build_reports
+from reports.page.page import build_page, embedded
+from reports.page.pictures import Pictures
+from reports.page.publish import Extras, publish
+from reports.tables.build import build_reports
 from search_spaces.study import parse_study
 from tests.reports.pages import ATTACK, HOSTILE, Parsed, Site, build_site
 from tests.results import keep

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from reports.captions import METRIC_TITLES
-from reports.latex import to_latex
-from reports.paper_layout import LAYOUTS
-from reports.published import PUBLISHED
-from reports.report import Report
+from reports.paper.layout import LAYOUTS
+from reports.paper.published import PUBLISHED
 from reports.study_reports import study_reports
-from reports.table import Row, Table, percent
-from reports.write import write_reports
+from reports.tables.captions import METRIC_TITLES
+from reports.tables.latex import to_latex
+from reports.tables.report import Report
+from reports.tables.table import Row, Table, percent
+from reports.tables.write import write_reports
 from search_spaces.study import Study, load_study, parse_study
 from tests.reports.papers import fill, filled, right
 from tests.reports.tex import check_compiles

@@ -4,9 +4,9 @@ from fractions import Fraction
 
 import pytest
 
-from reports.paper_layout import GLUE, INTENTS, LAYOUTS
-from reports.published import DAGGER, PAPER, PUBLISHED, ROBERTA, STATISTICS, PublishedRow
-from reports.table import percent
+from reports.paper.layout import GLUE, INTENTS, LAYOUTS
+from reports.paper.published import DAGGER, PAPER, PUBLISHED, ROBERTA, STATISTICS, PublishedRow
+from reports.tables.table import percent
 from trainers.tasks import TASKS
 
 AVERAGED = [(n, row) for n, rows in PUBLISHED.items() for row in rows if row.average]

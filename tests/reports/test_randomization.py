@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from reports.randomization import BLOCK, binomial
-from reports.significance import fisher_randomization
+from reports.statistics.randomization import BLOCK, binomial
+from reports.statistics.significance import fisher_randomization
 from tests.references.randomization import brute_force_p
 from tests.reports.pairs import Labels, Triple, arrays, pair
 from trainers.metrics import METRICS
@@ -155,7 +155,7 @@ def test_sampled_categories_of_any_size_follow_the_exact_distribution(
     baseline[: 3 * size][won] = 1 - baseline[: 3 * size][won]
     system[: 3 * size][~won] = 1 - system[: 3 * size][~won]
     exact = fisher_randomization(gold, baseline, system, "mcc", 3)
-    monkeypatch.setattr("reports.randomization.MAX_EXACT", 0)
+    monkeypatch.setattr("reports.statistics.randomization.MAX_EXACT", 0)
     sampled = fisher_randomization(gold, baseline, system, "mcc", 3, resamples=20_000)
     assert (exact.test, sampled.test) == ("fisher-exact", "fisher-mc")
     assert exact.p_value > 0.001
@@ -180,7 +180,7 @@ def test_many_classes_are_sampled_sooner() -> None:
 def test_blocks_do_not_change_the_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     triple = pair(300, 120, 4, 11)
     whole = fisher_randomization(*triple, "mcc", resamples=500, seed=2)
-    monkeypatch.setattr("reports.randomization.BLOCK", BLOCK // 2**9)
+    monkeypatch.setattr("reports.statistics.randomization.BLOCK", BLOCK // 2**9)
     assert fisher_randomization(*triple, "mcc", resamples=500, seed=2) == whole
 
 

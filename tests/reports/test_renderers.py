@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from reports import latex, markdown
-from reports.html_table import to_html
-from reports.latex import to_latex
-from reports.markdown import to_markdown
-from reports.plain import to_csv, to_json
-from reports.table import Cell, Column, ColumnGroup, Mark, Row, Table
-from reports.terminal import to_text
+from reports.tables import latex, markdown
+from reports.tables.html import to_html
+from reports.tables.latex import to_latex
+from reports.tables.markdown import to_markdown
+from reports.tables.plain import to_csv, to_json
+from reports.tables.table import Cell, Column, ColumnGroup, Mark, Row, Table
+from reports.tables.terminal import to_text
 from tests.reports.tex import check_compiles
 
 HOSTILE = r"a_b & 50% #1 {x} \cmd ~ ^ ü 中 <script>"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reports.seeds import seed_spread
+from reports.statistics.seeds import seed_spread
 from search_spaces.errors import UserError
 
 

@@ -8,9 +8,9 @@ import pytest
 from scipy import stats
 
 from reports.cells import read_cells
-from reports.choice import choices
-from reports.selection_table import selection_table
-from reports.table import Table
+from reports.tables.choice import choices
+from reports.tables.selection_table import selection_table
+from reports.tables.table import Table
 from tests.references import selection as slow
 from tests.reports.stores import predict, prune, trials
 from trainers.metrics import Labels

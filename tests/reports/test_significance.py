@@ -9,7 +9,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from reports.significance import (
+from reports.statistics.significance import (
     MCNEMAR_METHODS,
     Comparison,
     benjamini_hochberg,

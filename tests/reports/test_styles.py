@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reports.figures import SHADES
-from reports.page import asset
-from reports.styles import STYLES
+from reports.page.figures import SHADES
+from reports.page.page import asset
+from reports.page.styles import STYLES
 from trainers.methods.registry import METHODS
 
 Colour = npt.NDArray[np.float64]

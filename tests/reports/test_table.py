@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.table import Cell, Column, ColumnGroup, Row, Table, percent
+from reports.tables.table import Cell, Column, ColumnGroup, Row, Table, percent
 
 fixed = settings(derandomize=True, deadline=None, max_examples=200, database=None)
 

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from reports.cells import read_cells
-from reports.tables import Report, build_reports
-from reports.write import comparisons_of, write_reports
+from reports.tables.build import Report, build_reports
+from reports.tables.write import comparisons_of, write_reports
 from search_spaces.study import Study, parse_study
 from tests.results import keep
 from trainers.store import Store

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reports.table import Cell, Column, ColumnGroup, Row, Table
-from reports.terminal import to_text
+from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
+from reports.tables.terminal import to_text
 
 POWER = "\x1b[31mred\x1b[0m \x07\x08 \u202eback \x9b2J a\r\nb\ttab"
 

@@ -9,12 +9,12 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from reports import tested as under  # pytest would take its names for tests
 from reports.cells import read_cells
-from reports.choice import choices
-from reports.interval import paired_bootstrap
-from reports.report import marks_of
-from reports.table import percent
+from reports.statistics.interval import paired_bootstrap
+from reports.tables import tested as under  # pytest would take its names for tests
+from reports.tables.choice import choices
+from reports.tables.report import marks_of
+from reports.tables.table import percent
 from search_spaces.trial import TrialConfig
 from tests.references import selection as slow
 from tests.reports.stores import predict, record_of, trials

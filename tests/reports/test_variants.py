@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reports.cells import read_groups
-from reports.variants import cells_of
+from reports.paper.variants import cells_of
 from search_spaces.study import load_study, parse_study
 from tests.results import keep
 from trainers.searches import CellDraw, SearchRecord, digest, keep_search

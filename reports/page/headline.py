@@ -1,0 +1,147 @@
+"""The page's first words: who is ahead of the baseline, by how much, and what of it holds.
+
+In: reports with their tests. Out: HTML, every name escaped. Splits that took no part in the choice
+of the trials come first: their p-values need no allowance for it.
+"""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Final, Literal
+
+from reports.tables.build import Report
+from reports.tables.captions import METRIC_TITLES, SPLIT_TITLES, TEST_TITLES
+from reports.tables.choice import ALPHA, BASELINE
+from reports.tables.table import percent
+from reports.tables.tested import Tested
+from trainers.tasks import get_task
+
+AT_ONCE: Final = 6
+NOTHING: Final = "<p>Nothing is compared yet: it takes a finished baseline and another method.</p>"
+
+Side = Literal["ahead", "behind", "even"]
+
+
+def headline(study: str, reports: Sequence[Report]) -> str:
+    """Write a part per split: its first AT_ONCE comparisons in words, in study order, unfold more.
+
+    None is preferred for its result.
+    """
+    tested = [report for report in reports if report.tests]
+    tested.sort(key=lambda report: any(test.selected for test in report.tests))
+    if not tested:
+        return NOTHING
+    return "\n".join(_part(study, report) for report in tested)
+
+
+def _part(study: str, report: Report) -> str:
+    split, tests = report.table.name.removeprefix(f"{study}-"), report.tests
+    rest = tests[AT_ONCE:]
+    summary = f"<summary>{len(rest)} more</summary>"
+    return (
+        f"<h3>{escape(SPLIT_TITLES.get(split, split)).capitalize()} set</h3>\n"
+        f'<p class="note">{_role(tests)}</p>\n{_tallies(tests)}{_list(tests[:AT_ONCE])}'
+        + (f"<details>{summary}{_list(rest)}</details>" if rest else "")
+    )
+
+
+def _list(tests: Sequence[Tested]) -> str:
+    return f'<ul class="headline">\n{"".join(_item(test) for test in tests)}</ul>\n'
+
+
+def _role(tests: Sequence[Tested]) -> str:
+    if not any(test.selected for test in tests):
+        return "These examples took no part in the choice of the trials."
+    every = "These examples" if all(test.selected for test in tests) else "Some of these examples"
+    return f"{every} chose the trials, so differences on them tend to be too large."
+
+
+def _tallies(tests: Sequence[Tested]) -> str:
+    """Count each method's comparisons, where it has several."""
+    methods = dict.fromkeys(test.method for test in tests)
+    groups = [[test for test in tests if test.method == method] for method in methods]
+    return "".join(_tally(group) for group in groups if len(group) > 1)
+
+
+def _tally(tests: Sequence[Tested]) -> str:
+    above = sum(test.comparison.delta > 0 for test in tests)
+    marked, kept = sum(test.marked for test in tests), sum(test.survives for test in tests)
+    worse = sum(side_of(test) == "behind" for test in tests)
+    return (
+        f"<p><b>{escape(tests[0].method)}</b> is above {BASELINE} in {above} of {len(tests)}"
+        f" comparisons, in {marked} significantly (†), of which {kept} remain after all"
+        f" corrections (‡); it is significantly below in {worse}.</p>\n"
+    )
+
+
+def side_of(test: Tested) -> Side:
+    """Say on which side of the baseline the dagger's test puts a method."""
+    if test.comparison.p_value >= ALPHA or test.comparison.delta == 0:
+        return "even"
+    return "ahead" if test.comparison.delta > 0 else "behind"
+
+
+def _item(test: Tested) -> str:
+    """Say who is ahead by how much, chosen from how many, by which test, and what remains."""
+    found, task = test.comparison, get_task(test.task)
+    side = "above" if found.delta > 0 else "below" if found.delta < 0 else "level with"
+    points = f"{percent(abs(found.delta), 1)} points " if found.delta else ""
+    system, baseline = test.trials
+    return (
+        f'<li class="{side_of(test)}"><p><b>{escape(task.title)}: {escape(test.method)} is'
+        f" {points}{side} {BASELINE}.</b> {percent(found.system_score, 1)} against"
+        f" {percent(found.baseline_score, 1)} {METRIC_TITLES[found.metric]} with"
+        f" {escape(test.encoder)}, {_of(system)} against {_of(baseline)}.</p>\n"
+        f"<p>{verdict(test)} <small>{_evidence(test)}</small></p></li>\n"
+    )
+
+
+def _of(trials: int) -> str:
+    return f"the best of {trials:,} trials" if trials > 1 else "the only trial"
+
+
+def verdict(test: Tested) -> str:
+    """Say in a sentence, with its mark, what may be concluded."""
+    side, corrections = side_of(test), _corrections(test)
+    if side == "even":
+        return "The test does not tell them apart."
+    if side == "behind":
+        return f"{BASELINE.capitalize()} is significantly better."
+    if test.survives:
+        return f"‡ Significant, and it remains after {corrections}."
+    if test.p_after_holm is None:
+        why = escape(test.choice.refused or "best against best was refused")
+        return f"† Significant, but not known to remain after the choice among the trials: {why}."
+    return f"† Significant, but it does not remain after {corrections}."
+
+
+def _corrections(test: Tested) -> str:
+    held = {
+        "the choice among the trials": test.selected,
+        f"Holm's correction over {test.family_after} comparisons": test.family_after > 1,
+    }
+    return " and ".join(what for what, holds in held.items() if holds) or "all corrections"
+
+
+def _evidence(test: Tested) -> str:
+    """Write the p-values with their test, and what these examples can show."""
+    found, best = test.comparison, test.choice.best
+    parts = [
+        f"{TEST_TITLES[get_task(test.task).test]}: p = {p_text(found.p_value)}",
+        f"{found.discordant:,} of {found.n:,} examples are discordant",
+    ]
+    if test.family > 1:
+        parts.append(f"after Holm {p_text(test.p_holm)}")
+    if test.selected and best is not None and test.p_after_holm is not None:
+        side = test.method if best.favours == "system" else BASELINE
+        after = f"after the choice among the trials p = {p_text(best.p_value)}"
+        holm = f", {p_text(test.p_after_holm)} after Holm" if test.family_after > 1 else ""
+        parts.append(f"{after}{holm}, in favour of {escape(side)}")
+    if test.gap.smallest is not None:
+        parts.append(f"the least difference shown is {percent(test.gap.smallest, 1)} points")
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def p_text(p: float) -> str:
+    """Write a p-value with two digits."""
+    return f"{p:.2g}"

@@ -1,0 +1,78 @@
+"""The page: one HTML file that needs no network, from the template and scripts in `assets/`.
+
+In: the numbers of `pictures.py`, reports, examples and failures. Out: a string; the same input
+gives the same bytes. The headline and the tables are plain HTML; the rest is JSON that the page's
+scripts draw. A content security policy allows these scripts and this style, by their hashes, and
+nothing else: no network, and nothing that a name might smuggle in.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from html import escape
+from importlib import resources
+from importlib.metadata import version
+from string import Template
+from typing import Any, Final
+
+from reports.page.examples import Discordant
+from reports.page.failures import Failure
+from reports.page.headline import headline
+from reports.page.page_data import page_data
+from reports.page.pictures import Pictures
+from reports.tables.build import Report
+from reports.tables.html import to_html
+
+SCRIPTS: Final = ("base.js", "tables.js", "charts.js", "parallel.js", "main.js")
+
+
+def build_page(
+    pictures: Pictures,
+    reports: Sequence[Report],
+    examples: Sequence[Discordant],
+    failed: Sequence[Failure],
+) -> str:
+    """Fill the template in one pass, so that nothing filled in is itself read as a template."""
+    style, script = asset("page.css"), "\n".join(asset(name) for name in SCRIPTS)
+    return Template(asset("page.html")).substitute(
+        study=escape(pictures.study),
+        summary=_summary(pictures, failed),
+        headline=headline(pictures.study, reports),
+        tables="\n".join(to_html(report.table) for report in reports),
+        footer=f"Written by catsweep {escape(version('catsweep'))}.",
+        data=embedded(page_data(pictures, reports, examples, failed)),
+        style=style,
+        script=script,
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+    )
+
+
+def asset(name: str) -> str:
+    """Read a file of `assets/`, wherever the package is installed."""
+    return (resources.files("reports") / "page" / "assets" / name).read_text("utf-8")
+
+
+def embedded(data: dict[str, Any]) -> str:
+    """Write JSON that may stand inside a script element, whatever its strings hold.
+
+    No `<`, `>` or `&` is left that could end the element or open a comment; all else beyond ASCII
+    is escaped, the line separators U+2028 and U+2029 and lone surrogates with it.
+    """
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _summary(pictures: Pictures, failed: Sequence[Failure]) -> str:
+    finished = sum(len(cell.landscape.trials) for cell in pictures.cells)
+    wanted = sum(cell.landscape.wanted for cell in pictures.cells)
+    ended = f", {len(failed):,} failed or were stopped early" if failed else ""
+    return (
+        f"{finished:,} of {wanted:,} trials are finished in {len(pictures.cells)} cells"
+        f" (task, encoder, method){ended}."
+    )

@@ -1,0 +1,195 @@
+"""What the page's scripts read: everything it draws, as JSON of a bounded size.
+
+In: `Pictures`, reports, discordant examples and failures. Out: a dict of plain values, scores
+rounded to six decimals, NaN as null. At most MOST_TRIALS trials and MOST_FAILURES failures are in
+it; `pictures.py` and `examples.py` bound the rest.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from reports.page.budget_curves import BudgetPicture
+from reports.page.examples import Discordant
+from reports.page.failures import Failure
+from reports.page.heatmap import Heatmap
+from reports.page.importance import Importance
+from reports.page.landscape import Axis, Landscape
+from reports.page.pictures import CellPictures, Pictures
+from reports.page.styles import STYLES
+from reports.page.training_curves import TrainingCurve
+from reports.tables.build import BASELINE, Report, Tested
+
+MOST_TRIALS: Final = 12_000
+MOST_FAILURES: Final = 1_000
+
+
+def page_data(
+    pictures: Pictures,
+    reports: Sequence[Report],
+    examples: Sequence[Discordant],
+    failed: Sequence[Failure],
+) -> dict[str, Any]:
+    """Lay everything out; the same input gives the same dict, in the same order."""
+    each = MOST_TRIALS // max(1, len(pictures.cells))
+    methods = dict.fromkeys(cell.landscape.method for cell in pictures.cells)
+    return {
+        "study": pictures.study,
+        "styles": {method: asdict(STYLES[method]) for method in methods},
+        "cells": [_cell(cell, each) for cell in pictures.cells],
+        "budgets": [_budget(budget) for budget in pictures.budgets],
+        "curves": [_curve(curve) for curve in pictures.curves],
+        "comparisons": [
+            _comparison(report.split, test)
+            for report in reports
+            if report.split
+            for test in report.tests
+        ],
+        "examples": [_examples(found) for found in examples],
+        "failures": {
+            "count": len(failed),
+            "rows": [[f.trial, f.settings, f.kind, f.reason] for f in failed[:MOST_FAILURES]],
+        },
+    }
+
+
+def _plain(values: npt.NDArray[Any] | Sequence[float]) -> Any:
+    """Turn an array into nested lists of rounded numbers."""
+    return _rounded(np.asarray(values).tolist())
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_rounded(part) for part in value]
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value
+
+
+def _cell(cell: CellPictures, most: int) -> dict[str, Any]:
+    """A cell with its best `most` trials, the best first."""
+    of = cell.landscape
+    listed = of.ranking[:most]
+    return {
+        **_names(of),
+        "wanted": of.wanted,
+        "finished": len(of.trials),
+        "axes": [_axis(axis) for axis in of.axes],
+        "trials": [of.trials[row] for row in listed.tolist()],
+        "places": of.places[listed].tolist(),
+        "scores": _plain(of.scores[listed]),
+        "seconds": _plain(np.round(of.seconds[listed], 1)),
+        "heatmap": None if cell.heatmap is None else _heatmap(cell.heatmap),
+        "importance": _importance(cell.importance),
+    }
+
+
+def _names(of: Landscape | TrainingCurve) -> dict[str, str]:
+    return {
+        "task": of.task,
+        "encoder": of.encoder,
+        "method": of.method,
+        "metric": of.metric,
+        "split": of.split,
+    }
+
+
+def _axis(axis: Axis | None) -> dict[str, Any] | None:
+    return None if axis is None else {"name": axis.name, "values": axis.labels}
+
+
+def _heatmap(of: Heatmap) -> dict[str, Any]:
+    return {
+        "x": _axis(of.x),
+        "y": _axis(of.y),
+        "panel": _axis(of.panel),
+        "page": _axis(of.page),
+        "averaged": of.averaged,
+        "scores": _plain(of.scores),
+        "counts": of.counts.tolist(),
+    }
+
+
+def _importance(of: Importance | str) -> dict[str, Any]:
+    if isinstance(of, str):
+        return {"reason": of}
+    shares = [[share.axis, share.alone, share.together] for share in of.shares]
+    return {"evaluator": of.evaluator, "spread": _rounded(of.spread), "shares": _rounded(shares)}
+
+
+def _budget(of: BudgetPicture) -> dict[str, Any]:
+    return {
+        "task": of.task,
+        "encoder": of.encoder,
+        "metric": of.metric,
+        "split": of.split,
+        "level": of.level,
+        "refused": of.refused,
+        "curves": [
+            {
+                "method": curve.method,
+                "n": curve.n.tolist(),
+                "expected": _plain(curve.expected),
+                "low": _plain(curve.low),
+                "high": _plain(curve.high),
+            }
+            for curve in of.curves
+        ],
+    }
+
+
+def _curve(of: TrainingCurve) -> dict[str, Any]:
+    return {
+        **_names(of),
+        "trial": of.trial,
+        "setting": of.setting,
+        "epochs": of.epochs,
+        "losses": {name: _plain(values) for name, values in of.losses.items()},
+        "scores": _plain(of.scores),
+    }
+
+
+def _comparison(split: str, test: Tested) -> list[Any]:
+    """A row of the table of comparisons, in the order of its columns in `main.js`."""
+    found, (system, baseline) = test.comparison, test.trials
+    mark = "‡" if test.survives else "†" if test.marked else "none"
+    return [
+        test.task,
+        split,
+        test.encoder,
+        test.method,
+        *_rounded([found.baseline_score, found.system_score, found.delta, test.gap.smallest]),
+        mark,
+        found.p_value,
+        test.p_holm,
+        test.p_after,
+        test.p_after_holm,
+        baseline,
+        system,
+        found.discordant,
+        found.n,
+        found.test,
+    ]
+
+
+def _examples(of: Discordant) -> dict[str, Any]:
+    winner = {"baseline": BASELINE, "system": of.method}
+    return {
+        "task": of.task,
+        "encoder": of.encoder,
+        "method": of.method,
+        "baseline": BASELINE,
+        "split": of.split,
+        "trials": [of.baseline_trial, of.system_trial],
+        "wins": of.wins,
+        "losses": of.losses,
+        "no_texts": of.no_texts,
+        "rows": [
+            [one.id, one.text, one.gold, one.baseline, one.system, winner[one.right]]
+            for one in of.examples
+        ],
+    }

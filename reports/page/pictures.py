@@ -1,0 +1,72 @@
+"""Everything that the page and the figures draw, as numbers.
+
+In: a study's trials and cells. Out: frozen `Pictures`; `page.py` and `figures.py` render them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from reports.cells import CellResult
+from reports.page.budget_curves import BudgetPicture, budget_picture
+from reports.page.heatmap import Heatmap, heatmap
+from reports.page.importance import Importance, importance
+from reports.page.landscape import Landscape, landscapes
+from reports.page.training_curves import TrainingCurve, training_curves
+from search_spaces.errors import UserError
+from search_spaces.trial import TrialConfig
+
+MOST_CURVES: Final = 300
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CellPictures:
+    """One cell's: `importance` is the reason where there is none, `heatmap` None without axes."""
+
+    landscape: Landscape
+    heatmap: Heatmap | None
+    importance: Importance | str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pictures:
+    """All pictures of a study: by cell, by task and encoder, and training curves by trial."""
+
+    study: str
+    cells: tuple[CellPictures, ...]
+    budgets: tuple[BudgetPicture, ...]
+    curves: tuple[TrainingCurve, ...]
+
+
+def draw_up(study: str, trials: Sequence[TrialConfig], cells: Sequence[CellResult]) -> Pictures:
+    """Compute the numbers of every picture of the cells that have a finished trial."""
+    shown = [cell for cell in cells if cell.finished]
+    surveyed = landscapes(trials, shown)
+    return Pictures(
+        study=study,
+        cells=tuple(
+            CellPictures(landscape=one, heatmap=heatmap(one), importance=_importance(one))
+            for one in surveyed
+        ),
+        budgets=_budgets(surveyed, shown),
+        curves=training_curves(surveyed, shown, MOST_CURVES),
+    )
+
+
+def _importance(of: Landscape) -> Importance | str:
+    try:
+        return importance(of)
+    except UserError as error:
+        return str(error)
+
+
+def _budgets(
+    surveyed: Sequence[Landscape], cells: Sequence[CellResult]
+) -> tuple[BudgetPicture, ...]:
+    groups: dict[tuple[str, str], list[tuple[Landscape, CellResult]]] = {}
+    for one, cell in zip(surveyed, cells, strict=True):
+        groups.setdefault((one.task, one.encoder), []).append((one, cell))
+    return tuple(
+        budget_picture([one for one, _ in group], [cell for _, cell in group])
+        for group in groups.values()
+    )

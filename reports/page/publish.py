@@ -1,0 +1,72 @@
+"""Writes the page and the figures of a study beside its tables.
+
+In: a study, the store, its reports, and where texts may be. Out: files.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reports.cells import read_cells
+from reports.page.examples import discordant_examples
+from reports.page.failures import failures
+from reports.page.page import build_page
+from reports.page.pictures import draw_up
+from reports.page.texts import Texts
+from reports.tables.build import Report
+from search_spaces.study import Study
+from trainers.files import write_file
+from trainers.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extras:
+    """What is wanted beside plain tables; `data` is the folder in which texts are looked for."""
+
+    html: bool
+    figures: bool
+    data: Path | None
+    intervals: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """The files written, and in words what was asked for and could not be."""
+
+    files: tuple[Path, ...]
+    lacking: tuple[str, ...]
+
+
+def publish(
+    study: Study,
+    store: Store,
+    reports: Sequence[Report],
+    folder: Path,
+    extras: Extras,
+) -> Published:
+    """Write `STUDY.html`, and `figures/` with each picture as PDF and PNG, as asked for.
+
+    Raises:
+        CorruptTrial: a trial's files are truncated or altered.
+        OSError: the folder cannot be written.
+    """
+    trials, lacking = study.trials(), list[str]()
+    files: dict[Path, bytes] = {}
+    if extras.html or extras.figures:
+        pictures = draw_up(study.name, trials, read_cells(trials, store))
+    if extras.html:
+        examples = discordant_examples(reports, store, Texts(extras.data))
+        page = build_page(pictures, reports, examples, failures(trials, store))
+        files[folder / f"{study.name}.html"] = page.encode()
+        without = dict.fromkeys(found.no_texts for found in examples if found.no_texts)
+        lacking += [f"examples without their texts: {reason}" for reason in without]
+    if extras.figures:
+        from reports.page.figures import draw_figures
+
+        drawn = draw_figures(pictures)
+        files |= {folder / "figures" / name: content for name, content in drawn.items()}
+        lacking += [] if drawn else ["no figures: no trial is finished"]
+    for path, content in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, content, sync=False)
+    return Published(files=tuple(files), lacking=tuple(lacking))

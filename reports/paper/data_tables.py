@@ -1,0 +1,143 @@
+"""Tables 1 and 2 of the paper: the datasets, as counted from the data and as published.
+
+In: a study's cells, and where its data are. Out: a `Report` of each table that the data at hand
+fill. They need no trial; where there are some, a note says which datasets are not those that the
+trials saw.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+from reports.cells import CellResult
+from reports.paper.data_statistics import DataStatistics, data_statistics
+from reports.paper.layout import GLUE, INTENTS
+from reports.paper.published import PAPER, STATISTICS
+from reports.tables.captions import METRIC_TITLES
+from reports.tables.report import Report
+from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
+from search_spaces.errors import UserError
+from trainers.data import load_task
+from trainers.tasks import get_task
+
+OURS: Final = "this data"
+TASKS_OF: Final = {1: GLUE, 2: INTENTS}
+KINDS: Final = dict(zip(GLUE, (row[1] for row in STATISTICS[1]), strict=True))
+"""What the paper calls the task of each dataset of Table 1."""
+TITLES: Final = {
+    1: "GLUE sequence classification datasets.",
+    2: "Intent classification datasets.",
+}
+COLUMNS: Final = {
+    1: ("Labels", "Train", "Metric", "Train avg length", "Dev avg length"),
+    2: ("Intents", "Domains", "Train", "Test", "Test (difficult)", "Avg length"),
+}
+LENGTH: Final = (
+    "Length: words of an example, both sentences of a pair together; here a word is what stands"
+    " between white space and has a letter or a digit."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """A study's datasets: the statistics of those that were found, why the others were not."""
+
+    found: Mapping[str, DataStatistics]
+    absent: Mapping[str, str]
+
+
+def count_data(tasks: Sequence[str], folder: Path | None) -> Counted:
+    """Load tasks from the data folder, or from the hub without one, and count."""
+    found, absent = {}, {}
+    for task in tasks:
+        try:
+            found[task] = data_statistics(load_task(task, folder), folder)
+        except UserError as error:
+            absent[task] = str(error)
+    return Counted(found=found, absent=absent)
+
+
+def data_table(
+    number: int, study: str, cells: Sequence[CellResult], counted: Counted
+) -> Report | None:
+    """Build Table 1 or 2; None where none of its datasets was found."""
+    tasks = TASKS_OF[number]
+    if not any(task in counted.found for task in tasks):
+        return None
+    ours = [_row(number, task, counted.found.get(task)) for task in tasks]
+    published = [_published_row(number, row) for row in STATISTICS[number]]
+    caption = (
+        f"Table {number} of the paper. {TITLES[number]} {LENGTH} Above, what study {study} has,"
+        " counted from the data; -- is what it lacks. Below, in italics, as the paper prints it."
+    )
+    table = Table(
+        name=f"{study}-table{number}",
+        caption=caption,
+        label_titles=("Dataset", *(("Task",) if number == 1 else ()), "Source"),
+        groups=(ColumnGroup(columns=_columns(number)),),
+        rows=(*ours, replace(published[0], starts_block=True), *published[1:]),
+        notes=tuple(_notes(tasks, cells, counted)),
+    )
+    return Report(table=table, tests=())
+
+
+def _columns(number: int) -> tuple[Column, ...]:
+    return tuple(Column(title=title, ranked=False) for title in COLUMNS[number])
+
+
+def _row(number: int, name: str, data: DataStatistics | None) -> Row:
+    task = get_task(name)
+    cells = [Cell()] * len(COLUMNS[number])
+    if data:
+        train, length = _count(data.rows["train"]), _length(data, "train")
+        metric = Cell(words=METRIC_TITLES[task.metric])
+        labels, domains = _count(data.labels), _count(data.domains)
+        others = [_count(data.rows.get(split)) for split in ("test", "test_difficult")]
+        cells = {
+            1: [labels, train, metric, length, _length(data, "dev")],
+            2: [labels, domains, train, *others, length],
+        }[number]
+    kind = (KINDS[name],) if number == 1 else ()
+    return Row(labels=(task.title, *kind, OURS), cells=tuple(cells))
+
+
+def _count(number: int | None) -> Cell:
+    return Cell(value=None if number is None else Fraction(number), kind="count")
+
+
+def _length(data: DataStatistics, split: str) -> Cell:
+    return Cell(value=data.words.get(split), kind="mean")
+
+
+def _published_row(number: int, printed: Sequence[str]) -> Row:
+    title, *rest = printed
+    kind = (rest.pop(0),) if number == 1 else ()
+    cells = tuple(Cell(words=text) for text in rest)
+    return Row(labels=(title, *kind, PAPER), cells=cells, published=True)
+
+
+def _notes(tasks: Sequence[str], cells: Sequence[CellResult], counted: Counted) -> list[str]:
+    """How the data differ from the published ones, and from those that trials saw."""
+    notes = []
+    for task in tasks:
+        data = counted.found.get(task)
+        if data and data.deviation:
+            notes.append(data.deviation)
+        if data and _differs(task, cells, data):
+            notes.append(f"task {task}: these are not the examples that the study's trials saw")
+        if task in counted.absent:
+            notes.append(counted.absent[task])
+    return notes
+
+
+def _differs(task: str, cells: Sequence[CellResult], data: DataStatistics) -> bool:
+    """Compare the splits that no setting changes: what is trained on may be a part."""
+    trials = [cell.finished[0].record for cell in cells if cell.task == task and cell.finished]
+    return any(
+        record.fingerprints[split] != data.fingerprints[split]
+        for record in trials
+        for split in ("dev", "test")
+        if split in record.fingerprints and split in data.fingerprints
+    )

@@ -1,0 +1,285 @@
+r"""LaTeX: a `Table` as one `table` environment with booktabs rules.
+
+In: a `Table`. Out: a string that compiles as it stands with pdflatex and tectonic; the packages it
+needs are named in a comment. A table that is wider than the line is scaled down to it. Names are
+escaped here and nowhere else.
+
+Non-ASCII characters: accented Latin letters become accent commands, Greek letters and common
+symbols their commands. Any other character, such as one of a script that the standard fonts lack,
+is printed as its code point, `U+4E2D`, so that nothing vanishes from a paper unseen.
+"""
+
+import re
+import unicodedata
+from itertools import accumulate
+from math import ceil
+from typing import Final
+
+from reports.tables.table import MISSING, Cell, Mark, Row, Table
+
+# In lines: what fits on a page of the article class, and what stands around rows and caption.
+PAGE: Final = 46
+AROUND: Final = 6
+WIDTH: Final = 75  # characters of a line of text
+SMALLER: Final = 0.8  # lines of notes, in footnotesize; they break badly
+
+MARK_COMMANDS: Final[dict[Mark, str]] = {"dagger": r"\dagger", "double-dagger": r"\ddagger"}
+
+FITTED: Final = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+
+SPECIAL: Final[dict[str, str]] = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "#": r"\#",
+    "$": r"\$",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    # A signature has no other place to break.
+    "|": r"\textbar\allowbreak{}",
+    "`": r"\`{}",
+    '"': r"\textquotedblright{}",
+    # At the start of a row these are read as an argument of the row above.
+    "[": "{[}",
+    "*": "{*}",
+    "\t": " ",
+    "\n": " ",
+    "\r": " ",
+    "\u00a0": "~",
+}
+
+# Two in a row would become one character: -- is a dash, '' a quotation mark.
+LIGATURE: Final = re.compile(r"(?<=-)(?=-)|(?<=')(?=')|(?<=,)(?=,)")
+
+# Combining marks that the oldest standard encoding (OT1) has a command for.
+ACCENTS: Final[dict[str, str]] = {
+    "\u0300": r"\`",
+    "\u0301": r"\'",
+    "\u0302": r"\^",
+    "\u0303": r"\~",
+    "\u0304": r"\=",
+    "\u0306": r"\u",
+    "\u0307": r"\.",
+    "\u0308": r"\"",
+    "\u030a": r"\r",
+    "\u030b": r"\H",
+    "\u030c": r"\v",
+    "\u0323": r"\d",
+    "\u0327": r"\c",
+    "\u0331": r"\b",
+}
+BELOW: Final = "\u0323\u0327\u0331"
+
+LETTERS: Final[dict[str, str]] = {
+    "ß": r"\ss",
+    "æ": r"\ae",
+    "Æ": r"\AE",
+    "œ": r"\oe",
+    "Œ": r"\OE",
+    "ø": r"\o",
+    "Ø": r"\O",
+    "ł": r"\l",
+    "Ł": r"\L",
+    "ı": r"\i",
+    "…": r"\ldots",
+    "–": r"\textendash",
+    "—": r"\textemdash",
+    "‘": r"\textquoteleft",
+    "’": r"\textquoteright",
+    "“": r"\textquotedblleft",
+    "”": r"\textquotedblright",
+}
+MATH: Final[dict[str, str]] = {
+    "α": r"\alpha",
+    "β": r"\beta",
+    "γ": r"\gamma",
+    "δ": r"\delta",
+    "ε": r"\epsilon",
+    "ζ": r"\zeta",
+    "η": r"\eta",
+    "θ": r"\theta",
+    "ι": r"\iota",
+    "κ": r"\kappa",
+    "λ": r"\lambda",
+    "μ": r"\mu",
+    "ν": r"\nu",
+    "ξ": r"\xi",
+    "π": r"\pi",
+    "ρ": r"\rho",
+    "ς": r"\varsigma",
+    "σ": r"\sigma",
+    "τ": r"\tau",
+    "υ": r"\upsilon",
+    "φ": r"\phi",
+    "χ": r"\chi",
+    "ψ": r"\psi",
+    "ω": r"\omega",
+    "Γ": r"\Gamma",
+    "Δ": r"\Delta",
+    "Θ": r"\Theta",
+    "Λ": r"\Lambda",
+    "Ξ": r"\Xi",
+    "Π": r"\Pi",
+    "Σ": r"\Sigma",
+    "Υ": r"\Upsilon",
+    "Φ": r"\Phi",
+    "Ψ": r"\Psi",
+    "Ω": r"\Omega",
+    "µ": r"\mu",
+    "†": r"\dagger",
+    "‡": r"\ddagger",
+    "×": r"\times",
+    "±": r"\pm",
+    "·": r"\cdot",
+    "−": "-",
+    "≤": r"\leq",
+    "≥": r"\geq",
+    "≠": r"\neq",
+    "≈": r"\approx",
+    "∞": r"\infty",
+    "→": r"\rightarrow",
+    "°": r"{}^{\circ}",
+}
+
+
+def escape(text: str) -> str:
+    """Make any text print as itself in LaTeX, in a cell, a caption or a note."""
+    escaped = "".join(_escape_character(c) for c in unicodedata.normalize("NFC", text))
+    return LIGATURE.sub("{}", escaped)
+
+
+def _escape_character(c: str) -> str:
+    if c in SPECIAL:
+        return SPECIAL[c]
+    if c.isascii() and c.isprintable():
+        return c
+    if c in LETTERS:
+        return LETTERS[c] + "{}"
+    if c in MATH:
+        return rf"\ensuremath{{{MATH[c]}}}"
+    return _accented(c) or rf"\texttt{{U+{ord(c):04X}}}"
+
+
+def _accented(c: str) -> str | None:
+    """Write a Latin letter with one accent, or give up with None."""
+    base, mark = (*unicodedata.normalize("NFD", c), "", "")[:2]
+    if unicodedata.normalize("NFC", base + mark) != c or mark not in ACCENTS:
+        return None
+    if not (base.isascii() and base.isalpha()):
+        return None
+    dotless = "\\" if base in "ij" and mark not in BELOW else ""
+    return f"{ACCENTS[mark]}{{{dotless}{base}}}"
+
+
+def to_latex(table: Table) -> str:
+    r"""Render `\begin{table}` to `\end{table}`.
+
+    The best of a column is in bold, marks are superscripts. Published rows are in italics,
+    and the notes stand below the rows in small type: those that a page has room for, the others
+    as comments.
+    """
+    lines = [
+        r"% needs \usepackage{booktabs,graphicx}",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{escape(table.caption)}}}",
+        rf"\label{{tab:{_label(table.name)}}}",
+        r"\par\medskip",
+        FITTED,
+        rf"\begin{{tabular}}{{{'l' * len(table.label_titles)}{'c' * len(table.columns)}}}",
+        r"\toprule",
+        *_head(table),
+        r"\midrule",
+        *_body(table),
+        r"\bottomrule",
+        r"\end{tabular}}",
+        *_notes(table),
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _label(name: str) -> str:
+    """Keep what a label may hold; anything else becomes a hyphen."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in ".:-") else "-" for c in name)
+
+
+def _line(cells: list[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _head(table: Table) -> list[str]:
+    """Up to three lines: groups with their rules, titles, subtitles; an empty line is left out."""
+    blank = [""] * len(table.label_titles)
+    titles = [escape(title) for title in table.label_titles]
+    lines = [_line(titles + [escape(column.title) for column in table.columns])]
+    if any(group.title for group in table.groups):
+        lines = [_line(blank + [_group(g.title, len(g.columns)) for g in table.groups])]
+        lines += [_group_rules(table), _line(titles + [escape(c.title) for c in table.columns])]
+    if any(column.subtitle for column in table.columns):
+        lines.append(_line(blank + [_small(column.subtitle) for column in table.columns]))
+    return lines
+
+
+def _group(title: str, width: int) -> str:
+    return rf"\multicolumn{{{width}}}{{c}}{{{escape(title)}}}"
+
+
+def _group_rules(table: Table) -> str:
+    rules, first = [], len(table.label_titles) + 1
+    for group in table.groups:
+        last = first + len(group.columns) - 1
+        if group.title:
+            rules.append(rf"\cmidrule(lr){{{first}-{last}}}")
+        first = last + 1
+    return " ".join(rules)
+
+
+def _small(text: str) -> str:
+    return rf"{{\small {escape(text)}}}" if text else ""
+
+
+def _body(table: Table) -> list[str]:
+    lines: list[str] = []
+    for row, best in zip(table.rows, table.best(), strict=True):
+        if row.starts_block and lines:
+            lines.append(r"\midrule")
+        labels = [_styled(escape(label), row) for label in row.labels]
+        cells = [_cell(table, row, cell, top) for cell, top in zip(row.cells, best, strict=True)]
+        lines.append(_line(labels + cells))
+    return lines
+
+
+def _styled(text: str, row: Row) -> str:
+    return rf"\textit{{{text}}}" if row.published and text else text
+
+
+def _cell(table: Table, row: Row, cell: Cell, best: bool) -> str:
+    """A number; the marks take no width, so that numbers stay in line."""
+    text = table.text(cell)
+    number = text if text == MISSING else escape(text)
+    number = number.replace("-", "$-$") if cell.value is not None else number
+    number = rf"\textbf{{{number}}}" if best else _styled(number, row)
+    marks = "".join(MARK_COMMANDS[mark] for mark in cell.marks)
+    return number + (rf"\rlap{{$^{{{marks}}}$}}" if marks else "")
+
+
+def _notes(table: Table) -> list[str]:
+    """The first notes are printed, as many as a page has room for; comments keep the others."""
+    taken = len(table.caption) / WIDTH + len(table.rows) + AROUND
+    heights = (SMALLER * ceil(len(note) / WIDTH) for note in table.notes)
+    printed = sum(end <= PAGE - taken for end in accumulate(heights))
+    first, rest = table.notes[:printed], table.notes[printed:]
+    lines = [escape(note) for note in first]
+    if rest:
+        lines.append(
+            f"{len(rest)} more {'line is' if len(rest) == 1 else 'lines are'} in the source."
+        )
+    small = [rf"{{\footnotesize\raggedright {line}\par}}" for line in lines]
+    comments = [f"% {' '.join(note.split())}" for note in rest]
+    return [r"\par\smallskip", *small, *comments] if lines else []

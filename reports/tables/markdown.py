@@ -1,0 +1,62 @@
+"""Markdown: a `Table` as a pipe table, for READMEs, issues and terminals.
+
+In: a `Table`. Out: a string in GitHub's dialect, caption first, notes last. Names are escaped here
+and nowhere else: what is markup to Markdown or HTML prints as itself. Column groups and subtitles
+become part of the heading, since a pipe table has one heading line; blocks are not separated.
+"""
+
+import re
+from typing import Final
+
+from reports.tables.table import MARKS, Cell, Row, Table
+
+ENTITIES: Final[dict[str, str]] = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    "$": "&#36;",
+    "@": "&#64;",
+}
+BACKSLASHED: Final = "\\`*_[]#|~"
+ENTITIES_OF_NUMBERS: Final = str.maketrans({"<": "&lt;"})
+SPACES: Final = "\t\n\r\v\f"
+ESCAPES: Final = str.maketrans(
+    {**ENTITIES, **{c: f"\\{c}" for c in BACKSLASHED}, **dict.fromkeys(SPACES, " ")}
+)
+# What would start a list, with the number before it.
+LIST_MARKER: Final = re.compile(r"^(\d*)([-+.)])")
+
+
+def escape(text: str) -> str:
+    """Make any text print as itself in Markdown, in a cell or a paragraph."""
+    return LIST_MARKER.sub(r"\1\\\2", text.strip().translate(ESCAPES))
+
+
+def to_markdown(table: Table) -> str:
+    """Render the table: the best of a column in bold, published rows in italics."""
+    titles = [escape(title) for title in (*table.label_titles, *table.headings)]
+    rules = ["---"] * len(table.label_titles) + ["---:"] * len(table.columns)
+    rows = [_row(table, *pair) for pair in zip(table.rows, table.best(), strict=True)]
+    lines = [escape(table.caption), "", _line(titles), _line(rules), *rows]
+    notes = [f"- {escape(note)}" for note in table.notes]
+    return "\n".join(lines + ([""] if notes else []) + notes) + "\n"
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _row(table: Table, row: Row, best: tuple[bool, ...]) -> str:
+    labels = [_styled(escape(label), row) for label in row.labels]
+    cells = [_cell(table, row, cell, top) for cell, top in zip(row.cells, best, strict=True)]
+    return _line(labels + cells)
+
+
+def _styled(text: str, row: Row) -> str:
+    return f"<i>{text}</i>" if row.published and text else text
+
+
+def _cell(table: Table, row: Row, cell: Cell, best: bool) -> str:
+    text = escape(cell.words) or table.text(cell).translate(ENTITIES_OF_NUMBERS)
+    number = f"**{text}**" if best else _styled(text, row)
+    return number + "".join(MARKS[mark] for mark in cell.marks)

@@ -1,0 +1,47 @@
+"""A report: a table with the tests behind its marks. And how a table's number gets its marks.
+
+In: cells and their tests. Out: `Report`s, and the `Cell`s of their tables.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reports.cells import CellResult, Key
+from reports.tables.table import Cell, Mark, Table
+from reports.tables.tested import Tested
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A table and the tests behind its marks.
+
+    `split` is the split of which the table shows all cells; None where it shows a choice of them,
+    or several splits.
+    """
+
+    table: Table
+    tests: tuple[Tested, ...]
+    split: str | None = None
+
+
+def score_cell(
+    key: Key,
+    metric: str,
+    split: str,
+    cells: Mapping[Key, CellResult],
+    tests: Mapping[Key, Tested],
+) -> Cell:
+    """Fill in a number; its mark, where the metric is the one that the task is tested by."""
+    cell = cells.get(key)
+    if cell is None or cell.best is None:
+        return Cell()
+    record = cell.best.record
+    test = tests.get(key) if metric == record.metric else None
+    value = record.scores[split][metric].value
+    marks = tuple(mark for mark, holds in marks_of(test).items() if holds) if test else ()
+    return Cell(value=value, marks=marks, n_trials=len(cell.finished))
+
+
+def marks_of(test: Tested) -> dict[Mark, bool]:
+    """Which marks a tested number has."""
+    return {"dagger": test.marked, "double-dagger": test.survives}

@@ -1,0 +1,208 @@
+"""A cell of a table with its tests: what stands behind a mark, in numbers.
+
+In: two chosen trials' comparison on a table's split, and the `Choice` that chose them. Out: frozen
+`Tested`s, adjusted for the table's family, each with its signature line.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+
+from reports.cells import CellResult, FinishedTrial, Key, paired_labels, paired_test
+from reports.statistics.gap import Gap, smallest_gap
+from reports.statistics.interval import Interval, paired_bootstrap
+from reports.statistics.seeds import SeedSpread
+from reports.statistics.significance import Comparison, benjamini_hochberg, holm
+from reports.tables.choice import ALPHA, BASELINE, Choice, spread_over_seeds
+from reports.tables.table import percent
+from trainers.outcome import TrialRecord
+from trainers.store import Store
+from trainers.tasks import get_task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tested:
+    """A cell's best trial against the best baseline trial, on one split.
+
+    `baseline_choice` and `choice` are what the choice of each is worth. `p_holm` and `p_bh` adjust
+    the naive p over the table's family of `family` tests. `interval` is of the difference, where it
+    was asked for; it knows nothing of the choice. `selected`
+    says that the split's examples chose among several trials. Then `p_after` is the two-sided p of
+    best against best, else the naive p, which nothing biases; `p_after_holm` is over the
+    `family_after` cells of the table that have a `p_after`. Both are None where `choice` says why
+    best against best was refused.
+    """
+
+    task: str
+    encoder: str
+    method: str
+    baseline_trial: str
+    system_trial: str
+    trials: tuple[int, int]
+    data: str
+    comparison: Comparison
+    p_holm: float
+    p_bh: float
+    family: int
+    selected: bool
+    baseline_choice: Choice
+    choice: Choice
+    gap: Gap
+    interval: Interval | None
+    seeds: SeedSpread | None
+    p_after: float | None
+    p_after_holm: float | None
+    family_after: int
+
+    @property
+    def marked(self) -> bool:
+        """The paper's mark: better than the baseline with p < .05, before any correction."""
+        return self.comparison.delta > 0 and self.comparison.p_value < ALPHA
+
+    @property
+    def survives(self) -> bool:
+        """Better than the baseline, p < .05 after the choice among trials and Holm's correction.
+
+        Best against best says itself whom it favours: the sign of the difference does not, since of
+        equal cells the larger one is expected to lead.
+        """
+        if self.p_after_holm is None or self.p_after_holm >= ALPHA:
+            return False
+        best = self.choice.best
+        if self.selected and best is not None:
+            return best.favours == "system"
+        return self.comparison.delta > 0
+
+    def note(self) -> str:
+        """The signature line, in the form of sacrebleu's."""
+        parts = [f"{self.task}/{self.encoder}/{self.method}: {self.comparison.signature()}"]
+        parts += [self._selection(), f"adj:holm({self.family})", f"p_adj:{self.p_holm:.4g}"]
+        if self.p_after_holm is not None:
+            parts += [f"adj_sel:holm({self.family_after})", f"p_sel_adj:{self.p_after_holm:.4g}"]
+        if self.seeds is not None:
+            parts += [f"seeds:{self.seeds.seeds}", f"sd_seeds:{self.seeds.deviation:.4g}"]
+        return "|".join([*parts, f"data:{self.data}", f"v:{version('catsweep')}"])
+
+    def gain(self) -> str | None:
+        """The difference and its interval in points, in words; None where none was asked for."""
+        if self.interval is None:
+            return None
+        delta, low, high = (
+            percent(value, 1)
+            for value in (self.comparison.delta, self.interval.low, self.interval.high)
+        )
+        return f"{get_task(self.task).title} {self.encoder} {self.method} {delta} ({low} to {high})"
+
+    def _selection(self) -> str:
+        """`p_sel:none` where there is no selection to allow for, `refused` where it cannot be."""
+        if self.selected and self.choice.best is not None:
+            return f"{self.choice.best.signature()}|sel_on:{self.choice.split}"
+        system, baseline = self.trials
+        p_sel = "refused" if self.selected else "none"
+        return f"sel:best{system}-vs-best{baseline}|p_sel:{p_sel}|sel_on:{self.choice.split}"
+
+
+def tested_cells(
+    cells: Sequence[CellResult],
+    split: str,
+    store: Store,
+    choices: Mapping[Key, Choice],
+    *,
+    intervals: bool = False,  # noqa: PT028  (it is no test)
+) -> list[Tested]:
+    """Test every cell's best trial against the best baseline trial of its task and encoder."""
+    baselines = {(c.task, c.encoder): c for c in cells if c.method == BASELINE}
+    found = []
+    for cell in cells:
+        base = baselines.get((cell.task, cell.encoder))
+        if cell.method != BASELINE and base and base.best and cell.best:
+            both = (choices[base.key], choices[cell.key])
+            pair = ((base, base.best), (cell, cell.best))
+            found.append(_test(*pair, split, store, both, intervals))
+    return _adjusted(found)
+
+
+def _test(
+    baseline: tuple[CellResult, FinishedTrial],
+    system: tuple[CellResult, FinishedTrial],
+    split: str,
+    store: Store,
+    choices: tuple[Choice, Choice],
+    intervals: bool,
+) -> Tested:
+    (base, first), (cell, second) = baseline, system
+    choice = choices[1]
+    comparison, gap, interval = _pair(first, second, split, store, choice, intervals)
+    several = base.total > 1 or cell.total > 1
+    selected = several and any(chose(trial.record, split) for trial in (first, second))
+    p_sel = choice.best.p_value if choice.best else None
+    return Tested(
+        task=cell.task,
+        encoder=cell.encoder,
+        method=cell.method,
+        baseline_trial=first.record.signature,
+        system_trial=second.record.signature,
+        trials=(len(cell.finished), len(base.finished)),
+        data=second.record.fingerprints[split],
+        comparison=comparison,
+        p_holm=1.0,
+        p_bh=1.0,
+        family=0,
+        selected=selected,
+        baseline_choice=choices[0],
+        choice=choice,
+        gap=gap,
+        interval=interval,
+        seeds=spread_over_seeds(cell, split, comparison.delta),
+        p_after=p_sel if selected else comparison.p_value,
+        p_after_holm=None,
+        family_after=0,
+    )
+
+
+def _pair(
+    first: FinishedTrial,
+    second: FinishedTrial,
+    split: str,
+    store: Store,
+    choice: Choice,
+    intervals: bool,
+) -> tuple[Comparison, Gap, Interval | None]:
+    """Test two trials; on the split that chose them that is done already, but for the interval."""
+    known = None
+    if split == choice.split and choice.comparison and choice.gap:
+        known = choice.comparison, choice.gap
+    if known and not intervals:
+        return *known, None
+    labels = paired_labels(first, second, split, store)
+    task, classes = get_task(second.config.task), len(second.record.labels)
+    interval = paired_bootstrap(*labels, task.metric, classes) if intervals else None
+    if known:
+        return *known, interval
+    comparison = paired_test(*labels, metric=task.metric, test=task.test, n_classes=classes)
+    return comparison, smallest_gap(*labels, task.metric, classes), interval
+
+
+def chose(record: TrialRecord, split: str) -> bool:
+    """Say whether a split's examples chose the trial, under whatever name."""
+    prints = record.fingerprints
+    return record.selection == split or prints.get(record.selection) == prints[split]
+
+
+def _adjusted(tests: Sequence[Tested]) -> list[Tested]:
+    """Adjust over the family: naive p-values over all tests, the others over those that exist."""
+    naive = [test.comparison.p_value for test in tests]
+    after = {place: test.p_after for place, test in enumerate(tests) if test.p_after is not None}
+    after_holm = dict(zip(after, holm(list(after.values())), strict=True))
+    adjusted = zip(tests, holm(naive), benjamini_hochberg(naive), strict=True)
+    return [
+        replace(
+            test,
+            p_holm=float(p_holm),
+            p_bh=float(p_bh),
+            family=len(tests),
+            p_after_holm=float(after_holm[place]) if place in after_holm else None,
+            family_after=len(after),
+        )
+        for place, (test, p_holm, p_bh) in enumerate(adjusted)
+    ]

@@ -90,6 +90,7 @@ def test_a_group_is_as_wide_as_its_title() -> None:
     assert lines[2].strip() == "a very long title of a group"
     assert len(lines[1]) == len(lines[3])
     assert lines[3].endswith("B")
+    assert lines[3].index("B") > len(lines[2]), "the next column begins after the title"
 
 
 def test_blocks_are_apart_but_the_first_is_not() -> None:

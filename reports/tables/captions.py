@@ -127,17 +127,10 @@ def _double_dagger(tests: Sequence[Tested]) -> list[str]:
         return []
     best = [test.choice.best for test in tests if test.selected and test.choice.best]
     kept = [test for test in tests if test.survives]
-    sentences = [
-        f"Double dagger (\u2021): better than {BASELINE} {_after_choice(best, family)}.",
+    return [
+        f"Double dagger (\u2021): still better than {BASELINE} {_after_choice(best, family)}.",
         f"{_of(len(kept), len(tests))}.",
     ]
-    lower = sum(test.comparison.delta <= 0 for test in kept)
-    if lower:
-        sentences.append(
-            f"Of these {lower} {'is' if lower == 1 else 'are'} not above {BASELINE}'s number:"
-            " best against best puts that down to the choice among its trials."
-        )
-    return sentences
 
 
 def _after_choice(best: Sequence[BestVsBest], family: int) -> str:

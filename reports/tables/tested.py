@@ -61,17 +61,16 @@ class Tested:
 
     @property
     def survives(self) -> bool:
-        """Better than the baseline, p < .05 after the choice among trials and Holm's correction.
+        """Marked, and still p < .05 after the choice among trials and Holm's correction.
 
-        Best against best says itself whom it favours: the sign of the difference does not, since of
-        equal cells the larger one is expected to lead.
+        Best against best says itself whom it favours: of equal cells the larger one is expected to
+        lead, so a small lead of it speaks against it. A cell that is behind has no mark, even where
+        it is behind by less than the sizes of the cells explain.
         """
-        if self.p_after_holm is None or self.p_after_holm >= ALPHA:
+        if not self.marked or self.p_after_holm is None or self.p_after_holm >= ALPHA:
             return False
         best = self.choice.best
-        if self.selected and best is not None:
-            return best.favours == "system"
-        return self.comparison.delta > 0
+        return not self.selected or (best is not None and best.favours == "system")
 
     def note(self) -> str:
         """The signature line, in the form of sacrebleu's."""

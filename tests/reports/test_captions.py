@@ -115,7 +115,7 @@ def test_one_caption_as_a_whole(store: Store) -> None:
         " of its column as printed. Dagger (†): better than standard, p < .05 by McNemar's exact"
         " test, two-sided, without regard to the choice among trials, which these examples made."
         " 1 of 2 tested numbers has it, 1 after Holm's correction over 2 comparisons. Double dagger"
-        " (‡): better than standard when the choice among the trials of both is allowed for,"
+        " (‡): still better than standard when the choice among the trials of both is allowed for,"
         " p < .05 by best-against-best randomization, two-sided, R = 9,999, after Holm's correction"
         " over 2 comparisons. 1 of 2 tested numbers has it. Too small for this dev set to show at"
         f" p < .05, even without the choice: the gains, in points, of RTE tiny at:"
@@ -129,7 +129,7 @@ def test_other_examples_than_those_that_chose(store: Store) -> None:
     assert "chosen by its score on the dev set." in text(test)
     assert "two-sided, on examples that took no part in the choice of trials. 1 of 2" in text(test)
     assert (
-        "Double dagger (‡): better than standard with p < .05 by the same test, after Holm's"
+        "Double dagger (‡): still better than standard with p < .05 by the same test, after Holm's"
         " correction over 2 comparisons. 1 of 2 tested numbers has it." in text(test)
     )
     assert "randomization" not in text(test)
@@ -159,17 +159,6 @@ def test_what_cannot_have_a_double_dagger_is_named(store: Store) -> None:
         in text(first)
     )
     assert text(first).endswith("Of 7 trials 1 was stopped early.")
-
-
-def test_a_double_dagger_on_a_lower_number_is_explained(store: Store) -> None:
-    (first, _) = reports(store)
-    at, cat = first.tests
-    lower = replace(cat, comparison=replace(cat.comparison, baseline_score=0.99))
-    assert "is not above" not in caption("s", "dev", [], [at, cat])
-    assert (
-        "1 of 2 tested numbers has it. Of these 1 is not above standard's number: best against best"
-        " puts that down to the choice among its trials." in caption("s", "dev", [], [at, lower])
-    )
 
 
 def test_only_gains_can_be_too_small_to_show(store: Store) -> None:

@@ -26,11 +26,16 @@ class Tested:
 
     `baseline_choice` and `choice` are what the choice of each is worth. `p_holm` and `p_bh` adjust
     the naive p over the table's family of `family` tests. `interval` is of the difference, where it
-    was asked for; it knows nothing of the choice. `selected`
-    says that the split's examples chose among several trials. Then `p_after` is the two-sided p of
-    best against best, else the naive p, which nothing biases; `p_after_holm` is over the
-    `family_after` cells of the table that have a `p_after`. Both are None where `choice` says why
-    best against best was refused.
+    was asked for; it knows nothing of the choice. `selected` says that the split's examples chose
+    among several trials. Then `p_after` is the two-sided p of best against best, and None where
+    `choice` says why that was refused. `p_after_holm` is over the `family_after` cells of the table
+    that have a `p_after`.
+
+    Where the split's examples took no part in the choice, `p_after` is the naive p: the held-out
+    confirmation of the chosen pair. It holds for pruned and adaptive searches as well, and needs no
+    correction for the trials. It is spent once: who goes back to choose again after seeing it has
+    made it a dev set. A real gain may come out smaller there, and fewer examples may not show it
+    (`gap`).
     """
 
     task: str

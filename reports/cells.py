@@ -211,6 +211,21 @@ def _choice_of_rows(config: TrialConfig) -> tuple[object, ...]:
     return (*held, config.n_per_class, config.train_fraction, config.fraction_seed)
 
 
+def of_one_class(cells: Iterable[CellResult], split: str, store: Store) -> list[CellResult]:
+    """Cells whose chosen trial predicts one class for every example of the split.
+
+    Such a trial may have a high F1 or accuracy, and a difference from it may be significant.
+
+    Raises:
+        CorruptTrial: predictions do not match their checksum.
+    """
+    return [
+        cell
+        for cell in cells
+        if cell.best and len(set(store.labels(cell.best.record, split).predicted.tolist())) == 1
+    ]
+
+
 def report_splits(cells: Iterable[CellResult]) -> list[str]:
     """Name the labelled splits that tables can show: held-out training rows are for choosing."""
     found = {split for cell in cells for trial in cell.finished for split in trial.record.scores}

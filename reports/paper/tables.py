@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from reports.cells import CellResult, Key
+from reports.cells import CellResult, Key, of_one_class
 from reports.paper.layout import LAYOUTS, TITLES, Layout
 from reports.paper.published import NOTES, PUBLISHED, PublishedRow
 from reports.tables.captions import METRIC_TITLES, caption
@@ -90,7 +90,8 @@ def paper_table(
         cells={cell.key: cell for cell in shown},
         tests={(test.task, test.encoder, test.method): test for test in found},
     )
-    said = caption(study, layout.split, shown, found, beside=False)
+    flat = of_one_class(shown, layout.split, store)
+    said = caption(study, layout.split, shown, found, one_class=flat, beside=False)
     table = Table(
         name=f"{study}-table{number}",
         caption=" ".join(

@@ -5,7 +5,7 @@ In: cells and the store. Out: `Report`s: a Table and the tests behind its marks.
 
 from collections.abc import Mapping, Sequence
 
-from reports.cells import CellResult, Key, report_splits
+from reports.cells import CellResult, Key, of_one_class, report_splits
 from reports.tables.captions import METRIC_TITLES, SPLIT_TITLES, TEST_TITLES, caption
 from reports.tables.choice import ALPHA, BASELINE, Choice, choices
 from reports.tables.report import Report, score_cell
@@ -94,7 +94,7 @@ def _build(
     )
     table = Table(
         name=f"{study}-{split}",
-        caption=caption(study, split, shown, found),
+        caption=caption(study, split, shown, found, one_class=of_one_class(shown, split, store)),
         label_titles=("Encoder", "Method"),
         groups=(ColumnGroup(columns=columns),),
         rows=rows,

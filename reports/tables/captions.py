@@ -35,9 +35,14 @@ def caption(
     cells: Sequence[CellResult],
     tests: Sequence[Tested],
     *,
+    one_class: Sequence[CellResult] = (),
     beside: bool = True,
 ) -> str:
-    """The caption of a table of best trials; `beside`: with the metrics that are not tested."""
+    """The caption of a table of best trials.
+
+    `one_class` are cells whose trial predicts the same class for every example; `beside`: the table
+    has the metrics that are not tested, too.
+    """
     sentences = [
         f"Study {study}, {SPLIT_TITLES.get(split, split)} set. Each number is one trial: the best"
         f" of its cell, chosen by {_chosen_by(cells)}.",
@@ -46,10 +51,16 @@ def caption(
     ]
     if beside and any(get_task(cell.task).beside for cell in cells):
         sentences.append("A second metric is that of the same trials, untested.")
+    sentences += _one_class(one_class)
     if tests:
         sentences += [*_dagger(tests), *_double_dagger(tests), *_refused(tests)]
         sentences += [*_epochs(cells, tests), *_cannot_show(split, tests), *_intervals(tests)]
     return " ".join([*sentences, *gaps(cells)])
+
+
+def _one_class(cells: Sequence[CellResult]) -> list[str]:
+    named = ", ".join(f"{get_task(cell.task).title} {cell.encoder} {cell.method}" for cell in cells)
+    return [f"One class for every example: {named}."] if cells else []
 
 
 def _chosen_by(cells: Sequence[CellResult]) -> str:

@@ -197,3 +197,20 @@ def test_every_caption_is_of_short_sentences(splits: tuple[str, ...], store: Sto
         assert "  " not in text(report)
         assert text(report).endswith(".")
         assert SIGNIFICANT in report.table.caption, "no line breaks within p < .05"
+
+
+def test_a_chosen_trial_that_predicts_one_class_is_named(tmp_path: Path) -> None:
+    """F1 of a trial that finds everything positive is high: its mark must not stand alone."""
+    store = Store(tmp_path / "constant", create=True)
+    gold = np.repeat([1, 0], [70, 30])
+    guessed = np.where(np.arange(100) % 3 > 0, gold, 1 - gold)
+    base, flat = trials("standard", 2, "mrpc"), trials("cat", 2, "mrpc")
+    predict(store, base, gold, [guessed] * 2)
+    predict(store, flat, gold, [1 - gold, np.ones(100, dtype=int)])
+    first, _ = build_reports("s", read_cells([*base, *flat], store), store)
+    assert first.tests[0].comparison.delta > 0
+    assert "One class for every example: MRPC tiny cat." in text(first)
+    predict(store, flat[:1], gold, [gold])
+    again = Store(tmp_path / "constant", create=False)
+    first, _ = build_reports("s", read_cells([*base, *flat], again), again)
+    assert "One class" not in text(first)

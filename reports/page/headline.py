@@ -21,20 +21,19 @@ NOTHING: Final = "<p>Nothing is compared yet: it takes a finished baseline and a
 Side = Literal["ahead", "behind", "even"]
 
 
-def headline(study: str, reports: Sequence[Report]) -> str:
+def headline(reports: Sequence[Report]) -> str:
     """Write a part per split: its first AT_ONCE comparisons in words, in study order, unfold more.
 
-    None is preferred for its result.
+    None is preferred for its result. Tables that show a choice of a split's cells say nothing new.
     """
-    tested = [report for report in reports if report.tests]
-    tested.sort(key=lambda report: any(test.selected for test in report.tests))
+    tested = [(report.split, report.tests) for report in reports if report.tests and report.split]
+    tested.sort(key=lambda part: any(test.selected for test in part[1]))
     if not tested:
         return NOTHING
-    return "\n".join(_part(study, report) for report in tested)
+    return "\n".join(_part(*part) for part in tested)
 
 
-def _part(study: str, report: Report) -> str:
-    split, tests = report.table.name.removeprefix(f"{study}-"), report.tests
+def _part(split: str, tests: Sequence[Tested]) -> str:
     rest = tests[AT_ONCE:]
     summary = f"<summary>{len(rest)} more</summary>"
     return (
@@ -83,6 +82,7 @@ def side_of(test: Tested) -> Side:
 def _item(test: Tested) -> str:
     """Say who is ahead by how much, chosen from how many, by which test, and what remains."""
     found, task = test.comparison, get_task(test.task)
+    flat = f" {escape(test.method)} predicts one class for every example." if test.one_class else ""
     side = "above" if found.delta > 0 else "below" if found.delta < 0 else "level with"
     points = f"{percent(abs(found.delta), 1)} points " if found.delta else ""
     system, baseline = test.trials
@@ -91,7 +91,7 @@ def _item(test: Tested) -> str:
         f" {points}{side} {BASELINE}.</b> {percent(found.system_score, 1)} against"
         f" {percent(found.baseline_score, 1)} {METRIC_TITLES[found.metric]} with"
         f" {escape(test.encoder)}, {_of(system)} against {_of(baseline)}.</p>\n"
-        f"<p>{verdict(test)} <small>{_evidence(test)}</small></p></li>\n"
+        f"<p>{verdict(test)}{flat} <small>{_evidence(test)}</small></p></li>\n"
     )
 
 

@@ -38,7 +38,7 @@ def build_page(
     return Template(asset("page.html")).substitute(
         study=escape(pictures.study),
         summary=_summary(pictures, failed),
-        headline=headline(pictures.study, reports),
+        headline=headline(reports),
         tables="\n".join(to_html(report.table) for report in reports),
         footer=f"Written by catsweep {escape(version('catsweep'))}.",
         data=embedded(page_data(pictures, reports, examples, failed)),

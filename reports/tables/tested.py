@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
-from reports.cells import CellResult, FinishedTrial, Key, paired_labels, paired_test
+from reports.cells import CellResult, FinishedTrial, Key, of_one_class, paired_labels, paired_test
 from reports.statistics.gap import Gap, smallest_gap
 from reports.statistics.interval import Interval, paired_bootstrap
 from reports.statistics.seeds import SeedSpread
@@ -29,7 +29,7 @@ class Tested:
     was asked for; it knows nothing of the choice. `selected` says that the split's examples chose
     among several trials. Then `p_after` is the two-sided p of best against best, and None where
     `choice` says why that was refused. `p_after_holm` is over the `family_after` cells of the table
-    that have a `p_after`.
+    that have a `p_after`. `one_class` says that the system predicts one class for every example.
 
     Where the split's examples took no part in the choice, `p_after` is the naive p: the held-out
     confirmation of the chosen pair. It holds for pruned and adaptive searches as well, and needs no
@@ -58,6 +58,7 @@ class Tested:
     p_after: float | None
     p_after_holm: float | None
     family_after: int
+    one_class: bool = False
 
     @property
     def marked(self) -> bool:
@@ -116,13 +117,15 @@ def tested_cells(
 ) -> list[Tested]:
     """Test every cell's best trial against the best baseline trial of its task and encoder."""
     baselines = {(c.task, c.encoder): c for c in cells if c.method == BASELINE}
+    flat = {cell.key for cell in of_one_class(cells, split, store)}
     found = []
     for cell in cells:
         base = baselines.get((cell.task, cell.encoder))
         if cell.method != BASELINE and base and base.best and cell.best:
             both = (choices[base.key], choices[cell.key])
             pair = ((base, base.best), (cell, cell.best))
-            found.append(_test(*pair, split, store, both, intervals))
+            test = _test(*pair, split, store, both, intervals)
+            found.append(replace(test, one_class=cell.key in flat))
     return _adjusted(found)
 
 

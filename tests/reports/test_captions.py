@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from reports.cells import CellResult, FinishedTrial, read_cells
+from reports.page.headline import headline
 from reports.tables.build import Report, build_reports
 from reports.tables.captions import SIGNIFICANT, budgets, caption, drawn, gaps
 from reports.tables.table import percent
@@ -210,6 +211,8 @@ def test_a_chosen_trial_that_predicts_one_class_is_named(tmp_path: Path) -> None
     first, _ = build_reports("s", read_cells([*base, *flat], store), store)
     assert first.tests[0].comparison.delta > 0
     assert "One class for every example: MRPC tiny cat." in text(first)
+    assert first.tests[0].one_class
+    assert "cat predicts one class for every example." in headline([first])
     predict(store, flat[:1], gold, [gold])
     again = Store(tmp_path / "constant", create=False)
     first, _ = build_reports("s", read_cells([*base, *flat], again), again)

@@ -39,16 +39,18 @@ def store(tmp_path: Path) -> Store:
 def test_the_split_that_chose_nothing_comes_first(store: Store) -> None:
     study = parse_study(STUDY, source="test")
     reports = reports_of(study, store)
-    parsed = Parsed(headline("said", reports))
+    parsed = Parsed(headline(reports))
     assert parsed.texts["h3"] == ["Test set", "Dev set"]
     notes = parsed.texts["p"]
     assert notes[0] == "These examples took no part in the choice of the trials."
     assert any(note.startswith("These examples chose the trials") for note in notes)
+    choice = [replace(report, split=None) for report in reports]
+    assert headline([*choice, *reports]) == headline(reports)
 
 
 def test_each_comparison_says_who_leads_by_what_and_what_remains(store: Store) -> None:
     reports = reports_of(parse_study(STUDY, source="test"), store)
-    items = Parsed(headline("said", reports)).texts["li"]
+    items = Parsed(headline(reports)).texts["li"]
     at, cat, scl = items[:3]
     assert at.startswith("RTE: at is 0.5 points above standard. 60.5 against 60.0 accuracy")
     assert "The test does not tell them apart." in at
@@ -70,7 +72,7 @@ def test_numbers_in_words_are_those_of_the_tests(store: Store) -> None:
     dev = next(report for report in reports if report.table.name == "said-dev")
     sides = {test.method: side_of(test) for test in dev.tests}
     assert sides == {"at": "ahead", "cat": "ahead", "scl": "behind"}
-    items = Parsed(headline("said", reports)).texts["li"][3:]
+    items = Parsed(headline(reports)).texts["li"][3:]
     for test, item in zip(dev.tests, items, strict=True):
         best = test.choice.best
         assert best is not None
@@ -91,7 +93,7 @@ def test_a_dagger_that_a_correction_takes_away_is_said_to_be_lost(store: Store) 
 
 def test_what_cannot_be_known_is_said_with_its_reason(store: Store) -> None:
     study = parse_study(STUDY, source="test")
-    items = Parsed(headline("said", reports_of(study, store, skip="at"))).texts["li"]
+    items = Parsed(headline(reports_of(study, store, skip="at"))).texts["li"]
     assert (
         "not known to remain after the choice among the trials: rte/tiny/at: 1 of its" in items[3]
     )
@@ -101,7 +103,7 @@ def test_what_cannot_be_known_is_said_with_its_reason(store: Store) -> None:
 def test_many_comparisons_are_counted_and_the_rest_unfold(store: Store) -> None:
     encoders = '["<b>one", two, three]'
     study = parse_study(STUDY.replace("[tiny]", encoders), source="test")
-    parsed = Parsed(headline("said", reports_of(study, store)))
+    parsed = Parsed(headline(reports_of(study, store)))
     assert parsed.texts["summary"] == ["3 more", "3 more"]
     assert len(parsed.texts["li"]) == 18
     inside = parsed.texts["details"][0].count("against")
@@ -120,4 +122,4 @@ def test_many_comparisons_are_counted_and_the_rest_unfold(store: Store) -> None:
 
 def test_without_a_comparison_it_says_what_it_takes(store: Store) -> None:
     study = parse_study(STUDY.replace("standard, ", ""), source="test")
-    assert headline("said", reports_of(study, store)) == NOTHING
+    assert headline(reports_of(study, store)) == NOTHING

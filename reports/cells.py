@@ -18,7 +18,6 @@ from trainers.metrics import Labels
 from trainers.outcome import Predictions, TrialRecord
 from trainers.searches import Kind, SearchRecord, digest, read_searches
 from trainers.store import State, Store
-from trainers.tasks import get_task
 
 SPLITS = ("dev", "dev_mismatched", "test", "test_difficult")
 RESAMPLES = 9_999
@@ -232,26 +231,15 @@ def report_splits(cells: Iterable[CellResult]) -> list[str]:
     return [split for split in SPLITS if split in found]
 
 
-def compare(baseline: FinishedTrial, system: FinishedTrial, split: str, store: Store) -> Comparison:
-    """Test two finished trials on a split with the task's metric and the paper's test for it.
+def paired_labels(
+    baseline: FinishedTrial, system: FinishedTrial, split: str, store: Store
+) -> tuple[Labels, Labels, Labels]:
+    """Return gold, baseline and system labels (N,) of a split.
 
     Raises:
         CorruptTrial: predictions do not match their checksum.
         UserError: the two did not predict the same examples with the same gold labels.
     """
-    task = get_task(system.config.task)
-    return paired_test(
-        *paired_labels(baseline, system, split, store),
-        metric=task.metric,
-        test=task.test,
-        n_classes=len(system.record.labels),
-    )
-
-
-def paired_labels(
-    baseline: FinishedTrial, system: FinishedTrial, split: str, store: Store
-) -> tuple[Labels, Labels, Labels]:
-    """Return gold, baseline and system labels (N,) of a split; errors as of `compare`."""
     first = store.predictions(baseline.record, split)
     second = align(first, store.predictions(system.record, split))
     return first.gold, first.predicted, second.predicted

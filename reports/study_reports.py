@@ -27,7 +27,7 @@ def study_reports(
     Tables 1 and 2 are counted from the data folder, or from the hub without one.
 
     Raises:
-        UserError, CorruptTrial: as `read_cells`, `choices` and `compare` do.
+        UserError, CorruptTrial: as `read_cells`, `choices` and `paired_labels` do.
     """
     groups = cells_of(study, study.trials())
     cells = read_groups(groups, store)

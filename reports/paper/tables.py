@@ -78,7 +78,7 @@ def paper_table(
     Returns None where none of them has a finished trial.
 
     Raises:
-        UserError, CorruptTrial: as `compare` does.
+        UserError, CorruptTrial: as `paired_labels` does.
     """
     layout = LAYOUTS[number]
     shown = [c for c in cells if c.task in layout.tasks and _shows(c, layout.split)]

@@ -38,7 +38,7 @@ def build_reports(
     left out as long as no trial is finished.
 
     Raises:
-        UserError, CorruptTrial: as `choices` and `compare` do.
+        UserError, CorruptTrial: as `choices` and `paired_labels` do.
     """
     return reports_of(study, cells, store, choices(cells, store), intervals=intervals)
 
@@ -54,7 +54,7 @@ def reports_of(
     """Build the same from cells' choices.
 
     Raises:
-        UserError, CorruptTrial: as `compare` does.
+        UserError, CorruptTrial: as `paired_labels` does.
     """
     splits = report_splits(cells) or ["dev"]
     reports = [_build(study, split, cells, store, chosen, intervals) for split in splits]

@@ -14,7 +14,9 @@ from search_spaces.study import load_study
 from trainers.store import Store
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-c", "from orchestrator.cli import main; main()"]
+# A shell that runs the tests in the background has them, and what they start, ignore Ctrl-C.
+HEAR = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+COMMAND = [sys.executable, "-c", f"{HEAR}; from orchestrator.cli import main; main()"]
 TWO_SLOTS = ["--slots", "2", "--threads", "1", "--checkpoint-every", "1"]
 
 

@@ -4,17 +4,20 @@ In: `config["trial"]`, a trial's canonical JSON, and the launch's Job. Out: thro
 and the curve of scores, for searches; results go to the store.
 """
 
+import gc
 import json
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
 from orchestrator.job import Job
-from orchestrator.runner import TrialRunner
 from search_spaces.errors import UserError
 from search_spaces.trial import parse_trial
 from trainers.files import StoreFull
+
+if TYPE_CHECKING:
+    from orchestrator.runner import TrialRunner
 
 REPORT_SECONDS = 10.0
 
@@ -27,7 +30,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         self.stop_sweep: str | None = None
         try:
             gpus = self.trial_resources.required_resources.get("GPU", 0.0)
-            self.runner = TrialRunner(Job.model_validate_json(job), gpus)
+            self.runner = _runner(Job.model_validate_json(job), gpus)
         except UserError as error:
             self.stop_sweep = str(error)
         self._begin(config)
@@ -69,3 +72,13 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             if self.runner.job.every_epoch or time.monotonic() - start > REPORT_SECONDS:
                 return False
         return True
+
+
+def _runner(job: Job, gpus: float) -> "TrialRunner":
+    """Import torch and transformers without looking for garbage among what stays; then begin."""
+    gc.disable()
+    from orchestrator.runner import TrialRunner
+
+    gc.freeze()
+    gc.enable()
+    return TrialRunner(job, gpus)

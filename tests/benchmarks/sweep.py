@@ -115,7 +115,7 @@ def defaults_in_a_process(trials: int) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=60)
-    parser.add_argument("--epochs", type=int, default=45, help="of the ten-second trials")
+    parser.add_argument("--epochs", type=int, default=64, help="of the ten-second trials")
     parser.add_argument("--defaults", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.defaults:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from orchestrator.estimate import model_hours
 from search_spaces.trial import TrialConfig
 from trainers.store import State, Store
 
@@ -100,21 +101,28 @@ def _cells(
     seconds: Mapping[str, float | None],
     store: Store | None,
 ) -> list[CellPlan]:
-    by_cell: dict[Cell, list[str]] = {}
-    work: dict[Cell, list[int]] = {}
+    names_of: dict[Cell, list[str]] = {}
     for trial, name in zip(trials, states, strict=True):
-        by_cell.setdefault(trial.cell, []).append(name)
-        work.setdefault(trial.cell, []).append(trial.method.cost * trial.epochs)
+        names_of.setdefault(trial.cell, []).append(name)
     measured = {
         cell: median(known)
-        for cell, names in by_cell.items()
+        for cell, names in names_of.items()
         if (known := _known(names, states, seconds))
     }
-    typical = {cell: median(values) for cell, values in work.items()}
+    typical = {cell: _typical(members) for cell, members in by_cell(trials).items()}
     return [
         _cell(names, states, store, cell=cell, seconds=estimate_seconds(cell, measured, typical))
-        for cell, names in by_cell.items()
+        for cell, names in names_of.items()
     ]
+
+
+def _steps(trial: TrialConfig) -> int:
+    """A trial's epochs, times the cost of a step in forward passes."""
+    return trial.epochs * trial.method.cost
+
+
+def _typical(members: Sequence[TrialConfig]) -> TrialConfig:
+    return sorted(members, key=_steps)[len(members) // 2]
 
 
 def _known(
@@ -148,16 +156,31 @@ def _cell(
 
 
 def estimate_seconds(
-    cell: Cell, measured: Mapping[Cell, float], work: Mapping[Cell, float]
+    cell: Cell, measured: Mapping[Cell, float], typical: Mapping[Cell, TrialConfig]
 ) -> float | None:
-    """Estimate a trial's seconds: the cell's median, or a sister cell's, scaled by their work.
+    """Estimate a trial's seconds: its cell's, or those of cells like it, scaled by their work.
 
-    A sister is another method on the same task and encoder; work is a typical trial's epochs times
-    the cost of its steps in forward passes.
+    Other methods on the same task and encoder are asked first, then other tasks of the encoder; the
+    median of what they say. Across encoders nothing is said: small ones are not limited by their
+    operations. `typical` has a trial of each cell.
     """
     if cell in measured:
         return measured[cell]
-    for sister, seconds in measured.items():
-        if sister[:2] == cell[:2]:
-            return seconds * work[cell] / work[sister]
+    for alike in (slice(0, 2), slice(1, 2)):
+        said = [
+            seconds * ratio
+            for other, seconds in measured.items()
+            if other[alike] == cell[alike]
+            and (ratio := _times_the_work(typical[cell], typical[other])) is not None
+        ]
+        if said:
+            return median(said)
     return None
+
+
+def _times_the_work(trial: TrialConfig, other: TrialConfig) -> float | None:
+    """By operations; between methods on one task also without knowing the size of the encoder."""
+    ours, theirs = model_hours(trial), model_hours(other)
+    if ours and theirs:
+        return ours / theirs
+    return _steps(trial) / _steps(other) if trial.task == other.task else None

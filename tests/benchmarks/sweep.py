@@ -49,7 +49,7 @@ def timed_sweep(trials: int, *, epochs: int, n_per_class: int) -> tuple[float, f
         folder = Path(scratch)
         path = write_study(folder, trials, epochs=epochs, n_per_class=n_per_class)
         start = time.perf_counter()
-        done = run(path, folder / "store")
+        done = run(path, folder / "store", "--checkpoint-every", "120")
         wall = time.perf_counter() - start
         if done.returncode != 0:
             raise RuntimeError(done.stderr)

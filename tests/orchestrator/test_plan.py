@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.plan import estimate_seconds, make_plan
+from orchestrator.estimate import model_hours
+from orchestrator.plan import Cell, estimate_seconds, make_plan
 from orchestrator.runner import failure
 from search_spaces.study import Study, load_study, parse_study
 from search_spaces.trial import TrialConfig
@@ -75,9 +76,10 @@ def test_time_left_is_the_cell_median_times_what_is_left(
     plan = make_plan("quickstart", trials, store)
     standard, cat = plan.cells
     assert (standard.seconds_per_trial, standard.seconds_left) == (20.0, 0.0)
-    # Nothing was measured of cat: 7/3 of a standard trial, the ratio of their step costs.
-    assert cat.seconds_per_trial == pytest.approx(20.0 * 7 / 3)
-    assert plan.seconds_left == pytest.approx(12 * 20.0 * 7 / 3)
+    # Nothing was measured of cat: its steps cost 7/3 of a standard one's, evaluation the same.
+    hours = [model_hours(by_cell[cell][0]) or 0.0 for cell in (STANDARD, CAT)]
+    assert cat.seconds_per_trial == pytest.approx(20.0 * hours[1] / hours[0])
+    assert plan.seconds_left == pytest.approx(12 * 20.0 * hours[1] / hours[0])
 
 
 def test_a_running_trial_gives_a_first_estimate(trials: list[TrialConfig], store: Store) -> None:
@@ -95,11 +97,50 @@ def test_best_is_the_best_score_on_the_selection_split(
     assert make_plan("quickstart", trials, store).cells[0].best == pytest.approx(0.8)
 
 
-def test_estimates_do_not_cross_encoders_or_tasks() -> None:
-    measured = {("mrpc", "tiny", "standard"): 3.0, ("library", "big", "standard"): 5.0}
-    work = dict.fromkeys([*measured, CAT, STANDARD], 3.0) | {CAT: 7.0}
-    assert estimate_seconds(CAT, measured, work) is None
-    assert estimate_seconds(CAT, measured | {STANDARD: 6.0}, work) == pytest.approx(14.0)
+CELLS = """
+name: cells
+tasks: [library, mrpc]
+encoders: [tiny, roberta-large, unknown/size]
+methods: [standard, cat]
+axes: {lr: [1e-3], epsilon: [1e-3], tau: [0.1], lambda: [0.1]}
+"""
+
+
+@pytest.fixture
+def typical() -> dict[Cell, TrialConfig]:
+    return {trial.cell: trial for trial in parse_study(CELLS, source="cells").trials()}
+
+
+def test_estimates_scale_other_cells_of_the_encoder_by_operations(
+    typical: dict[Cell, TrialConfig],
+) -> None:
+    def model(cell: Cell) -> float:
+        hours = model_hours(typical[cell])
+        assert hours
+        return hours
+
+    other = ("mrpc", "tiny", "standard")
+    assert estimate_seconds(CAT, {CAT: 2.0, STANDARD: 6.0}, typical) == 2.0
+    of_task = estimate_seconds(CAT, {other: 50.0, STANDARD: 6.0}, typical)
+    assert of_task == pytest.approx(6.0 * model(CAT) / model(STANDARD))
+    assert 1 < model(CAT) / model(STANDARD) < 7 / 3  # Evaluation costs both the same.
+    of_encoder = estimate_seconds(CAT, {other: 50.0}, typical)
+    assert of_encoder == pytest.approx(50.0 * model(CAT) / model(other))
+
+
+def test_estimates_do_not_cross_encoders(typical: dict[Cell, TrialConfig]) -> None:
+    large = ("library", "roberta-large", "cat")
+    assert estimate_seconds(CAT, {large: 5.0}, typical) is None
+
+
+def test_an_encoder_of_unknown_size_is_scaled_by_steps_within_a_task(
+    typical: dict[Cell, TrialConfig],
+) -> None:
+    cell = ("library", "unknown/size", "cat")
+    measured = {("mrpc", "unknown/size", "standard"): 5.0}
+    assert estimate_seconds(cell, measured, typical) is None
+    measured |= {("library", "unknown/size", "standard"): 6.0}
+    assert estimate_seconds(cell, measured, typical) == pytest.approx(6.0 * 7 / 3)
 
 
 def test_estimates_know_a_method_s_own_epochs_and_cost(store: Store) -> None:
@@ -115,4 +156,7 @@ overrides: {cat: {epochs: 6, detach_clean: true}}
     trials = parse_study(text, source="longer").trials()
     keep(store, trials[0], {"dev": 150}, seconds=10.0)
     cells = make_plan("longer", trials, store).cells
-    assert [cell.seconds_per_trial for cell in cells] == [10.0, 10.0 * 3 * 6 / 3]
+    standard, cat = (cell.seconds_per_trial for cell in cells)
+    assert standard == 10.0
+    assert cat
+    assert 10.0 * 6 / 2 < cat < 10.0 * 6 / 3 * 6 / 2

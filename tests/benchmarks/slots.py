@@ -1,0 +1,72 @@
+"""How many slots and threads a machine's cores are best cut into: prints JSON.
+
+    python -m tests.benchmarks.slots
+
+The same trials, a real encoder's, run with as many slots as cores and a thread each (the default),
+with one slot that has all threads, and with slots and threads that together are twice the cores.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from tests.end_to_end.sweeps import run
+from trainers.store import Store
+
+STUDY = """
+name: slots
+tasks: [library]
+encoders: ['packaged:minilm']
+methods: [standard]
+axes: {{lr: [1e-4]}}
+seeds: {seeds}
+epochs: {epochs}
+"""
+
+
+def sweep(slots: int, threads: int, trials: int, epochs: int) -> dict[str, float]:
+    """Run a sweep from nothing; return what a trial took, and trials per hour without start-up."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        study = folder / "slots.yaml"
+        study.write_text(STUDY.format(seeds=[*range(trials)], epochs=epochs))
+        start = time.perf_counter()
+        done = run(
+            study,
+            folder / "store",
+            *("--slots", str(slots), "--threads", str(threads)),
+            *("--checkpoint-every", "120"),
+        )
+        wall = time.perf_counter() - start
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr)
+        store = Store(folder / "store", create=False)
+        seconds = [store.record(name).seconds for name in store.finished()]
+    return {
+        "slots": slots,
+        "threads": threads,
+        "seconds_per_trial": round(sum(seconds) / trials, 1),
+        "trials_per_hour": round(3600 * slots * trials / sum(seconds)),
+        "wall_seconds": round(wall, 1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=2, help="in which all take turns")
+    options = parser.parse_args()
+    cores = os.cpu_count() or 1
+    cuts = [(cores, 1), (1, cores), (cores, 2)]
+    report = [
+        sweep(*cut, options.trials, options.epochs) for _ in range(options.rounds) for cut in cuts
+    ]
+    print(json.dumps(report, indent=1))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,8 @@ is written anew. Importer of mlflow (the extra `mlflow`), when it is called.
 """
 
 import logging
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,8 +47,12 @@ def write_runs(study: str, rows: Sequence[TrialRow], out: str) -> Written:
     """
     if find_spec("mlflow") is None:
         raise UserError("export to mlflow needs mlflow-skinny: pip install 'catsweep[mlflow]'")
+    # Else it prints two lines of addresses for each run on a server.
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from rich.console import Console
+    from rich.progress import track
     from sqlalchemy.exc import SQLAlchemyError
 
     for name in ("mlflow", "alembic"):  # They tell of each table that they make.
@@ -59,7 +65,8 @@ def write_runs(study: str, rows: Sequence[TrialRow], out: str) -> Written:
         experiment = _experiment(client, study, out)
         there = _there(client, experiment)
         new = [row for row in ended if not _kept(client, there.get(row.signature), row)]
-        for row in new:
+        console, quiet = Console(stderr=True), not sys.stderr.isatty()
+        for row in track(new, "MLflow runs", console=console, transient=True, disable=quiet):
             _write(client, experiment, row)
     except (MlflowException, SQLAlchemyError) as error:
         raise UserError(f"MLflow at {out}: {one_line(error)}") from error

@@ -65,6 +65,7 @@ def run_round(begin: Round, address: str | None) -> Exception | None:
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     if not ray.is_initialized():
         _connect(begin.slots, address)
+        _say_what_no_node_has(begin)
 
     def resources(config: dict[str, str]) -> Any:
         gpus = begin.gpus[parse_trial(config["trial"]).signature]
@@ -153,6 +154,19 @@ def _connect(slots: Slots, address: str | None) -> None:
     token = Path.home() / ".ray" / "auth_token"
     if token.exists():
         token.chmod(0o600)
+
+
+def _say_what_no_node_has(begin: Round) -> None:
+    """Warn of trials that no node is large enough for: Ray waits for one, and says nothing."""
+    import ray
+
+    wanted = {"CPU": begin.slots.threads, "GPU": max(begin.gpus.values())}
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if not any(all(node.get(k, 0) >= amount for k, amount in wanted.items()) for node in nodes):
+        sys.stderr.write(
+            f"warning: no node has what a trial needs, {wanted['CPU']} CPUs and"
+            f" {wanted['GPU']:g} GPUs; waiting for one that does\n"
+        )
 
 
 @contextmanager

@@ -122,13 +122,18 @@ def test_a_cluster_at_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """A Ray head started by hand, as on a cluster; the driver joins it and trains there.
 
     Its GPU is one by name only: Ray hands out halves of it, and torch, seeing none, uses the CPU.
+    A trial that fits no node waits for one, and the driver says so.
     """
     path, folder = tmp_path / "mini.yaml", tmp_path / "store"
     path.write_text(MIXED.replace("2e-3, 1e+30", "2e-3").replace("[standard, at, cat]", "[at]"))
     path.write_text(path.read_text().replace(", tau: [0.1], lambda: [0.3]", ""))
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     with ray_head() as address:
+        with started(path, folder, "--address", address, "--threads", "64"):
+            line = "no node has what a trial needs, 64 CPUs and 0 GPUs"
+            wait_for(lambda: line in (tmp_path / "driver.log").read_text())
         done = run(path, folder, "--address", address, "--gpus-per-trial", "0.5")
+        assert "no node" not in done.stderr
     assert done.returncode == 0, done.stderr
     assert len(Store(folder, create=False).finished()) == 1
 

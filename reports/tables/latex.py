@@ -1,8 +1,9 @@
-r"""LaTeX: a `Table` as one `table` environment with booktabs rules.
+r"""LaTeX: a `Table` as a `table` environment with booktabs rules.
 
 In: a `Table`. Out: a string that compiles as it stands with pdflatex and tectonic; the packages it
-needs are named in a comment. A table that is wider than the line is scaled down to it. Names are
-escaped here and nowhere else.
+needs are named in a comment. A table that is wider than the line is scaled down to it, a longer one
+than a page goes on in further environments with the same number. Names are escaped here and nowhere
+else.
 
 Non-ASCII characters: accented Latin letters become accent commands, Greek letters and common
 symbols their commands. Any other character, such as one of a script that the standard fonts lack,
@@ -21,6 +22,8 @@ from reports.tables.table import MISSING, Cell, Mark, Row, Table
 PAGE: Final = 46
 AROUND: Final = 6
 WIDTH: Final = 75  # characters of a line of text
+GAP: Final = 2  # characters between columns, a little less than there are
+RULED: Final = 1.5  # lines of a row with a rule above it
 SMALLER: Final = 0.8  # lines of notes, in footnotesize; they break badly
 
 MARK_COMMANDS: Final[dict[Mark, str]] = {"dagger": r"\dagger", "double-dagger": r"\ddagger"}
@@ -177,31 +180,61 @@ def _accented(c: str) -> str | None:
 
 
 def to_latex(table: Table) -> str:
-    r"""Render `\begin{table}` to `\end{table}`.
+    r"""Render `\begin{table}` to `\end{table}`, and again for rows that a page has no room for.
 
     The best of a column is in bold, marks are superscripts. Published rows are in italics,
     and the notes stand below the rows in small type: those that a page has room for, the others
     as comments.
     """
-    lines = [
-        r"% needs \usepackage{booktabs,graphicx}",
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{escape(table.caption)}}}",
-        rf"\label{{tab:{_label(table.name)}}}",
-        r"\par\medskip",
-        FITTED,
-        rf"\begin{{tabular}}{{{'l' * len(table.label_titles)}{'c' * len(table.columns)}}}",
-        r"\toprule",
-        *_head(table),
-        r"\midrule",
-        *_body(table),
-        r"\bottomrule",
-        r"\end{tabular}}",
-        *_notes(table),
-        r"\end{table}",
-    ]
+    lines, pages = [r"% needs \usepackage{booktabs,graphicx}"], _pages(table)
+    for rows in pages:
+        lines += [
+            r"\begin{table}",
+            *([r"\addtocounter{table}{-1}"] if rows.start else []),
+            r"\centering",
+            r"\caption[]{(continued)}" if rows.start else rf"\caption{{{escape(table.caption)}}}",
+            *([] if rows.start else [rf"\label{{tab:{_label(table.name)}}}"]),
+            r"\par\medskip",
+            FITTED,
+            rf"\begin{{tabular}}{{{'l' * len(table.label_titles)}{'c' * len(table.columns)}}}",
+            r"\toprule",
+            *_head(table),
+            r"\midrule",
+            *_body(table, rows),
+            r"\bottomrule",
+            r"\end{tabular}}",
+            *(_notes(table, rows) if rows is pages[-1] else []),
+            r"\end{table}",
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _pages(table: Table) -> list[range]:
+    """Say which rows stand on which page; a page ends before a block where there is one."""
+    heights, pages = _heights(table), list[range]()
+    start, room = 0, _room(table, first=True)
+    while True:
+        rows = table.rows[start:]
+        fit = max(1, sum(end <= room for end in accumulate(heights[start:])))
+        if fit >= len(rows):
+            return [*pages, range(start, len(table.rows))]
+        blocks = [i for i in range(ceil(fit / 2), fit + 1) if rows[i].starts_block]
+        pages.append(range(start, start + (blocks[-1] if blocks else fit)))
+        start, room = pages[-1].stop, _room(table, first=False)
+
+
+def _room(table: Table, *, first: bool) -> float:
+    """Lines of a page that are left beside the caption and the head."""
+    return PAGE - AROUND - (len(table.caption) / WIDTH if first else 1)
+
+
+def _heights(table: Table) -> list[float]:
+    """Each row's, in lines: a table that is wider than the line is scaled down to it."""
+    texts = [[*row.labels, *map(table.text, row.cells)] for row in table.rows]
+    heads = [*table.label_titles, *(column.title for column in table.columns)]
+    widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
+    scale = min(1, WIDTH / sum(width + GAP for width in widths))
+    return [scale * (RULED if row.starts_block else 1) for row in table.rows]
 
 
 def _label(name: str) -> str:
@@ -244,9 +277,9 @@ def _small(text: str) -> str:
     return rf"{{\small {escape(text)}}}" if text else ""
 
 
-def _body(table: Table) -> list[str]:
+def _body(table: Table, rows: range) -> list[str]:
     lines: list[str] = []
-    for row, best in zip(table.rows, table.best(), strict=True):
+    for row, best in list(zip(table.rows, table.best(), strict=True))[rows.start : rows.stop]:
         if row.starts_block and lines:
             lines.append(r"\midrule")
         labels = [_styled(escape(label), row) for label in row.labels]
@@ -269,11 +302,11 @@ def _cell(table: Table, row: Row, cell: Cell, best: bool) -> str:
     return number + (rf"\rlap{{$^{{{marks}}}$}}" if marks else "")
 
 
-def _notes(table: Table) -> list[str]:
+def _notes(table: Table, rows: range) -> list[str]:
     """The first notes are printed, as many as a page has room for; comments keep the others."""
-    taken = len(table.caption) / WIDTH + len(table.rows) + AROUND
+    room = _room(table, first=rows.start == 0) - sum(_heights(table)[rows.start : rows.stop])
     heights = (SMALLER * ceil(len(note) / WIDTH) for note in table.notes)
-    printed = sum(end <= PAGE - taken for end in accumulate(heights))
+    printed = sum(end <= room for end in accumulate(heights))
     first, rest = table.notes[:printed], table.notes[printed:]
     lines = [escape(note) for note in first]
     if rest:

@@ -145,6 +145,33 @@ def test_latex_prints_notes_while_there_is_room_and_keeps_the_others(tmp_path: P
     assert "\n% a \\input{b}\n" in one
 
 
+@pytest.mark.parametrize(("width", "pages"), [(1, 4), (100, 2)])
+def test_a_long_latex_table_goes_on_on_the_next_page(
+    width: int, pages: int, tmp_path: Path
+) -> None:
+    table = example()
+    rows = tuple(
+        replace(
+            table.rows[0],
+            labels=(f"system {number} " + "x" * width, ""),
+            starts_block=number % 9 == 0,
+        )
+        for number in range(130)
+    )
+    long = replace(table, rows=rows, caption="words " * 60, notes=("a note",) * 40)
+    text = to_latex(long)
+    parts = text.split(r"\begin{table}")[1:]
+    assert [part.count("(continued)") for part in parts] == [0] + [1] * (pages - 1)
+    found = re.findall(r"^system (\d+) ", text, flags=re.MULTILINE)
+    assert found == [str(number) for number in range(130)]
+    assert {part.split("\\midrule\n")[1].split()[1] for part in parts[1:]} <= {
+        str(number) for number in range(0, 130, 9)
+    }
+    assert ["a note" in part for part in parts] == [False] * (pages - 1) + [True]
+    check_compiles(text, tmp_path)
+    assert text.count(r"\label{") == 1
+
+
 def test_latex_escapes_once() -> None:
     assert latex.escape(HOSTILE) == (
         r"a\_b \& 50\% \#1 \{x\} \textbackslash{}cmd \textasciitilde{} \textasciicircum{} \"{u} "

@@ -13,7 +13,8 @@ import pytest
 from reports.cells import CellResult, FinishedTrial
 from reports.tables.build import Report, build_reports
 from reports.tables.html import to_html
-from reports.tables.latex import escape, to_latex
+from reports.tables.latex import to_latex
+from reports.tables.latex_text import escape
 from reports.tables.markdown import to_markdown
 from reports.tables.plain import to_csv, to_json
 from reports.tables.terminal import to_text

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from reports.tables import latex, markdown
+from reports.tables import markdown
 from reports.tables.html import to_html
 from reports.tables.latex import to_latex
+from reports.tables.latex_text import escape
 from reports.tables.markdown import to_markdown
 from reports.tables.plain import to_csv, to_json
 from reports.tables.table import Cell, Column, ColumnGroup, Mark, Row, Table
@@ -173,18 +174,18 @@ def test_a_long_latex_table_goes_on_on_the_next_page(
 
 
 def test_latex_escapes_once() -> None:
-    assert latex.escape(HOSTILE) == (
+    assert escape(HOSTILE) == (
         r"a\_b \& 50\% \#1 \{x\} \textbackslash{}cmd \textasciitilde{} \textasciicircum{} \"{u} "
         r"\texttt{U+4E2D} \textless{}script\textgreater{}"
     )
-    assert latex.escape("SST-2, u\u0308") == r"SST-2, \"{u}"
-    assert latex.escape("--- ''") == "-{}-{}- '{}'"
-    assert latex.escape("naïve ế") == r"na\"{\i}ve \texttt{U+1EBF}"
+    assert escape("SST-2, u\u0308") == r"SST-2, \"{u}"
+    assert escape("--- ''") == "-{}-{}- '{}'"
+    assert escape("naïve ế") == r"na\"{\i}ve \texttt{U+1EBF}"
 
 
 @pytest.mark.parametrize("text", [chr(c) for c in (*range(32, 127), 0x3B5, 0x142, 0x1F600)])
 def test_latex_output_is_ascii_and_balanced(text: str) -> None:
-    escaped = latex.escape(text)
+    escaped = escape(text)
     assert escaped.isascii()
     bare = re.sub(r"\\.", "", escaped)
     assert bare.count("{") == bare.count("}")

@@ -38,7 +38,11 @@ OPTUNA_IMPORTERS = {
     "reports/exports/optuna_storage.py",
     "reports/page/fanova.py",
 }
-COMES_WITH = {"pydantic_core": "pydantic", "tokenizers": "transformers"}
+COMES_WITH = {
+    "pydantic_core": "pydantic",
+    "tokenizers": "transformers",
+    "huggingface_hub": "transformers",
+}
 TORCH = {"torch", "transformers", "safetensors"}
 
 

@@ -7,6 +7,7 @@ T the longest of them, U distinct token ids among the P.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,19 @@ import torch
 from torch import Tensor
 
 Ints = npt.NDArray[np.int64]
+AT_ONCE = 10_000
+"""Examples that are tokenised at a time: as Python lists they take thirty times their space."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """N tokenised examples, one after the other: example i is [starts[i], starts[i + 1])."""
+    """N tokenised examples, one after the other: example i is [starts[i], starts[i + 1]).
 
-    tokens_S: Ints
-    types_S: Ints
+    Tokens and types may be 32-bit numbers in a mapped file.
+    """
+
+    tokens_S: npt.NDArray[np.int64 | np.int32]
+    types_S: npt.NDArray[np.int64 | np.int32]
     starts: Ints
     labels_N: Ints
 
@@ -79,19 +85,26 @@ def tokenise(
     tokenizer: Any, texts: tuple[Sequence[str], ...], labels: Ints, max_length: int
 ) -> Inputs:
     """Tokenise single texts or pairs; a pair too long loses tokens of its longer text first."""
-    encoded = tokenizer(
-        *(list(column) for column in texts),
-        truncation="longest_first" if len(texts) > 1 else True,
-        max_length=max_length,
-        return_attention_mask=False,
-        verbose=False,
-    )
-    tokens = encoded["input_ids"]
-    types = encoded.get("token_type_ids") or [[0] * len(row) for row in tokens]
+    tokens, types, lengths = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [0]
+    for start in range(0, len(labels), AT_ONCE):
+        encoded = tokenizer(
+            *(list(column[start : start + AT_ONCE]) for column in texts),
+            truncation="longest_first" if len(texts) > 1 else True,
+            max_length=max_length,
+            return_attention_mask=False,
+            verbose=False,
+        )
+        rows = encoded["input_ids"]
+        lengths += [len(row) for row in rows]
+        tokens.append(np.fromiter(chain.from_iterable(rows), np.int64))
+        second = encoded.get("token_type_ids")
+        types.append(
+            np.fromiter(chain.from_iterable(second), np.int64) if second else 0 * tokens[-1]
+        )
     return Inputs(
-        tokens_S=np.concatenate([np.array(row, dtype=np.int64) for row in tokens]),
-        types_S=np.concatenate([np.array(row, dtype=np.int64) for row in types]),
-        starts=np.cumsum([0] + [len(row) for row in tokens], dtype=np.int64),
+        tokens_S=np.concatenate(tokens),
+        types_S=np.concatenate(types),
+        starts=np.cumsum(lengths, dtype=np.int64),
         labels_N=labels,
     )
 
@@ -103,12 +116,12 @@ def collate(inputs: Inputs, rows: Ints) -> Batch:
     example = np.repeat(np.arange(len(rows)), lengths)
     positions = np.arange(lengths.sum()) - offsets[example]
     source = inputs.starts[rows][example] + positions
-    tokens = inputs.tokens_S[source]
+    tokens = inputs.tokens_S[source].astype(np.int64)
     distinct, slots = np.unique(tokens, return_inverse=True)
     longest = int(lengths.max())
     return Batch(
         tokens_P=torch.from_numpy(tokens),
-        types_P=torch.from_numpy(inputs.types_S[source]),
+        types_P=torch.from_numpy(inputs.types_S[source].astype(np.int64)),
         positions_P=torch.from_numpy(positions),
         cells_P=torch.from_numpy(example * longest + positions),
         mask_BT=torch.from_numpy(np.arange(longest) < lengths[:, None]),

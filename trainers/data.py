@@ -51,8 +51,8 @@ class Split:
         """16 hex digits of SHA-256 over ids, texts and labels."""
         digest = hashlib.sha256()
         for column in (self.ids, *self.texts, [str(label) for label in self.labels]):
-            for entry in column:
-                digest.update(f"{len(entry)}:{entry}\x00".encode("utf-8", "surrogatepass"))
+            told = "".join([f"{len(entry)}:{entry}\x00" for entry in column])
+            digest.update(told.encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:16]
 
 

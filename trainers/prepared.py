@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search_spaces.trial import TrialConfig
-from trainers.batches import Inputs, tokenise
+from trainers.batches import Inputs
 from trainers.data import deviation, load_task, select_examples, selection_split
 from trainers.difficulty import with_difficult
 from trainers.encoder import Encoder, load_encoder
 from trainers.tasks import get_task
+from trainers.token_cache import tokenised
 
 SHARED = (
     "task",
@@ -66,7 +67,7 @@ def prepare(config: TrialConfig, data_folder: Path | None) -> Prepared:
     words = [text for column in full_train.texts for text in column]
     encoder = load_encoder(config.encoder, words)
     inputs = {
-        name: tokenise(encoder.tokenizer, split.texts, split.labels, config.max_length)
+        name: tokenised(encoder.tokenizer, split, config.max_length)
         for name, split in data.splits.items()
     }
     prints = {name: split.fingerprint() for name, split in data.splits.items()}

@@ -1,0 +1,99 @@
+"""Large splits, tokenised once per node: the first worker writes the tokens, all map the same file.
+
+In: a split, its encoder's tokenizer. Out: the `Inputs` that `tokenise` gives. The file lies in
+`HF_HOME/catsweep` and is named by a hash of all that decides its content; one that nobody used for
+30 days is removed.
+"""
+
+import fcntl
+import hashlib
+import json
+import time
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from huggingface_hub.constants import HF_HOME
+
+from trainers.batches import Inputs, tokenise
+from trainers.data import Split
+from trainers.files import StoreFull, write_file
+
+CACHED_FROM = 10_000
+"""Examples: fewer are tokenised in the time that looking for them takes."""
+KEPT_SECONDS = 30 * 24 * 3600
+
+
+def tokenised(tokenizer: Any, split: Split, max_length: int) -> Inputs:
+    """Tokenise a split, or map what a worker on this node has tokenised of it."""
+
+    def make() -> Inputs:
+        return tokenise(tokenizer, split.texts, split.labels, max_length)
+
+    if len(split) < CACHED_FROM or not tokenizer.is_fast:
+        return make()
+    path = Path(HF_HOME) / "catsweep" / f"{_key(tokenizer, split, max_length)}.tokens"
+    with suppress(OSError, StoreFull):  # A disk that is full or read-only costs time alone.
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_old(path.parent)
+        return _mapped(path, split, make)
+    return make()
+
+
+def _key(tokenizer: Any, split: Split, max_length: int) -> str:
+    """Hash texts, labels and ids, the tokenizer as a whole, the length, and who tokenises."""
+    rules = json.loads(tokenizer.backend_tokenizer.to_str())
+    rules |= {"truncation": max_length, "padding": None, "side": tokenizer.truncation_side}
+    versions = [version("tokenizers"), version("transformers")]
+    told = json.dumps([split.fingerprint(), rules, versions], sort_keys=True)
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _mapped(path: Path, split: Split, make: Callable[[], Inputs]) -> Inputs:
+    """Map the file; make it first where it is absent or damaged, while other workers wait."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = _read(path, split)
+        if found is None:
+            write_file(path, _encode(make()))
+            found = _read(path, split)
+    if found is None:
+        raise OSError(f"{path} does not hold what was written")
+    path.touch()
+    return found
+
+
+def _encode(inputs: Inputs) -> bytes:
+    """32-bit numbers: a checksum of the others, how many tokens, starts, tokens, types."""
+    n_tokens = np.array([len(inputs.tokens_S)])
+    parts = (n_tokens, inputs.starts, inputs.tokens_S, inputs.types_S)
+    body = np.concatenate(parts).astype("<i4").tobytes()
+    return zlib.crc32(body).to_bytes(4, "little") + body
+
+
+def _read(path: Path, split: Split) -> Inputs | None:
+    """Map what `_encode` gave of this split; None where it is absent or damaged."""
+    size = path.stat().st_size if path.is_file() else 0
+    if size < 8 or size % 4:
+        return None
+    numbers = np.memmap(path, dtype="<i4", mode="r")
+    n, n_tokens = len(split), int(numbers[1])
+    whole = len(numbers) == 2 + n + 1 + 2 * n_tokens
+    if not whole or zlib.crc32(numbers[1:].data) != int(numbers[:1].view("<u4")[0]):
+        return None
+    starts, tokens, types = np.split(numbers[2:], [n + 1, n + 1 + n_tokens])
+    return Inputs(
+        tokens_S=tokens, types_S=types, starts=starts.astype(np.int64), labels_N=split.labels
+    )
+
+
+def _remove_old(folder: Path) -> None:
+    for path in folder.glob("*.tokens"):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > KEPT_SECONDS:
+                path.unlink()
+                path.with_suffix(".lock").unlink(missing_ok=True)

@@ -56,9 +56,9 @@ def sweep(slots: int, threads: int, trials: int, epochs: int) -> dict[str, float
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trials", type=int, default=6)
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--rounds", type=int, default=2, help="in which all take turns")
+    parser.add_argument("--trials", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=1, help="in which all take turns")
     options = parser.parse_args()
     cores = os.cpu_count() or 1
     cuts = [(cores, 1), (1, cores), (cores, 2)]

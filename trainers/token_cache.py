@@ -10,7 +10,6 @@ import hashlib
 import json
 import time
 import zlib
-from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -37,11 +36,13 @@ def tokenised(tokenizer: Any, split: Split, max_length: int) -> Inputs:
     if len(split) < CACHED_FROM or not tokenizer.is_fast:
         return make()
     path = Path(HF_HOME) / "catsweep" / f"{_key(tokenizer, split, max_length)}.tokens"
-    with suppress(OSError, StoreFull):  # A disk that is full or read-only costs time alone.
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_old(path.parent)
-        return _mapped(path, split, make)
-    return make()
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # Other workers wait, and find the file.
+            return _read(path, split) or _keep(path, split, make())
+    except OSError:  # No place to write: that costs time alone.
+        return make()
 
 
 def _key(tokenizer: Any, split: Split, max_length: int) -> str:
@@ -53,18 +54,14 @@ def _key(tokenizer: Any, split: Split, max_length: int) -> str:
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _mapped(path: Path, split: Split, make: Callable[[], Inputs]) -> Inputs:
-    """Map the file; make it first where it is absent or damaged, while other workers wait."""
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        found = _read(path, split)
-        if found is None:
-            write_file(path, _encode(make()))
-            found = _read(path, split)
-    if found is None:
-        raise OSError(f"{path} does not hold what was written")
-    path.touch()
-    return found
+def _keep(path: Path, split: Split, inputs: Inputs) -> Inputs:
+    """Write the file and map it; a disk that is full leaves the tokens in memory."""
+    _remove_old(path.parent)
+    try:
+        write_file(path, _encode(inputs))
+    except (OSError, StoreFull):
+        return inputs
+    return _read(path, split) or inputs
 
 
 def _encode(inputs: Inputs) -> bytes:
@@ -85,6 +82,7 @@ def _read(path: Path, split: Split) -> Inputs | None:
     whole = len(numbers) == 2 + n + 1 + 2 * n_tokens
     if not whole or zlib.crc32(numbers[1:].data) != int(numbers[:1].view("<u4")[0]):
         return None
+    path.touch()
     starts, tokens, types = np.split(numbers[2:], [n + 1, n + 1 + n_tokens])
     return Inputs(
         tokens_S=tokens, types_S=types, starts=starts.astype(np.int64), labels_N=split.labels

@@ -133,7 +133,7 @@ def test_files_that_nobody_uses_are_removed(cache: Path, tokenizer: object) -> N
 
 AT_ONCE = """
 import sys
-from pathlib import Path
+import time
 from trainers import batches, token_cache
 from trainers.data import Split
 from trainers.encoder import load_encoder
@@ -142,7 +142,7 @@ token_cache.HF_HOME, token_cache.CACHED_FROM = sys.argv[1], 4
 texts = [f"text {number}" for number in range(40)]
 split = Split(ids=texts, texts=(texts,), labels=np.zeros(40, np.int64))
 made, tokenise = [], token_cache.tokenise
-token_cache.tokenise = lambda *a: made.append(1) or tokenise(*a)
+token_cache.tokenise = lambda *a: made.append(1) or time.sleep(5) or tokenise(*a)
 token_cache.tokenised(load_encoder("tiny", texts).tokenizer, split, 16)
 print(len(made))
 """

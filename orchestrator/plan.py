@@ -5,7 +5,7 @@ In: trials and a store. Out: a `Plan`: each trial's state, counts per cell, seco
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -101,18 +101,18 @@ def _cells(
     seconds: Mapping[str, float | None],
     store: Store | None,
 ) -> list[CellPlan]:
-    names_of: dict[Cell, list[str]] = {}
+    grouped: dict[Cell, dict[str, TrialConfig]] = {}
     for trial, name in zip(trials, states, strict=True):
-        names_of.setdefault(trial.cell, []).append(name)
+        grouped.setdefault(trial.cell, {})[name] = trial
     measured = {
         cell: median(known)
-        for cell, names in names_of.items()
-        if (known := _known(names, states, seconds))
+        for cell, members in grouped.items()
+        if (known := _known(members, states, seconds))
     }
-    typical = {cell: _typical(members) for cell, members in by_cell(trials).items()}
+    typical = {cell: _typical(members.values()) for cell, members in grouped.items()}
     return [
-        _cell(names, states, store, cell=cell, seconds=estimate_seconds(cell, measured, typical))
-        for cell, names in names_of.items()
+        _cell(members, states, store, cell=cell, seconds=estimate_seconds(cell, measured, typical))
+        for cell, members in grouped.items()
     ]
 
 
@@ -121,12 +121,12 @@ def _steps(trial: TrialConfig) -> int:
     return trial.epochs * trial.method.cost
 
 
-def _typical(members: Sequence[TrialConfig]) -> TrialConfig:
+def _typical(members: Collection[TrialConfig]) -> TrialConfig:
     return sorted(members, key=_steps)[len(members) // 2]
 
 
 def _known(
-    names: Sequence[str], states: Mapping[str, State], seconds: Mapping[str, float | None]
+    names: Collection[str], states: Mapping[str, State], seconds: Mapping[str, float | None]
 ) -> list[float]:
     """Seconds of a cell's finished trials; of its running ones as long as none is finished."""
     found = {name: taken for name in names if (taken := seconds.get(name)) is not None}
@@ -135,7 +135,7 @@ def _known(
 
 
 def _cell(
-    names: Sequence[str],
+    names: Collection[str],
     states: Mapping[str, State],
     store: Store | None,
     *,

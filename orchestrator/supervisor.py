@@ -6,7 +6,6 @@ fault the plan is made again, and what is missing is run.
 """
 
 import json
-import sys
 import time
 import uuid
 from collections import Counter
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from orchestrator.cli_print import say
 from orchestrator.job import Job, Slots
 from orchestrator.plan import Plan, make_plan
 from orchestrator.runner import failure
@@ -151,9 +151,7 @@ def _give_more_room(
         if failed.kind == "out_of_memory" and 0 < failed.gpus < 1:
             number = sharing.lower(trial, failed.gpus)
             store.set_aside(trial.signature)
-            sys.stderr.write(
-                f"{trial.describe()}: out of memory beside others; {number} share a GPU now\n"
-            )
+            say(f"{trial.describe()}: out of memory beside others; {number} share a GPU now")
 
 
 def _check_space(store: Store) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator.cli_print import say
 from orchestrator.job import Job, Slots
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig, parse_trial
@@ -163,9 +164,9 @@ def _say_what_no_node_has(begin: Round) -> None:
     wanted = {"CPU": begin.slots.threads, "GPU": max(begin.gpus.values())}
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if not any(all(node.get(k, 0) >= amount for k, amount in wanted.items()) for node in nodes):
-        sys.stderr.write(
+        say(
             f"warning: no node has what a trial needs, {wanted['CPU']} CPUs and"
-            f" {wanted['GPU']:g} GPUs; waiting for one that does\n"
+            f" {wanted['GPU']:g} GPUs; waiting for one that does"
         )
 
 

@@ -9,12 +9,8 @@ with one slot that has all threads, and with slots and threads that together are
 import argparse
 import json
 import os
-import tempfile
-import time
-from pathlib import Path
 
-from tests.end_to_end.sweeps import run
-from trainers.store import Store
+from tests.benchmarks.sweep import timed_run
 
 STUDY = """
 name: slots
@@ -29,27 +25,13 @@ epochs: {epochs}
 
 def sweep(slots: int, threads: int, trials: int, epochs: int) -> dict[str, float]:
     """Run a sweep from nothing; return what a trial took, and trials per hour without start-up."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        study = folder / "slots.yaml"
-        study.write_text(STUDY.format(seeds=[*range(trials)], epochs=epochs))
-        start = time.perf_counter()
-        done = run(
-            study,
-            folder / "store",
-            *("--slots", str(slots), "--threads", str(threads)),
-            *("--checkpoint-every", "120"),
-        )
-        wall = time.perf_counter() - start
-        if done.returncode != 0:
-            raise RuntimeError(done.stderr)
-        store = Store(folder / "store", create=False)
-        seconds = [store.record(name).seconds for name in store.finished()]
+    text = STUDY.format(seeds=[*range(trials)], epochs=epochs)
+    wall, seconds = timed_run(text, "--slots", str(slots), "--threads", str(threads))
     return {
         "slots": slots,
         "threads": threads,
-        "seconds_per_trial": round(sum(seconds) / trials, 1),
-        "trials_per_hour": round(3600 * slots * trials / sum(seconds)),
+        "seconds_per_trial": round(seconds / trials, 1),
+        "trials_per_hour": round(3600 * slots * trials / seconds),
         "wall_seconds": round(wall, 1),
     }
 

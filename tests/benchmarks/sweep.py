@@ -38,23 +38,32 @@ SHORT = {"epochs": 1, "n_per_class": 4}
 
 def write_study(folder: Path, trials: int, *, epochs: int, n_per_class: int) -> Path:
     path = folder / "sweep.yaml"
-    seeds = [*range(trials)]
-    path.write_text(STUDY.format(seeds=seeds, epochs=epochs, n_per_class=n_per_class))
+    path.write_text(study_text(trials, epochs=epochs, n_per_class=n_per_class))
     return path
 
 
-def timed_sweep(trials: int, *, epochs: int, n_per_class: int) -> tuple[float, float]:
+def study_text(trials: int, *, epochs: int, n_per_class: int) -> str:
+    return STUDY.format(seeds=[*range(trials)], epochs=epochs, n_per_class=n_per_class)
+
+
+def timed_run(study: str, *options: str) -> tuple[float, float]:
     """Run `catsweep run` from nothing; return wall seconds and the sum of training seconds."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        path = write_study(folder, trials, epochs=epochs, n_per_class=n_per_class)
+        path = folder / "study.yaml"
+        path.write_text(study)
         start = time.perf_counter()
-        done = run(path, folder / "store", "--checkpoint-every", "120")
+        done = run(path, folder / "store", "--checkpoint-every", "120", *options)
         wall = time.perf_counter() - start
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
         store = Store(folder / "store", create=False)
         return wall, sum(store.record(name).seconds for name in store.finished())
+
+
+def timed_sweep(trials: int, *, epochs: int, n_per_class: int) -> tuple[float, float]:
+    """Time a sweep of the benchmark's trials, as `timed_run` does."""
+    return timed_run(study_text(trials, epochs=epochs, n_per_class=n_per_class))
 
 
 def under_defaults(study: Study) -> tuple[float, float]:

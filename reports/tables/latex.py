@@ -24,6 +24,7 @@ SMALLER: Final = 0.8  # lines of notes, in footnotesize; they break badly
 MARK_COMMANDS: Final[dict[Mark, str]] = {"dagger": r"\dagger", "double-dagger": r"\ddagger"}
 
 FITTED: Final = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+CONTINUED: Final = (r"\addtocounter{table}{-1}", r"\caption[]{(continued)}")
 
 
 def to_latex(table: Table) -> str:
@@ -37,10 +38,8 @@ def to_latex(table: Table) -> str:
     for rows in pages:
         lines += [
             r"\begin{table}",
-            *([r"\addtocounter{table}{-1}"] if rows.start else []),
             r"\centering",
-            r"\caption[]{(continued)}" if rows.start else rf"\caption{{{escape(table.caption)}}}",
-            *([] if rows.start else [rf"\label{{tab:{_label(table.name)}}}"]),
+            *(CONTINUED if rows.start else _caption(table)),
             r"\par\medskip",
             FITTED,
             rf"\begin{{tabular}}{{{'l' * len(table.label_titles)}{'c' * len(table.columns)}}}",
@@ -54,6 +53,10 @@ def to_latex(table: Table) -> str:
             r"\end{table}",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _caption(table: Table) -> list[str]:
+    return [rf"\caption{{{escape(table.caption)}}}", rf"\label{{tab:{_label(table.name)}}}"]
 
 
 def _pages(table: Table) -> list[range]:

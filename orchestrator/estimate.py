@@ -99,17 +99,22 @@ def train_rows(trial: TrialConfig) -> float:
 
 def _watched(trial: TrialConfig) -> float:
     """The rows that each epoch is scored on."""
-    counts = get_task(trial.task).counts
     if trial.select_on == "dev":
-        return counts.get("dev", 0)
-    return counts["train"] * trial.heldout_fraction
+        return _scored(trial, "dev")
+    return get_task(trial.task).counts["train"] * trial.heldout_fraction
 
 
 def _predicted(trial: TrialConfig) -> float:
-    """The rows that are predicted at the end."""
-    counts = get_task(trial.task).counts
-    others = sum(number for split, number in counts.items() if split != "train")
-    return others + (_watched(trial) if trial.select_on == "heldout" else 0)
+    """The rows that are predicted once, at the end: those of the other splits."""
+    splits = set(get_task(trial.task).counts) - {"train", trial.select_on}
+    return sum(_scored(trial, split) for split in splits)
+
+
+def _scored(trial: TrialConfig, split: str) -> int:
+    """The rows of a dev or test split that are predicted."""
+    rows = get_task(trial.task).counts.get(split, 0)
+    most = trial.max_eval_samples if split.startswith("dev") else None
+    return rows if most is None else min(rows, most)
 
 
 @cache

@@ -41,6 +41,7 @@ OF_THE_DATA = (
     "select_on",
     "heldout_fraction",
     "n_per_class",
+    "max_eval_samples",
     "subset_seed",
     "fraction_seed",
     "difficulty",

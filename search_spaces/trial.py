@@ -25,7 +25,7 @@ from search_spaces.settings import (
     does_not_go_together,
 )
 
-SIGNATURE_VERSION = 2
+SIGNATURE_VERSION = 3
 """Raised when the same settings come to mean a different computation, or a setting is added."""
 
 
@@ -36,6 +36,8 @@ class TrainingSettings(Settings):
         micro_batch: examples that are computed at a time, to save memory; a step is still made of
             `batch_size`. Exact but for dropout's masks, and refused where it would not be.
         bias_correction: false is Adam without it, as BERT was first fine-tuned.
+        max_eval_samples: score only so many dev examples, drawn by `subset_seed`; a test set is
+            always whole.
         head: `linear` is Eq. 1; `native` the encoder's own head, with a dense layer and tanh.
     """
 
@@ -60,6 +62,7 @@ class TrainingSettings(Settings):
     heldout_fraction: Annotated[BelowOne, Field(gt=0)] = 0.1
     n_per_class: Count | None = None
     subset_seed: Seed = 0
+    max_eval_samples: Count | None = None
     train_fraction: Annotated[Share, Field(gt=0)] = 1.0
     fraction_seed: Seed = 0
     difficulty: Literal["published", "tfidf", "encoder"] = "published"

@@ -242,7 +242,7 @@ def _split(name: str, split: str, task: Task, rows: Rows, labels: tuple[str, ...
 
 
 def select_examples(data: TaskData, settings: TrainingSettings) -> TaskData:
-    """Carve the held-out part per class from train, then keep a part of the rest per class.
+    """Carve the held-out part per class from train, then keep a part of the rest and of dev.
 
     That part is n examples of each class (drawn, like the held-out rows, by `subset_seed`) or a
     share of them (drawn by `fraction_seed`, so that several halves share their held-out rows).
@@ -261,6 +261,10 @@ def select_examples(data: TaskData, settings: TrainingSettings) -> TaskData:
             raise UserError(f"task {data.name}: holding rows out leaves none to train on")
     kept = np.sort(_part(train.labels, order, settings))
     splits["train"] = train.take(kept.tolist())
+    for name, dev in data.splits.items():
+        if name.startswith("dev") and settings.max_eval_samples is not None:
+            drawn = np.random.default_rng(settings.subset_seed).permutation(len(dev))
+            splits[name] = dev.take(sorted(drawn[: settings.max_eval_samples].tolist()))
     return replace(data, splits=splits)
 
 

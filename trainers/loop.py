@@ -84,6 +84,7 @@ class TrialRun:
         self.model = self._build().to(device)
         self.optimizer = make_optimizer(self.model, config)
         self.best: dict[str, Tensor] | None = None
+        self.predicted: Predictions | None = None  # Of the selection split, by the weights to keep.
         self.loss_sums: dict[str, Tensor] = {}
         self.random = torch.Generator().manual_seed(stream_seed(config.seed, METHOD_STREAM))
         torch.manual_seed(stream_seed(config.seed, DROPOUT_STREAM))
@@ -221,16 +222,21 @@ class TrialRun:
             train_seconds=self.place.epoch_seconds,
             evaluate_seconds=time.perf_counter() - start,
         )
-        self._keep_best(record)
+        self._keep_best(record, predictions)
         self._next_epoch(record)
         return record
 
-    def _keep_best(self, record: EpochRecord) -> None:
-        """Copy the weights of the best epoch so far; the earlier one wins a tie."""
-        scores = [epoch["score"] for epoch in self.place.curve]
-        if self.config.select == "best_epoch" and record.score > max(scores, default=-math.inf):
+    def _keep_best(self, record: EpochRecord, predictions: Predictions) -> None:
+        """Keep the epoch's predictions if its weights may be the trial's, and copy the best ones.
+
+        Of epochs with equal scores the earlier one is best.
+        """
+        if self.config.select == "best_epoch":
+            if record.score <= max((e["score"] for e in self.place.curve), default=-math.inf):
+                return
             self.place.best_epoch = record.epoch
             self.best = {name: p.detach().clone() for name, p in self.model.named_parameters()}
+        self.predicted = predictions
 
     def _next_epoch(self, record: EpochRecord) -> None:
         place = self.place
@@ -263,8 +269,12 @@ class TrialRun:
         start = time.perf_counter()
         if self.best is not None:
             load_parameters(self.model, self.best)
-        splits = [split for split in self.prepared.inputs if split != "train"]
-        predictions = {split: self.predict(split) for split in splits}
+        predictions = {}
+        for split in self.prepared.inputs:
+            if split == self.prepared.selection and self.predicted is not None:
+                predictions[split] = self.predicted
+            elif split != "train":
+                predictions[split] = self.predict(split)
         self.place.evaluate_seconds += time.perf_counter() - start
         return TrialResult(record=self._record(predictions), predictions=predictions)
 

@@ -23,6 +23,7 @@ SHARED = (
     "select_on",
     "heldout_fraction",
     "n_per_class",
+    "max_eval_samples",
     "subset_seed",
     "train_fraction",
     "fraction_seed",

@@ -51,11 +51,25 @@ def caption(
     ]
     if beside and any(get_task(cell.task).beside for cell in cells):
         sentences.append("A second metric is that of the same trials, untested.")
-    sentences += _one_class(one_class)
+    sentences += [*_sampled(split, cells), *_one_class(one_class)]
     if tests:
         sentences += [*_dagger(tests), *_double_dagger(tests), *_refused(tests)]
         sentences += [*_epochs(cells, tests), *_cannot_show(split, tests), *_intervals(tests)]
     return " ".join([*sentences, *gaps(cells)])
+
+
+def _sampled(split: str, cells: Sequence[CellResult]) -> list[str]:
+    """Say so where the trials were scored on a part of the published dev rows."""
+    found = {
+        get_task(cell.task).title: rows
+        for cell in cells
+        for trial in cell.finished
+        if (rows := trial.config.max_eval_samples) is not None
+        and split.startswith("dev")
+        and rows < get_task(cell.task).counts.get(split, 0)
+    }
+    named = ", ".join(f"{title} {rows:,}" for title, rows in found.items())
+    return [f"Scored on a random sample of the dev rows: {named}."] if found else []
 
 
 def _one_class(cells: Sequence[CellResult]) -> list[str]:

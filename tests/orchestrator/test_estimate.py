@@ -49,8 +49,8 @@ def test_a_forward_pass_is_what_torch_counts(tokens: int) -> None:
 
 
 def test_a_trial_by_hand() -> None:
-    # RTE: 10 epochs of 2,490 rows at 3 forward passes and 277 dev rows, and those once more.
-    examples = 10 * (3 * 2_490 + 277) + 277
+    # RTE: 10 epochs of 2,490 rows at 3 forward passes, each scored on 277 dev rows.
+    examples = 10 * (3 * 2_490 + 277)
     hours = LARGE.forward(67) * examples / RATES["bf16"] / 3600
     assert model_hours(trial()) == pytest.approx(hours)
     # 24 layers of 12.6 million weights, 2 operations each: 0.6 billion a token.
@@ -61,7 +61,7 @@ def test_hours_grow_with_what_is_done() -> None:
     cat = {"name": "cat", "epsilon": 1e-3, "tau": 0.1, "lambda": 0.1}
     base = model_hours(trial()) or 0
     assert (model_hours(trial(method=cat)) or 0) / base == pytest.approx(
-        (10 * (7 * 2_490 + 277) + 277) / (10 * (3 * 2_490 + 277) + 277)
+        (7 * 2_490 + 277) / (3 * 2_490 + 277)
     )
     assert model_hours(trial(precision="fp32")) == pytest.approx(
         base * RATES["bf16"] / RATES["fp32"]
@@ -85,8 +85,15 @@ def test_training_rows_follow_the_settings() -> None:
 def test_held_out_rows_are_watched_and_the_test_set_is_predicted_once() -> None:
     found = model_hours(trial("banking77", select_on="heldout", epochs=5)) or 0
     watched = 0.1 * 10_003
-    examples = 5 * (3 * 0.9 * 10_003 + watched) + watched + 3_080 + 770
+    examples = 5 * (3 * 0.9 * 10_003 + watched) + 3_080 + 770
     assert found == pytest.approx(LARGE.forward(16) * examples / RATES["bf16"] / 3600)
+
+
+def test_a_sample_of_the_dev_rows_costs_what_it_has() -> None:
+    mnli = [model_hours(trial("mnli", n_per_class=64, max_eval_samples=n)) for n in (100, 10**6)]
+    examples = [10 * (3 * 192 + n) + m for n, m in ((100, 100), (9_815, 9_832))]
+    forward = LARGE.forward(40) / RATES["bf16"] / 3600
+    assert mnli == pytest.approx([forward * n for n in examples])
 
 
 def test_sizes_are_known_without_loading_anything(tmp_path: Path) -> None:

@@ -58,6 +58,20 @@ def test_numbers_of_trials_are_by_method_and_ways_are_said_once_if_they_are_one(
     assert budgets(both) == "cat 12 (complete grid or unfinished grid)"
 
 
+def test_a_sample_of_the_dev_rows_is_said() -> None:
+    def said(split: str, rows: int | None) -> str:
+        whole = cell()
+        kept = tuple(
+            replace(t, config=t.config.model_copy(update={"max_eval_samples": rows}))
+            for t in whole.finished
+        )
+        return caption("s", split, [replace(whole, finished=kept)], [])
+
+    assert "Scored on a random sample of the dev rows: RTE 100." in said("dev", 100)
+    for split, rows in (("dev", None), ("dev", 277), ("test", 100)):
+        assert "random sample" not in said(split, rows)
+
+
 def test_trials_without_a_number_are_counted_by_reason() -> None:
     assert gaps([cell()]) == []
     assert gaps([cell(failed=1)]) == ["Of 4 trials 1 failed."]

@@ -185,6 +185,32 @@ def test_the_other_splits_are_left_as_they_are(banking: TaskData) -> None:
         assert data.splits[split].fingerprint() == banking.splits[split].fingerprint()
 
 
+def test_a_sample_of_the_dev_rows_is_drawn_by_the_subset_seed_and_leaves_the_rest(
+    data_folder: Path,
+) -> None:
+    whole = load_task("mnli", data_folder)
+
+    def sample(**changes: Any) -> dict[str, Split]:
+        return select_examples(whole, settings(select_on="dev", **changes)).splits
+
+    for split in ("dev", "dev_mismatched"):
+        ids = whole.splits[split].ids
+        found = sample(max_eval_samples=5)[split]
+        assert len(found) == 5
+        assert [name for name in ids if name in set(found.ids)] == found.ids
+        assert sample(max_eval_samples=5, seed=3)[split].ids == found.ids
+        draws = {tuple(sample(max_eval_samples=5, subset_seed=n)[split].ids) for n in range(5)}
+        assert len(draws) > 1
+        assert sample(max_eval_samples=10_000)[split].ids == ids
+    assert sample(max_eval_samples=5)["train"].ids == whole.splits["train"].ids
+
+
+def test_a_test_set_is_never_sampled(banking: TaskData) -> None:
+    data = select_examples(banking, settings(max_eval_samples=1))
+    assert data.splits["test"].ids == banking.splits["test"].ids
+    assert len(data.splits["heldout"]) == 3
+
+
 def test_selected_rows_keep_their_text_and_label(banking: TaskData) -> None:
     whole = dict(zip(banking.splits["train"].ids, intent_rows(4, "train"), strict=True))
     train = select_examples(banking, settings(n_per_class=4)).splits["train"]

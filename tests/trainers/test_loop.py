@@ -15,7 +15,7 @@ from trainers.files import encode_predictions
 from trainers.loop import Diverged, TrialRun, load_parameters, stream_seed
 from trainers.metrics import score
 from trainers.optimizer import learning_rate, parameter_groups
-from trainers.outcome import TrialResult
+from trainers.outcome import Predictions, TrialResult
 from trainers.prepared import Prepared, prepare
 
 CPU = torch.device("cpu")
@@ -196,6 +196,23 @@ def test_best_epoch_predicts_with_the_weights_of_the_best_epoch() -> None:
     assert result.record.selected_epoch == best
     assert bytes_of(result) == kept[best]
     assert result.record.selection_score == max(scores)
+
+
+@pytest.mark.parametrize("select", ["last", "best_epoch"])
+def test_the_selection_split_is_predicted_once_an_epoch_and_not_again_for_the_result(
+    select: str, tiny_prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, asked = begin(tiny_prepared, select=select), list[str]()
+    predict = run.predict
+
+    def predicting(split: str) -> Predictions:
+        asked.append(split)
+        return predict(split)
+
+    monkeypatch.setattr(run, "predict", predicting)
+    result = finish(run)
+    assert asked == ["dev", "dev", "test"]
+    assert bytes_of(result)["dev"] == encode_predictions(predict("dev"))
 
 
 def test_the_earliest_of_equal_epochs_is_the_best(tiny_prepared: Prepared) -> None:

@@ -151,7 +151,7 @@ def _retrain(
     runner = TrialRunner(job)
     runner.start(config)
     while not runner.advance():
-        sys.stderr.write(f"epoch {len(runner.curve)} of {config.epochs}\n")
+        sys.stderr.write(f"epoch {len(runner.curve)} of {config.trained_epochs}\n")
     if store.state(config.signature) is not State.DONE:
         raise UserError(f"trial failed: {store.failure(config.signature).reason}")
     model, record = find_model(store, config.signature), store.record(config.signature)

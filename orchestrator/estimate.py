@@ -82,7 +82,7 @@ def model_hours(trial: TrialConfig) -> float | None:
     if shape is None or trial.task not in TEXTS:
         return None
     tokens = min(TEXTS[trial.task].tokens, trial.max_length)
-    examples = trial.epochs * (trial.method.cost * train_rows(trial) + _watched(trial))
+    examples = trial.trained_epochs * (trial.method.cost * train_rows(trial) + _watched(trial))
     operations = shape.forward(tokens) * (examples + _predicted(trial))
     return operations / RATES[trial.precision] / 3600
 

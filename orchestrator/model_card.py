@@ -86,7 +86,7 @@ def _scores(config: TrialConfig, record: TrialRecord) -> str:
             "| split | metric | value |\n| --- | --- | ---: |",
             *rows,
             f"\n{precision}The score on `{record.selection}` was used to choose: it flatters the"
-            f" model. Weights of epoch {record.selected_epoch} of {config.epochs}.\n",
+            f" model. Weights of epoch {record.selected_epoch} of {config.trained_epochs}.\n",
         )
     )
 

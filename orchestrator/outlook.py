@@ -89,8 +89,8 @@ class _Estimates:
 
     def _of_one(self, trial: TrialConfig) -> float | None:
         rows = (trial.n_per_class, trial.train_fraction, trial.select_on, trial.heldout_fraction)
-        size = (trial.epochs, trial.max_length, trial.precision, trial.max_eval_samples, *rows)
-        key = (trial.task, trial.encoder, trial.method.cost, *size)
+        size = (trial.trained_epochs, trial.max_length, trial.precision, *rows)
+        key = (trial.task, trial.encoder, trial.method.cost, trial.max_eval_samples, *size)
         if key not in self.known:
             hours = model_hours(trial)
             factor = self.factors.get((trial.task, trial.encoder), 1.0)

@@ -118,7 +118,7 @@ def _cells(
 
 def _steps(trial: TrialConfig) -> int:
     """A trial's epochs, times the cost of a step in forward passes."""
-    return trial.epochs * trial.method.cost
+    return trial.trained_epochs * trial.method.cost
 
 
 def _typical(members: Collection[TrialConfig]) -> TrialConfig:

@@ -89,9 +89,9 @@ def early_stopping(
                 _tell(self._for(trial), trial, curve)
 
         def _for(self, trial: TrialConfig) -> Any:
-            key = (*trial.cell, trial.epochs)
+            key = (*trial.cell, trial.trained_epochs)
             if key not in self.inner:
-                self.inner[key] = build(trial.epochs)
+                self.inner[key] = build(trial.trained_epochs)
             return self.inner[key]
 
         def on_trial_add(self, controller: Any, trial: Any) -> None:

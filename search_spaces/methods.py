@@ -190,10 +190,16 @@ class PGD(Counted):
 
 
 class FreeAT(Climbing):
-    """Adversarial training for free (Shafahi et al. 2019): each batch `steps` times over."""
+    """Adversarial training for free (Shafahi et al. 2019): each batch `steps` times over.
+
+    The paper's own are `free_delta: carry`, the perturbation going on from batch to batch, and
+    `free_epochs: divide_by_k`, epochs / `steps` rounded up, as many updates as without replays.
+    """
 
     by_example: ClassVar[bool] = False
     name: Literal["freeat"] = "freeat"
+    free_delta: Literal["reset", "carry"] = "reset"
+    free_epochs: Literal["same", "divide_by_k"] = "same"
 
     @property
     def cost(self) -> int:

@@ -7,12 +7,13 @@ result (device, workers, folders) is not a field.
 
 import hashlib
 import json
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from search_spaces.errors import UserError
-from search_spaces.methods import MethodSettings
+from search_spaces.methods import FreeAT, MethodSettings
 from search_spaces.settings import (
     BelowOne,
     Count,
@@ -108,6 +109,13 @@ class TrialConfig(TrainingSettings):
         """All fields, sorted, floats as floats (1 and 1.0 agree), with the signature's version."""
         fields = self.model_dump(mode="json", by_alias=True) | {"version": SIGNATURE_VERSION}
         return json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @property
+    def trained_epochs(self) -> int:
+        """Passes over the training rows: `epochs`, unless FreeAT divides them by its replays."""
+        if isinstance(self.method, FreeAT) and self.method.free_epochs == "divide_by_k":
+            return math.ceil(self.epochs / self.method.steps)
+        return self.epochs
 
     @property
     def cell(self) -> tuple[str, str, str]:

@@ -86,6 +86,7 @@ class TrialRun:
         self.best: dict[str, Tensor] | None = None
         self.predicted: Predictions | None = None  # Of the selection split, by the weights to keep.
         self.loss_sums: dict[str, Tensor] = {}
+        self.carried: dict[str, Tensor] = {}
         self.random = torch.Generator().manual_seed(stream_seed(config.seed, METHOD_STREAM))
         torch.manual_seed(stream_seed(config.seed, DROPOUT_STREAM))
 
@@ -112,12 +113,12 @@ class TrialRun:
     @property
     def total_steps(self) -> int:
         """Optimizer steps of the whole trial."""
-        return self.steps_per_epoch * self.config.epochs
+        return self.steps_per_epoch * self.config.trained_epochs
 
     @property
     def done(self) -> bool:
         """Whether all epochs are trained."""
-        return self.place.epoch >= self.config.epochs
+        return self.place.epoch >= self.config.trained_epochs
 
     def _order(self, epoch: int) -> list[Ints]:
         return training_order(
@@ -147,7 +148,11 @@ class TrialRun:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         training = Training(
-            step=self.place.step, steps=total, random=self.random, update=self._update
+            step=self.place.step,
+            steps=total,
+            random=self.random,
+            update=self._update,
+            carried=self.carried,
         )
         losses = self._add_gradients(rows, training)
         self._update()
@@ -284,7 +289,7 @@ class TrialRun:
             labels=self.prepared.labels,
             metric=self.prepared.metric,
             selection=self.prepared.selection,
-            selected_epoch=self.place.best_epoch if self.best else self.config.epochs,
+            selected_epoch=self.place.best_epoch if self.best else self.config.trained_epochs,
             scores={split: self._scores(kept) for split, kept in predictions.items()},
             epochs=tuple(EpochRecord.model_validate(epoch) for epoch in self.place.curve),
             steps=self.place.step,

@@ -1,8 +1,8 @@
 """A trial's checkpoint: one safetensors file from which it continues bit for bit.
 
 In: a TrialRun between two steps. Out: a file with weights, optimizer state, random state, running
-sums and, as metadata, the place in the epochs. The data order needs no state: it follows from the
-seed and the epoch.
+sums, what the method carries on and, as metadata, the place in the epochs. The data order needs no
+state: it follows from the seed and the epoch.
 """
 
 import dataclasses
@@ -49,6 +49,7 @@ def _tensors(run: TrialRun) -> dict[str, Tensor]:
             kept[f"optimizer.{key}.{name}"] = value
     kept |= {f"best.{name}": value for name, value in (run.best or {}).items()}
     kept |= {f"losses.{name}": value for name, value in run.loss_sums.items()}
+    kept |= {f"carried.{name}": value for name, value in run.carried.items()}
     kept["random.cpu"] = torch.get_rng_state()
     kept["random.method"] = run.random.get_state()
     if run.device.type == "cuda":
@@ -90,7 +91,7 @@ def _restore(run: TrialRun, tensors: dict[str, Tensor], place: Place) -> None:
         key, name = entry.split(".", 1)
         run.optimizer.state[named[name]][key] = value
     run.best = part("best.") or None
-    run.loss_sums = part("losses.")
+    run.loss_sums, run.carried = part("losses."), part("carried.")
     torch.set_rng_state(tensors["random.cpu"].cpu())
     run.random.set_state(tensors["random.method"].cpu())
     if "random.cuda" in tensors:

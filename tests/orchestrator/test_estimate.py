@@ -71,6 +71,13 @@ def test_hours_grow_with_what_is_done() -> None:
     assert 0.45 < short < 33 / 67
 
 
+def test_hours_follow_the_epochs_that_are_trained() -> None:
+    free = {"name": "freeat", "adv_lr": 0.1, "init_mag": 0, "max_norm": 0, "steps": 5}
+    assert model_hours(trial(method=free | {"free_epochs": "divide_by_k"})) == model_hours(
+        trial(method=free, epochs=2)
+    )
+
+
 def test_training_rows_follow_the_settings() -> None:
     heldout: dict[str, Any] = {"select_on": "heldout"}
     assert train_rows(trial()) == 2_490

@@ -45,6 +45,16 @@ def test_shared_trials_count_once_together_and_in_every_table_apart(study: Study
     assert found.cells["rte", "roberta-large", "at"].hours == pytest.approx(2 * hours["at"])
 
 
+def test_epochs_that_are_divided_are_not_those_of_the_trial_beside_it() -> None:
+    study = parse_study(
+        "{name: free, tasks: [rte], encoders: [roberta-large], methods: [freeat], epochs: 9, axes:"
+        " {lr: [1e-5], adv_lr: [0.1], init_mag: [0], max_norm: [0], free_epochs: [same,"
+        " divide_by_k]}}",
+        source="here",
+    )
+    assert ahead(study).together.hours == sum(model_hours(trial) or 0 for trial in study.trials())
+
+
 def test_the_whole_paper() -> None:
     found = ahead(load_study("paper"))
     assert (found.together.trials, found.apart.trials) == (22_044, 41_193)

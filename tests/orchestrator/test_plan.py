@@ -7,6 +7,7 @@ from orchestrator.plan import Cell, estimate_seconds, make_plan
 from orchestrator.runner import failure
 from search_spaces.study import Study, load_study, parse_study
 from search_spaces.trial import TrialConfig
+from tests.fakes import example_settings, tiny_config
 from tests.results import keep
 from trainers.outcome import ProgressRecord
 from trainers.store import State, Store
@@ -141,6 +142,18 @@ def test_an_encoder_of_unknown_size_is_scaled_by_steps_within_a_task(
     assert estimate_seconds(cell, measured, typical) is None
     measured |= {("library", "unknown/size", "standard"): 6.0}
     assert estimate_seconds(cell, measured, typical) == pytest.approx(6.0 * 7 / 3)
+
+
+def test_an_encoder_of_unknown_size_is_scaled_by_the_epochs_that_are_trained() -> None:
+    free = example_settings("freeat").model_copy(update={"steps": 2, "free_epochs": "divide_by_k"})
+    cells = {name: ("library", "unknown/size", name) for name in ("standard", "freeat")}
+    common = {"encoder": "unknown/size", "epochs": 4}
+    typical = {
+        cells["standard"]: tiny_config(method=example_settings("standard"), **common),
+        cells["freeat"]: tiny_config(method=free, **common),
+    }
+    measured = {cells["standard"]: 6.0}
+    assert estimate_seconds(cells["freeat"], measured, typical) == 6.0 * 6 / 3 / 2
 
 
 def test_estimates_know_a_method_s_own_epochs_and_cost(store: Store) -> None:

@@ -15,7 +15,7 @@ from orchestrator.tpe import Axes, CellSearch, tree_search
 from search_spaces.errors import UserError
 from search_spaces.methods import METHOD_SETTINGS
 from search_spaces.trial import TrialConfig
-from tests.fakes import tiny_config
+from tests.fakes import example_settings, tiny_config
 from tests.results import finished
 from trainers.outcome import EpochRecord, PrunedRecord
 from trainers.store import State, Store
@@ -269,6 +269,17 @@ def test_a_scheduler_knows_the_curves_of_the_past(name: str) -> None:
     assert stopped_by(name, past=5) == stopped_by(name, past=0) - {
         tiny_config(lr=1e-3 + n * 1e-4, epochs=9).signature for n in range(5)
     }
+
+
+def test_epochs_divided_by_replays_are_stopped_by_the_epochs_that_are_trained() -> None:
+    from orchestrator.stopping import Nobody
+
+    options = example_settings("freeat").model_dump() | {"steps": 3}
+    divided = options | {"free_epochs": "divide_by_k"}
+    scheduler = early_stopping("asha", [], lambda *_: None)
+    for method in (options, divided):
+        scheduler.on_trial_add(Nobody(), Live(tiny_config(method=method, epochs=9)))
+    assert [key[-1] for key in scheduler.inner] == [9, 3]
 
 
 def test_cells_are_not_compared_with_each_other() -> None:

@@ -152,16 +152,33 @@ def freeat(
     passes: Passes, ascent: Ascent, replays: int, update: Callable[[], None] = lambda: None
 ) -> dict[str, Tensor]:
     """Each replay has masks of its own, an update but for the last, and one step uphill."""
-    delta, losses = ascent.start(passes), []
+    return freeat_from(ascent.start(passes), passes, ascent, replays, update)[0]
+
+
+def freeat_from(
+    delta: Words, passes: Passes, ascent: Ascent, replays: int, update: Callable[[], None]
+) -> tuple[dict[str, Tensor], Words]:
+    """Return the losses, and where the perturbation has climbed to after the last replay."""
+    losses = []
     for replay in range(replays):
         gradient = uphill(partial(passes.loss, masks=replay), passes.words(), delta)
         loss = passes.loss(add(passes.words(), delta), replay)
         torch.autograd.backward(loss)
         losses.append(loss.detach())
+        norm = mean_length(delta)
+        delta = ascent.climb(delta, gradient)
         if replay < replays - 1:
-            delta = ascent.climb(delta, gradient)
             update()
-    return {"loss": torch.stack(losses).mean(), "attack_norm": mean_length(delta)}
+    return {"loss": torch.stack(losses).mean(), "attack_norm": norm}, delta
+
+
+def carried(last: Words, like: Words) -> Words:
+    """Example by example and token by token: what was there in the last batch, else zeros."""
+    new = [torch.zeros_like(own) for own in like]
+    for own, before in zip(new, last, strict=False):
+        for place in range(min(len(own), len(before))):
+            own[place] = before[place]
+    return new
 
 
 def kl(p_C: Tensor, q_C: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ CLIMBING = {"adv_lr": 0.2, "init_mag": 0.1, "max_norm": 0.0, "steps": 4, "norm":
 OTHER: dict[str, dict[str, Any]] = {
     "scl": {"tau": 0.2, "lambda": 0.1, "scl_singletons": "skip"},
     "pgd": CLIMBING | {"count": "passes"},
-    "freeat": CLIMBING,
+    "freeat": CLIMBING | {"free_delta": "carry", "free_epochs": "divide_by_k"},
     "freelb": CLIMBING | {"count": "passes"},
     "rdrop": {"alpha": 0.5},
     "r3f": {"alpha": 0.5, "noise": 1e-4, "noise_type": "normal"},
@@ -25,7 +25,7 @@ OTHER: dict[str, dict[str, Any]] = {
 WRONG: dict[str, list[dict[str, Any]]] = {
     "scl": [{"tau": 0}, {"lambda": 1.1}, {"scl_singletons": "nan"}],
     "pgd": [{"steps": 0}, {"norm": "max"}, {"count": "k"}, {"adv_lr": -1}],
-    "freeat": [{"steps": 0}, {"init_mag": -1}, {"count": "passes"}],
+    "freeat": [{"steps": 0}, {"init_mag": -1}, {"count": "passes"}, {"free_epochs": "half"}],
     "freelb": [{"max_norm": float("nan")}, {"max_norm": -0.1}, {"free_delta": "carry"}],
     "rdrop": [{"alpha": -1}, {"alpha": float("inf")}],
     "r3f": [{"noise": -1}, {"noise_type": "gaussian"}],
@@ -65,6 +65,16 @@ def test_a_trial_of_every_method_describes_itself_and_reads_back(method: str) ->
     for config in (trial(method), trial(method, **OTHER.get(method, {}))):
         assert config.describe().startswith(f"library tiny {method} ")
         assert TrialConfig.model_validate(config.model_dump(by_alias=True)) == config
+
+
+@pytest.mark.parametrize(("epochs", "steps", "trained"), [(10, 2, 5), (10, 3, 4), (1, 4, 1)])
+def test_freeat_may_divide_the_epochs_by_its_replays(epochs: int, steps: int, trained: int) -> None:
+    """Rounded up; `epochs` itself is the study's, and what other methods train."""
+    kept = trial("freeat", steps=steps).model_copy(update={"epochs": epochs})
+    divided = trial("freeat", steps=steps, free_epochs="divide_by_k")
+    divided = divided.model_copy(update={"epochs": epochs})
+    assert (kept.trained_epochs, divided.trained_epochs) == (epochs, trained)
+    assert trial("pgd", steps=steps).trained_epochs == 5
 
 
 def test_the_published_settings_of_freelb_are_a_study_s_axes() -> None:

@@ -213,6 +213,55 @@ def test_freeat_in_bf16_sees_its_own_updates() -> None:
     assert_close(gradients(fast), gradients(slow))
 
 
+@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize("sizes", [(5, 6), (6, 5)], ids=["grows", "shrinks"])
+def test_freeat_carries_its_perturbation_on_by_place(sizes: tuple[int, int], steps: int) -> None:
+    """Over two batches that differ in examples and lengths, with updates between the replays."""
+    options = {"steps": steps, "free_delta": "carry"}
+    settings = example_settings("freeat").model_copy(update=options)
+    batches = [make_case("bert", n, seed=n).batch for n in sizes]
+    lengths = [batch.mask_BT.sum(1).tolist() for batch in batches]
+    pairs = list(zip(*lengths, strict=False))
+    assert any(one < two for one, two in pairs)
+    assert any(one > two for one, two in pairs)
+    fast, slow = (small_classifier("bert", dropout=0.2) for _ in range(2))
+    training, update = replace(training_alone(), update=descend(fast)), descend(slow)
+    delta: Words | None = None
+    for seed, batch in enumerate(batches):
+        passes = own_passes(slow, batch, seed)
+        begun = (
+            ascent().start(passes) if delta is None else perturbed.carried(delta, passes.words())
+        )
+        expected, delta = perturbed.freeat_from(begun, passes, ascent(), steps, update)
+        torch.manual_seed(seed)
+        assert_close(METHODS["freeat"](fast, batch, settings, training), expected)
+        assert_close(gradients(fast), gradients(slow))
+        training.update()
+        update()
+
+
+def test_freeat_carries_nothing_over_by_default() -> None:
+    training = training_alone()
+    batch = make_case("bert", 5).batch
+    METHODS["freeat"](small_classifier("bert"), batch, example_settings("freeat"), training)
+    assert training.carried == {}
+
+
+def test_freeat_divides_the_epochs_by_its_replays(tiny_prepared: Prepared) -> None:
+    """7 epochs of 3 replays are 3 epochs to the schedule, to `done` and in the record."""
+    options = {"steps": 3, "free_epochs": "divide_by_k"}
+    method = example_settings("freeat").model_copy(update=options)
+    run = TrialRun(
+        tiny_config(method=method, epochs=7, warmup=0.0), tiny_prepared, torch.device("cpu")
+    )
+    rates = []
+    while not run.done:
+        run.train_epoch(lambda: rates.append(run.optimizer.param_groups[0]["lr"]))
+    assert rates == pytest.approx([run.config.lr * left / 12 for left in range(12, 0, -1)])
+    record = run.result().record
+    assert (len(record.epochs), record.selected_epoch, record.steps) == (3, 3, 12)
+
+
 @pytest.mark.parametrize("method", ["pgd", "freelb", "freeat", "r3f", "smart"])
 def test_a_random_start_follows_the_method_s_own_stream(method: str) -> None:
     """Another seed of that stream is another step; dropout's stream is not moved by it."""

@@ -39,6 +39,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "micro_batch": 6,
         "bias_correction": False,
     },
+    "freeat-carry": {
+        "method": example_settings("freeat").model_copy(update={"free_delta": "carry"})
+    },
     **{name: {"method": example_settings(name)} for name in ("pgd", "freeat", "freelb", "smart")},
 }
 

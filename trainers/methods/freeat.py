@@ -1,13 +1,18 @@
 """Adversarial training for free (Shafahi et al. 2019), on the word embeddings. Cost 3K F.
 
 Each batch is trained on K times over with dropout masks of its own and an update each time; one
-backward moves the weights and the perturbation. As in zhuchen03/FreeLB the perturbation starts
-anew with every batch: carried on, it would meet the tokens of other examples. Nor are the epochs
-divided by K: `epochs` says how many there are. The rate moves once a batch.
+backward moves the weights and the perturbation. The rate moves once a batch. As in
+zhuchen03/FreeLB the perturbation starts anew with every batch, and `epochs` says how many there
+are. The paper's Algorithm 1 carries it on (`free_delta: carry`) and divides the epochs by K
+(`free_epochs: divide_by_k`). Its images are all of one size; here the perturbation of token t of
+example i is that of the batch before, whatever token stood there, and zero where there was none;
+the random start is the first batch's alone (`init_mag: 0` is the paper's).
+Legend: B examples, T the longest, P packed tokens, D width.
 """
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from search_spaces.methods import FreeAT
 from trainers.batches import Batch
@@ -16,23 +21,56 @@ from trainers.losses import cross_entropy
 from trainers.methods.step import Losses, Training
 from trainers.perturbation import ascend, l2_norms, random_start
 
+DELTA = "delta_BTD"
+"""The last batch's perturbation among what is carried on."""
+
 
 def freeat_step(model: Classifier, batch: Batch, settings: FreeAT, training: Training) -> Losses:
     """Update by K - 1 gradients of CE(x + delta_k), and add the last: the loop updates by that.
 
-    `loss` is the mean over replays, each under its own weights.
+    `loss` is the mean over replays, each under its own weights; `attack_norm` is of the last
+    replay's delta. Carried on, delta climbs once more, for the next batch.
     """
-    delta_PD = random_start(model.embed(batch), batch, settings, training.random)
+    carries = settings.free_delta == "carry"
+    delta_PD = _start(model, batch, settings, training)
     losses: list[Tensor] = []
     for place in range(settings.steps):
-        loss, gradient_PD = _train(model, batch, delta_PD)
+        trained_PD = delta_PD
+        loss, gradient_PD = _train(model, batch, trained_PD)
         losses.append(loss)
-        if place < settings.steps - 1:
-            delta_PD = ascend(delta_PD, gradient_PD, batch, settings)
+        last = place == settings.steps - 1
+        if carries or not last:
+            delta_PD = ascend(trained_PD, gradient_PD, batch, settings)
+        if not last:
             training.update()
             # Autocast keeps copies of the weights until it ends: they are out of date now.
             torch.clear_autocast_cache()
-    return {"loss": torch.stack(losses).mean(), "attack_norm": l2_norms(delta_PD, batch).mean()}
+    if carries:
+        training.carried[DELTA] = _by_place(delta_PD, batch)
+    return {"loss": torch.stack(losses).mean(), "attack_norm": l2_norms(trained_PD, batch).mean()}
+
+
+def _start(model: Classifier, batch: Batch, settings: FreeAT, training: Training) -> Tensor:
+    """Draw a start (P, D), or take what the batch before left: nothing is carried by `reset`."""
+    if DELTA in training.carried:
+        return _of_places(training.carried[DELTA], batch)
+    return random_start(model.embed(batch), batch, settings, training.random)
+
+
+def _by_place(delta_PD: Tensor, batch: Batch) -> Tensor:
+    """Lay a row out by example and position: (B, T, D), zeros where there is no token."""
+    cells = delta_PD.new_zeros(batch.mask_BT.numel(), delta_PD.shape[-1])
+    return cells.index_copy(0, batch.cells_P, delta_PD).view(*batch.mask_BT.shape, -1)
+
+
+def _of_places(delta_BTD: Tensor, batch: Batch) -> Tensor:
+    """Read it at this batch's places, (P, D): zeros beyond the batch before."""
+    examples, longest = (
+        here - before for here, before in zip(batch.mask_BT.shape, delta_BTD.shape, strict=False)
+    )
+    # Negative padding cuts off.
+    fitted_BTD = functional.pad(delta_BTD, (0, 0, 0, longest, 0, examples))
+    return fitted_BTD.flatten(0, 1).index_select(0, batch.cells_P)
 
 
 def _train(model: Classifier, batch: Batch, delta_PD: Tensor) -> tuple[Tensor, Tensor]:

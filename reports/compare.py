@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reports.prediction_files import READERS, Rows, read_rows
+from reports.prediction_files import READERS, Rows, normalised, read_rows
 from reports.statistics.interval import Interval, paired_bootstrap
 from reports.statistics.significance import (
     MCNEMAR_METHODS,
@@ -94,13 +94,17 @@ def _read_trial(store: Store, record: TrialRecord, split: str) -> Side:
     if split not in record.scores:
         raise unknown(f"split of trial {record.signature}", split, record.scores)
     found = store.predictions(record, split)
+    labels = tuple(map(normalised, record.labels))
     gold, predicted = (
-        tuple(record.labels[place] for place in row) for row in (found.gold, found.predicted)
+        tuple(labels[place] for place in row) for row in (found.gold, found.predicted)
     )
-    rows = Rows(source=record.signature, ids=tuple(found.ids), gold=gold, predicted=predicted)
-    return Side(
-        rows=rows, labels=record.labels, metric=record.metric, data=record.fingerprints.get(split)
+    rows = Rows(
+        source=record.signature,
+        ids=tuple(map(normalised, found.ids)),
+        gold=gold,
+        predicted=predicted,
     )
+    return Side(rows=rows, labels=labels, metric=record.metric, data=record.fingerprints.get(split))
 
 
 def compare_pair(
@@ -179,9 +183,10 @@ def _in_order_of(first: Rows, second: Rows) -> Rows:
 
 
 def _label_list(baseline: Side, system: Side, given: Sequence[str]) -> tuple[str, ...]:
-    if len(set(given)) < len(given):
+    listed = tuple(map(normalised, given))
+    if len(set(listed)) < len(listed):
         raise UserError(f"labels: expected each once, got {', '.join(given)}")
-    known = tuple(given) or baseline.labels or system.labels
+    known = listed or baseline.labels or system.labels
     if known:
         return known
     found = {*baseline.rows.gold, *baseline.rows.predicted, *system.rows.predicted}

@@ -6,6 +6,7 @@ of strings, checked; or a `UserError` that names the file and the row. In CSV th
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Final
 from search_spaces.errors import UserError, nearest
 
 COLUMNS: Final = ("id", "gold", "prediction")
+WHOLE_FLOAT: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,15}))\.0+")
 Numbered = Iterator[tuple[int, Mapping[str, Any]]]
 
 
@@ -27,12 +29,25 @@ class Rows:
     predicted: tuple[str, ...]
 
 
+def normalised(text: str) -> str:
+    """Write a whole number as `1` where another program wrote `1.0`; other text stays as it is.
+
+    pandas turns a column of whole numbers to floats when one is missing, even if that one is
+    dropped later.
+    """
+    found = WHOLE_FLOAT.fullmatch(text)
+    return str(int(found[1])) if found else text
+
+
 def read_rows(path: Path) -> Rows:
     """Read predictions. Whole numbers may be written 1 or 1.0; other labels are taken as text.
 
+    A value is missing where it is empty, null in JSON or Parquet, or `nan`, which numpy writes, in
+    any case. The texts `none` and `null` may be names of labels.
+
     Raises:
         UserError: the file cannot be read, has another ending or no rows, lacks a column, or a row
-            is malformed, has an empty field or an id that came before.
+            is malformed, has a missing value or an id that came before.
     """
     if path.suffix not in READERS:
         raise UserError(f"{path}: expected a file that ends in {', '.join(READERS)}")
@@ -128,9 +143,11 @@ def _field(path: Path, number: int, row: Mapping[str, Any], column: str) -> str:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise UserError(
-            f"{path}: row {number}: {column} is {value!r:.40}, expected text or a number"
+            f"{path}: row {number}: {column} is {value!r:.40}, expected text or a whole number"
         )
     text = str(value).strip()
     if not text:
         raise UserError(f"{path}: row {number}: {column} is empty")
-    return text
+    if text.casefold() == "nan":
+        raise UserError(f"{path}: row {number}: {column} is {text!r}, which means missing")
+    return normalised(text)

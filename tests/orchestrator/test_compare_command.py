@@ -43,6 +43,15 @@ def test_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [entry["id"] for entry in found["differing"]] == ["2", "4"]
 
 
+def test_a_file_of_floats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, _ = write(tmp_path)
+    other = tmp_path / "b.csv"
+    other.write_text(HEAD + "1.0,0.0,1.0\n2.0,1.0,1.0\n3.0,1.0,1.0\n4.0,0.0,1.0\n")
+    assert compare(one, other) == 0
+    said = capsys.readouterr().out
+    assert "accuracy: 50.00 -> 50.00" in said
+
+
 def test_a_trial_and_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = Store(tmp_path / "store", create=True)
     trial = load_study("quickstart").trials()[0]
@@ -59,6 +68,8 @@ def test_a_trial_and_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     [
         (HEAD + "1,0,0\n2,,0\n", "b.csv: row 3: gold is empty"),
         ("id,gold\n1,0\n", "b.csv: no column 'prediction'"),
+        (HEAD + "1,0,0\n2,1,nan\n", "b.csv: row 3: prediction is 'nan', which means missing"),
+        (HEAD + "1,0,0\n1,0,0\n", "b.csv: row 3: id '1' is in row 2 as well"),
         (HEAD + "1,0,0\n9,0,0\n", "example '2' is in"),
         (None, "b.csv: No such file or directory"),
     ],

@@ -96,6 +96,12 @@ def test_one_label_in_all_is_no_error() -> None:
     assert report.metrics[1].tests[0].p_value == 1.0
 
 
+def test_listed_labels_may_be_written_as_floats() -> None:
+    gold = np.array([0, 1, 1])
+    report = compare_pair(side("a", gold, gold), side("b", gold, gold), labels=["1.0", "0.0"])
+    assert report.labels == ("1", "0")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -152,6 +158,21 @@ def test_stored_trials_have_their_tasks_metric_and_labels(tmp_path: Path) -> Non
     store.commit(third, finished(third, {"dev": 100}, fingerprints=other_data))
     with pytest.raises(UserError, match="have different data"):
         compare_pair(*(read_side(trial.signature, store.root, "dev") for trial in (one, third)))
+
+
+def test_a_trial_and_a_file_write_numbers_alike(tmp_path: Path) -> None:
+    store, trial = Store(tmp_path / "store", create=True), load_study("quickstart").trials()[0]
+    result = finished(trial, {"dev": 4}, n=4)
+    entry = replace(result.predictions["dev"], ids=["1.0", "2.0", "3.0", "4.0"])
+    record = result.record.model_copy(update={"labels": ("0.0", "1.0")})
+    store.commit(trial, replace(result, record=record, predictions={"dev": entry}))
+    path = tmp_path / "rows.csv"
+    path.write_text("id,gold,prediction\n1,0,0\n2.0,1.0,1.0\n3,0,0\n4,1,0.0\n")
+    report = compare_pair(
+        read_side(trial.signature, store.root, "dev"), read_side(str(path), path, "")
+    )
+    assert report.labels == ("0", "1")
+    assert [entry.id for entry in report.differing] == ["4"]
 
 
 def test_sides_that_are_not_there(tmp_path: Path) -> None:

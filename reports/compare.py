@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -118,8 +119,8 @@ def compare_pair(
     """Test two systems with each metric: the task's own, or all that apply to files.
 
     `labels` is the task's list in order: with two of them f1 takes the second as positive. Without
-    it the list is the trial's, and for files the labels that occur, sorted, so that a label which
-    nobody names is missing from the mean of macro_f1.
+    it the list is the trial's, and for files the gold labels that occur, sorted, so that any other
+    label of the task is missing from the mean of macro_f1, and predicting it is an error.
 
     Raises:
         UserError: the two do not have the same examples with the same gold labels, a label is not
@@ -131,11 +132,11 @@ def compare_pair(
     _refuse_other_data(baseline, system)
     second = _in_order_of(baseline.rows, system.rows)
     names = _label_list(baseline, system, labels)
-    gold = _numbers(baseline.rows, baseline.rows.gold, names)
+    gold = _numbers(baseline.rows, "gold", names)
     pair = (
         gold,
-        _numbers(baseline.rows, baseline.rows.predicted, names),
-        _numbers(system.rows, second.predicted, names),
+        _numbers(baseline.rows, "predicted", names),
+        _numbers(second, "predicted", names),
     )
     chosen = metrics or _default_metrics(baseline, system, len(names))
     right = zip((pair[1] == gold).tolist(), (pair[2] == gold).tolist(), strict=True)
@@ -161,25 +162,24 @@ def _refuse_other_data(baseline: Side, system: Side) -> None:
 
 def _in_order_of(first: Rows, second: Rows) -> Rows:
     """Join by id."""
-    place = {name: row for row, name in enumerate(second.ids)}
-    for one, other in ((first, set(second.ids)), (second, set(first.ids))):
-        alone = next((name for name in one.ids if name not in other), None)
-        if alone is not None:
-            twin = second if one is first else first
-            raise UserError(f"example {alone!r} is in {one.source} but not in {twin.source}")
-    order = [place[name] for name in first.ids]
-    for name, row, gold in zip(first.ids, order, first.gold, strict=True):
-        if second.gold[row] != gold:
+    _refuse_alone(first, second)
+    _refuse_alone(second, first)
+    places = {name: place for place, name in enumerate(second.ids)}
+    joined = second.take([places[name] for name in first.ids])
+    for place, (one, other) in enumerate(zip(first.gold, joined.gold, strict=True)):
+        if one != other:
             raise UserError(
-                f"example {name!r} has the gold label {gold!r} in {first.source} and"
-                f" {second.gold[row]!r} in {second.source}"
+                f"{first.where(place)}: example {first.ids[place]!r} has the gold label {one!r},"
+                f" but {other!r} in {joined.where(place)}"
             )
-    return Rows(
-        source=second.source,
-        ids=first.ids,
-        gold=first.gold,
-        predicted=tuple(second.predicted[row] for row in order),
-    )
+    return joined
+
+
+def _refuse_alone(one: Rows, other: Rows) -> None:
+    known = set(other.ids)
+    for place, name in enumerate(one.ids):
+        if name not in known:
+            raise UserError(f"{one.where(place)}: example {name!r} is not in {other.source}")
 
 
 def _label_list(baseline: Side, system: Side, given: Sequence[str]) -> tuple[str, ...]:
@@ -189,16 +189,21 @@ def _label_list(baseline: Side, system: Side, given: Sequence[str]) -> tuple[str
     known = listed or baseline.labels or system.labels
     if known:
         return known
-    found = {*baseline.rows.gold, *baseline.rows.predicted, *system.rows.predicted}
-    numeric = all(label.lstrip("-").isdecimal() for label in found)
+    found = set(baseline.rows.gold)
+    numeric = all(label.removeprefix("-").isdecimal() for label in found)
     return tuple(sorted(found, key=(lambda label: (int(label), label)) if numeric else None))
 
 
-def _numbers(rows: Rows, column: Sequence[str], labels: tuple[str, ...]) -> Labels:
+def _numbers(rows: Rows, which: Literal["gold", "predicted"], labels: tuple[str, ...]) -> Labels:
     number = {label: place for place, label in enumerate(labels)}
-    for name, label in zip(rows.ids, column, strict=True):
+    column = rows.gold if which == "gold" else rows.predicted
+    for place, label in enumerate(column):
         if label not in number:
-            raise unknown(f"label of example {name!r} in {rows.source}", label, labels)
+            raise UserError(
+                f"{rows.where(place)}: example {rows.ids[place]!r}:"
+                f" {unknown(f'{which} label', label, labels)};"
+                " if it is right, list all labels with --labels"
+            )
     return np.array([number[label] for label in column], dtype=np.int64)
 
 

@@ -7,10 +7,10 @@ of strings, checked; or a `UserError` that names the file and the row. In CSV th
 import csv
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from search_spaces.errors import UserError, nearest
 
@@ -21,12 +21,30 @@ Numbered = Iterator[tuple[int, Mapping[str, Any]]]
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """N examples' ids, gold labels and predicted labels, and where they came from."""
+    """N examples' ids, gold labels and predicted labels, and where they came from.
+
+    `numbers` are those of the file's rows; there are none where `source` is a trial.
+    """
 
     source: str
     ids: tuple[str, ...]
     gold: tuple[str, ...]
     predicted: tuple[str, ...]
+    numbers: tuple[int, ...] = ()
+
+    def where(self, place: int) -> str:
+        """Name the file and the row of an example, or the trial, for an error."""
+        return f"{self.source}: row {self.numbers[place]}" if self.numbers else self.source
+
+    def take(self, places: Sequence[int]) -> Self:
+        """Choose examples, in that order."""
+        return replace(
+            self,
+            ids=tuple(self.ids[place] for place in places),
+            gold=tuple(self.gold[place] for place in places),
+            predicted=tuple(self.predicted[place] for place in places),
+            numbers=tuple(self.numbers[place] for place in places if self.numbers),
+        )
 
 
 def normalised(text: str) -> str:
@@ -66,8 +84,10 @@ def read_rows(path: Path) -> Rows:
         raise UserError(f"{path}: not UTF-8 text at byte {error.start}") from error
     if not found:
         raise UserError(f"{path}: no rows")
-    _, gold_column, predicted_column = zip(*found.values(), strict=True)
-    return Rows(source=str(path), ids=tuple(found), gold=gold_column, predicted=predicted_column)
+    numbers, golds, predictions = zip(*found.values(), strict=True)
+    return Rows(
+        source=str(path), ids=tuple(found), gold=golds, predicted=predictions, numbers=numbers
+    )
 
 
 def _csv_rows(path: Path) -> Numbered:

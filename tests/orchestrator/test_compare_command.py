@@ -61,6 +61,9 @@ def test_a_trial_and_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert compare(trial.signature, path, "--store", store.root, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["table"]["only_system_right"] == 100
+    path.write_text(path.read_text().replace("dev-7,1,1", "dev-7,0,1"))
+    assert compare(trial.signature, path, "--store", store.root) == 2
+    assert f"but '0' in {path}: row 9" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -70,7 +73,9 @@ def test_a_trial_and_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         ("id,gold\n1,0\n", "b.csv: no column 'prediction'"),
         (HEAD + "1,0,0\n2,1,nan\n", "b.csv: row 3: prediction is 'nan', which means missing"),
         (HEAD + "1,0,0\n1,0,0\n", "b.csv: row 3: id '1' is in row 2 as well"),
-        (HEAD + "1,0,0\n9,0,0\n", "example '2' is in"),
+        (HEAD + "1,0,0\n9,0,0\n", "a.csv: row 3: example '2' is not in "),
+        (HEAD + "4,0,0\n3,0,0\n2,1,0\n1,0,0\n", "a.csv: row 4: example '3' has the gold label '1'"),
+        (HEAD + "4,0,0\n3,1,0\n2,1,0\n1,0,x\n", "b.csv: row 5: example '1': unknown predicted"),
         (None, "b.csv: No such file or directory"),
     ],
 )

@@ -81,6 +81,14 @@ def test_labels_may_be_called_none_and_null(tmp_path: Path) -> None:
     assert found.predicted == ("null", "NULL", "NA")
 
 
+def test_rows_are_numbered_as_messages_name_them(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(HEAD + '1,0,0\n\n2,"a\nb",0\n3,0,1\n')
+    found = read_rows(path)
+    assert found.numbers == (2, 4, 5)
+    assert found.take([2, 0]).where(0) == f"{path}: row 5"
+
+
 def test_a_byte_order_mark_and_empty_lines(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes("\ufeffid,gold,prediction\n\n1,0,0\n".encode())

@@ -17,6 +17,7 @@ from reports.statistics.interval import Interval, paired_bootstrap
 from reports.statistics.significance import (
     MCNEMAR_METHODS,
     Comparison,
+    System,
     fisher_randomization,
     mcnemar,
 )
@@ -61,13 +62,18 @@ class MetricReport:
 
 @dataclass(frozen=True, kw_only=True)
 class PairReport:
-    """What is known of two systems. `table` counts examples by (baseline right, system right)."""
+    """What is known of two systems. `table` counts examples by (baseline right, system right).
+
+    `one_class` names those of the two that predict one class for every example: such a system may
+    have a high accuracy or F1, and a difference from it may be significant.
+    """
 
     baseline: str
     system: str
     n: int
     labels: tuple[str, ...]
     metrics: tuple[MetricReport, ...]
+    one_class: tuple[System, ...]
     table: Mapping[tuple[bool, bool], int]
     differing: tuple[Differing, ...]
 
@@ -146,6 +152,7 @@ def compare_pair(
         n=len(gold),
         labels=names,
         metrics=tuple(_test(metric, pair, len(names), seed) for metric in chosen),
+        one_class=_one_class(pair),
         table=Counter(right),
         differing=_differing(baseline.rows, second),
     )
@@ -205,6 +212,12 @@ def _numbers(rows: Rows, which: Literal["gold", "predicted"], labels: tuple[str,
                 " if it is right, list all labels with --labels"
             )
     return np.array([number[label] for label in column], dtype=np.int64)
+
+
+def _one_class(pair: tuple[Labels, Labels, Labels]) -> tuple[System, ...]:
+    names: tuple[System, System] = ("baseline", "system")
+    rows = zip(names, pair[1:], strict=True)
+    return tuple(name for name, predicted in rows if (predicted == predicted[0]).all())
 
 
 def _default_metrics(baseline: Side, system: Side, n_classes: int) -> list[str]:

@@ -43,13 +43,14 @@ def test_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [entry["id"] for entry in found["differing"]] == ["2", "4"]
 
 
-def test_a_file_of_floats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_of_floats_and_one_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, _ = write(tmp_path)
     other = tmp_path / "b.csv"
     other.write_text(HEAD + "1.0,0.0,1.0\n2.0,1.0,1.0\n3.0,1.0,1.0\n4.0,0.0,1.0\n")
     assert compare(one, other) == 0
     said = capsys.readouterr().out
     assert "accuracy: 50.00 -> 50.00" in said
+    assert "\none class for every example: system\n" in said
 
 
 def test_a_trial_and_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,6 +103,7 @@ def test_one_label_in_all_is_no_error() -> None:
     report = compare_pair(side("a", ones, ones), side("b", ones, ones))
     assert report.labels == ("1",)
     assert report.metrics[1].tests[0].p_value == 1.0
+    assert report.one_class == ("baseline", "system")
 
 
 def test_a_predicted_label_that_gold_lacks_must_be_listed() -> None:
@@ -120,6 +121,21 @@ def test_listed_labels_may_be_written_as_floats() -> None:
     gold = np.array([0, 1, 1])
     report = compare_pair(side("a", gold, gold), side("b", gold, gold), labels=["1.0", "0.0"])
     assert report.labels == ("1", "0")
+
+
+def test_one_class_for_every_example_is_said() -> None:
+    gold = np.array([0, 1, 1, 1])
+    fine, constant = side("a", gold, gold[::-1]), side("b", gold, np.ones(4, dtype=np.int64))
+    for sides, expected in (
+        ((fine, constant), ("system",)),
+        ((constant, fine), ("baseline",)),
+        ((constant, constant), ("baseline", "system")),
+        ((fine, fine), ()),
+    ):
+        report = compare_pair(*sides)
+        assert report.one_class == to_dict(report)["one_class"] == expected
+        line = f"one class for every example: {', '.join(expected)}"
+        assert to_text(report).splitlines()[2] == (line if expected else "")
 
 
 @pytest.mark.parametrize(

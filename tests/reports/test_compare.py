@@ -192,6 +192,15 @@ def test_wrong_metrics_and_labels() -> None:
         compare_pair(*pair_of, labels=["0", "1", "0"])
 
 
+def test_labels_of_two_lines_are_named_on_one() -> None:
+    gold = np.array([0, 1])
+    one = side("a", gold, gold)
+    other = replace(one, rows=replace(one.rows, gold=("no\nthanks", "1"), predicted=("x\ny", "1")))
+    with pytest.raises(UserError) as caught:
+        compare_pair(replace(one, rows=replace(other.rows, predicted=other.rows.gold)), other)
+    assert r"unknown predicted label 'x\ny' (known: 1, no thanks)" in str(caught.value)
+
+
 def test_text_and_json() -> None:
     report, (gold, baseline, system) = files(2)
     text, whole = to_text(report), to_dict(report)

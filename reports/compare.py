@@ -8,14 +8,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from reports.prediction_files import READERS, Rows, read_rows
+from reports.prediction_files import READERS, Rows, normalised, read_rows
 from reports.statistics.interval import Interval, paired_bootstrap
 from reports.statistics.significance import (
     MCNEMAR_METHODS,
     Comparison,
+    System,
     fisher_randomization,
     mcnemar,
 )
@@ -60,13 +62,18 @@ class MetricReport:
 
 @dataclass(frozen=True, kw_only=True)
 class PairReport:
-    """What is known of two systems. `table` counts examples by (baseline right, system right)."""
+    """What is known of two systems. `table` counts examples by (baseline right, system right).
+
+    `one_class` names those of the two that predict one class for every example: such a system may
+    have a high accuracy or F1, and a difference from it may be significant.
+    """
 
     baseline: str
     system: str
     n: int
     labels: tuple[str, ...]
     metrics: tuple[MetricReport, ...]
+    one_class: tuple[System, ...]
     table: Mapping[tuple[bool, bool], int]
     differing: tuple[Differing, ...]
 
@@ -94,13 +101,17 @@ def _read_trial(store: Store, record: TrialRecord, split: str) -> Side:
     if split not in record.scores:
         raise unknown(f"split of trial {record.signature}", split, record.scores)
     found = store.predictions(record, split)
+    labels = tuple(map(normalised, record.labels))
     gold, predicted = (
-        tuple(record.labels[place] for place in row) for row in (found.gold, found.predicted)
+        tuple(labels[place] for place in row) for row in (found.gold, found.predicted)
     )
-    rows = Rows(source=record.signature, ids=tuple(found.ids), gold=gold, predicted=predicted)
-    return Side(
-        rows=rows, labels=record.labels, metric=record.metric, data=record.fingerprints.get(split)
+    rows = Rows(
+        source=record.signature,
+        ids=tuple(map(normalised, found.ids)),
+        gold=gold,
+        predicted=predicted,
     )
+    return Side(rows=rows, labels=labels, metric=record.metric, data=record.fingerprints.get(split))
 
 
 def compare_pair(
@@ -114,8 +125,8 @@ def compare_pair(
     """Test two systems with each metric: the task's own, or all that apply to files.
 
     `labels` is the task's list in order: with two of them f1 takes the second as positive. Without
-    it the list is the trial's, and for files the labels that occur, sorted, so that a label which
-    nobody names is missing from the mean of macro_f1.
+    it the list is the trial's, and for files the gold labels that occur, sorted, so that any other
+    label of the task is missing from the mean of macro_f1, and predicting it is an error.
 
     Raises:
         UserError: the two do not have the same examples with the same gold labels, a label is not
@@ -127,11 +138,11 @@ def compare_pair(
     _refuse_other_data(baseline, system)
     second = _in_order_of(baseline.rows, system.rows)
     names = _label_list(baseline, system, labels)
-    gold = _numbers(baseline.rows, baseline.rows.gold, names)
+    gold = _numbers(baseline.rows, "gold", names)
     pair = (
         gold,
-        _numbers(baseline.rows, baseline.rows.predicted, names),
-        _numbers(system.rows, second.predicted, names),
+        _numbers(baseline.rows, "predicted", names),
+        _numbers(second, "predicted", names),
     )
     chosen = metrics or _default_metrics(baseline, system, len(names))
     right = zip((pair[1] == gold).tolist(), (pair[2] == gold).tolist(), strict=True)
@@ -141,6 +152,7 @@ def compare_pair(
         n=len(gold),
         labels=names,
         metrics=tuple(_test(metric, pair, len(names), seed) for metric in chosen),
+        one_class=_one_class(pair),
         table=Counter(right),
         differing=_differing(baseline.rows, second),
     )
@@ -157,44 +169,55 @@ def _refuse_other_data(baseline: Side, system: Side) -> None:
 
 def _in_order_of(first: Rows, second: Rows) -> Rows:
     """Join by id."""
-    place = {name: row for row, name in enumerate(second.ids)}
-    for one, other in ((first, set(second.ids)), (second, set(first.ids))):
-        alone = next((name for name in one.ids if name not in other), None)
-        if alone is not None:
-            twin = second if one is first else first
-            raise UserError(f"example {alone!r} is in {one.source} but not in {twin.source}")
-    order = [place[name] for name in first.ids]
-    for name, row, gold in zip(first.ids, order, first.gold, strict=True):
-        if second.gold[row] != gold:
+    _refuse_alone(first, second)
+    _refuse_alone(second, first)
+    places = {name: place for place, name in enumerate(second.ids)}
+    joined = second.take([places[name] for name in first.ids])
+    for place, (one, other) in enumerate(zip(first.gold, joined.gold, strict=True)):
+        if one != other:
             raise UserError(
-                f"example {name!r} has the gold label {gold!r} in {first.source} and"
-                f" {second.gold[row]!r} in {second.source}"
+                f"{first.where(place)}: example {first.ids[place]!r} has the gold label {one!r},"
+                f" but {other!r} in {joined.where(place)}"
             )
-    return Rows(
-        source=second.source,
-        ids=first.ids,
-        gold=first.gold,
-        predicted=tuple(second.predicted[row] for row in order),
-    )
+    return joined
+
+
+def _refuse_alone(one: Rows, other: Rows) -> None:
+    known = set(other.ids)
+    for place, name in enumerate(one.ids):
+        if name not in known:
+            raise UserError(f"{one.where(place)}: example {name!r} is not in {other.source}")
 
 
 def _label_list(baseline: Side, system: Side, given: Sequence[str]) -> tuple[str, ...]:
-    if len(set(given)) < len(given):
+    listed = tuple(map(normalised, given))
+    if len(set(listed)) < len(listed):
         raise UserError(f"labels: expected each once, got {', '.join(given)}")
-    known = tuple(given) or baseline.labels or system.labels
+    known = listed or baseline.labels or system.labels
     if known:
         return known
-    found = {*baseline.rows.gold, *baseline.rows.predicted, *system.rows.predicted}
-    numeric = all(label.lstrip("-").isdecimal() for label in found)
+    found = set(baseline.rows.gold)
+    numeric = all(label.removeprefix("-").isdecimal() for label in found)
     return tuple(sorted(found, key=(lambda label: (int(label), label)) if numeric else None))
 
 
-def _numbers(rows: Rows, column: Sequence[str], labels: tuple[str, ...]) -> Labels:
+def _numbers(rows: Rows, which: Literal["gold", "predicted"], labels: tuple[str, ...]) -> Labels:
     number = {label: place for place, label in enumerate(labels)}
-    for name, label in zip(rows.ids, column, strict=True):
+    column = rows.gold if which == "gold" else rows.predicted
+    for place, label in enumerate(column):
         if label not in number:
-            raise unknown(f"label of example {name!r} in {rows.source}", label, labels)
+            raise UserError(
+                f"{rows.where(place)}: example {rows.ids[place]!r}:"
+                f" {unknown(f'{which} label', label, labels)};"
+                " if it is right, list all labels with --labels"
+            )
     return np.array([number[label] for label in column], dtype=np.int64)
+
+
+def _one_class(pair: tuple[Labels, Labels, Labels]) -> tuple[System, ...]:
+    names: tuple[System, System] = ("baseline", "system")
+    rows = zip(names, pair[1:], strict=True)
+    return tuple(name for name, predicted in rows if (predicted == predicted[0]).all())
 
 
 def _default_metrics(baseline: Side, system: Side, n_classes: int) -> list[str]:

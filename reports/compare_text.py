@@ -35,6 +35,7 @@ def to_dict(report: PairReport) -> dict[str, Any]:
             }
             for entry in report.metrics
         ],
+        "one_class": report.one_class,
         "table": {name: report.table[key] for name, key in TABLE.items()},
         "differing": [asdict(entry) for entry in report.differing],
     }
@@ -47,6 +48,8 @@ def to_text(report: PairReport) -> str:
         f"{len(report.labels)} labels: {', '.join(report.labels)}"
         + (f" (f1 is of {report.labels[1]})" if len(report.labels) == 2 else ""),
     ]
+    if report.one_class:
+        lines += [f"one class for every example: {', '.join(report.one_class)}"]
     for entry in report.metrics:
         lines += ["", _headline(entry), *(f"  {test.signature()}" for test in entry.tests)]
     width = max(len(name) for name in TABLE)

@@ -6,33 +6,66 @@ of strings, checked; or a `UserError` that names the file and the row. In CSV th
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from search_spaces.errors import UserError, nearest
 
 COLUMNS: Final = ("id", "gold", "prediction")
+WHOLE_FLOAT: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,15}))\.0+")
 Numbered = Iterator[tuple[int, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """N examples' ids, gold labels and predicted labels, and where they came from."""
+    """N examples' ids, gold labels and predicted labels, and where they came from.
+
+    `numbers` are those of the file's rows; there are none where `source` is a trial.
+    """
 
     source: str
     ids: tuple[str, ...]
     gold: tuple[str, ...]
     predicted: tuple[str, ...]
+    numbers: tuple[int, ...] = ()
+
+    def where(self, place: int) -> str:
+        """Name the file and the row of an example, or the trial, for an error."""
+        return f"{self.source}: row {self.numbers[place]}" if self.numbers else self.source
+
+    def take(self, places: Sequence[int]) -> Self:
+        """Choose examples, in that order."""
+        return replace(
+            self,
+            ids=tuple(self.ids[place] for place in places),
+            gold=tuple(self.gold[place] for place in places),
+            predicted=tuple(self.predicted[place] for place in places),
+            numbers=tuple(self.numbers[place] for place in places if self.numbers),
+        )
+
+
+def normalised(text: str) -> str:
+    """Write a whole number as `1` where another program wrote `1.0`; other text stays as it is.
+
+    pandas turns a column of whole numbers to floats when one is missing, even if that one is
+    dropped later.
+    """
+    found = WHOLE_FLOAT.fullmatch(text)
+    return str(int(found[1])) if found else text
 
 
 def read_rows(path: Path) -> Rows:
     """Read predictions. Whole numbers may be written 1 or 1.0; other labels are taken as text.
 
+    A value is missing where it is empty, null in JSON or Parquet, or `nan`, which numpy writes, in
+    any case. The texts `none` and `null` may be names of labels.
+
     Raises:
         UserError: the file cannot be read, has another ending or no rows, lacks a column, or a row
-            is malformed, has an empty field or an id that came before.
+            is malformed, has a missing value or an id that came before.
     """
     if path.suffix not in READERS:
         raise UserError(f"{path}: expected a file that ends in {', '.join(READERS)}")
@@ -51,8 +84,10 @@ def read_rows(path: Path) -> Rows:
         raise UserError(f"{path}: not UTF-8 text at byte {error.start}") from error
     if not found:
         raise UserError(f"{path}: no rows")
-    _, gold_column, predicted_column = zip(*found.values(), strict=True)
-    return Rows(source=str(path), ids=tuple(found), gold=gold_column, predicted=predicted_column)
+    numbers, golds, predictions = zip(*found.values(), strict=True)
+    return Rows(
+        source=str(path), ids=tuple(found), gold=golds, predicted=predictions, numbers=numbers
+    )
 
 
 def _csv_rows(path: Path) -> Numbered:
@@ -128,9 +163,11 @@ def _field(path: Path, number: int, row: Mapping[str, Any], column: str) -> str:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise UserError(
-            f"{path}: row {number}: {column} is {value!r:.40}, expected text or a number"
+            f"{path}: row {number}: {column} is {value!r:.40}, expected text or a whole number"
         )
     text = str(value).strip()
     if not text:
         raise UserError(f"{path}: row {number}: {column} is empty")
-    return text
+    if text.casefold() == "nan":
+        raise UserError(f"{path}: row {number}: {column} is {text!r}, which means missing")
+    return normalised(text)

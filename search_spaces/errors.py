@@ -24,4 +24,5 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     names = list(known)
     guess = nearest(name, names)
     hint = f"; did you mean {guess!r}?" if guess else ""
-    return UserError(f"unknown {kind} {name!r}{hint} (known: {', '.join(names)})")
+    listed = ", ".join(" ".join(entry.split()) for entry in names)  # a label may have two lines
+    return UserError(f"unknown {kind} {name!r}{hint} (known: {listed})")

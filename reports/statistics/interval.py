@@ -2,7 +2,8 @@
 
 In: a metric and gold, baseline and system labels (N,). Out: a frozen `Interval`.
 
-Shapes: N examples, T distinct (gold, baseline, system) labels, R bootstrap samples, K counts.
+Shapes: N examples, T distinct (gold, baseline, system) labels, R bootstrap samples, K counts
+of both systems.
 """
 
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 
 from reports.statistics.significance import check_pair
 from trainers.metrics import Labels, Metric, Values, get_metric
 
 BLOCK: Final = 2**20  # numbers per array while resampling
+RARE: Final = 8  # fewer equal examples than this are drawn one by one, which is faster
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,14 +76,35 @@ def _deltas(
     resamples: int,
     generator: np.random.Generator,
 ) -> Iterator[Values]:
-    """Yield differences (r,); how often a sample holds each distinct example is multinomial."""
+    """Yield differences (r,), from how often a sample holds each distinct example."""
     kinds, times = np.unique(np.stack(labels), axis=1, return_counts=True)
     gold, baseline, system = kinds
-    counts = [metric.counts(gold, row, n_classes).astype(np.float64) for row in (baseline, system)]
-    rows = max(1, BLOCK // (len(times) + 2 * counts[0].shape[1]))
+    counts = [metric.counts(gold, row, n_classes) for row in (baseline, system)]
+    # Sparse: with many classes nearly all counts are 0.
+    counts_KT = sparse.csr_array(np.concatenate(counts, axis=1).T)
+    generators = generator.spawn(2)
+    rows = max(1, BLOCK // (len(times) + counts_KT.shape[0]))
     for start in range(0, resamples, rows):
         size = min(rows, resamples - start)
-        drawn = generator.multinomial(times.sum(), times / times.sum(), size=size)
-        sums = np.stack([drawn.astype(np.float64) @ part for part in counts])
-        values, _ = metric.scores(sums.astype(np.int64))
-        yield np.asarray(values[1] - values[0])
+        sums = np.asarray(counts_KT @ _sample(times, size, *generators).T)
+        values, _ = metric.scores(sums.T.reshape(size, 2, -1))
+        yield np.asarray(values[:, 1] - values[:, 0])
+
+
+def _sample(
+    times: NDArray[np.int64], size: int, counts: np.random.Generator, ones: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw how often each sample holds each distinct example, (size, T): a multinomial.
+
+    The multinomial is of the frequent ones, and of all rare ones as one; those are then drawn one
+    by one. With many classes most are rare, and a binomial for each would take most of the time.
+    """
+    frequent = times >= RARE
+    rare = np.repeat(np.flatnonzero(~frequent), times[~frequent])
+    weights = np.array([len(rare), *times[frequent]])
+    drawn = counts.multinomial(weights.sum(), weights / weights.sum(), size=size)
+    row = np.repeat(np.arange(size), drawn[:, 0])
+    place = row * len(times) + ones.choice(rare, size=len(row))
+    sample = np.bincount(place, minlength=size * len(times)).reshape(size, -1)
+    sample[:, frequent] = drawn[:, 1:]
+    return sample

@@ -43,6 +43,16 @@ def test_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [entry["id"] for entry in found["differing"]] == ["2", "4"]
 
 
+def test_a_file_of_floats_and_one_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one, _ = write(tmp_path)
+    other = tmp_path / "b.csv"
+    other.write_text(HEAD + "1.0,0.0,1.0\n2.0,1.0,1.0\n3.0,1.0,1.0\n4.0,0.0,1.0\n")
+    assert compare(one, other) == 0
+    said = capsys.readouterr().out
+    assert "accuracy: 50.00 -> 50.00" in said
+    assert "\none class for every example: system\n" in said
+
+
 def test_a_trial_and_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = Store(tmp_path / "store", create=True)
     trial = load_study("quickstart").trials()[0]
@@ -52,6 +62,9 @@ def test_a_trial_and_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert compare(trial.signature, path, "--store", store.root, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["table"]["only_system_right"] == 100
+    path.write_text(path.read_text().replace("dev-7,1,1", "dev-7,0,1"))
+    assert compare(trial.signature, path, "--store", store.root) == 2
+    assert f"but '0' in {path}: row 9" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -59,7 +72,11 @@ def test_a_trial_and_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     [
         (HEAD + "1,0,0\n2,,0\n", "b.csv: row 3: gold is empty"),
         ("id,gold\n1,0\n", "b.csv: no column 'prediction'"),
-        (HEAD + "1,0,0\n9,0,0\n", "example '2' is in"),
+        (HEAD + "1,0,0\n2,1,nan\n", "b.csv: row 3: prediction is 'nan', which means missing"),
+        (HEAD + "1,0,0\n1,0,0\n", "b.csv: row 3: id '1' is in row 2 as well"),
+        (HEAD + "1,0,0\n9,0,0\n", "a.csv: row 3: example '2' is not in "),
+        (HEAD + "4,0,0\n3,0,0\n2,1,0\n1,0,0\n", "a.csv: row 4: example '3' has the gold label '1'"),
+        (HEAD + "4,0,0\n3,1,0\n2,1,0\n1,0,x\n", "b.csv: row 5: example '1': unknown predicted"),
         (None, "b.csv: No such file or directory"),
     ],
 )

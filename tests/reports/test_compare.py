@@ -22,7 +22,8 @@ def side(source: str, gold: Labels, predicted: Labels) -> Side:
     ids = tuple(f"id-{place}" for place in range(len(gold)))
     columns = (tuple(str(label) for label in column) for column in (gold, predicted))
     rows = dict(zip(("gold", "predicted"), columns, strict=True))
-    return Side(rows=Rows(source=source, ids=ids, **rows))
+    numbers = tuple(range(2, len(gold) + 2))
+    return Side(rows=Rows(source=source, ids=ids, numbers=numbers, **rows))
 
 
 def files(n_classes: int) -> tuple[PairReport, tuple[Labels, Labels, Labels]]:
@@ -66,7 +67,7 @@ def test_rows_are_joined_by_id() -> None:
     order = np.random.default_rng(0).permutation(40)
     columns = {
         name: tuple(getattr(other.rows, name)[place] for place in order)
-        for name in ("ids", "gold", "predicted")
+        for name in ("ids", "gold", "predicted", "numbers")
     }
     turned = replace(other, rows=replace(other.rows, **columns))  # type: ignore[arg-type]
     assert compare_pair(one, turned) == compare_pair(one, other)
@@ -89,19 +90,85 @@ def test_numbers_sort_as_numbers_and_words_as_words() -> None:
     assert report.differing == ()
 
 
+def test_a_label_with_two_signs_is_a_word() -> None:
+    gold = np.array([-1, 0])
+    one = side("a", gold, gold)
+    assert compare_pair(one, one).labels == ("-1", "0")
+    words = replace(one, rows=replace(one.rows, gold=("--1", "0"), predicted=("0", "0")))
+    assert compare_pair(words, words).labels == ("--1", "0")
+
+
 def test_one_label_in_all_is_no_error() -> None:
     ones = np.ones(5, dtype=np.int64)
     report = compare_pair(side("a", ones, ones), side("b", ones, ones))
     assert report.labels == ("1",)
     assert report.metrics[1].tests[0].p_value == 1.0
+    assert report.one_class == ("baseline", "system")
+
+
+def test_a_predicted_label_that_gold_lacks_must_be_listed() -> None:
+    """A typing error would be a class of its own: f1 would be gone, both macro_f1 lower."""
+    gold, predicted = np.array([0, 1, 1]), np.array([0, 1, 2])
+    pair_of = side("a", gold, gold), side("b", gold, predicted)
+    for sides in (pair_of, pair_of[::-1]):
+        with pytest.raises(UserError, match="b: row 4: example 'id-2': unknown predicted label"):
+            compare_pair(*sides)
+    report = compare_pair(*pair_of, labels=["0", "1", "2"])
+    assert report.labels == ("0", "1", "2")
+
+
+def test_listed_labels_may_be_written_as_floats() -> None:
+    gold = np.array([0, 1, 1])
+    report = compare_pair(side("a", gold, gold), side("b", gold, gold), labels=["1.0", "0.0"])
+    assert report.labels == ("1", "0")
+
+
+def test_one_class_for_every_example_is_said() -> None:
+    gold = np.array([0, 1, 1, 1])
+    fine, constant = side("a", gold, gold[::-1]), side("b", gold, np.ones(4, dtype=np.int64))
+    for sides, expected in (
+        ((fine, constant), ("system",)),
+        ((constant, fine), ("baseline",)),
+        ((constant, constant), ("baseline", "system")),
+        ((fine, fine), ()),
+    ):
+        report = compare_pair(*sides)
+        assert report.one_class == to_dict(report)["one_class"] == expected
+        line = f"one class for every example: {', '.join(expected)}"
+        assert to_text(report).splitlines()[2] == (line if expected else "")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"ids": ("x", "id-1", "id-2")}, "example 'id-0' is in a but not in b"),
-        ({"ids": ("id-0", "id-1"), "gold": ("0", "1"), "predicted": ("0", "1")}, "'id-2' is in a"),
-        ({"gold": ("0", "0", "1")}, "example 'id-1' has the gold label '1' in a and '0' in b"),
+        ({"ids": ("x", "id-1", "id-2")}, "a: row 2: example 'id-0' is not in b"),
+        ({"ids": ("x", "y", "z")}, "a: row 2: example 'id-0' is not in b"),
+        (
+            {"ids": ("id-0", "id-1"), "gold": ("0", "1"), "predicted": ("0", "1")},
+            "a: row 4: example 'id-2' is not in b",
+        ),
+        (
+            {
+                "ids": ("id-2", "id-1", "y", "id-0"),
+                "gold": ("1", "1", "0", "0"),
+                "predicted": ("1", "1", "0", "0"),
+                "numbers": (2, 3, 5, 6),
+            },
+            "b: row 5: example 'y' is not in a",
+        ),
+        (
+            {"ids": ("id-2", "id-1", "id-0"), "gold": ("1", "1", "1")},
+            "a: row 2: example 'id-0' has the gold label '0', but '1' in b: row 4",
+        ),
+        (
+            {
+                "ids": ("id-2", "id-1", "id-0"),
+                "gold": ("1", "1", "0"),
+                "predicted": ("2", "1", "0"),
+            },
+            "b: row 2: example 'id-2': unknown predicted label '2' .known: 0, 1.; if it is right,"
+            " list all labels with --labels",
+        ),
     ],
 )
 def test_rows_that_do_not_fit(change: dict[str, tuple[str, ...]], message: str) -> None:
@@ -119,10 +186,19 @@ def test_wrong_metrics_and_labels() -> None:
         compare_pair(*pair_of, metrics=["f2"])
     with pytest.raises(UserError, match="f1 is for 2 labels, got 3; try macro_f1 or mcc"):
         compare_pair(*pair_of, metrics=["f1"])
-    with pytest.raises(UserError, match="unknown label of example 'id-2' in a '2'"):
+    with pytest.raises(UserError, match="a: row 4: example 'id-2': unknown gold label '2'"):
         compare_pair(*pair_of, labels=["0", "1"])
     with pytest.raises(UserError, match="labels: expected each once, got 0, 1, 0"):
         compare_pair(*pair_of, labels=["0", "1", "0"])
+
+
+def test_labels_of_two_lines_are_named_on_one() -> None:
+    gold = np.array([0, 1])
+    one = side("a", gold, gold)
+    other = replace(one, rows=replace(one.rows, gold=("no\nthanks", "1"), predicted=("x\ny", "1")))
+    with pytest.raises(UserError) as caught:
+        compare_pair(replace(one, rows=replace(other.rows, predicted=other.rows.gold)), other)
+    assert r"unknown predicted label 'x\ny' (known: 1, no thanks)" in str(caught.value)
 
 
 def test_text_and_json() -> None:
@@ -152,6 +228,21 @@ def test_stored_trials_have_their_tasks_metric_and_labels(tmp_path: Path) -> Non
     store.commit(third, finished(third, {"dev": 100}, fingerprints=other_data))
     with pytest.raises(UserError, match="have different data"):
         compare_pair(*(read_side(trial.signature, store.root, "dev") for trial in (one, third)))
+
+
+def test_a_trial_and_a_file_write_numbers_alike(tmp_path: Path) -> None:
+    store, trial = Store(tmp_path / "store", create=True), load_study("quickstart").trials()[0]
+    result = finished(trial, {"dev": 4}, n=4)
+    entry = replace(result.predictions["dev"], ids=["1.0", "2.0", "3.0", "4.0"])
+    record = result.record.model_copy(update={"labels": ("0.0", "1.0")})
+    store.commit(trial, replace(result, record=record, predictions={"dev": entry}))
+    path = tmp_path / "rows.csv"
+    path.write_text("id,gold,prediction\n1,0,0\n2.0,1.0,1.0\n3,0,0\n4,1,0.0\n")
+    report = compare_pair(
+        read_side(trial.signature, store.root, "dev"), read_side(str(path), path, "")
+    )
+    assert report.labels == ("0", "1")
+    assert [entry.id for entry in report.differing] == ["4"]
 
 
 def test_sides_that_are_not_there(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports.prediction_files import read_rows
+from reports.prediction_files import normalised, read_rows
 from search_spaces.errors import UserError
 
 ROWS = [("a", "yes", "no"), ("b", "no, thanks", "no\nthanks"), ("7", "1", "0")]
@@ -38,6 +38,57 @@ def test_numbers_are_labels_too(tmp_path: Path) -> None:
     assert (found.ids, found.gold, found.predicted) == (("10", "11"), ("0", "1"), ("1", "0"))
 
 
+@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+def test_whole_numbers_as_pandas_writes_floats(tmp_path: Path, ending: str) -> None:
+    """A column that once held a missing value is one of floats; every format reads it alike."""
+    path = tmp_path / f"rows{ending}"
+    rows = [(1, -1, 0), (2, None, 1), (10, 10, -1)]
+    frame = pd.DataFrame(rows, columns=["id", "gold", "prediction"]).dropna().astype(float)
+    if ending == ".csv":
+        frame.to_csv(path, index=False)
+        assert "10.0,10.0,-1.0" in path.read_text()
+    elif ending == ".jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        frame.to_parquet(path)
+    found = read_rows(path)
+    assert (found.ids, found.gold, found.predicted) == (("1", "10"), ("-1", "10"), ("0", "-1"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1.00", "1"),
+        ("-0.0", "0"),
+        ("1.5", "1.5"),
+        ("1.", "1."),
+        ("007", "007"),
+        ("007.0", "007.0"),
+        ("1.0.0", "1.0.0"),
+        ("1e5", "1e5"),
+        ("v1.0", "v1.0"),
+    ],
+)
+def test_only_a_whole_number_is_rewritten(text: str, expected: str) -> None:
+    assert normalised(text) == expected
+
+
+def test_labels_may_be_called_none_and_null(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(HEAD + "1,none,null\n2,None,NULL\n3,nano,NA\n")
+    found = read_rows(path)
+    assert found.gold == ("none", "None", "nano")
+    assert found.predicted == ("null", "NULL", "NA")
+
+
+def test_rows_are_numbered_as_messages_name_them(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(HEAD + '1,0,0\n\n2,"a\nb",0\n3,0,1\n')
+    found = read_rows(path)
+    assert found.numbers == (2, 4, 5)
+    assert found.take([2, 0]).where(0) == f"{path}: row 5"
+
+
 def test_a_byte_order_mark_and_empty_lines(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes("\ufeffid,gold,prediction\n\n1,0,0\n".encode())
@@ -54,6 +105,10 @@ WRONG_CSV = {
     HEAD + "1,0,0\n2,0\n": "row 3 has 2 fields, the heading 3",
     HEAD + "1,0,0\n2,,0\n": "row 3: gold is empty",
     HEAD + "1,0,0\n2,1,0\n1,0,1\n": "row 4: id '1' is in row 2 as well",
+    HEAD + "1,0,0\n1.0,1,0\n": "row 3: id '1' is in row 2 as well",
+    HEAD + "1,0,0\n2,1,nan\n": "row 3: prediction is 'nan', which means missing",
+    HEAD + "1,0,0\n2,NaN,1\n": "row 3: gold is 'NaN', which means missing",
+    HEAD + "1,0,0\nnan,0,1\n": "row 3: id is 'nan', which means missing",
     HEAD + '1,0,"0\n': "line 2: unexpected end of data",
 }
 WRONG_JSON = {
@@ -64,6 +119,7 @@ WRONG_JSON = {
     '{"id": 1, "gold": 0, "prediction": 0.25}\n': "row 1: prediction is 0.25, expected text",
     '{"id": 1, "gold": null, "prediction": 0}\n': "row 1: gold is None, expected text",
     '{"id": 1, "gold": NaN, "prediction": 0}\n': "row 1: gold is nan, expected text",
+    '{"id": 1, "gold": 1, "prediction": "nan"}\n': "row 1: prediction is 'nan', which means",
     '{"id": 1, "gold": true, "prediction": 0}\n': "row 1: gold is True, expected text",
     '{"id": 1, "gold": [0], "prediction": 0}\n': "row 1: gold is [0], expected text",
 }
@@ -102,4 +158,7 @@ def test_a_missing_value_in_parquet_names_its_row(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     pd.DataFrame({"id": ["a", "b"], "gold": [0, 1], "prediction": [1, None]}).to_parquet(path)
     with pytest.raises(UserError, match=r"row 2: prediction is (None|nan)"):
+        read_rows(path)
+    pd.DataFrame({"id": ["a"], "gold": ["x"], "prediction": ["nan"]}).to_parquet(path)
+    with pytest.raises(UserError, match="row 1: prediction is 'nan', which means missing"):
         read_rows(path)

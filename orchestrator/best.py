@@ -14,8 +14,7 @@ from pathlib import Path
 
 from orchestrator.model_card import model_card
 from orchestrator.plan import by_cell
-from reports.cells import read_cells
-from reports.tables.build import build_reports
+from reports.study_reports import trial_reports
 from search_spaces.errors import UserError, unknown
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
@@ -76,10 +75,9 @@ def _places(trials: Sequence[TrialConfig]) -> tuple[list[str], list[str], list[s
 def significance(study: Study, store: Store, signature: str) -> list[str]:
     """Return the lines under the study's tables that are of this trial, each after its table."""
     try:
-        cells = read_cells(study.trials(), store)
         return [
             f"{report.table.name}: {test.note()}"
-            for report in build_reports(study.name, cells, store)
+            for report in trial_reports(study, store)
             for test in report.tests
             if test.system_trial == signature
         ]

@@ -15,7 +15,6 @@ from reports.tables.build import reports_of
 from reports.tables.choice import Choice, choices
 from reports.tables.report import Report
 from search_spaces.study import Study
-from search_spaces.trial import TrialConfig
 from trainers.store import Store
 
 
@@ -29,16 +28,40 @@ def study_reports(
     Raises:
         UserError, CorruptTrial: as `read_cells`, `choices` and `paired_labels` do.
     """
-    groups = cells_of(study, study.trials())
-    cells = read_groups(groups, store)
+    cells = study_cells(study, store)
+    return [*_data_reports(study, cells, data), *_of_trials(study, store, cells, intervals)]
+
+
+def trial_reports(study: Study, store: Store) -> list[Report]:
+    """Build those that have tests: no data are counted.
+
+    Raises:
+        UserError, CorruptTrial: as `study_reports` does.
+    """
+    return _of_trials(study, store, study_cells(study, store), intervals=False)
+
+
+def study_cells(study: Study, store: Store) -> list[CellResult]:
+    """Read the cells that all tables of a study are made of.
+
+    Raises:
+        UserError, CorruptTrial: as `read_cells` does.
+    """
+    return read_groups(cells_of(study, study.trials()), store)
+
+
+def _of_trials(
+    study: Study, store: Store, cells: Sequence[CellResult], intervals: bool
+) -> list[Report]:
     chosen = choices(cells, store)
-    of_data = _data_reports(study, cells, data)
-    of_trials = [
-        paper_table(number, study.name, *_own(study, number, store, groups, cells, chosen))
+    of_paper = [
+        paper_table(
+            number, study.name, *_own(study, number, store, cells, chosen), intervals=intervals
+        )
         for number in study.tables
         if number in LAYOUTS
     ]
-    found = [report for report in (*of_data, *of_trials) if report]
+    found = [report for report in of_paper if report]
     return [*found, *reports_of(study.name, cells, store, chosen, intervals=intervals)]
 
 
@@ -52,26 +75,25 @@ def left_out(study: Study, reports: Sequence[Report]) -> list[str]:
     return [f"no number yet for table {', '.join(map(str, numbers))} of the paper{hint}"]
 
 
-def _data_reports(
-    study: Study, cells: Sequence[CellResult], data: Path | None
-) -> list[Report | None]:
+def _data_reports(study: Study, cells: Sequence[CellResult], data: Path | None) -> list[Report]:
     numbers = [number for number in study.tables if number in TASKS_OF]
     wanted = [task for number in numbers for task in TASKS_OF[number] if task in study.tasks]
     counted = count_data(wanted, data)
-    return [data_table(number, study.name, cells, counted) for number in numbers]
+    tables = [data_table(number, study.name, cells, counted) for number in numbers]
+    return [table for table in tables if table]
 
 
 def _own(
     study: Study,
     number: int,
     store: Store,
-    groups: Mapping[Key, Sequence[TrialConfig]],
     cells: Sequence[CellResult],
     chosen: Mapping[Key, Choice],
 ) -> tuple[list[CellResult], Store, Mapping[Key, Choice]]:
     """Take a table's cells and choices from the study's; read anew where it has fewer trials."""
     wanted = cells_of(study, study.of_table(number))
-    if all(len(group) == len(groups[key]) for key, group in wanted.items()):
+    totals = {cell.key: cell.total for cell in cells}
+    if all(len(group) == totals[key] for key, group in wanted.items()):
         return [cell for cell in cells if cell.key in wanted], store, chosen
     own = read_groups(wanted, store)
     return own, store, choices(own, store)

@@ -48,10 +48,12 @@ def _list(tests: Sequence[Tested]) -> str:
 
 
 def _role(tests: Sequence[Tested]) -> str:
+    epochs = any(test.epoch_selected for test in tests)
+    also = " They chose each trial's epoch: no p-value allows for that." if epochs else ""
     if not any(test.selected for test in tests):
-        return "These examples took no part in the choice of the trials."
+        return f"These examples took no part in the choice of the trials.{also}"
     every = "These examples" if all(test.selected for test in tests) else "Some of these examples"
-    return f"{every} chose the trials, so differences on them tend to be too large."
+    return f"{every} chose the trials, so differences on them tend to be too large.{also}"
 
 
 def _tallies(tests: Sequence[Tested]) -> str:
@@ -85,7 +87,7 @@ def _item(test: Tested) -> str:
     flat = f" {escape(test.method)} predicts one class for every example." if test.one_class else ""
     side = "above" if found.delta > 0 else "below" if found.delta < 0 else "level with"
     points = f"{percent(abs(found.delta), 1)} points " if found.delta else ""
-    system, baseline = test.trials
+    baseline, system = test.trials
     return (
         f'<li class="{side_of(test)}"><p><b>{escape(task.title)}: {escape(test.method)} is'
         f" {points}{side} {BASELINE}.</b> {percent(found.system_score, 1)} against"

@@ -155,7 +155,7 @@ def _curve(of: TrainingCurve) -> dict[str, Any]:
 
 def _comparison(split: str, test: Tested) -> list[Any]:
     """A row of the table of comparisons, in the order of its columns in `main.js`."""
-    found, (system, baseline) = test.comparison, test.trials
+    found, (baseline, system) = test.comparison, test.trials
     mark = "‡" if test.survives else "†" if test.marked else "none"
     return [
         test.task,

@@ -16,7 +16,7 @@ from reports.tables.captions import METRIC_TITLES, caption
 from reports.tables.choice import Choice
 from reports.tables.report import Report, score_cell
 from reports.tables.table import MISSING, Cell, Column, ColumnGroup, Row, Table
-from reports.tables.tested import Tested, tested_cells
+from reports.tables.tested import Tested, tested_cells, tested_notes
 from trainers.store import Store
 from trainers.tasks import get_task
 
@@ -72,8 +72,12 @@ def paper_table(
     cells: Sequence[CellResult],
     store: Store,
     chosen: Mapping[Key, Choice],
+    *,
+    intervals: bool = False,
 ) -> Report | None:
     """Build Table `number` from the cells of a study that are its own.
+
+    With `intervals` its notes hold each tested difference with an interval.
 
     Returns None where none of them has a finished trial.
 
@@ -84,7 +88,7 @@ def paper_table(
     shown = [c for c in cells if c.task in layout.tasks and _shows(c, layout.split)]
     if not any(cell.finished for cell in shown):
         return None
-    found = tested_cells(shown, layout.split, store, chosen)
+    found = tested_cells(shown, layout.split, store, chosen, intervals=intervals)
     board = Board(
         layout=layout,
         cells={cell.key: cell for cell in shown},
@@ -100,7 +104,7 @@ def paper_table(
         label_titles=("Encoder", "System", *_training(layout, "Training rows"), "Source"),
         groups=(ColumnGroup(columns=_columns(board)),),
         rows=(*_ours(board), *_published(number, board)),
-        notes=(*NOTES.get(number, ()), *(test.note() for test in found)),
+        notes=(*NOTES.get(number, ()), *tested_notes(found)),
     )
     return Report(table=table, tests=tuple(found))
 

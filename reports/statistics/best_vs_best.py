@@ -10,7 +10,7 @@ shared by all pairs; in every pair the two predictions on a swapped example chan
 Shapes: I system trials, R resamples.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,8 +30,8 @@ class BestVsBest:
     """The best system trial against the best baseline trial.
 
     `p_greater` is one-sided, for a system ahead of the baseline, `p_less` for one behind;
-    `p_trials` (I,) is the one-sided p of each system trial against the best baseline, adjusted for
-    all of them. `undefined` names trials whose score is 0 only because it is undefined.
+    `p_trials` is the one-sided p of each system trial, by name, against the best baseline, adjusted
+    for all of them. `undefined` names trials whose score is 0 only because it is undefined.
     `resamples` and `seed` are None where every outcome was enumerated.
     """
 
@@ -44,7 +44,7 @@ class BestVsBest:
     system_score: float
     p_greater: float
     p_less: float
-    p_trials: tuple[float, ...]
+    p_trials: Mapping[str, float]
     undefined: tuple[str, ...] = ()
     resamples: int | None = None
     seed: int | None = None
@@ -179,7 +179,7 @@ def _result(
         system_score=float(system.scores.values[best]),
         p_less=tail.less,
         p_greater=float(tail.trials[best]),
-        p_trials=tuple(float(p) for p in tail.trials),
+        p_trials=dict(zip(system.trials, tail.trials.tolist(), strict=True)),
         undefined=baseline.undefined + system.undefined,
         resamples=resamples,
         seed=seed,

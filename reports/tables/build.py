@@ -11,7 +11,7 @@ from reports.tables.choice import ALPHA, BASELINE, Choice, choices
 from reports.tables.report import Report, score_cell
 from reports.tables.selection_table import selection_table
 from reports.tables.table import Column, ColumnGroup, Row, Table
-from reports.tables.tested import Tested, tested_cells
+from reports.tables.tested import Tested, tested_cells, tested_notes
 from trainers.store import Store
 from trainers.tasks import get_task
 
@@ -98,15 +98,9 @@ def _build(
         label_titles=("Encoder", "Method"),
         groups=(ColumnGroup(columns=columns),),
         rows=rows,
-        notes=(*_gains(found), *(test.note() for test in found)),
+        notes=tested_notes(found),
     )
     return Report(table=table, tests=tuple(found), split=split)
-
-
-def _gains(tests: Sequence[Tested]) -> list[str]:
-    """One line of all differences with their intervals, where these were asked for."""
-    gains = [gain for test in tests if (gain := test.gain())]
-    return [f"Gains on {BASELINE}: {'; '.join(gains)}."] if gains else []
 
 
 def has_split(cell: CellResult, split: str) -> bool:

@@ -54,7 +54,7 @@ def caption(
     sentences += [*_sampled(split, cells), *_one_class(one_class)]
     if tests:
         sentences += [*_dagger(tests), *_double_dagger(tests), *_refused(tests)]
-        sentences += [*_epochs(cells, tests), *_cannot_show(split, tests), *_intervals(tests)]
+        sentences += [*_epochs(tests), *_cannot_show(split, tests), *_intervals(tests)]
     return " ".join([*sentences, *gaps(cells)])
 
 
@@ -127,7 +127,8 @@ def _dagger(tests: Sequence[Tested]) -> list[str]:
 def _seen(tests: Sequence[Tested]) -> str:
     """Say whether the examples that a number is tested on also chose its trial."""
     if not any(test.selected for test in tests):
-        return "on examples that took no part in the choice of trials"
+        but = " but that of the epoch" if any(test.epoch_selected for test in tests) else ""
+        return f"on examples that took no part in the choice of trials{but}"
     if all(test.selected for test in tests):
         return "without regard to the choice among trials, which these examples made"
     return "without regard to the choice among trials, which for some numbers these examples made"
@@ -194,15 +195,14 @@ def _refused(tests: Sequence[Tested]) -> list[str]:
     more = f"; and {len(reasons) - MOST_NAMED} more" if len(reasons) > MOST_NAMED else ""
     return [
         f"{len(refused)} of {_count(len(tests), 'tested number')} cannot have a double dagger: it"
-        " needs all trials of a grid or of a random draw, trained to their end"
-        f" ({'; '.join(reasons[:MOST_NAMED])}{more})."
+        " needs all trials of a grid or of a random draw, trained to their end, and accuracy or two"
+        f" labels ({'; '.join(reasons[:MOST_NAMED])}{more})."
     ]
 
 
-def _epochs(cells: Sequence[CellResult], tests: Sequence[Tested]) -> list[str]:
+def _epochs(tests: Sequence[Tested]) -> list[str]:
     """Warn of the level of selection that no p accounts for."""
-    chosen = any(trial.config.select == "best_epoch" for c in cells for trial in c.finished)
-    if not chosen or not any(test.selected for test in tests):
+    if not any(test.epoch_selected for test in tests):
         return []
     return ["Each trial's epoch was chosen by the same examples: no p allows for that."]
 

@@ -109,11 +109,11 @@ def _of_cell(
     if reasons:
         return replace(pair, refused="; ".join(reasons))
     pairs = len(baseline.trials) * len(system.trials)
-    return replace(
-        pair,
-        best=best_vs_best(baseline, system, resamples=resamples_for(pairs, tests), seed=SEED),
-        budget=compare_budgets(baseline.scores, system.scores),
-    )
+    try:
+        best = best_vs_best(baseline, system, resamples=resamples_for(pairs, tests), seed=SEED)
+    except UserError as error:  # Of the metric: nothing else is left to refuse.
+        return replace(pair, refused=str(error))
+    return replace(pair, best=best, budget=compare_budgets(baseline.scores, system.scores))
 
 
 def _pair(baseline: Candidates, system: Candidates, name: str, alone: Choice) -> Choice:

@@ -24,12 +24,15 @@ from trainers.tasks import get_task
 class Tested:
     """A cell's best trial against the best baseline trial, on one split.
 
+    `trials` counts those that the baseline's and the system's were chosen from;
     `baseline_choice` and `choice` are what the choice of each is worth. `p_holm` and `p_bh` adjust
     the naive p over the table's family of `family` tests. `interval` is of the difference, where it
     was asked for; it knows nothing of the choice. `selected` says that the split's examples chose
     among several trials. Then `p_after` is the two-sided p of best against best, and None where
     `choice` says why that was refused. `p_after_holm` is over the `family_after` cells of the table
-    that have a `p_after`. `one_class` says that the system predicts one class for every example.
+    that have a `p_after`. `epoch_selected` says that the split's examples chose the epoch of either
+    trial, for which no p allows. `one_class` says that the system predicts one class for every
+    example.
 
     Where the split's examples took no part in the choice, `p_after` is the naive p: the held-out
     confirmation of the chosen pair. It holds for pruned and adaptive searches as well, and needs no
@@ -50,6 +53,7 @@ class Tested:
     p_bh: float
     family: int
     selected: bool
+    epoch_selected: bool
     baseline_choice: Choice
     choice: Choice
     gap: Gap
@@ -102,7 +106,7 @@ class Tested:
         """`p_sel:none` where there is no selection to allow for, `refused` where it cannot be."""
         if self.selected and self.choice.best is not None:
             return f"{self.choice.best.signature()}|sel_on:{self.choice.split}"
-        system, baseline = self.trials
+        baseline, system = self.trials
         p_sel = "refused" if self.selected else "none"
         return f"sel:best{system}-vs-best{baseline}|p_sel:{p_sel}|sel_on:{self.choice.split}"
 
@@ -129,6 +133,13 @@ def tested_cells(
     return _adjusted(found)
 
 
+def tested_notes(tests: Sequence[Tested]) -> tuple[str, ...]:
+    """Write the lines under a table: differences with intervals, if asked for, and signatures."""
+    gains = [gain for test in tests if (gain := test.gain())]
+    said = [f"Gains on {BASELINE}: {'; '.join(gains)}."] if gains else []
+    return (*said, *(test.note() for test in tests))
+
+
 def _test(
     baseline: tuple[CellResult, FinishedTrial],
     system: tuple[CellResult, FinishedTrial],
@@ -141,7 +152,8 @@ def _test(
     choice = choices[1]
     comparison, gap, interval = _pair(first, second, split, store, choice, intervals)
     several = base.total > 1 or cell.total > 1
-    selected = several and any(chose(trial.record, split) for trial in (first, second))
+    seen = [trial for trial in (first, second) if chose(trial.record, split)]
+    selected = several and bool(seen)
     p_sel = choice.best.p_value if choice.best else None
     return Tested(
         task=cell.task,
@@ -149,13 +161,14 @@ def _test(
         method=cell.method,
         baseline_trial=first.record.signature,
         system_trial=second.record.signature,
-        trials=(len(cell.finished), len(base.finished)),
+        trials=(len(base.finished), len(cell.finished)),
         data=second.record.fingerprints[split],
         comparison=comparison,
         p_holm=1.0,
         p_bh=1.0,
         family=0,
         selected=selected,
+        epoch_selected=any(trial.config.select == "best_epoch" for trial in seen),
         baseline_choice=choices[0],
         choice=choice,
         gap=gap,

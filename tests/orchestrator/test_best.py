@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 from transformers import pipeline
 
-from orchestrator.best import not_kept
+from orchestrator.best import not_kept, significance
 from orchestrator.job import Job
 from orchestrator.plan import by_cell
 from orchestrator.runner import TrialRunner
+from reports.study_reports import study_reports
 from search_spaces.study import Study, load_study
 from search_spaces.trial import TrialConfig
 from tests.fakes import write_csv
 from tests.orchestrator.test_cli import catsweep, study_file
+from tests.reports.papers import filled
 from trainers.checkpoints import Keep, Keeping, keeping_of
 from trainers.data import load_task
 from trainers.outcome import Predictions, TrialRecord
@@ -170,6 +172,18 @@ def test_the_best_of_a_method_is_that_of_the_table(
     tests = [line for line in card.splitlines() if "library/tiny/cat: metric:accuracy" in line]
     assert tests == [f"{test['table']}: {test['signature']}" for test in reported]
     assert len(tests) == 2
+
+
+def test_a_card_has_the_lines_under_the_study_s_own_tables(tmp_path: Path) -> None:
+    """Of a study that fills tables of the paper, too: their cells are smaller than a method's."""
+    study, store = filled(tmp_path)
+    reports = study_reports(study, store, tmp_path / "no-data")
+    best = next(t for r in reports for t in r.tests if (t.task, t.method) == ("rte", "cat"))
+    lines = significance(study, store, best.system_trial)
+    names = [line.split(": ", 1)[0] for line in lines]
+    assert names == ["paper-mini-table3", "paper-mini-table7", "paper-mini-dev"]
+    under = {f"{r.table.name}: {note}" for r in reports for note in r.table.notes}
+    assert set(lines) <= under
 
 
 def test_wrong_input_is_one_line(

@@ -170,8 +170,8 @@ def test_what_cannot_have_a_double_dagger_is_named(store: Store) -> None:
     assert "(complete grid), cat 2 (grid with early stopping)." in text(first)
     assert (
         "1 of 2 tested numbers cannot have a double dagger: it needs all trials of a grid or of a"
-        " random draw, trained to their end (rte/tiny/cat: 1 of its trials were pruned)."
-        in text(first)
+        " random draw, trained to their end, and accuracy or two labels (rte/tiny/cat: 1 of its"
+        " trials were pruned)." in text(first)
     )
     assert text(first).endswith("Of 7 trials 1 was stopped early.")
 
@@ -190,6 +190,21 @@ def test_the_choice_of_an_epoch_is_warned_of_where_it_saw_the_examples(store: St
     warning = "Each trial's epoch was chosen by the same examples: no p allows for that."
     assert warning in text(first)
     assert warning not in text(test)
+
+
+def test_a_choice_of_the_epoch_alone_is_a_choice_by_the_examples(store: Store) -> None:
+    """One trial a method: nothing is chosen among trials, but dev chose the epoch of each."""
+    alone = {method: shares[:1] for method, shares in RIGHT.items()}
+    first, test, _ = reports(store, ("dev", "test"), alone, select="best_epoch")
+    part = "on examples that took no part in the choice of trials"
+    assert f"{part} but that of the epoch." in text(first)
+    assert "Each trial's epoch was chosen by the same examples: no p allows for that." in text(
+        first
+    )
+    assert f"{part}." in text(test)
+    assert "epoch" not in text(test)
+    assert "They chose each trial's epoch: no p-value allows for that." in headline([first])
+    assert "epoch" not in headline([test])
 
 
 def test_intervals_are_explained_where_they_are(store: Store) -> None:

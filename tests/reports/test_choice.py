@@ -15,6 +15,7 @@ from reports.statistics.budget import compare_budgets
 from reports.statistics.gap import smallest_gap
 from reports.statistics.honest import honest_score
 from reports.tables import choice
+from reports.tables.build import build_reports
 from reports.tables.choice import ALPHA, choices, read_candidates, resamples_for
 from reports.tables.choice import spread_over_seeds as spread
 from search_spaces.errors import UserError
@@ -26,6 +27,7 @@ from trainers.metrics import METRICS, Labels
 from trainers.outcome import FailureRecord, Predictions
 from trainers.searches import CellDraw, SearchRecord, digest, keep_search
 from trainers.store import Store
+from trainers.tasks import TASKS, get_task
 
 CAT = ("rte", "tiny", "cat")
 STANDARD = ("rte", "tiny", "standard")
@@ -63,7 +65,7 @@ def test_best_against_best_is_that_of_every_swap(
     assert chosen.best is not None
     assert chosen.best.resamples is None
     assert (chosen.best.p_greater, chosen.best.p_less) == pytest.approx((greater, less))
-    assert chosen.best.p_trials == pytest.approx([float(p) for p in steps])
+    assert [*chosen.best.p_trials.values()] == pytest.approx([float(p) for p in steps])
     assert chosen.split == "dev"
     assert chosen.refused is None
 
@@ -91,6 +93,25 @@ def test_everything_else_is_of_the_same_trials(store: Store) -> None:
     assert alone.honest == honest_score(base)
     assert (alone.comparison, alone.gap, alone.best, alone.budget) == (None,) * 4
     assert choices(read_of, store) == found
+
+
+def test_a_metric_that_best_against_best_does_not_take_is_a_reason_not_an_error(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MCC of three labels: the report has its numbers and the naive test all the same."""
+    monkeypatch.setitem(TASKS, "cola", replace(get_task("cola"), labels=("0", "1", "2")))
+    rng = np.random.default_rng(0)
+    gold, rows = rng.integers(0, 3, 60), rng.integers(0, 3, (4, 60))
+    cells = trials("standard", 2, "cola"), trials("cat", 2, "cola")
+    predict(store, cells[0], gold, rows[:2], n_classes=3)
+    predict(store, cells[1], gold, rows[2:], n_classes=3)
+    chosen = choices(read(store, *cells), store)["cola", "tiny", "cat"]
+    assert chosen.comparison is not None
+    assert chosen.honest is not None
+    assert (chosen.best, chosen.budget) == (None, None)
+    assert "not mcc of 3" in (chosen.refused or "")
+    report, _ = build_reports("s", read(store, *cells), store)
+    assert "cannot have a double dagger" in report.table.caption.replace("\u00a0", " ")
 
 
 def test_a_cell_without_a_baseline_has_nothing_to_be_compared_with(store: Store) -> None:

@@ -139,6 +139,16 @@ def test_daggers_and_notes_are_of_the_table_s_own_family(reports: dict[str, Repo
     assert not any(cell.marks for row in ours(reports["table9"].table) for cell in row.cells)
 
 
+def test_intervals_stand_under_the_paper_s_tables_too(tmp_path: Path) -> None:
+    study, store = filled(tmp_path)
+    with_them = study_reports(study, store, store.root / "no-data", intervals=True)
+    notes = {report.table.name: report.table.notes for report in with_them}
+    for number in (3, 4, 5, 6, 7, 8):
+        (gains,) = [n for n in notes[f"paper-mini-table{number}"] if n.startswith("Gains on")]
+        assert "packaged:minilm cat" in gains
+    assert not any(note.startswith("Gains on") for note in notes["paper-mini-table9"])
+
+
 def test_table_6_says_how_many_rows_each_system_has(reports: dict[str, Report]) -> None:
     table = reports["table6"].table
     assert [row.labels[2] for row in table.rows] == ["5 %", "2.5 %", "full", "half"]

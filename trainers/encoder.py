@@ -68,7 +68,7 @@ def load_encoder(name: str, training_texts: Sequence[str]) -> Encoder:
 
     Raises:
         UserError: unknown name, extra not installed, not in the cache while offline, or an encoder
-            that does not begin with [CLS] or takes no word embeddings.
+            that has a decoder, does not begin with [CLS] or takes no word embeddings.
     """
     pooler: nn.Linear | None = None
     if name == "tiny":
@@ -117,7 +117,12 @@ def _model_and_pooler(location: str) -> tuple[PreTrainedModel, nn.Linear | None]
 
 
 def _check_usable(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
-    """Refuse what would be read at the wrong token, or could not be attacked."""
+    """Refuse what is more than an encoder, is read at the wrong token, or cannot be attacked."""
+    if model.config.is_encoder_decoder:
+        raise UserError(
+            f"encoder {name!r}: {model.config.model_type} is an encoder with a decoder; take one"
+            f" that is an encoder alone, like BERT or RoBERTa"
+        )
     first = tokenizer(PROBE)["input_ids"][0]
     if first != getattr(tokenizer, "cls_token_id", None):
         raise UserError(

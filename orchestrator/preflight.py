@@ -81,9 +81,10 @@ def check_all(trials: Iterable[TrialConfig], data: Path | None) -> list[str]:
     batches are padded.
 
     Raises:
-        UserError: as `prepare` does, or a head that the encoder does not have.
+        UserError: as `prepare` does, or an encoder lacks a head or positions that are wanted.
     """
     from trainers.classifier import check_native_head
+    from trainers.encoder import check_length
     from trainers.packing import can_be_packed
     from trainers.prepared import prepare, warm_key
 
@@ -91,6 +92,7 @@ def check_all(trials: Iterable[TrialConfig], data: Path | None) -> list[str]:
     for trial in {(warm_key(trial), trial.head): trial for trial in trials}.values():
         prepared = prepare(trial, data)
         encoder = prepared.encoder.model
+        check_length(trial.encoder, encoder, trial.max_length)
         if trial.head == "native":
             check_native_head(encoder)
         if prepared.deviation:

@@ -7,6 +7,7 @@ import copy
 import hashlib
 import inspect
 import json
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ SPECIALS = ("cls", "sep", "bos", "eos", "pad", "mask")
 """Tokens that stand for no text; an unknown word's token does."""
 POOLER_UNUSED = {"roberta", "xlm-roberta", "camembert", "albert", "mpnet"}
 """Model types whose pooler no head uses."""
+POSITION_TABLES = {"position_embeddings", "embed_positions"}
+"""What transformers calls a table of absolute positions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +146,32 @@ def _takes_word_embeddings(model: PreTrainedModel) -> bool:
         return False
     takes = "inputs_embeds" in inspect.signature(model.forward).parameters
     return takes and isinstance(words, nn.Embedding)
+
+
+def check_length(name: str, model: PreTrainedModel, max_length: int) -> None:
+    """Refuse texts longer than the encoder's table of positions, with a UserError.
+
+    Reading beyond it fails amid training, on a GPU for all that the process does from then on.
+    """
+    positions = _positions(model)
+    if max_length > positions:
+        raise UserError(
+            f"max_length: {max_length} is more than the {positions:.0f} positions of encoder"
+            f" {name!r}; set max_length: {positions:.0f} or less in the study"
+        )
+
+
+def _positions(model: PreTrainedModel) -> float:
+    """Tokens that have a position of their own; infinite where positions are relative.
+
+    RoBERTa and its like number them from behind the padding's; some tables have rows to spare.
+    """
+    sizes = [
+        table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
+        for name, table in model.named_modules()
+        if isinstance(table, nn.Embedding) and name.rpartition(".")[2] in POSITION_TABLES
+    ]
+    return min([*sizes, model.config.max_position_embeddings]) if sizes else math.inf
 
 
 def tiny_tokenizer(texts: Sequence[str]) -> BertTokenizerFast:

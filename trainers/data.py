@@ -244,7 +244,8 @@ def _split(name: str, split: str, task: Task, rows: Rows, labels: tuple[str, ...
 def select_examples(data: TaskData, settings: TrainingSettings) -> TaskData:
     """Carve the held-out part per class from train, then keep a part of the rest per class.
 
-    That part is n examples of each class (drawn, like the held-out rows, by `subset_seed`) or a
+    Of each class at least one row is held out and one stays: its only one stays. The part that is
+    kept is n examples of each class (drawn, like the held-out rows, by `subset_seed`) or a
     share of them (drawn by `fraction_seed`, so that several halves share their held-out rows).
     No other setting has a say, so every trial of a study sees the same rows.
     """
@@ -253,12 +254,12 @@ def select_examples(data: TaskData, settings: TrainingSettings) -> TaskData:
     splits = dict(data.splits)
     if settings.select_on == "heldout":
         held = _per_class(
-            train.labels, order, lambda n: max(1, round(settings.heldout_fraction * n))
+            train.labels, order, lambda n: min(n - 1, max(1, round(settings.heldout_fraction * n)))
         )
+        if not held.size:
+            raise UserError(f"task {data.name}: one row of each label leaves none to hold out")
         splits["heldout"] = train.take(sorted(held))
         order = order[~np.isin(order, held)]
-        if not order.size:
-            raise UserError(f"task {data.name}: holding rows out leaves none to train on")
     kept = np.sort(_part(train.labels, order, settings))
     splits["train"] = train.take(kept.tolist())
     return replace(data, splits=splits)

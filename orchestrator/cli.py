@@ -80,8 +80,9 @@ def plan(
     from orchestrator.preflight import deviations
 
     chosen, at_once = _study(study, tasks), slots or os.cpu_count()
+    notes = deviations(chosen, data)
     show_plan(chosen, _existing(store), at_once, ahead=True, as_json=as_json)
-    for line in deviations(chosen, data):
+    for line in notes:
         say(f"warning: {line}")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from search_spaces.errors import UserError
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
-from trainers.data import check_files, deviation_of, selection_split
+from trainers.data import check_files, check_folder, deviation_of, selection_split
 from trainers.hub import locate_encoder
 from trainers.tasks import get_task
 
@@ -43,8 +43,15 @@ def deviations(study: Study, data: Path | None) -> list[str]:
     """Say of each task what its files in the data folder lack, or how their rows differ.
 
     Nothing is loaded but lines of files, and nothing is said of large ones or of the hub's.
+
+    Raises:
+        UserError: there is no such folder, and a task is to come from it.
     """
-    found = (_deviation(name, data) for name in study.tasks if data and get_task(name).hub)
+    names = [name for name in study.tasks if get_task(name).hub]
+    if data is None or not names:
+        return []
+    check_folder(data)
+    found = (_deviation(name, data) for name in names)
     return [line for line in found if line]
 
 

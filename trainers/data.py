@@ -111,6 +111,12 @@ def deviation_of(name: str, rows: Mapping[str, int], files: Mapping[str, Path]) 
     return f"task {name} is not as published: {'; '.join(parts)}" if parts else None
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a data folder that is none, with a UserError."""
+    if not folder.is_dir():
+        raise UserError(f"data folder {folder} does not exist")
+
+
 def check_files(name: str, folder: Path) -> dict[str, Path]:
     """Return a task's CSV files by split, after a look at their names and header rows.
 
@@ -118,8 +124,7 @@ def check_files(name: str, folder: Path) -> dict[str, Path]:
         UserError: no such folder, file or column.
     """
     task = get_task(name)
-    if not folder.is_dir():
-        raise UserError(f"data folder {folder} does not exist")
+    check_folder(folder)
     there = {}
     for split, stems in task.splits.items():
         paths = [folder / name / f"{stem}.csv" for stem in stems]

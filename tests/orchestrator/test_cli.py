@@ -95,6 +95,7 @@ def test_a_bad_study_is_one_line_and_writes_nothing(
         (["run", "quickstart", "--nonsense"], "No such option"),
         (["rum", "quickstart"], "No such command 'rum'"),
         (["run", "intents-minilm", "--data", "no-such-folder"], "no-such-folder does not exist"),
+        (["plan", "table3", "--data", "no-such-folder"], "no-such-folder does not exist"),
         (["report", "quickstart", "--store", "no-such-store"], "no store in no-such-store"),
     ],
 )

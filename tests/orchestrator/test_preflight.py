@@ -46,6 +46,10 @@ def test_a_plan_says_which_file_is_absent_or_no_text(tmp_path: Path) -> None:
     assert "rte" in deviations(small(), tmp_path)[0]
 
 
+def test_a_data_folder_that_no_task_reads_may_be_absent(tmp_path: Path) -> None:
+    assert deviations(small("[rte, qqp]", "[library]"), tmp_path / "gone") == []
+
+
 def test_a_plan_passes_over_large_files(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "COUNTED_BYTES", 0)
     assert deviations(small("[rte, qqp]", "[rte]"), data_folder) == []

@@ -51,9 +51,10 @@ INTERRUPTED = 130
 
 
 def _study(name: str, tasks: str | None) -> Study:
-    from orchestrator.preflight import check_names
+    from orchestrator.preflight import check_names, check_tables
 
     study = load_study(name)
+    check_tables(study)
     if tasks is not None:
         study = study.narrow([task.strip() for task in tasks.split(",")])
     check_names(study)

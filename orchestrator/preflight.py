@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 
+from reports.paper.layout import LAYOUTS, TASKS_OF
 from search_spaces.errors import UserError
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
@@ -30,6 +31,18 @@ def check_names(study: Study) -> None:
             locate_encoder(name)
         if part.difficulty == "encoder":
             locate_encoder(part.difficulty_encoder)
+
+
+def check_tables(study: Study) -> None:
+    """Check that every table of the paper that a study names shows one of the tasks beside it."""
+    shown_by = TASKS_OF | {number: layout.tasks for number, layout in LAYOUTS.items()}
+    for number in study.tables:
+        beside = {task for part in study.parts if number in part.tables for task in part.tasks}
+        if beside.isdisjoint(shown_by[number]):
+            raise UserError(
+                f"study {study.name}: tables: {number} is of {', '.join(shown_by[number])}, and"
+                f" none of them is a task beside it; leave {number} out of tables"
+            )
 
 
 def check_files_of(study: Study, data: Path | None) -> None:

@@ -8,9 +8,9 @@ from transformers import ElectraConfig, ElectraModel
 from orchestrator import preflight, supervisor
 from orchestrator.cli import main
 from orchestrator.plan import make_plan
-from orchestrator.preflight import check_all, check_names, deviations
+from orchestrator.preflight import check_all, check_names, check_tables, deviations
 from search_spaces.errors import UserError
-from search_spaces.study import Study, parse_study
+from search_spaces.study import Study, load_study, parse_study, shipped
 from trainers.encoder import tiny_tokenizer
 from trainers.tasks import TASKS
 
@@ -53,6 +53,19 @@ def test_a_data_folder_that_no_task_reads_may_be_absent(tmp_path: Path) -> None:
 def test_a_plan_passes_over_large_files(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "COUNTED_BYTES", 0)
     assert deviations(small("[rte, qqp]", "[rte]"), data_folder) == []
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_study_s_tables_show_its_tasks(name: str) -> None:
+    check_tables(load_study(name))
+
+
+def test_a_table_is_held_against_the_tasks_of_its_own_parts() -> None:
+    """Where one of several tasks is in the table, the others are no mistake."""
+    check_tables(small("[rte, qqp]", "[library, rte]\ntables: [3]"))
+    parts = "parts: [{tasks: [rte], tables: [3]}, {tasks: [library], tables: [7]}]"
+    with pytest.raises(UserError, match="tables: 7 is of mnli"):
+        check_tables(small("tasks: [rte, qqp]", parts))
 
 
 @pytest.mark.parametrize("name", TASKS)

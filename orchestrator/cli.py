@@ -51,9 +51,10 @@ INTERRUPTED = 130
 
 
 def _study(name: str, tasks: str | None) -> Study:
-    from orchestrator.preflight import check_names
+    from orchestrator.preflight import check_names, check_tables
 
     study = load_study(name)
+    check_tables(study)
     if tasks is not None:
         study = study.narrow([task.strip() for task in tasks.split(",")])
     check_names(study)
@@ -80,8 +81,9 @@ def plan(
     from orchestrator.preflight import deviations
 
     chosen, at_once = _study(study, tasks), slots or os.cpu_count()
+    notes = deviations(chosen, data)
     show_plan(chosen, _existing(store), at_once, ahead=True, as_json=as_json)
-    for line in deviations(chosen, data):
+    for line in notes:
         say(f"warning: {line}")
 
 

@@ -10,10 +10,11 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 
+from reports.paper.layout import LAYOUTS, TASKS_OF
 from search_spaces.errors import UserError
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
-from trainers.data import check_files, deviation_of, selection_split
+from trainers.data import check_files, check_folder, deviation_of, selection_split
 from trainers.hub import locate_encoder
 from trainers.tasks import get_task
 
@@ -32,6 +33,18 @@ def check_names(study: Study) -> None:
             locate_encoder(part.difficulty_encoder)
 
 
+def check_tables(study: Study) -> None:
+    """Check that every table of the paper that a study names shows one of the tasks beside it."""
+    shown_by = TASKS_OF | {number: layout.tasks for number, layout in LAYOUTS.items()}
+    for number in study.tables:
+        beside = {task for part in study.parts if number in part.tables for task in part.tasks}
+        if beside.isdisjoint(shown_by[number]):
+            raise UserError(
+                f"study {study.name}: tables: {number} is of {', '.join(shown_by[number])}, and"
+                f" none of them is a task beside it; leave {number} out of tables"
+            )
+
+
 def check_files_of(study: Study, data: Path | None) -> None:
     """Check that the data folder has every task's files, with their columns."""
     for name in study.tasks:
@@ -43,8 +56,15 @@ def deviations(study: Study, data: Path | None) -> list[str]:
     """Say of each task what its files in the data folder lack, or how their rows differ.
 
     Nothing is loaded but lines of files, and nothing is said of large ones or of the hub's.
+
+    Raises:
+        UserError: there is no such folder, and a task is to come from it.
     """
-    found = (_deviation(name, data) for name in study.tasks if data and get_task(name).hub)
+    names = [name for name in study.tasks if get_task(name).hub]
+    if data is None or not names:
+        return []
+    check_folder(data)
+    found = (_deviation(name, data) for name in names)
     return [line for line in found if line]
 
 
@@ -81,9 +101,10 @@ def check_all(trials: Iterable[TrialConfig], data: Path | None) -> list[str]:
     batches are padded.
 
     Raises:
-        UserError: as `prepare` does, or a head that the encoder does not have.
+        UserError: as `prepare` does, or an encoder lacks a head or positions that are wanted.
     """
     from trainers.classifier import check_native_head
+    from trainers.encoder import check_length
     from trainers.packing import can_be_packed
     from trainers.prepared import prepare, warm_key
 
@@ -91,6 +112,7 @@ def check_all(trials: Iterable[TrialConfig], data: Path | None) -> list[str]:
     for trial in {(warm_key(trial), trial.head): trial for trial in trials}.values():
         prepared = prepare(trial, data)
         encoder = prepared.encoder.model
+        check_length(trial.encoder, encoder, trial.max_length)
         if trial.head == "native":
             check_native_head(encoder)
         if prepared.deviation:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from reports.cells import CellResult, Key, read_groups
-from reports.paper.data_tables import TASKS_OF, count_data, data_table
-from reports.paper.layout import LAYOUTS
+from reports.paper.data_tables import count_data, data_table
+from reports.paper.layout import LAYOUTS, TASKS_OF
 from reports.paper.tables import paper_table
 from reports.paper.variants import cells_of
 from reports.tables.build import reports_of

@@ -11,14 +11,16 @@ from torch import Tensor
 
 from search_spaces.methods import Attack
 from trainers.batches import Batch
+from trainers.perturbation import l2_norms
 
 
 @dataclass(frozen=True, kw_only=True)
 class Perturbation:
     """r (P, D) per token, and what is reported of it.
 
-    `size` is r's l2 norm: over the distinct rows of V, or the mean over examples when every token
-    has its own r. `branch` is the norm that bounds r, where the batch drew it (`norm: mix`).
+    `size` is the l2 norm of what an example's word embeddings are moved by, mean over examples, as
+    the FreeLB family's: epsilon sqrt(T D) of a max norm, whether r is of V or of each token.
+    `branch` is the norm that bounds r, where the batch drew it (`norm: mix`).
     """
 
     r_PD: Tensor
@@ -64,9 +66,10 @@ def perturbation(
     r_RD = rows_RD.sign() * settings.epsilon if norm == "max" else _l2(rows_RD, batch, settings)
     if settings.attack_direction == "as_printed":
         r_RD = -r_RD
+    r_PD = r_RD.index_select(0, batch.slots_P) if of_matrix else r_RD
     return Perturbation(
-        r_PD=r_RD.index_select(0, batch.slots_P) if of_matrix else r_RD,
-        size=_norms(r_RD, *_groups(batch, "matrix" if of_matrix else "example", r_RD)).mean(),
+        r_PD=r_PD,
+        size=l2_norms(r_PD, batch).mean(),
         branch=norm if settings.norm == "mix" else None,
     )
 

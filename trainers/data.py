@@ -111,6 +111,12 @@ def deviation_of(name: str, rows: Mapping[str, int], files: Mapping[str, Path]) 
     return f"task {name} is not as published: {'; '.join(parts)}" if parts else None
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a data folder that is none, with a UserError."""
+    if not folder.is_dir():
+        raise UserError(f"data folder {folder} does not exist")
+
+
 def check_files(name: str, folder: Path) -> dict[str, Path]:
     """Return a task's CSV files by split, after a look at their names and header rows.
 
@@ -118,8 +124,7 @@ def check_files(name: str, folder: Path) -> dict[str, Path]:
         UserError: no such folder, file or column.
     """
     task = get_task(name)
-    if not folder.is_dir():
-        raise UserError(f"data folder {folder} does not exist")
+    check_folder(folder)
     there = {}
     for split, stems in task.splits.items():
         paths = [folder / name / f"{stem}.csv" for stem in stems]
@@ -244,7 +249,8 @@ def _split(name: str, split: str, task: Task, rows: Rows, labels: tuple[str, ...
 def select_examples(data: TaskData, settings: TrainingSettings) -> TaskData:
     """Carve the held-out part per class from train, then keep a part of the rest and of dev.
 
-    That part is n examples of each class (drawn, like the held-out rows, by `subset_seed`) or a
+    Of each class at least one row is held out and one stays: its only one stays. The part that is
+    kept is n examples of each class (drawn, like the held-out rows, by `subset_seed`) or a
     share of them (drawn by `fraction_seed`, so that several halves share their held-out rows).
     No other setting has a say, so every trial of a study sees the same rows.
     """
@@ -253,12 +259,12 @@ def select_examples(data: TaskData, settings: TrainingSettings) -> TaskData:
     splits = dict(data.splits)
     if settings.select_on == "heldout":
         held = _per_class(
-            train.labels, order, lambda n: max(1, round(settings.heldout_fraction * n))
+            train.labels, order, lambda n: min(n - 1, max(1, round(settings.heldout_fraction * n)))
         )
+        if not held.size:
+            raise UserError(f"task {data.name}: one row of each label leaves none to hold out")
         splits["heldout"] = train.take(sorted(held))
         order = order[~np.isin(order, held)]
-        if not order.size:
-            raise UserError(f"task {data.name}: holding rows out leaves none to train on")
     kept = np.sort(_part(train.labels, order, settings))
     splits["train"] = train.take(kept.tolist())
     for name, dev in data.splits.items():

@@ -7,6 +7,7 @@ import copy
 import hashlib
 import inspect
 import json
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ SPECIALS = ("cls", "sep", "bos", "eos", "pad", "mask")
 """Tokens that stand for no text; an unknown word's token does."""
 POOLER_UNUSED = {"roberta", "xlm-roberta", "camembert", "albert", "mpnet"}
 """Model types whose pooler no head uses."""
+POSITION_TABLES = {"position_embeddings", "embed_positions"}
+"""What transformers calls a table of absolute positions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +71,7 @@ def load_encoder(name: str, training_texts: Sequence[str]) -> Encoder:
 
     Raises:
         UserError: unknown name, extra not installed, not in the cache while offline, or an encoder
-            that does not begin with [CLS] or takes no word embeddings.
+            that has a decoder, does not begin with [CLS] or takes no word embeddings.
     """
     pooler: nn.Linear | None = None
     if name == "tiny":
@@ -117,7 +120,12 @@ def _model_and_pooler(location: str) -> tuple[PreTrainedModel, nn.Linear | None]
 
 
 def _check_usable(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
-    """Refuse what would be read at the wrong token, or could not be attacked."""
+    """Refuse what is more than an encoder, is read at the wrong token, or cannot be attacked."""
+    if model.config.is_encoder_decoder:
+        raise UserError(
+            f"encoder {name!r}: {model.config.model_type} is an encoder with a decoder; take one"
+            f" that is an encoder alone, like BERT or RoBERTa"
+        )
     first = tokenizer(PROBE)["input_ids"][0]
     if first != getattr(tokenizer, "cls_token_id", None):
         raise UserError(
@@ -138,6 +146,32 @@ def _takes_word_embeddings(model: PreTrainedModel) -> bool:
         return False
     takes = "inputs_embeds" in inspect.signature(model.forward).parameters
     return takes and isinstance(words, nn.Embedding)
+
+
+def check_length(name: str, model: PreTrainedModel, max_length: int) -> None:
+    """Refuse texts longer than the encoder's table of positions, with a UserError.
+
+    Reading beyond it fails amid training, on a GPU for all that the process does from then on.
+    """
+    positions = _positions(model)
+    if max_length > positions:
+        raise UserError(
+            f"max_length: {max_length} is more than the {positions:.0f} positions of encoder"
+            f" {name!r}; set max_length: {positions:.0f} or less in the study"
+        )
+
+
+def _positions(model: PreTrainedModel) -> float:
+    """Tokens that have a position of their own; infinite where positions are relative.
+
+    RoBERTa and its like number them from behind the padding's; some tables have rows to spare.
+    """
+    sizes = [
+        table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
+        for name, table in model.named_modules()
+        if isinstance(table, nn.Embedding) and name.rpartition(".")[2] in POSITION_TABLES
+    ]
+    return min([*sizes, model.config.max_position_embeddings]) if sizes else math.inf
 
 
 def tiny_tokenizer(texts: Sequence[str]) -> BertTokenizerFast:

@@ -13,7 +13,7 @@ from typing import Final
 
 from reports.cells import CellResult
 from reports.paper.data_statistics import DataStatistics, data_statistics
-from reports.paper.layout import GLUE, INTENTS
+from reports.paper.layout import GLUE, TASKS_OF
 from reports.paper.published import PAPER, STATISTICS
 from reports.tables.captions import METRIC_TITLES
 from reports.tables.report import Report
@@ -23,7 +23,6 @@ from trainers.data import load_task
 from trainers.tasks import get_task
 
 OURS: Final = "this data"
-TASKS_OF: Final = {1: GLUE, 2: INTENTS}
 KINDS: Final = dict(zip(GLUE, (row[1] for row in STATISTICS[1]), strict=True))
 """What the paper calls the task of each dataset of Table 1."""
 TITLES: Final = {

@@ -10,6 +10,9 @@ from typing import Final
 INTENTS: Final = ("clinc150", "banking77", "hwu64")
 GLUE: Final = ("mnli", "qqp", "qnli", "mrpc", "rte", "cola", "sst2")
 
+TASKS_OF: Final = {1: GLUE, 2: INTENTS}
+"""What Tables 1 and 2 describe."""
+
 TITLES: Final = {
     "standard": "standard",
     "at": "AT",

@@ -63,6 +63,8 @@ def bad_studies() -> dict[str, tuple[str, str]]:
         ),
         "not YAML": ("name: small|name: [", "not YAML"),
         "table": ("epochs: 1|tables: [11]", "less than or equal to 10, got 11"),
+        "table of others": ("epochs: 1|tables: [3]", "tables: 3 is of mnli, qqp, qnli, mrpc, rte"),
+        "data of others": ("epochs: 1|tables: [2]", "2 is of clinc150, banking77, hwu64, and none"),
         "include": ("epochs: 1|includes: [table33]", "unknown study 'table33'; did you mean 't"),
         "file": ("epochs: 1|includes: [./gone.yaml]", "no study file gone.yaml"),
         "chain": ("epochs: 1|includes: [paper]", "study paper: it includes others and cannot be"),
@@ -95,6 +97,7 @@ def test_a_bad_study_is_one_line_and_writes_nothing(
         (["run", "quickstart", "--nonsense"], "No such option"),
         (["rum", "quickstart"], "No such command 'rum'"),
         (["run", "intents-minilm", "--data", "no-such-folder"], "no-such-folder does not exist"),
+        (["plan", "table3", "--data", "no-such-folder"], "no-such-folder does not exist"),
         (["report", "quickstart", "--store", "no-such-store"], "no store in no-such-store"),
     ],
 )
@@ -291,9 +294,11 @@ def test_plan_says_gpu_hours_and_what_tables_share(
 def test_report_writes_the_paper_s_tables_and_names_those_that_lack_numbers(
     data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = STUDY.replace("[library]", "[rte]").replace("epochs: 1", "tables: [1, 3, 4]")
-    path = study_file(tmp_path, text)
-    (trial,) = load_study(str(path)).trials()
+    parts = (
+        "parts: [{tasks: [rte], tables: [1, 3]}, {tasks: [hwu64], tables: [4], select_on: heldout}]"
+    )
+    path = study_file(tmp_path, STUDY.replace("tasks: [library]", parts))
+    trial, _ = load_study(str(path)).trials()
     keep(Store(tmp_path / "store", create=True), trial, {"dev": 120})
     where = (path, "--store", tmp_path / "store", "--out", tmp_path / "out")
     assert catsweep("report", *where, "--data", data_folder) == 0

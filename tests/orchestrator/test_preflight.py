@@ -8,9 +8,9 @@ from transformers import ElectraConfig, ElectraModel
 from orchestrator import preflight, supervisor
 from orchestrator.cli import main
 from orchestrator.plan import make_plan
-from orchestrator.preflight import check_all, check_names, deviations
+from orchestrator.preflight import check_all, check_names, check_tables, deviations
 from search_spaces.errors import UserError
-from search_spaces.study import Study, parse_study
+from search_spaces.study import Study, load_study, parse_study, shipped
 from trainers.encoder import tiny_tokenizer
 from trainers.tasks import TASKS
 
@@ -46,9 +46,26 @@ def test_a_plan_says_which_file_is_absent_or_no_text(tmp_path: Path) -> None:
     assert "rte" in deviations(small(), tmp_path)[0]
 
 
+def test_a_data_folder_that_no_task_reads_may_be_absent(tmp_path: Path) -> None:
+    assert deviations(small("[rte, qqp]", "[library]"), tmp_path / "gone") == []
+
+
 def test_a_plan_passes_over_large_files(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "COUNTED_BYTES", 0)
     assert deviations(small("[rte, qqp]", "[rte]"), data_folder) == []
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_study_s_tables_show_its_tasks(name: str) -> None:
+    check_tables(load_study(name))
+
+
+def test_a_table_is_held_against_the_tasks_of_its_own_parts() -> None:
+    """Where one of several tasks is in the table, the others are no mistake."""
+    check_tables(small("[rte, qqp]", "[library, rte]\ntables: [3]"))
+    parts = "parts: [{tasks: [rte], tables: [3]}, {tasks: [library], tables: [7]}]"
+    with pytest.raises(UserError, match="tables: 7 is of mnli"):
+        check_tables(small("tasks: [rte, qqp]", parts))
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -99,11 +116,15 @@ def test_a_run_warns_in_one_line(
     assert [line for line in lines if "warning" in line] == [f"warning: {WARNING}"]
 
 
-def electra(folder: Path) -> Path:
+def electra(folder: Path, **options: int) -> Path:
     """Save an encoder that cannot be packed, with a tokenizer."""
     tokenizer = tiny_tokenizer(["a sentence of words, a sentence of words"])
     config = ElectraConfig(
-        vocab_size=len(tokenizer), hidden_size=24, num_hidden_layers=1, num_attention_heads=3
+        vocab_size=len(tokenizer),
+        hidden_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=3,
+        **options,
     )
     ElectraModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -117,6 +138,21 @@ def test_an_encoder_that_is_padded_is_named_once(tmp_path: Path) -> None:
     )
     (line,) = check_all(study.trials(), None)
     assert line == f"encoder {tmp_path}: electra batches are padded, not packed: slower"
+
+
+def test_a_length_beyond_an_encoder_s_positions_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, path = electra(tmp_path / "model", max_position_embeddings=48), tmp_path / "study.yaml"
+    text = STUDY.replace("[rte, qqp]", "[library]").replace("[tiny]", f"['{model}']")
+    path.write_text(text)
+    with pytest.raises(SystemExit) as exit_info:
+        main(["run", str(path), "--store", str(tmp_path / "store")])
+    assert exit_info.value.code == 2
+    wanted = f"max_length: 128 is more than the 48 positions of encoder '{model}'"
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"catsweep: {wanted}")
+    notes = check_all(parse_study(f"{text}max_length: 48\n", source="test").trials(), None)
+    assert [note for note in notes if "padded" not in note] == []
 
 
 def test_a_head_that_an_encoder_does_not_have_is_found_before_training(tmp_path: Path) -> None:

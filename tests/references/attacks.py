@@ -144,7 +144,8 @@ def losses(layers: Layers, examples: Sequence[Example], o: Options) -> dict[str,
     """The step's losses under its own attack, and what it reports of that."""
     r = attack(layers, examples, o)
     parts = objective(layers, examples, r, o)
-    lengths = [torch.sqrt((entry**2).sum()) for entry in r]
+    added = [r[0][list(e.tokens)] for e in examples] if o.perturb == "matrix" else r
+    lengths = [torch.sqrt((entry**2).sum()) for entry in added]
     return parts | {
         "attack_norm": torch.stack(lengths).mean(),
         "attack_rise": parts["adversarial"] - parts["clean"],

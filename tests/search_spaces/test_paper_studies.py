@@ -130,6 +130,27 @@ def test_the_grid_of_cat_is_the_paper_s(paper: list[TrialConfig]) -> None:
     assert {point["lambda"] for point in points} == {0.1, 0.2, 0.3, 0.4, 0.5}
 
 
+def test_beyond_the_paper_stands_what_a_claim_must_beat() -> None:
+    """Each beside trials that Table 3 has, too; STD++ is longer, bias-corrected, of ten seeds."""
+    trials = load_study("beyond").trials()
+    counts = Counter(trial.method.name for trial in trials)
+    assert counts == {
+        "standard": 7 * ROBERTA,
+        "cat": 7 * ROBERTA * 4,
+        "rdrop": 7 * ROBERTA * 3,
+        "r3f": 7 * ROBERTA * 4,
+        "smart": 7 * ROBERTA * 3,
+        "stdpp": 7 * 10,
+    }
+    shared = [trial for trial in trials if trial.method.name in {"standard", "cat"}]
+    assert set(shared) <= set(load_study("table3").trials())
+    longer = [trial for trial in trials if trial.method.name == "stdpp"]
+    assert {trial.seed for trial in longer} == set(range(10))
+    assert {trial.epochs for trial in trials} == {10, 20}
+    assert {(trial.epochs, trial.bias_correction) for trial in longer} == {(20, True)}
+    assert {trial.encoder for trial in trials} == {ROBERTA_LARGE}
+
+
 @pytest.mark.parametrize("task", PRESETS)
 def test_the_freelb_family_is_at_its_published_sizes(task: str) -> None:
     for study in ("table3", "table3-mini"):

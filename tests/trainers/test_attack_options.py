@@ -149,6 +149,15 @@ def test_max_norm_values_are_epsilon_in_size_or_zero(where: str, kind: str, spec
     assert not r_PD.requires_grad
 
 
+@pytest.mark.parametrize("where", ["matrix", "embedding"])
+def test_the_reported_size_is_that_of_an_example_s_words(where: str) -> None:
+    """Epsilon sqrt(T D) of a max norm, beside the max_norm of FreeLB; V's rows say nothing of T."""
+    batch = make_case("bert", 6).batch
+    found = perturb(model_for("bert", {}), batch, settings_of("at", "max", perturb=where))
+    wanted = OPTIONS["epsilon"] * (batch.mask_BT.sum(1) * found.r_PD.shape[1]).sqrt().mean()
+    assert float(found.size) == pytest.approx(float(wanted), rel=1e-4)
+
+
 def sizes(r_PD: Tensor, batch: Batch, where: str, scope: str) -> Tensor:
     """l2 norms of r in its scope."""
     rows = r_PD if where == "embedding" else distinct(r_PD, batch)

@@ -151,6 +151,19 @@ def test_heldout_takes_one_of_a_class_whose_share_is_less(banking: TaskData) -> 
     assert len(heldout(banking, heldout_fraction=0.01)) == 3
 
 
+@pytest.mark.parametrize(("share", "held"), [(0.1, {1: 1, 2: 1}), (0.9, {1: 1, 2: 4})])
+def test_heldout_leaves_every_class_a_row_to_train_on(
+    banking: TaskData, share: float, held: dict[int, int]
+) -> None:
+    """Of classes of one, two and five rows."""
+    train, sizes = banking.splits["train"], {0: 1, 1: 2, 2: 5}
+    rows = [row for label, n in sizes.items() for row in np.flatnonzero(train.labels == label)[:n]]
+    few = replace(banking, splits={"train": train.take(rows)})
+    data = select_examples(few, settings(heldout_fraction=share))
+    assert Counter(data.splits["heldout"].labels.tolist()) == held
+    assert Counter(data.splits["train"].labels.tolist()) == Counter(sizes) - Counter(held)
+
+
 def test_n_per_class_keeps_that_many_of_every_class_and_all_of_a_smaller_one(
     banking: TaskData,
 ) -> None:

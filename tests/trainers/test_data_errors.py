@@ -158,8 +158,8 @@ def test_a_row_with_another_number_of_fields_is_named(tmp_path: Path) -> None:
         load_task("banking77", tmp_path)
 
 
-def test_holding_out_every_row_is_refused(data_folder: Path) -> None:
+def test_holding_out_the_only_row_is_refused(data_folder: Path) -> None:
     data = load_task("banking77", data_folder)
     one_each = replace(data, splits=dict(data.splits) | {"train": data.splits["train"].take([0])})
-    with pytest.raises(UserError, match="leaves none to train on"):
+    with pytest.raises(UserError, match="leaves none to hold out"):
         select_examples(one_each, TrainingSettings(select_on="heldout"))

@@ -14,6 +14,8 @@ import pytest
 import torch
 from tokenizers.processors import TemplateProcessing
 from transformers import (
+    BartConfig,
+    BartModel,
     BertModel,
     CanineConfig,
     CanineModel,
@@ -176,6 +178,23 @@ def test_an_encoder_that_does_not_begin_with_cls_is_refused(tmp_path: Path, tiny
     message = refusal(name)
     assert "do not begin with a [CLS] token" in message
     assert "not xlnet" in message
+
+
+def test_an_encoder_with_a_decoder_is_refused(tmp_path: Path, tiny: Encoder) -> None:
+    """As BART: its texts begin with [CLS], and what it returns is the decoder's."""
+    config = BartConfig(
+        vocab_size=len(tiny.tokenizer),
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+        max_position_embeddings=48,
+    )
+    name = save_with_tiny_s_tokenizer(tmp_path, BartModel(config), tiny.tokenizer)
+    assert "bart is an encoder with a decoder" in refusal(name)
 
 
 def test_an_encoder_without_word_embeddings_is_refused(tmp_path: Path, tiny: Encoder) -> None:

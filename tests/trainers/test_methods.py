@@ -23,9 +23,13 @@ KINDS = ("bert", "roberta")
 EPSILON, TAU, LAMBDA = OPTIONS["epsilon"], OPTIONS["tau"], OPTIONS["lambda"]
 
 
-def reported(losses: dict[str, Tensor], r_VD: Tensor) -> dict[str, Tensor]:
+def reported(
+    losses: dict[str, Tensor], r_VD: Tensor, examples: list[literal.Example]
+) -> dict[str, Tensor]:
+    """With how far an example's words are moved, token by token, as the FreeLB family says it."""
     rise = losses["adversarial"] - losses["clean"]
-    return losses | {"attack_norm": torch.sqrt((r_VD**2).sum()), "attack_rise": rise}
+    norm = perturbed.mean_length([r_VD[list(example.tokens)] for example in examples])
+    return losses | {"attack_norm": norm, "attack_rise": rise}
 
 
 Slow = Callable[[literal.Layers, list[literal.Example]], dict[str, Tensor]]
@@ -50,7 +54,7 @@ def backed(losses: Slow) -> Slow:
 
 def slow_at(layers: literal.Layers, examples: list[literal.Example]) -> dict[str, Tensor]:
     r_VD = literal.attack(layers, examples, EPSILON)
-    return reported(literal.at_losses(layers, examples, r_VD), r_VD)
+    return reported(literal.at_losses(layers, examples, r_VD), r_VD, examples)
 
 
 def slow_cat(layers: literal.Layers, examples: list[literal.Example]) -> dict[str, Tensor]:
@@ -58,6 +62,7 @@ def slow_cat(layers: literal.Layers, examples: list[literal.Example]) -> dict[st
     return reported(
         literal.cat_losses(layers, examples, r_VD, tau=TAU, lambda_=LAMBDA),
         r_VD,
+        examples,
     )
 
 

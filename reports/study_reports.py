@@ -10,10 +10,10 @@ from reports.cells import CellResult, Key, read_groups
 from reports.paper.data_tables import TASKS_OF, count_data, data_table
 from reports.paper.layout import LAYOUTS
 from reports.paper.tables import paper_table
-from reports.paper.variants import cells_of
 from reports.tables.build import reports_of
 from reports.tables.choice import Choice, choices
 from reports.tables.report import Report
+from search_spaces.cells import cells_of
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.store import Store
@@ -29,7 +29,7 @@ def study_reports(
     Raises:
         UserError, CorruptTrial: as `read_cells`, `choices` and `paired_labels` do.
     """
-    groups = cells_of(study, study.trials())
+    groups = cells_of(study)
     cells = read_groups(groups, store)
     chosen = choices(cells, store)
     of_data = _data_reports(study, cells, data)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orchestrator.plan import Cell, Plan, by_cell
+from orchestrator.plan import Plan
 from orchestrator.stopping import SCHEDULERS
+from search_spaces.cells import Cell
 from search_spaces.errors import UserError, unknown
 from search_spaces.trial import TrialConfig
 from trainers.searches import CellDraw, Kind, SearchRecord, digest
@@ -65,11 +66,10 @@ class Search:
     def drawn(self, plan: Plan) -> dict[Cell, Sequence[TrialConfig]]:
         """Return the trials of each cell that it draws, those that ended among them."""
         draw = SEARCHES[self.name]
-        return {cell: draw(self, trials, plan) for cell, trials in by_cell(plan.trials).items()}
+        return {cell: draw(self, trials, plan) for cell, trials in plan.grids.items()}
 
     def record(self, plan: Plan) -> SearchRecord:
         """Say which trials it draws, from which grids, for the store to keep."""
-        grids = by_cell(plan.trials)
         return SearchRecord(
             study=plan.study,
             search=self.name,
@@ -82,7 +82,7 @@ class Search:
                     task=cell[0],
                     encoder=cell[1],
                     method=cell[2],
-                    grid=digest(trial.signature for trial in grids[cell]),
+                    grid=digest(trial.signature for trial in plan.grids[cell]),
                     drawn=tuple(trial.signature for trial in trials),
                 )
                 for cell, trials in self.drawn(plan).items()

@@ -1,6 +1,6 @@
 """The supervisor: hands a plan's missing trials to Ray Tune until none is left.
 
-In: a study's trials, a store, and resources. Out: the store, filled, and the last plan.
+In: a study, a store, and resources. Out: the store, filled, and the last plan.
 Ray Tune schedules; the store is the truth. Each round is a disposable Tune experiment: after a
 fault the plan is made again, and what is missing is run.
 """
@@ -28,6 +28,7 @@ from orchestrator.tune import (
     run_round,
     terminate_as_interrupt,
 )
+from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.files import StoreFull, one_line
 from trainers.outcome import DeviceUse, EpochRecord, PrunedRecord
@@ -48,8 +49,7 @@ class Attempts:
 
 
 def sweep(
-    study: str,
-    trials: Sequence[TrialConfig],
+    study: Study,
     store: Store,
     job: Job,
     slots: Slots,
@@ -63,7 +63,7 @@ def sweep(
         KeyboardInterrupt: Ctrl-C or SIGTERM; what is finished is kept.
     """
     attempts, sharing = Attempts(), Sharing()
-    plan = make_plan(study, trials, store)
+    plan = make_plan(study, store)
     keep_search(store, search.record(plan))
     end = time.monotonic() + 3600 * search.hours if search.hours else None
     with terminate_as_interrupt(), ray_session():
@@ -90,7 +90,7 @@ def sweep(
                 _give_more_room(store, chosen, slots, sharing)
             else:
                 time.sleep(WAIT_SECONDS)
-            plan = make_plan(study, trials, store)
+            plan = make_plan(study, store)
     return plan
 
 

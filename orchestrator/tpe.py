@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.plan import Plan, by_cell
+from orchestrator.plan import Plan
 from search_spaces.trial import TrialConfig
 from trainers.store import State, Store
 
@@ -123,11 +123,11 @@ def tree_search(
     """Build a searcher over the cells of `wanted`, one after the other: `budget` trials of each."""
     from ray.tune.search import Searcher
 
-    open_cells = {trial.cell for trial in wanted}
+    names = set(wanted)
     cells = [
         CellSearch(trials, _scores(trials, plan, store), budget, seed)
-        for cell, trials in by_cell(plan.trials).items()
-        if cell in open_cells
+        for trials in plan.grids.values()
+        if not names.isdisjoint(trials)
     ]
 
     class TreeSearch(Searcher):  # type: ignore[misc]

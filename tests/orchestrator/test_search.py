@@ -12,10 +12,11 @@ from orchestrator.plan import Plan, make_plan
 from orchestrator.search import SEARCHES, Search, parse_budget
 from orchestrator.stopping import SCHEDULERS, early_stopping
 from orchestrator.tpe import Axes, CellSearch, tree_search
+from search_spaces.cells import cells_of
 from search_spaces.errors import UserError
 from search_spaces.methods import METHOD_SETTINGS
 from search_spaces.trial import TrialConfig
-from tests.fakes import tiny_config
+from tests.fakes import study_of, tiny_config
 from tests.results import finished
 from trainers.outcome import EpochRecord, PrunedRecord
 from trainers.store import State, Store
@@ -47,7 +48,7 @@ def quality(trial: TrialConfig) -> float:
 
 def plan_of(trials: list[TrialConfig], states: dict[str, State]) -> Plan:
     every = {trial.signature: State.MISSING for trial in trials} | states
-    return Plan(study="s", trials=trials, states=every, cells=[])
+    return Plan(study="s", trials=trials, grids=cells_of(study_of(trials)), states=every, cells=[])
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,7 @@ def test_a_resumed_search_knows_what_is_in_the_store(tmp_path: Path) -> None:
         pruned_at="2026-01-01",
     )
     store.commit_pruned(trials[10], pruned)
-    plan = make_plan("s", trials, store)
+    plan = make_plan(study_of(trials), store)
     searcher = tree_search(Search(name="tpe", trials=20).wanted(plan), plan, store, 20, 0)
     frozen, suggested = cloudpickle.dumps(searcher), list[str]()
     while len(suggested) < len(trials):

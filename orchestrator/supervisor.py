@@ -28,6 +28,7 @@ from orchestrator.tune import (
     run_round,
     terminate_as_interrupt,
 )
+from search_spaces.cells import Cell
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.files import StoreFull, one_line
@@ -109,10 +110,12 @@ def _scheduler(search: Search, plan: Plan, store: Store) -> Any:
         store.forget_running(trial.signature)
 
     past: list[tuple[TrialConfig, Sequence[EpochRecord]]] = []
+    cells: dict[str, Cell] = {}
     if search.stops_early:
         past += [(t, store.record(t.signature).epochs) for t in plan.having(State.DONE)]
         past += [(t, store.pruned(t.signature).epochs) for t in plan.having(State.PRUNED)]
-    return early_stopping(search.scheduler, past, prune)
+        cells = {trial.signature: cell for cell, grid in plan.grids.items() for trial in grid}
+    return early_stopping(search.scheduler, past, prune, cells)
 
 
 def _searcher(

@@ -11,12 +11,14 @@ from ray import cloudpickle
 from orchestrator.plan import Plan, make_plan
 from orchestrator.search import SEARCHES, Search, parse_budget
 from orchestrator.stopping import SCHEDULERS, early_stopping
+from orchestrator.supervisor import _scheduler
 from orchestrator.tpe import Axes, CellSearch, tree_search
 from search_spaces.cells import cells_of
 from search_spaces.errors import UserError
 from search_spaces.methods import METHOD_SETTINGS
+from search_spaces.study import parse_study
 from search_spaces.trial import TrialConfig
-from tests.fakes import study_of, tiny_config
+from tests.fakes import VARIANTS, study_of, tiny_config
 from tests.results import finished
 from trainers.outcome import EpochRecord, PrunedRecord
 from trainers.store import State, Store
@@ -284,3 +286,27 @@ def test_cells_are_not_compared_with_each_other() -> None:
     scheduler.on_trial_add(Nobody(), live)
     assert scheduler.on_trial_result(Nobody(), live, {"epoch": 1, "score": 0.1}) == "CONTINUE"
     assert stopped == []
+
+
+def test_variants_that_a_table_keeps_apart_are_not_compared_with_each_other(
+    tmp_path: Path,
+) -> None:
+    """Six trials of the one norm are done: a worse one of theirs stops, one of the other not."""
+    from orchestrator.stopping import Nobody
+
+    rates = [1e-3 * (n + 1) for n in range(7)]
+    study = parse_study(VARIANTS.replace("[1e-5, 5e-3, 1e-6]", str(rates)), source="variants")
+    cells, store = cells_of(study), Store(tmp_path, create=True)
+    *strong, weak = cells["library", "tiny", "cat"]
+    for trial in strong:
+        store.commit(trial, finished(trial, {"dev": 180}))
+    plan = make_plan(study, store)
+    scheduler = _scheduler(Search(scheduler="asha"), plan, store)
+    for trial, decision in (
+        (cells["library", "tiny", "cat norm=mix"][0], "CONTINUE"),
+        (weak, "STOP"),
+    ):
+        live = Live(trial)
+        scheduler.on_trial_add(Nobody(), live)
+        result = {"epoch": 1, "score": 0.1, "curve": "[]"}
+        assert scheduler.on_trial_result(Nobody(), live, result) == decision

@@ -50,15 +50,15 @@ def train(
     from orchestrator.best import not_kept, settle_models
     from orchestrator.curves import check_folder
     from orchestrator.job import Job, this_machine
-    from orchestrator.plan import by_cell, make_plan
+    from orchestrator.plan import make_plan
     from orchestrator.preflight import check_address, check_all
+    from search_spaces.cells import cells_of
     from trainers.checkpoints import keeping_of
     from trainers.searches import keep_search
     from trainers.store import State
 
-    trials = study.trials()
-    keeping = keeping_of(study.name, keep, by_cell(trials))
-    settle_models(keeping, trials, store)
+    keeping = keeping_of(study.name, keep, cells_of(study))
+    settle_models(keeping, store)
     plan = make_plan(study, store)
     missing = search.wanted(plan)
     if not missing:

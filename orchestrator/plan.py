@@ -5,12 +5,12 @@ In: a study and a store. Out: a `Plan`: each trial's state, counts per cell, sec
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from orchestrator.estimate import model_hours
-from search_spaces.cells import Cell, cells_of, grouped
+from search_spaces.cells import Cell, cells_of
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.store import State, Store
@@ -63,11 +63,6 @@ class Plan:
         parts = [cell.seconds_left for cell in self.cells]
         known = [part for part in parts if part is not None]
         return sum(known) if len(known) == len(parts) else None
-
-
-def by_cell(trials: Iterable[TrialConfig]) -> dict[Cell, list[TrialConfig]]:
-    """Group trials by task, encoder and method, both in the study's order."""
-    return grouped(trials, lambda trial: trial.cell)
 
 
 def make_plan(study: Study, store: Store | None) -> Plan:

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 from transformers import pipeline
 
-from orchestrator.best import not_kept
+from orchestrator.best import choose, not_kept
 from orchestrator.job import Job
-from orchestrator.plan import by_cell
 from orchestrator.runner import TrialRunner
-from search_spaces.study import Study, load_study
+from search_spaces.cells import cells_of
+from search_spaces.errors import UserError
+from search_spaces.study import Study, load_study, parse_study
 from search_spaces.trial import TrialConfig
-from tests.fakes import write_csv
+from tests.fakes import VARIANTS, write_csv
 from tests.orchestrator.test_cli import catsweep, study_file
+from tests.results import keep as keep_result
 from trainers.checkpoints import Keep, Keeping, keeping_of
 from trainers.data import load_task
 from trainers.outcome import Predictions, TrialRecord
@@ -34,7 +36,7 @@ n_per_class: 8
 
 
 def keeping(study: Study, keep: Keep) -> Keeping:
-    return keeping_of(study.name, keep, by_cell(study.trials()))
+    return keeping_of(study.name, keep, cells_of(study))
 
 
 def train(
@@ -170,6 +172,20 @@ def test_the_best_of_a_method_is_that_of_the_table(
     tests = [line for line in card.splitlines() if "library/tiny/cat: metric:accuracy" in line]
     assert tests == [f"{test['table']}: {test['signature']}" for test in reported]
     assert len(tests) == 2
+
+
+def test_the_best_of_a_variant_is_that_of_the_table(tmp_path: Path) -> None:
+    study = parse_study(VARIANTS, source="variants")
+    store = Store(tmp_path / "store", create=True)
+    for place, trial in enumerate(study.trials()):
+        keep_result(store, trial, {"dev": 100 + place})
+    cells = cells_of(study)
+    for name in ("cat", "cat norm=mix"):
+        chosen = choose(study, store, "library", name, None)
+        assert (chosen.config, chosen.finished) == (cells["library", "tiny", name][-1], 3)
+    assert choose(study, store, "library", None, None).finished == 9
+    with pytest.raises(UserError, match=r"unknown method .*did you mean 'cat norm=mix'"):
+        choose(study, store, "library", "cat norm=mixx", None)
 
 
 def test_wrong_input_is_one_line(

@@ -6,7 +6,7 @@ it, and nothing is trained twice. `tpe.py` suggests, `stopping.py` stops early.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,13 +47,15 @@ class Search:
         """Whether a scheduler may stop a trial before its last epoch."""
         return self.scheduler != "fifo"
 
-    def check(self, seeds: int) -> None:
-        """Refuse a search that a study with so many seeds does not allow."""
-        if self.name == "tpe" and seeds > 1:
-            raise UserError(
-                f"--search tpe: the study has {seeds} seeds, and it would look for the luckiest;"
-                " give it one, or search its grid"
-            )
+    def check(self, cells: Mapping[Cell, Sequence[TrialConfig]]) -> None:
+        """Refuse a search that would choose among the seeds of a cell."""
+        for cell, trials in cells.items() if self.name == "tpe" else ():
+            seeds = len({trial.seed for trial in trials})
+            if seeds > 1:
+                raise UserError(
+                    f"--search tpe: {' '.join(cell)} has {seeds} seeds, and it would look for the"
+                    " luckiest; give it one, or search its grid"
+                )
 
     def wanted(self, plan: Plan) -> list[TrialConfig]:
         """Return the trials that may still run, in the study's order; empty when all is done."""

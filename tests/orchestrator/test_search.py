@@ -89,11 +89,33 @@ def test_searches_that_make_no_sense_are_refused(fields: dict[str, Any], message
         Search(**fields)
 
 
-def test_a_tree_search_over_seeds_is_refused() -> None:
-    with pytest.raises(UserError, match="the study has 3 seeds"):
-        Search(name="tpe", trials=4).check(3)
-    Search(name="tpe", trials=4).check(1)
-    Search(name="random", trials=4).check(3)
+SEEDS = """
+name: seeds
+encoders: [tiny]
+methods: [standard, cat]
+axes: {lr: [1e-3], epsilon: [5e-3], tau: [0.1], lambda: [0.3]}
+parts:
+  - {tasks: [rte], seeds: [0]}
+  - {tasks: [mrpc], seeds: [1]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "cell"),
+    [
+        ("seeds: [0, 1, 2]", "rte tiny standard"),
+        ("overrides: {cat: {seeds: [0, 1, 2]}}", "rte tiny cat"),
+    ],
+)
+def test_a_tree_search_over_the_seeds_of_a_cell_is_refused(more: str, cell: str) -> None:
+    """Two cells may have different seeds: nothing is chosen between them."""
+    one_each = cells_of(parse_study(SEEDS, source="seeds"))
+    three = cells_of(parse_study(SEEDS.replace("seeds: [0]", more), source="seeds"))
+    search = Search(name="tpe", trials=4)
+    search.check(one_each)
+    with pytest.raises(UserError, match=f"--search tpe: {cell} has 3 seeds"):
+        search.check(three)
+    Search(name="random", trials=4).check(three)
 
 
 def test_a_grid_wants_everything_that_did_not_end() -> None:

@@ -19,7 +19,7 @@ from search_spaces.trial import TrialConfig
 from trainers.searches import CellDraw, Kind, SearchRecord, digest
 from trainers.store import State
 
-ENDED = (State.DONE, State.FAILED, State.PRUNED)
+OPEN = frozenset({State.MISSING, State.RUNNING})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,17 @@ class Search:
         """Whether a scheduler may stop a trial before its last epoch."""
         return self.scheduler != "fifo"
 
+    @property
+    def open_states(self) -> frozenset[State]:
+        """The states of trials that it may still run.
+
+        A trial that was stopped early is trained to its end by a search that stops none, but for an
+        adaptive one: that one has learnt from its score, and has it in its budget.
+        """
+        if self.stops_early or KINDS[self.name] == "adaptive":
+            return OPEN
+        return OPEN | {State.PRUNED}
+
     def check(self, cells: Mapping[Cell, Sequence[TrialConfig]]) -> None:
         """Refuse a search that would choose among the seeds of a cell."""
         for cell, trials in cells.items() if self.name == "tpe" else ():
@@ -59,11 +70,8 @@ class Search:
 
     def wanted(self, plan: Plan) -> list[TrialConfig]:
         """Return the trials that may still run, in the study's order; empty when all is done."""
-        open_states = {State.MISSING, State.RUNNING}
-        if not self.stops_early:
-            open_states.add(State.PRUNED)
         chosen = [trial for trials in self.drawn(plan).values() for trial in trials]
-        return [trial for trial in chosen if plan.states[trial.signature] in open_states]
+        return [trial for trial in chosen if plan.states[trial.signature] in self.open_states]
 
     def drawn(self, plan: Plan) -> dict[Cell, Sequence[TrialConfig]]:
         """Return the trials of each cell that it draws, those that ended among them."""
@@ -121,7 +129,7 @@ def _random(search: Search, trials: Sequence[TrialConfig], _plan: Plan) -> Seque
 def _tpe(search: Search, trials: Sequence[TrialConfig], plan: Plan) -> Sequence[TrialConfig]:
     """All of the cell as long as its budget lasts; `TreeSearch` chooses among them."""
     assert search.trials is not None
-    ended = sum(plan.states[trial.signature] in ENDED for trial in trials)
+    ended = sum(plan.states[trial.signature] not in OPEN for trial in trials)
     return trials if ended < search.trials else []
 
 

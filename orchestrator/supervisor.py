@@ -87,7 +87,7 @@ def sweep(
                     seconds=None if end is None else max(1.0, end - time.monotonic()),
                 )
                 fault = run_round(begin, address)
-                _count(store, chosen, launch, fault, attempts)
+                _count(store, search, chosen, launch, fault, attempts)
                 _give_more_room(store, chosen, slots, sharing)
             else:
                 time.sleep(WAIT_SECONDS)
@@ -166,6 +166,7 @@ def _check_space(store: Store) -> None:
 
 def _count(
     store: Store,
+    search: Search,
     tried: Sequence[TrialConfig],
     job: Job,
     fault: Exception | None,
@@ -176,14 +177,16 @@ def _count(
     Raises:
         RuntimeError: several rounds in a row could not begin a single trial.
     """
-    finished = store.finished()
-    left = [t.signature for t in tried if t.signature not in finished]
+    left = [t.signature for t in tried if store.state(t.signature) in search.open_states]
     begun = [name for name in left if _began(store, name, job.launch)]
     idle = len(left) == len(tried) and not begun and not any(map(store.is_locked, left))
     attempts.idle_rounds = attempts.idle_rounds + 1 if idle else 0
     cause = fault or RuntimeError("its worker ended without a word")
     if attempts.idle_rounds >= ATTEMPTS:
-        raise RuntimeError(f"Ray cannot begin a trial: {one_line(cause)}") from fault
+        raise RuntimeError(
+            f"Ray cannot begin a trial: {ATTEMPTS} rounds in a row began none of {len(tried)}"
+            f" ({one_line(cause)})"
+        ) from fault
     attempts.of_trial.update(begun)
     for trial in tried:
         if trial.signature in begun and attempts.of_trial[trial.signature] >= ATTEMPTS:

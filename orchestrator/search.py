@@ -127,10 +127,17 @@ def _random(search: Search, trials: Sequence[TrialConfig], _plan: Plan) -> Seque
 
 
 def _tpe(search: Search, trials: Sequence[TrialConfig], plan: Plan) -> Sequence[TrialConfig]:
-    """All of the cell as long as its budget lasts; `TreeSearch` chooses among them."""
+    """All of the cell as long as its budget lasts; `TreeSearch` chooses among them.
+
+    Of the last ones, that other processes train now, only they are left: one may not end there.
+    """
     assert search.trials is not None
-    ended = sum(plan.states[trial.signature] not in OPEN for trial in trials)
-    return trials if ended < search.trials else []
+    states = [plan.states[trial.signature] for trial in trials]
+    ended = sum(state not in OPEN for state in states)
+    if ended >= search.trials:
+        return []
+    running = [t for t, state in zip(trials, states, strict=True) if state is State.RUNNING]
+    return trials if ended + len(running) < search.trials else running
 
 
 SEARCHES: dict[str, Callable[[Search, Sequence[TrialConfig], Plan], Sequence[TrialConfig]]] = {

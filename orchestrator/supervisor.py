@@ -83,7 +83,7 @@ def sweep(
                     job=launch,
                     slots=slots,
                     scheduler=_scheduler(search, plan, store),
-                    searcher=_searcher(search, chosen, ready, plan, store),
+                    searcher=_searcher(search, chosen, plan, store),
                     seconds=None if end is None else max(1.0, end - time.monotonic()),
                 )
                 fault = run_round(begin, address)
@@ -118,17 +118,11 @@ def _scheduler(search: Search, plan: Plan, store: Store) -> Any:
     return early_stopping(search.scheduler, past, prune, cells)
 
 
-def _searcher(
-    search: Search,
-    chosen: Sequence[TrialConfig],
-    ready: Sequence[TrialConfig],
-    plan: Plan,
-    store: Store,
-) -> Any:
-    """Build the searcher, unless every chosen trial is to run (a GPU's first trials are)."""
-    if search.name != "tpe" or search.trials is None or len(chosen) < len(ready):
+def _searcher(search: Search, chosen: Sequence[TrialConfig], plan: Plan, store: Store) -> Any:
+    """Build the searcher among the chosen trials, unless all of them are to run."""
+    if search.name != "tpe" or search.trials is None:
         return None
-    return tree_search(ready, plan, store, search.trials, search.seed)
+    return tree_search(chosen, plan, store, search.trials, search.seed)
 
 
 def _gpus(

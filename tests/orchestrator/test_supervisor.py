@@ -1,6 +1,8 @@
 """The supervisor without Ray: a round is played on the store, and rounds come to an end."""
 
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -105,6 +107,44 @@ def test_a_tree_search_has_a_pruned_trial_in_its_budget_and_ends(
     assert plan.count(State.DONE) == len(trained) == min(budget, 7) - 1
     assert pruned not in trained
     assert search.wanted(plan) == []
+
+
+@pytest.mark.parametrize("budget", [4, 7])
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_tree_search_waits_for_what_another_process_trains_of_its_budget(
+    ended: bool, budget: int, study: Study, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not trained twice; if it does not end there, another one is trained for it."""
+    elsewhere, *_ = study.trials()
+    trained: list[TrialConfig] = []
+    with ExitStack() as others:
+        others.enter_context(store.lock(elsewhere.signature))
+
+        def wait(_seconds: float) -> None:
+            assert len(trained) == budget - 1
+            if ended:
+                keep(store, elsewhere, {"dev": 150})
+            others.close()
+
+        monkeypatch.setattr(time, "sleep", wait)
+        search = Search(name="tpe", trials=budget)
+        plan = sweep(monkeypatch, study, store, search, train_all(store, trained))
+    assert plan.count(State.DONE) == budget
+    assert len(trained) == (budget - 1 if ended else budget)
+
+
+def test_a_tree_search_chooses_among_what_is_ready(
+    study: Study, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a shared GPU the first trial of each kind is alone, the others wait for it."""
+    trained: list[TrialConfig] = []
+    monkeypatch.setattr(
+        supervisor, "_gpus", lambda ready, *_: {t.signature: 1.0 for t in ready[:4]}
+    )
+    search = Search(name="tpe", trials=2)
+    plan = sweep(monkeypatch, study, store, search, train_all(store, trained))
+    assert plan.count(State.DONE) == len(trained) == 2
+    assert set(trained) <= set(study.trials()[:4])
 
 
 @pytest.mark.parametrize(

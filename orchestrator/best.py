@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.model_card import model_card
-from orchestrator.plan import by_cell
 from reports.study_reports import trial_reports
+from search_spaces.cells import cells_of
 from search_spaces.errors import UserError, unknown
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
@@ -22,6 +22,7 @@ from trainers.checkpoints import (
     Checkpoints,
     Keeping,
     find_model,
+    keeping_of,
     why_not_kept,
 )
 from trainers.outcome import TrialRecord
@@ -42,34 +43,32 @@ def choose(
 ) -> Chosen:
     """Return the trial with the highest selection score; the first in the study's order wins a tie.
 
+    `method` is a method as tables name it: `cat norm=mix`, where a study compares that.
+
     Raises:
         UserError: the study has no such task, method or encoder, or none of the trials finished.
         CorruptTrial: a result is truncated or altered.
     """
-    trials = study.trials()
-    wanted = ((task, method, encoder), ("task", "method", "encoder"), _places(trials))
-    for name, kind, known in zip(*wanted, strict=True):
+    cells, wanted = cells_of(study), (task, encoder, method)
+    for place, kind in enumerate(("task", "encoder", "method")):
+        name, known = wanted[place], dict.fromkeys(cell[place] for cell in cells)
         if name is not None and name not in known:
             raise unknown(f"{kind} of study {study.name}", name, known)
+    candidates = {
+        trial
+        for cell, grid in cells.items()
+        if all(name in {None, own} for name, own in zip(wanted, cell, strict=True))
+        for trial in grid
+    }
     done = [
         (trial, store.record(trial.signature))
-        for trial in trials
-        if trial.task == task
-        and method in {None, trial.method.name}
-        and encoder in {None, trial.encoder}
-        and store.state(trial.signature) in {State.DONE, State.CORRUPT}
+        for trial in study.trials()
+        if trial in candidates and store.state(trial.signature) in {State.DONE, State.CORRUPT}
     ]
     if not done:
         raise UserError(f"no trial of study {study.name} on {task} is finished: catsweep run it")
     config, record = max(done, key=lambda pair: pair[1].selection_score)
     return Chosen(config=config, record=record, finished=len(done))
-
-
-def _places(trials: Sequence[TrialConfig]) -> tuple[list[str], list[str], list[str]]:
-    """All tasks, methods and encoders of a study, in its order."""
-    cells = list(by_cell(trials))
-    tasks, encoders, methods = (list(dict.fromkeys(names)) for names in zip(*cells, strict=True))
-    return tasks, methods, encoders
 
 
 def significance(study: Study, store: Store, signature: str) -> list[str]:
@@ -144,7 +143,7 @@ def _retrain(
         data=data.absolute() if data else None,
         threads=chosen.record.environment.threads,
         checkpoint_every=float("inf"),
-        keeping=Keeping(study=study, keep="all", cells=((config.signature,),)),
+        keeping=keeping_of(study, "all", {config.cell: [config]}),
     )
     runner = TrialRunner(job)
     runner.start(config)
@@ -171,22 +170,22 @@ def _say_if_different(before: TrialRecord, now: TrialRecord) -> None:
         )
 
 
-def settle_models(keeping: Keeping, trials: Sequence[TrialConfig], store: Store) -> None:
+def settle_models(keeping: Keeping, store: Store) -> None:
     """Drop what a killed run left beside the best models."""
     checkpoints = Checkpoints(store, keeping)
-    for cell in by_cell(trials):
-        checkpoints.settle(cell)
+    for cell in keeping.cells.values():
+        checkpoints.settle(cell[0])
 
 
 def not_kept(keeping: Keeping, trained: Sequence[TrialConfig], store: Store) -> list[str]:
     """Say of each cell in which this run trained whether its best model could not be kept."""
     if keeping.keep == "none":
         return []
-    checkpoints, lines = Checkpoints(store, keeping), []
-    for trials in by_cell(trained).values():
-        best = checkpoints.best(checkpoints.cell_of[trials[0].signature])
-        trial = next((trial for trial in trials if trial.signature == best), None)
-        if best and trial and find_model(store, best) is None:
+    checkpoints = Checkpoints(store, keeping)
+    trials, lines = {trial.signature: trial for trial in trained}, []
+    for cell in keeping.cells.values():
+        best = checkpoints.best(cell) if not trials.keys().isdisjoint(cell) else None
+        if best in trials and find_model(store, best) is None:
             why = why_not_kept(store, best) or "it was lost"
-            lines.append(f"the model of trial {best} {trial.describe()} is not kept: {why}")
+            lines.append(f"the model of trial {best} {trials[best].describe()} is not kept: {why}")
     return lines

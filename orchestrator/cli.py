@@ -145,6 +145,7 @@ def run(
     from orchestrator.job import Resources, parse_gpus
     from orchestrator.preflight import check_files_of
     from orchestrator.search import Search, parse_budget
+    from search_spaces.cells import cells_of
     from trainers.checkpoints import parse_keep
     from trainers.store import State, Store
 
@@ -159,7 +160,7 @@ def run(
     most, hours = parse_budget(budget)
     how = Search(name=search, scheduler=scheduler, trials=most, hours=hours, seed=search_seed)
     chosen = _study(study, tasks)
-    how.check(len(chosen.seeds))
+    how.check(cells_of(chosen))
     keep = parse_keep(keep_checkpoints)
     check_files_of(chosen, data)
     opened = Store(store, create=True)

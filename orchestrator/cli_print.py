@@ -35,7 +35,7 @@ def show_plan(
     from orchestrator import progress
     from orchestrator.outlook import look_ahead, outlook_json, outlook_lines
 
-    view = progress.look(study.name, study.trials(), store, slots)
+    view = progress.look(study, store, slots)
     outlook = look_ahead(study, view.plan, store) if ahead else None
     if as_json:
         more = {"outlook": outlook_json(outlook)} if outlook else {}

@@ -23,7 +23,7 @@ def clear_the_way(study: Study, store: "Store", retry: bool) -> None:
     from orchestrator.plan import make_plan
     from trainers.store import State
 
-    plan = make_plan(study.name, study.trials(), store)
+    plan = make_plan(study, store)
     for trial in plan.having(State.CORRUPT, State.FAILED) if retry else []:
         say(f"set aside: {store.set_aside(trial.signature)}")
     for trial in [] if retry else plan.having(State.CORRUPT):
@@ -50,23 +50,23 @@ def train(
     from orchestrator.best import not_kept, settle_models
     from orchestrator.curves import check_folder
     from orchestrator.job import Job, this_machine
-    from orchestrator.plan import by_cell, make_plan
+    from orchestrator.plan import make_plan
     from orchestrator.preflight import check_address, check_all
+    from search_spaces.cells import cells_of
     from trainers.checkpoints import keeping_of
     from trainers.searches import keep_search
     from trainers.store import State
 
-    trials = study.trials()
-    keeping = keeping_of(study.name, keep, by_cell(trials))
-    settle_models(keeping, trials, store)
-    plan = make_plan(study.name, trials, store)
+    keeping = keeping_of(study.name, keep, cells_of(study))
+    settle_models(keeping, store)
+    plan = make_plan(study, store)
     missing = search.wanted(plan)
     if not missing:
         keep_search(store, search.record(plan))
         say(f"{study.name}: nothing to train, {plan.count(State.DONE)} trials are done")
         return plan
     slots = resources.resolve(*this_machine())
-    say(progress.headline(progress.look(study.name, trials, store, slots.at_once)))
+    say(progress.headline(progress.look(study, store, slots.at_once)))
     say(f"store {store.root}; {slots}; checking data and encoders")
     check_address(resources.address)
     for line in check_all(missing, data):
@@ -82,8 +82,8 @@ def train(
         keeping=keeping,
         tensorboard=check_folder(resources.tensorboard) if resources.tensorboard else None,
     )
-    with progress.live(study.name, trials, store, slots.at_once):
-        done = sweep(study.name, trials, store, job, slots, search, resources.address)
+    with progress.live(study, store, slots.at_once):
+        done = sweep(study, store, job, slots, search, resources.address)
     for line in not_kept(keeping, missing, store):
         say(f"warning: {line}")
     return done

@@ -11,7 +11,8 @@ from statistics import median
 from typing import Any, Final
 
 from orchestrator.estimate import RATES, model_hours, summed
-from orchestrator.plan import Cell, Plan, by_cell
+from orchestrator.plan import Plan
+from search_spaces.cells import Cell
 from search_spaces.study import OF_DATA_ALONE, Study
 from search_spaces.trial import TrialConfig
 from trainers.store import State, Store
@@ -47,7 +48,7 @@ class Outlook:
 def look_ahead(study: Study, plan: Plan, store: Store | None) -> Outlook:
     """Estimate all of a study's trials, done or not."""
     hours = _Estimates(_factors(plan, store) if store else {})
-    cells = {cell: hours.of(members) for cell, members in by_cell(plan.trials).items()}
+    cells = {cell: hours.of(members) for cell, members in plan.grids.items()}
     numbers = [number for number in study.tables if number not in OF_DATA_ALONE]
     tables = {number: hours.of(study.of_table(number)) for number in numbers}
     counts = study.shared()

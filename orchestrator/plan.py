@@ -1,24 +1,24 @@
 """What is to do: the trials that a study wants against what the store holds. Pure.
 
-In: trials and a store. Out: a `Plan`: each trial's state, counts per cell, seconds left.
+In: a study and a store. Out: a `Plan`: each trial's state, counts per cell, seconds left.
 `run`, `plan` and `status` decide by the same plan; only `run` acts on it.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from orchestrator.estimate import model_hours
+from search_spaces.cells import Cell, cells_of
+from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.store import State, Store
-
-Cell = tuple[str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CellPlan:
-    """One (task, encoder, method): its trials by state, best score so far, seconds left.
+    """A cell's trials by state, its best score so far, seconds left.
 
     `seconds_left` is None as long as nothing comparable was measured.
     """
@@ -37,10 +37,14 @@ class CellPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The trials of a study, and in the same order the state of each by signature."""
+    """The trials of a study, and in the same order the state of each by signature.
+
+    `grids` has the same trials by cell.
+    """
 
     study: str
     trials: Sequence[TrialConfig]
+    grids: Mapping[Cell, Sequence[TrialConfig]]
     states: Mapping[str, State]
     cells: Sequence[CellPlan]
 
@@ -61,23 +65,22 @@ class Plan:
         return sum(known) if len(known) == len(parts) else None
 
 
-def by_cell(trials: Iterable[TrialConfig]) -> dict[Cell, list[TrialConfig]]:
-    """Group trials by cell, both in the study's order."""
-    found: dict[Cell, list[TrialConfig]] = {}
-    for trial in trials:
-        found.setdefault(trial.cell, []).append(trial)
-    return found
-
-
-def make_plan(study: str, trials: Sequence[TrialConfig], store: Store | None) -> Plan:
+def make_plan(study: Study, store: Store | None) -> Plan:
     """Compare a study's trials with the store (None: there is no store yet)."""
+    trials, grids = study.trials(), cells_of(study)
     states = {trial.signature: State.MISSING for trial in trials}
     if store is not None:
         finished = store.finished()
         states = {name: _state(store, name, finished) for name in states}
     seconds = {name: _seconds(store, name, state) for name, state in states.items() if store}
+    names = dict(zip(trials, states, strict=True))
+    cells = {cell: {names[trial]: trial for trial in grid} for cell, grid in grids.items()}
     return Plan(
-        study=study, trials=trials, states=states, cells=_cells(trials, states, seconds, store)
+        study=study.name,
+        trials=trials,
+        grids=grids,
+        states=states,
+        cells=_cells(cells, states, seconds, store),
     )
 
 
@@ -96,14 +99,11 @@ def _seconds(store: Store, name: str, state: State) -> float | None:
 
 
 def _cells(
-    trials: Sequence[TrialConfig],
+    grouped: Mapping[Cell, Mapping[str, TrialConfig]],
     states: Mapping[str, State],
     seconds: Mapping[str, float | None],
     store: Store | None,
 ) -> list[CellPlan]:
-    grouped: dict[Cell, dict[str, TrialConfig]] = {}
-    for trial, name in zip(trials, states, strict=True):
-        grouped.setdefault(trial.cell, {})[name] = trial
     measured = {
         cell: median(known)
         for cell, members in grouped.items()

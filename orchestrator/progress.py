@@ -1,6 +1,6 @@
 """The live view of a sweep, read from the store: by `run` as it goes, by `status` from elsewhere.
 
-In: a study's trials and the store. Out: a `View` (numbers), and its renderings: a live panel in a
+In: a study and the store. Out: a `View` (numbers), and its renderings: a live panel in a
 terminal, a line now and then elsewhere, JSON.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 
 from orchestrator.outlook import Outlook, said
 from orchestrator.plan import Plan, make_plan
+from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.outcome import ProgressRecord
 from trainers.store import State, Store
@@ -33,11 +34,9 @@ class View:
     seconds_left: float | None
 
 
-def look(
-    study: str, trials: Sequence[TrialConfig], store: Store | None, slots: int | None = None
-) -> View:
+def look(study: Study, store: Store | None, slots: int | None = None) -> View:
     """Read the store. Time left is for `slots` trials at once, or for as many as run now."""
-    plan = make_plan(study, trials, store)
+    plan = make_plan(study, store)
     running = [
         (trial, progress)
         for trial in plan.having(State.RUNNING)
@@ -163,13 +162,11 @@ def _running_lines(view: View) -> list[str]:
 
 
 @contextmanager
-def live(
-    study: str, trials: Sequence[TrialConfig], store: Store, slots: int | None
-) -> Iterator[None]:
+def live(study: Study, store: Store, slots: int | None) -> Iterator[None]:
     """Show the sweep on standard error while the block runs."""
     stop = threading.Event()
     show = _show_panel if sys.stderr.isatty() else _show_lines
-    glance = partial(look, study, trials, store, slots)
+    glance = partial(look, study, store, slots)
     thread = threading.Thread(target=show, args=(glance, stop), name="progress", daemon=True)
     thread.start()
     try:

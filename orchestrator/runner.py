@@ -121,7 +121,7 @@ class TrialRunner:
             self.checkpoints.offer(run, record.selection_score)
         self.store.commit(run.config, replace(result, record=record))
         if self.checkpoints:
-            self.checkpoints.settle(run.config.cell)
+            self.checkpoints.settle(run.config.signature)
         self._release(run.config)
 
     def _prepared(self, config: TrialConfig) -> Prepared:

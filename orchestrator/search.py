@@ -6,19 +6,20 @@ it, and nothing is trained twice. `tpe.py` suggests, `stopping.py` stops early.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from orchestrator.plan import Cell, Plan, by_cell
+from orchestrator.plan import Plan
 from orchestrator.stopping import SCHEDULERS
+from search_spaces.cells import Cell
 from search_spaces.errors import UserError, unknown
 from search_spaces.trial import TrialConfig
 from trainers.searches import CellDraw, Kind, SearchRecord, digest
 from trainers.store import State
 
-ENDED = (State.DONE, State.FAILED, State.PRUNED)
+OPEN = frozenset({State.MISSING, State.RUNNING})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,30 +47,39 @@ class Search:
         """Whether a scheduler may stop a trial before its last epoch."""
         return self.scheduler != "fifo"
 
-    def check(self, seeds: int) -> None:
-        """Refuse a search that a study with so many seeds does not allow."""
-        if self.name == "tpe" and seeds > 1:
-            raise UserError(
-                f"--search tpe: the study has {seeds} seeds, and it would look for the luckiest;"
-                " give it one, or search its grid"
-            )
+    @property
+    def open_states(self) -> frozenset[State]:
+        """The states of trials that it may still run.
+
+        A trial that was stopped early is trained to its end by a search that stops none, but for an
+        adaptive one: that one has learnt from its score, and has it in its budget.
+        """
+        if self.stops_early or KINDS[self.name] == "adaptive":
+            return OPEN
+        return OPEN | {State.PRUNED}
+
+    def check(self, cells: Mapping[Cell, Sequence[TrialConfig]]) -> None:
+        """Refuse a search that would choose among the seeds of a cell."""
+        for cell, trials in cells.items() if self.name == "tpe" else ():
+            seeds = len({trial.seed for trial in trials})
+            if seeds > 1:
+                raise UserError(
+                    f"--search tpe: {' '.join(cell)} has {seeds} seeds, and it would look for the"
+                    " luckiest; give it one, or search its grid"
+                )
 
     def wanted(self, plan: Plan) -> list[TrialConfig]:
         """Return the trials that may still run, in the study's order; empty when all is done."""
-        open_states = {State.MISSING, State.RUNNING}
-        if not self.stops_early:
-            open_states.add(State.PRUNED)
         chosen = [trial for trials in self.drawn(plan).values() for trial in trials]
-        return [trial for trial in chosen if plan.states[trial.signature] in open_states]
+        return [trial for trial in chosen if plan.states[trial.signature] in self.open_states]
 
     def drawn(self, plan: Plan) -> dict[Cell, Sequence[TrialConfig]]:
         """Return the trials of each cell that it draws, those that ended among them."""
         draw = SEARCHES[self.name]
-        return {cell: draw(self, trials, plan) for cell, trials in by_cell(plan.trials).items()}
+        return {cell: draw(self, trials, plan) for cell, trials in plan.grids.items()}
 
     def record(self, plan: Plan) -> SearchRecord:
         """Say which trials it draws, from which grids, for the store to keep."""
-        grids = by_cell(plan.trials)
         return SearchRecord(
             study=plan.study,
             search=self.name,
@@ -82,7 +92,7 @@ class Search:
                     task=cell[0],
                     encoder=cell[1],
                     method=cell[2],
-                    grid=digest(trial.signature for trial in grids[cell]),
+                    grid=digest(trial.signature for trial in plan.grids[cell]),
                     drawn=tuple(trial.signature for trial in trials),
                 )
                 for cell, trials in self.drawn(plan).items()
@@ -117,10 +127,17 @@ def _random(search: Search, trials: Sequence[TrialConfig], _plan: Plan) -> Seque
 
 
 def _tpe(search: Search, trials: Sequence[TrialConfig], plan: Plan) -> Sequence[TrialConfig]:
-    """All of the cell as long as its budget lasts; `TreeSearch` chooses among them."""
+    """All of the cell as long as its budget lasts; `TreeSearch` chooses among them.
+
+    Of the last ones, that other processes train now, only they are left: one may not end there.
+    """
     assert search.trials is not None
-    ended = sum(plan.states[trial.signature] in ENDED for trial in trials)
-    return trials if ended < search.trials else []
+    states = [plan.states[trial.signature] for trial in trials]
+    ended = sum(state not in OPEN for state in states)
+    if ended >= search.trials:
+        return []
+    running = [t for t, state in zip(trials, states, strict=True) if state is State.RUNNING]
+    return trials if ended + len(running) < search.trials else running
 
 
 SEARCHES: dict[str, Callable[[Search, Sequence[TrialConfig], Plan], Sequence[TrialConfig]]] = {

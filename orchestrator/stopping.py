@@ -4,10 +4,11 @@ In: a scheduler's name. Out: Ray Tune's scheduler, and a call for each trial tha
 stopped trial leaves is its curve: it has no predictions.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from search_spaces.cells import Cell
 from search_spaces.trial import TrialConfig, parse_trial
 from trainers.outcome import EpochRecord
 
@@ -63,11 +64,13 @@ def early_stopping(
     name: str,
     past: Sequence[tuple[TrialConfig, Curve]],
     prune: Callable[[TrialConfig, dict[str, Any]], None],
+    cells: Mapping[str, Cell] | None = None,
 ) -> Any:
     """Build Ray Tune's scheduler: one of this name for each cell and number of epochs.
 
     It is told the curves of the past trials first, so that a sweep that was interrupted stops as
-    many. `prune` is called with a trial that is stopped, and its last result.
+    many. `prune` is called with a trial that is stopped, and its last result. `cells` has the cell
+    of each trial by signature; one that is not there is in that of its task, encoder and method.
     """
     from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
@@ -85,11 +88,12 @@ def early_stopping(
         def __init__(self) -> None:
             super().__init__()
             self.inner: dict[tuple[Any, ...], Any] = {}
+            self.cells = dict(cells or {})
             for trial, curve in past:
                 _tell(self._for(trial), trial, curve)
 
         def _for(self, trial: TrialConfig) -> Any:
-            key = (*trial.cell, trial.trained_epochs)
+            key = (*self.cells.get(trial.signature, trial.cell), trial.trained_epochs)
             if key not in self.inner:
                 self.inner[key] = build(trial.trained_epochs)
             return self.inner[key]

@@ -1,6 +1,6 @@
 """The supervisor: hands a plan's missing trials to Ray Tune until none is left.
 
-In: a study's trials, a store, and resources. Out: the store, filled, and the last plan.
+In: a study, a store, and resources. Out: the store, filled, and the last plan.
 Ray Tune schedules; the store is the truth. Each round is a disposable Tune experiment: after a
 fault the plan is made again, and what is missing is run.
 """
@@ -28,6 +28,8 @@ from orchestrator.tune import (
     run_round,
     terminate_as_interrupt,
 )
+from search_spaces.cells import Cell
+from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.files import StoreFull, one_line
 from trainers.outcome import DeviceUse, EpochRecord, PrunedRecord
@@ -48,8 +50,7 @@ class Attempts:
 
 
 def sweep(
-    study: str,
-    trials: Sequence[TrialConfig],
+    study: Study,
     store: Store,
     job: Job,
     slots: Slots,
@@ -63,7 +64,7 @@ def sweep(
         KeyboardInterrupt: Ctrl-C or SIGTERM; what is finished is kept.
     """
     attempts, sharing = Attempts(), Sharing()
-    plan = make_plan(study, trials, store)
+    plan = make_plan(study, store)
     keep_search(store, search.record(plan))
     end = time.monotonic() + 3600 * search.hours if search.hours else None
     with terminate_as_interrupt(), ray_session():
@@ -82,15 +83,15 @@ def sweep(
                     job=launch,
                     slots=slots,
                     scheduler=_scheduler(search, plan, store),
-                    searcher=_searcher(search, chosen, ready, plan, store),
+                    searcher=_searcher(search, chosen, plan, store),
                     seconds=None if end is None else max(1.0, end - time.monotonic()),
                 )
                 fault = run_round(begin, address)
-                _count(store, chosen, launch, fault, attempts)
+                _count(store, search, chosen, launch, fault, attempts)
                 _give_more_room(store, chosen, slots, sharing)
             else:
                 time.sleep(WAIT_SECONDS)
-            plan = make_plan(study, trials, store)
+            plan = make_plan(study, store)
     return plan
 
 
@@ -109,23 +110,19 @@ def _scheduler(search: Search, plan: Plan, store: Store) -> Any:
         store.forget_running(trial.signature)
 
     past: list[tuple[TrialConfig, Sequence[EpochRecord]]] = []
+    cells: dict[str, Cell] = {}
     if search.stops_early:
         past += [(t, store.record(t.signature).epochs) for t in plan.having(State.DONE)]
         past += [(t, store.pruned(t.signature).epochs) for t in plan.having(State.PRUNED)]
-    return early_stopping(search.scheduler, past, prune)
+        cells = {trial.signature: cell for cell, grid in plan.grids.items() for trial in grid}
+    return early_stopping(search.scheduler, past, prune, cells)
 
 
-def _searcher(
-    search: Search,
-    chosen: Sequence[TrialConfig],
-    ready: Sequence[TrialConfig],
-    plan: Plan,
-    store: Store,
-) -> Any:
-    """Build the searcher, unless every chosen trial is to run (a GPU's first trials are)."""
-    if search.name != "tpe" or search.trials is None or len(chosen) < len(ready):
+def _searcher(search: Search, chosen: Sequence[TrialConfig], plan: Plan, store: Store) -> Any:
+    """Build the searcher among the chosen trials, unless all of them are to run."""
+    if search.name != "tpe" or search.trials is None:
         return None
-    return tree_search(ready, plan, store, search.trials, search.seed)
+    return tree_search(chosen, plan, store, search.trials, search.seed)
 
 
 def _gpus(
@@ -163,6 +160,7 @@ def _check_space(store: Store) -> None:
 
 def _count(
     store: Store,
+    search: Search,
     tried: Sequence[TrialConfig],
     job: Job,
     fault: Exception | None,
@@ -173,14 +171,16 @@ def _count(
     Raises:
         RuntimeError: several rounds in a row could not begin a single trial.
     """
-    finished = store.finished()
-    left = [t.signature for t in tried if t.signature not in finished]
+    left = [t.signature for t in tried if store.state(t.signature) in search.open_states]
     begun = [name for name in left if _began(store, name, job.launch)]
     idle = len(left) == len(tried) and not begun and not any(map(store.is_locked, left))
     attempts.idle_rounds = attempts.idle_rounds + 1 if idle else 0
     cause = fault or RuntimeError("its worker ended without a word")
     if attempts.idle_rounds >= ATTEMPTS:
-        raise RuntimeError(f"Ray cannot begin a trial: {one_line(cause)}") from fault
+        raise RuntimeError(
+            f"Ray cannot begin a trial: {ATTEMPTS} rounds in a row began none of {len(tried)}"
+            f" ({one_line(cause)})"
+        ) from fault
     attempts.of_trial.update(begun)
     for trial in tried:
         if trial.signature in begun and attempts.of_trial[trial.signature] >= ATTEMPTS:

@@ -8,12 +8,11 @@ file imports Optuna.
 import json
 import math
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from orchestrator.plan import Plan, by_cell
+from orchestrator.plan import Plan
 from search_spaces.trial import TrialConfig
 from trainers.store import State, Store
 
@@ -54,10 +53,19 @@ def _ordered(values: Iterable[Any]) -> list[Any]:
 
 
 class CellSearch:
-    """Optuna's tree-structured Parzen estimator over one cell's grid, through Ray Tune's search."""
+    """Optuna's tree-structured Parzen estimator over one cell's grid, through Ray Tune's search.
+
+    `scores` has the trials that are in the budget already, with None where there is no score;
+    `ready` are those that it may suggest, by default all others.
+    """
 
     def __init__(
-        self, trials: Sequence[TrialConfig], scores: dict[str, float | None], budget: int, seed: int
+        self,
+        trials: Sequence[TrialConfig],
+        scores: dict[str, float | None],
+        budget: int,
+        seed: int,
+        ready: Iterable[TrialConfig] | None = None,
     ) -> None:
         import optuna
         from ray.tune.search.optuna import OptunaSearch
@@ -65,6 +73,8 @@ class CellSearch:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.axes, self.budget, self.asked = Axes(trials), budget, 0
         self.scores = dict(scores)
+        offered = {trial.signature: trial for trial in (trials if ready is None else ready)}
+        self.untried = {name: offered[name] for name in sorted(offered.keys() - scores.keys())}
         self.random = np.random.default_rng(seed)
         space = {
             name: optuna.distributions.IntDistribution(0, len(values) - 1)
@@ -78,11 +88,11 @@ class CellSearch:
 
     def suggest(self, trial_id: str) -> TrialConfig | None:
         """Return a trial that was not suggested before, or None when budget or grid are spent."""
-        untried = [t for name, t in sorted(self._by_name.items()) if name not in self.scores]
-        if len(self.scores) >= self.budget or not untried:
+        if len(self.scores) >= self.budget or not self.untried:
             return None
-        chosen = self._ask(trial_id) or self._any(untried)
+        chosen = self._ask(trial_id) or self._any()
         self.scores[chosen.signature] = None
+        del self.untried[chosen.signature]
         return chosen
 
     def tell(self, trial_id: str, trial: TrialConfig, score: float | None) -> None:
@@ -94,10 +104,6 @@ class CellSearch:
         elif score is not None:
             self.optuna.add_evaluated_point(self.axes.points[trial.signature], score)
 
-    @cached_property
-    def _by_name(self) -> dict[str, TrialConfig]:
-        return {trial.signature: trial for trial in self.axes.trials.values()}
-
     def _ask(self, trial_id: str) -> TrialConfig | None:
         """Ask until a point is new; tell the score of a known one again, and ask on."""
         for _ in range(ASKS if self.axes.values else 0):
@@ -105,7 +111,7 @@ class CellSearch:
             name = f"ask-{self.asked}"
             point = self.optuna.suggest(name)
             trial = self.axes.trial(point)
-            if trial is not None and trial.signature not in self.scores:
+            if trial is not None and trial.signature in self.untried:
                 self.optuna._ot_trials[trial_id] = self.optuna._ot_trials.pop(name)
                 return trial
             known = self.scores.get(trial.signature) if trial is not None else None
@@ -113,21 +119,22 @@ class CellSearch:
             self.optuna.on_trial_complete(name, result, error=known is None)
         return None
 
-    def _any(self, untried: Sequence[TrialConfig]) -> TrialConfig:
+    def _any(self) -> TrialConfig:
+        untried = list(self.untried.values())
         return untried[int(self.random.integers(len(untried)))]
 
 
 def tree_search(
-    wanted: Sequence[TrialConfig], plan: Plan, store: Store, budget: int, seed: int
+    ready: Sequence[TrialConfig], plan: Plan, store: Store, budget: int, seed: int
 ) -> Any:
-    """Build a searcher over the cells of `wanted`, one after the other: `budget` trials of each."""
+    """Build a searcher among `ready` trials, cell by cell: up to `budget` trials of each."""
     from ray.tune.search import Searcher
 
-    open_cells = {trial.cell for trial in wanted}
+    names = set(ready)
     cells = [
-        CellSearch(trials, _scores(trials, plan, store), budget, seed)
-        for cell, trials in by_cell(plan.trials).items()
-        if cell in open_cells
+        CellSearch(trials, _scores(trials, plan, store), budget, seed, names.intersection(trials))
+        for trials in plan.grids.values()
+        if not names.isdisjoint(trials)
     ]
 
     class TreeSearch(Searcher):  # type: ignore[misc]
@@ -168,7 +175,7 @@ def tree_search(
 
 
 def _scores(trials: Sequence[TrialConfig], plan: Plan, store: Store) -> dict[str, float | None]:
-    """Scores of the trials that ended, None for those that failed."""
+    """Scores of the trials that began, None for those that failed or that others train now."""
     found: dict[str, float | None] = {}
     for trial in trials:
         match plan.states[trial.signature]:
@@ -176,6 +183,6 @@ def _scores(trials: Sequence[TrialConfig], plan: Plan, store: Store) -> dict[str
                 found[trial.signature] = store.record(trial.signature).selection_score
             case State.PRUNED:
                 found[trial.signature] = store.pruned(trial.signature).epochs[-1].score
-            case State.FAILED:
+            case State.FAILED | State.RUNNING | State.CORRUPT:
                 found[trial.signature] = None
     return found

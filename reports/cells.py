@@ -5,13 +5,14 @@ example id, and trials that saw other data or another encoder are refused, not m
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from reports.design import Design
 from reports.statistics.significance import Comparison, fisher_randomization, mcnemar
+from search_spaces.cells import Cell, grouped
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from trainers.metrics import Labels
@@ -24,7 +25,7 @@ RESAMPLES = 9_999
 SEED = 12_345
 ENDED = (State.DONE, State.CORRUPT, State.FAILED, State.PRUNED)
 
-Key = tuple[str, str, str]
+Key = Cell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class FinishedTrial:
 class CellResult:
     """All trials of one (task, encoder, method): those finished, in study order, and the rest.
 
-    In a study that fills tables of the paper, `method` may name a variant (`paper/variants.py`).
+    In a study that fills tables of the paper, `method` may name a variant, as `cells_of` says.
     `pruned` ones were stopped early by a scheduler: they have a curve and no predictions. A random
     search leaves `undrawn` trials out; all others that did not end are `missing`. `sampled` says
     how the trials were chosen; when all have ended it is a grid, in whatever order they were run.
@@ -93,16 +94,6 @@ def read_cells(trials: Sequence[TrialConfig], store: Store) -> list[CellResult]:
     return read_groups(grouped(trials, lambda trial: trial.cell), store)
 
 
-def grouped(
-    trials: Iterable[TrialConfig], key: Callable[[TrialConfig], Key]
-) -> dict[Key, list[TrialConfig]]:
-    """Group trials by what `key` says, both in their order."""
-    groups: dict[Key, list[TrialConfig]] = {}
-    for trial in trials:
-        groups.setdefault(key(trial), []).append(trial)
-    return groups
-
-
 def read_groups(groups: Mapping[Key, Sequence[TrialConfig]], store: Store) -> list[CellResult]:
     """Read cells as `read_cells` does, where a cell may be a part of a (task, encoder, method).
 
@@ -110,14 +101,14 @@ def read_groups(groups: Mapping[Key, Sequence[TrialConfig]], store: Store) -> li
         CorruptTrial, UserError: as `read_cells` does.
     """
     searches = read_searches(store)
-    whole: dict[Key, set[str]] = {}
-    for trial in (trial for group in groups.values() for trial in group):
-        whole.setdefault(trial.cell, set()).add(trial.signature)
-    grids = {key: digest(names) for key, names in whole.items()}
-    cells = [
-        _read_cell(key, group, store, _of_grid(searches, grids[group[0].cell]))
-        for key, group in groups.items()
-    ]
+    names = {key: [trial.signature for trial in group] for key, group in groups.items()}
+    whole: dict[Key, list[str]] = {}
+    for key, group in groups.items():
+        whole.setdefault(group[0].cell, []).extend(names[key])
+    cells = []
+    for key, group in groups.items():
+        grids = {digest(names[key]), digest(whole[group[0].cell])}
+        cells.append(_read_cell(key, group, store, _of_grids(searches, grids)))
     refuse_mixture([trial for cell in cells for trial in cell.finished])
     return cells
 
@@ -161,10 +152,11 @@ def _sampled(
     return "grid", names - ended
 
 
-def _of_grid(searches: Sequence[SearchRecord], grid: str) -> dict[Kind, set[str]]:
-    """All trials that searches of a kind drew; random ones from this very grid only.
+def _of_grids(searches: Sequence[SearchRecord], grids: set[str]) -> dict[Kind, set[str]]:
+    """All trials that searches of a kind drew; random ones from these very grids only.
 
-    A part of a random draw is a random draw of that part.
+    They are a cell's own, and that of its whole (task, encoder, method): a part of a random draw is
+    a random draw of that part.
     """
     kinds: tuple[Kind, ...] = ("random", "adaptive")
     return {
@@ -173,7 +165,7 @@ def _of_grid(searches: Sequence[SearchRecord], grid: str) -> dict[Kind, set[str]
             for search in searches
             if search.kind == kind
             for cell in search.cells
-            if kind == "adaptive" or cell.grid == grid
+            if kind == "adaptive" or cell.grid in grids
             for name in cell.drawn
         }
         for kind in kinds

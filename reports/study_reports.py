@@ -10,10 +10,10 @@ from reports.cells import CellResult, Key, read_groups
 from reports.paper.data_tables import count_data, data_table
 from reports.paper.layout import LAYOUTS, TASKS_OF
 from reports.paper.tables import paper_table
-from reports.paper.variants import cells_of
 from reports.tables.build import reports_of
 from reports.tables.choice import Choice, choices
 from reports.tables.report import Report
+from search_spaces.cells import cells_of
 from search_spaces.study import Study
 from trainers.store import Store
 
@@ -47,7 +47,7 @@ def study_cells(study: Study, store: Store) -> list[CellResult]:
     Raises:
         UserError, CorruptTrial: as `read_cells` does.
     """
-    return read_groups(cells_of(study, study.trials()), store)
+    return read_groups(cells_of(study), store)
 
 
 def _of_trials(

@@ -13,6 +13,7 @@ import torch
 from transformers import BertConfig, BertModel, PreTrainedModel, RobertaConfig, RobertaModel
 
 from search_spaces.methods import METHOD_SETTINGS, MethodSettings, option_names
+from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.batches import Inputs
 from trainers.classifier import Classifier
@@ -37,6 +38,19 @@ INTENTS = {
         "why was it sent back",
     ),
 }
+
+VARIANTS = """
+name: variants
+tables: [10]
+tasks: [library]
+encoders: [tiny]
+methods: [standard, cat]
+axes: {lr: [1e-5, 5e-3, 1e-6], norm: [mix, max], epsilon: [5e-3], tau: [0.1], lambda: [0.3]}
+epochs: 3
+select: best_epoch
+n_per_class: 8
+"""
+"""A study that fills a table: `cat norm=mix` and `cat` are cells of their own."""
 
 VOCABULARY = 40
 """Token ids of the small encoders; 0 and 1 are BERT's and RoBERTa's padding."""
@@ -114,6 +128,20 @@ def tiny_config(**changes: Any) -> TrialConfig:
         "n_per_class": 4,
     }
     return TrialConfig.model_validate(settings | changes)
+
+
+class Listed(Study):
+    """A study of just these trials."""
+
+    listed: tuple[TrialConfig, ...]
+
+    def trials(self) -> list[TrialConfig]:
+        return list(self.listed)
+
+
+def study_of(trials: Iterable[TrialConfig]) -> Study:
+    """Make a study of trials that no part of one would expand to."""
+    return Listed.model_construct(name="s", parts=(), listed=tuple(trials))
 
 
 def example_settings(method: str) -> MethodSettings:

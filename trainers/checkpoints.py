@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Literal
 
 from safetensors import SafetensorError
 
+from search_spaces.cells import Cell
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from trainers.files import one_line, write_file
@@ -35,18 +36,18 @@ if TYPE_CHECKING:
 
 Keep = Literal["best", "all", "none"]
 KEEP: tuple[Keep, ...] = ("best", "all", "none")
-Cell = tuple[str, str, str]
 
 
 class Keeping(Frozen):
-    """What a worker is told: which models to keep, for which study, and its cells' signatures.
+    """What a worker is told: which models to keep, and for which study.
 
-    `cells` are in the study's order: the first trial wins a tie.
+    `cells` has each cell's signatures by its folder's name, in the study's order: the first trial
+    wins a tie.
     """
 
     study: str
     keep: Keep
-    cells: tuple[tuple[str, ...], ...]
+    cells: dict[str, tuple[str, ...]]
 
 
 class Checkpoints:
@@ -54,8 +55,9 @@ class Checkpoints:
 
     def __init__(self, store: Store, keeping: Keeping) -> None:
         self.store, self.keeping = store, keeping
-        self.cell_of = {name: cell for cell in keeping.cells for name in cell}
-        self._place = {name: place for cell in keeping.cells for place, name in enumerate(cell)}
+        self._cell_of = {name: cell for cell, names in keeping.cells.items() for name in names}
+        cells = keeping.cells.values()
+        self._place = {name: place for names in cells for place, name in enumerate(names)}
         self._trials = str(store.root / "trials")
         self._ended: dict[str, float] = {}
 
@@ -65,11 +67,12 @@ class Checkpoints:
         `score` is the trial's selection score; the model has the selected epoch's weights. A model
         that cannot be kept costs no trial: a note beside it says why.
         """
-        name, folder = run.config.signature, self.folder(run.config.cell)
-        if self.keeping.keep == "none" or name not in self.cell_of:
+        name = run.config.signature
+        if self.keeping.keep == "none" or name not in self._cell_of:
             return
         if self.keeping.keep == "best" and not self._leads(name, score):
             return
+        folder = self._folder(name)
         try:
             with self._locked(folder):
                 _write(folder / ("all" if self.keeping.keep == "all" else ".") / name, run)
@@ -77,14 +80,16 @@ class Checkpoints:
             with suppress(OSError, UserError):
                 write_file(folder / f"{name}.txt", one_line(error).encode())
 
-    def settle(self, cell: Cell) -> None:
-        """Drop all models of a cell but the best one's; call after the trial's commit.
+    def settle(self, signature: str) -> None:
+        """Drop all models of a trial's cell but the best one's; call after the trial's commit.
 
         A model without a result stays while its trial runs, and is a dead process's otherwise.
         Nothing is dropped where that cannot be done; the next turn does it.
         """
-        folder = self.folder(cell)
-        if self.keeping.keep == "none" or not folder.is_dir():
+        if self.keeping.keep == "none" or signature not in self._cell_of:
+            return
+        folder = self._folder(signature)
+        if not folder.is_dir():
             return
         with suppress(OSError), self._locked(folder):
             for half in (*folder.glob(".*.tmp"), *folder.glob("all/.*.tmp")):
@@ -97,33 +102,34 @@ class Checkpoints:
         kept = [path for path in folder.iterdir() if _is_signature(path.stem)]
         models = [path for path in kept if path.suffix == ""]
         for paths, drop in ((models, shutil.rmtree), (kept, _unlink)):
-            best = self.best({path.stem for path in paths})
+            names = {path.stem for path in paths}
+            own = {name for name in names if self._cell_of.get(name) == folder.name}
+            best = self.best(own) or self.best(names)
             for path in paths:
                 ended = self._score(path.stem) is not None
                 if path.stem != best and (ended or not self.store.is_locked(path.stem)):
                     drop(path)
 
-    def folder(self, cell: Cell) -> Path:
-        """Where a cell's models are kept."""
-        return self.store.root / "checkpoints" / self.keeping.study / cell_name(cell)
+    def _folder(self, signature: str) -> Path:
+        """Where the models of a trial's cell are kept."""
+        return self.store.root / "checkpoints" / self.keeping.study / self._cell_of[signature]
 
     def best(self, names: Iterable[str]) -> str | None:
-        """Return the best of these trials that finished; the study's own come first."""
+        """Return the best of these trials that finished; the earlier in its cell wins a tie."""
         ended = [name for name in names if self._score(name) is not None]
         return max(ended, key=lambda name: self._rank(name, self._score(name)), default=None)
 
     def _leads(self, signature: str, score: float) -> bool:
         """Whether no other finished trial of the cell is better than this one."""
-        others = (name for name in self.cell_of[signature] if name != signature)
+        cell = self.keeping.cells[self._cell_of[signature]]
+        others = (name for name in cell if name != signature)
         leader = self.best(others)
         if leader is None:
             return True
         return self._rank(signature, score) > self._rank(leader, self._score(leader))
 
-    def _rank(self, signature: str, score: float | None) -> tuple[bool, float, int]:
-        """Trials of the study before those that it had once; by score; the earlier wins a tie."""
-        known, place = signature in self._place, self._place.get(signature, 0)
-        return known, -2.0 if score is None else score, -place
+    def _rank(self, signature: str, score: float | None) -> tuple[float, int]:
+        return -2.0 if score is None else score, -self._place.get(signature, 0)
 
     def _score(self, signature: str) -> float | None:
         """The selection score of a finished trial, None for any other; read once."""
@@ -165,7 +171,9 @@ def cell_name(cell: Cell) -> str:
 
 def keeping_of(study: str, keep: Keep, trials: Mapping[Cell, Sequence[TrialConfig]]) -> Keeping:
     """Say what to keep of a study's trials, by cell and in its order."""
-    cells = tuple(tuple(trial.signature for trial in cell) for cell in trials.values())
+    cells = {
+        cell_name(cell): tuple(trial.signature for trial in grid) for cell, grid in trials.items()
+    }
     return Keeping(study=study, keep=keep, cells=cells)
 
 

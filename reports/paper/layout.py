@@ -1,7 +1,7 @@
 """How the paper lays out its Tables 3 to 10: LAYOUTS, by number.
 
 Out: for each table its title, its tasks in the paper's order, the split that it shows, and its
-systems from top to bottom, by the names of cells (`variants.py`).
+systems from top to bottom, by the names of cells (`search_spaces/cells.py`).
 """
 
 from dataclasses import dataclass

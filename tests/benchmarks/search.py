@@ -21,9 +21,9 @@ from statistics import median
 
 import numpy as np
 
-from orchestrator.plan import by_cell
 from orchestrator.stopping import Nobody, early_stopping
 from orchestrator.tpe import CellSearch
+from search_spaces.cells import cells_of
 from search_spaces.study import load_study
 from search_spaces.trial import TrialConfig
 from tests.end_to_end.sweeps import COMMAND, environment
@@ -118,11 +118,11 @@ def main() -> None:
     command = [*COMMAND, "run", options.study, "--store", str(folder)]
     command += ["--data", str(options.data.absolute())] if options.data else []
     subprocess.run(command, env=environment(), stdout=subprocess.DEVNULL, check=True)
-    store, trials = Store(folder, create=False), load_study(options.study).trials()
-    records = {trial.signature: store.record(trial.signature) for trial in trials}
+    store, study = Store(folder, create=False), load_study(options.study)
+    records = {trial.signature: store.record(trial.signature) for trial in study.trials()}
     cells = {
         " ".join(cell): shares(found, records)
-        for cell, found in by_cell(trials).items()
+        for cell, found in cells_of(study).items()
         if len(found) > len(SEEDS)
     }
     print(json.dumps({"seeds": [*SEEDS], "cells": cells}, indent=1))  # noqa: T201

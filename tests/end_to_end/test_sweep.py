@@ -200,3 +200,6 @@ def test_a_tree_search_keeps_its_budget_and_early_stopping_goes_on_from_there(
         assert len(curve) < 9
         assert not list((folder / "trials" / name).glob("*.parquet"))
     assert list(folder.glob("running/*")) == []
+    third = run(path, folder, "--search", "tpe", "--budget", "9")
+    assert third.returncode == 0, third.stderr
+    assert "nothing to train" in third.stderr, "what was stopped early is in the budget"

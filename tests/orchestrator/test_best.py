@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 from transformers import pipeline
 
-from orchestrator.best import not_kept, significance
+from orchestrator.best import choose, not_kept, significance
 from orchestrator.job import Job
-from orchestrator.plan import by_cell
 from orchestrator.runner import TrialRunner
 from reports.study_reports import study_reports
-from search_spaces.study import Study, load_study
+from search_spaces.cells import cells_of
+from search_spaces.errors import UserError
+from search_spaces.study import Study, load_study, parse_study
 from search_spaces.trial import TrialConfig
-from tests.fakes import write_csv
+from tests.fakes import VARIANTS, write_csv
 from tests.orchestrator.test_cli import catsweep, study_file
 from tests.reports.papers import filled
+from tests.results import keep as keep_result
 from trainers.checkpoints import Keep, Keeping, keeping_of
 from trainers.data import load_task
 from trainers.outcome import Predictions, TrialRecord
@@ -36,7 +38,7 @@ n_per_class: 8
 
 
 def keeping(study: Study, keep: Keep) -> Keeping:
-    return keeping_of(study.name, keep, by_cell(study.trials()))
+    return keeping_of(study.name, keep, cells_of(study))
 
 
 def train(
@@ -184,6 +186,20 @@ def test_a_card_has_the_lines_under_the_study_s_own_tables(tmp_path: Path) -> No
     assert names == ["paper-mini-table3", "paper-mini-table7", "paper-mini-dev"]
     under = {f"{r.table.name}: {note}" for r in reports for note in r.table.notes}
     assert set(lines) <= under
+
+
+def test_the_best_of_a_variant_is_that_of_the_table(tmp_path: Path) -> None:
+    study = parse_study(VARIANTS, source="variants")
+    store = Store(tmp_path / "store", create=True)
+    for place, trial in enumerate(study.trials()):
+        keep_result(store, trial, {"dev": 100 + place})
+    cells = cells_of(study)
+    for name in ("cat", "cat norm=mix"):
+        chosen = choose(study, store, "library", name, None)
+        assert (chosen.config, chosen.finished) == (cells["library", "tiny", name][-1], 3)
+    assert choose(study, store, "library", None, None).finished == 9
+    with pytest.raises(UserError, match=r"unknown method .*did you mean 'cat norm=mix'"):
+        choose(study, store, "library", "cat norm=mixx", None)
 
 
 def test_wrong_input_is_one_line(

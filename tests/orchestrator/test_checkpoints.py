@@ -10,11 +10,18 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from orchestrator import supervisor
+from orchestrator.best import settle_models
+from orchestrator.cli import main
 from orchestrator.job import Job
+from orchestrator.plan import Plan, make_plan
 from orchestrator.runner import TrialRunner
+from search_spaces.cells import cells_of
 from search_spaces.errors import UserError
+from search_spaces.study import Study, parse_study
 from search_spaces.trial import TrialConfig
 from tests.end_to_end.sweeps import environment
+from tests.fakes import VARIANTS
 from tests.orchestrator.test_runner import config, finish, job
 from tests.results import keep as keep_result
 from trainers.checkpoints import (
@@ -23,6 +30,7 @@ from trainers.checkpoints import (
     Keeping,
     cell_name,
     find_model,
+    keeping_of,
     parse_keep,
     why_not_kept,
 )
@@ -34,7 +42,7 @@ RATES = (1e-5, 5e-3)
 
 
 def keeping(*trials: TrialConfig, keep: Keep = "best", study: str = "s") -> Keeping:
-    return Keeping(study=study, keep=keep, cells=(tuple(t.signature for t in trials),))
+    return keeping_of(study, keep, {WEAK.cell: trials})
 
 
 def runner_of(store: Store, told: Keeping) -> TrialRunner:
@@ -127,6 +135,53 @@ def test_all_and_none(tmp_path: Path) -> None:
         parse_keep("bset")
 
 
+def test_the_best_of_each_variant_that_a_table_compares_stays(tmp_path: Path) -> None:
+    study = parse_study(VARIANTS, source="variants")
+    store, cells = Store(tmp_path / "store", create=True), cells_of(study)
+    mix, own = (cells["library", "tiny", name][:2] for name in ("cat norm=mix", "cat"))
+    runner = runner_of(store, keeping_of("s", "best", cells))
+    for trial in (mix[1], own[1], mix[0], own[0]):
+        finish(runner, trial)
+    for pair in (mix, own):
+        best = max(pair, key=lambda trial: score(store, trial))
+        assert [trial for trial in pair if find_model(store, trial.signature)] == [best]
+    folders = sorted(path.name for path in (store.root / "checkpoints" / "s").iterdir())
+    assert [name.rpartition("-")[0] for name in folders] == [
+        "library-tiny-cat",
+        "library-tiny-cat-norm-mix",
+    ]
+
+
+def test_a_run_tells_its_workers_the_cells_of_the_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Job] = []
+
+    def sweep(study: Study, store: Store, job: Job, *_: object) -> Plan:
+        told.append(job)
+        return make_plan(study, store)
+
+    monkeypatch.setattr(supervisor, "sweep", sweep)
+    (tmp_path / "study.yaml").write_text(VARIANTS)
+    with pytest.raises(SystemExit):
+        main(["run", str(tmp_path / "study.yaml"), "--store", str(tmp_path / "store")])
+    assert told[0].keeping
+    assert [len(names) for names in told[0].keeping.cells.values()] == [3, 3, 3]
+
+
+def test_a_model_that_was_kept_for_all_variants_makes_room_for_the_cell_s_own(
+    tmp_path: Path,
+) -> None:
+    """As an older version kept it: until then it stays, whatever its score."""
+    store, cell = Store(tmp_path / "store", create=True), ("library", "tiny", "standard x=y")
+    finish(runner_of(store, keeping(WEAK, GOOD)), GOOD)
+    apart = keeping_of("s", "best", {WEAK.cell: [WEAK], cell: [GOOD]})
+    settle_models(apart, store)
+    assert kept(store) == [GOOD.signature]
+    finish(runner_of(store, apart), WEAK)
+    assert kept(store) == [WEAK.signature]
+
+
 def test_studies_of_one_store_do_not_drop_each_others_models(tmp_path: Path) -> None:
     store = Store(tmp_path / "store", create=True)
     finish(runner_of(store, keeping(WEAK, study="one")), WEAK)
@@ -191,10 +246,10 @@ def test_a_kill_loses_no_best_model_and_the_next_turn_cleans_up(tmp_path: Path, 
     finished = store.state(GOOD.signature) is State.DONE
     assert finished == (when == "settling")
     assert WEAK.signature in kept(store)
-    Checkpoints(store, keeping(WEAK, GOOD)).settle(WEAK.cell)
+    Checkpoints(store, keeping(WEAK, GOOD)).settle(WEAK.signature)
     assert kept(store) == [GOOD.signature if finished else WEAK.signature]
     finish(runner_of(store, keeping(WEAK, GOOD)), GOOD)
-    Checkpoints(store, keeping(WEAK, GOOD)).settle(WEAK.cell)
+    Checkpoints(store, keeping(WEAK, GOOD)).settle(WEAK.signature)
     assert kept(store) == [GOOD.signature]
 
 
@@ -204,9 +259,9 @@ def test_a_running_trials_model_is_left_alone(tmp_path: Path) -> None:
     cell = store.root / "checkpoints" / "s" / cell_name(WEAK.cell)
     (cell / GOOD.signature).mkdir()
     with store.lock(GOOD.signature):
-        Checkpoints(store, keeping(WEAK, GOOD)).settle(WEAK.cell)
+        Checkpoints(store, keeping(WEAK, GOOD)).settle(WEAK.signature)
         assert kept(store) == sorted([WEAK.signature, GOOD.signature])
-    Checkpoints(store, keeping(WEAK, GOOD)).settle(WEAK.cell)
+    Checkpoints(store, keeping(WEAK, GOOD)).settle(WEAK.signature)
     assert kept(store) == [WEAK.signature]
 
 

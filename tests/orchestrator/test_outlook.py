@@ -30,7 +30,7 @@ def study() -> Study:
 
 
 def ahead(study: Study, store: Store | None = None) -> Outlook:
-    return look_ahead(study, make_plan(study.name, study.trials(), store), store)
+    return look_ahead(study, make_plan(study, store), store)
 
 
 def test_shared_trials_count_once_together_and_in_every_table_apart(study: Study) -> None:

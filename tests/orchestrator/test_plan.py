@@ -3,11 +3,13 @@ from pathlib import Path
 import pytest
 
 from orchestrator.estimate import model_hours
-from orchestrator.plan import Cell, estimate_seconds, make_plan
+from orchestrator.outlook import look_ahead
+from orchestrator.plan import estimate_seconds, make_plan
 from orchestrator.runner import failure
+from search_spaces.cells import Cell
 from search_spaces.study import Study, load_study, parse_study
 from search_spaces.trial import TrialConfig
-from tests.fakes import example_settings, tiny_config
+from tests.fakes import VARIANTS, example_settings, tiny_config
 from tests.results import keep
 from trainers.outcome import ProgressRecord
 from trainers.store import State, Store
@@ -45,13 +47,13 @@ def progress(config: TrialConfig, *, step: int, steps: int, seconds: float) -> P
     )
 
 
-def test_without_a_store_everything_is_missing(trials: list[TrialConfig]) -> None:
-    plan = make_plan("quickstart", trials, None)
+def test_without_a_store_everything_is_missing(study: Study, trials: list[TrialConfig]) -> None:
+    plan = make_plan(study, None)
     assert plan.having(State.MISSING) == trials
     assert plan.seconds_left is None
 
 
-def test_each_state_is_seen(trials: list[TrialConfig], store: Store) -> None:
+def test_each_state_is_seen(study: Study, trials: list[TrialConfig], store: Store) -> None:
     done, failed, corrupt, running, *missing = trials
     keep(store, done, {"dev": 150})
     store.commit_failure(failed, failure(failed.signature, ValueError("no")))
@@ -59,22 +61,22 @@ def test_each_state_is_seen(trials: list[TrialConfig], store: Store) -> None:
     (store.folder(corrupt.signature) / "predictions-dev.parquet").write_bytes(b"PAR1")
     with store.lock(running.signature) as mine:
         assert mine
-        plan = make_plan("quickstart", trials, Store(store.root, create=False))
+        plan = make_plan(study, Store(store.root, create=False))
     assert plan.having(State.DONE) == [done]
     assert plan.having(State.FAILED) == [failed]
     assert plan.having(State.CORRUPT) == [corrupt]
     assert plan.having(State.RUNNING) == [running]
     assert plan.having(State.MISSING) == missing
-    assert make_plan("quickstart", trials, store).count(State.RUNNING) == 0
+    assert make_plan(study, store).count(State.RUNNING) == 0
 
 
 def test_time_left_is_the_cell_median_times_what_is_left(
-    trials: list[TrialConfig], store: Store
+    study: Study, trials: list[TrialConfig], store: Store
 ) -> None:
     by_cell = {cell: [t for t in trials if t.cell == cell] for cell in (STANDARD, CAT)}
     for config, seconds in zip(by_cell[STANDARD], (10.0, 30.0, 20.0), strict=True):
         keep(store, config, {"dev": 150}, seconds=seconds)
-    plan = make_plan("quickstart", trials, store)
+    plan = make_plan(study, store)
     standard, cat = plan.cells
     assert (standard.seconds_per_trial, standard.seconds_left) == (20.0, 0.0)
     # Nothing was measured of cat: its steps cost 7/3 of a standard one's, evaluation the same.
@@ -83,19 +85,35 @@ def test_time_left_is_the_cell_median_times_what_is_left(
     assert plan.seconds_left == pytest.approx(12 * 20.0 * hours[1] / hours[0])
 
 
-def test_a_running_trial_gives_a_first_estimate(trials: list[TrialConfig], store: Store) -> None:
+def test_a_running_trial_gives_a_first_estimate(
+    study: Study, trials: list[TrialConfig], store: Store
+) -> None:
     with store.lock(trials[0].signature):
         store.write_progress(progress(trials[0], step=20, steps=100, seconds=5.0))
-        cell = make_plan("quickstart", trials, store).cells[0]
+        cell = make_plan(study, store).cells[0]
     assert cell.seconds_per_trial == pytest.approx(25.0)
 
 
 def test_best_is_the_best_score_on_the_selection_split(
-    trials: list[TrialConfig], store: Store
+    study: Study, trials: list[TrialConfig], store: Store
 ) -> None:
     for config, right in zip(trials, (150, 160, 140), strict=False):
         keep(store, config, {"dev": right, "test": 200 - right})
-    assert make_plan("quickstart", trials, store).cells[0].best == pytest.approx(0.8)
+    assert make_plan(study, store).cells[0].best == pytest.approx(0.8)
+
+
+def test_what_the_study_s_tables_keep_apart_has_rows_of_its_own(store: Store) -> None:
+    study = parse_study(VARIANTS, source="variants")
+    for trial in study.trials():
+        keep(store, trial, {"dev": 150 if "norm=mix" in trial.describe() else 140})
+    plan = make_plan(study, store)
+    names = ["standard", "cat norm=mix", "cat"]
+    assert [cell.cell for cell in plan.cells] == [("library", "tiny", name) for name in names]
+    assert [(cell.total, cell.best) for cell in plan.cells] == [(3, 0.7), (3, 0.75), (3, 0.7)]
+    ahead = look_ahead(study, plan, store)
+    assert list(ahead.cells) == [cell.cell for cell in plan.cells]
+    whole = parse_study(VARIANTS.replace("tables: [10]\n", ""), source="variants")
+    assert [cell.total for cell in make_plan(whole, store).cells] == [3, 6]
 
 
 CELLS = """
@@ -166,9 +184,9 @@ axes: {lr: [1e-3], epsilon: [1e-3], tau: [0.1], lambda: [0.1]}
 epochs: 2
 overrides: {cat: {epochs: 6, detach_clean: true}}
 """
-    trials = parse_study(text, source="longer").trials()
-    keep(store, trials[0], {"dev": 150}, seconds=10.0)
-    cells = make_plan("longer", trials, store).cells
+    study = parse_study(text, source="longer")
+    keep(store, study.trials()[0], {"dev": 150}, seconds=10.0)
+    cells = make_plan(study, store).cells
     standard, cat = (cell.seconds_per_trial for cell in cells)
     assert standard == 10.0
     assert cat

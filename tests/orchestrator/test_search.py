@@ -11,11 +11,14 @@ from ray import cloudpickle
 from orchestrator.plan import Plan, make_plan
 from orchestrator.search import SEARCHES, Search, parse_budget
 from orchestrator.stopping import SCHEDULERS, early_stopping
+from orchestrator.supervisor import _scheduler
 from orchestrator.tpe import Axes, CellSearch, tree_search
+from search_spaces.cells import cells_of
 from search_spaces.errors import UserError
 from search_spaces.methods import METHOD_SETTINGS
+from search_spaces.study import parse_study
 from search_spaces.trial import TrialConfig
-from tests.fakes import example_settings, tiny_config
+from tests.fakes import VARIANTS, example_settings, study_of, tiny_config
 from tests.results import finished
 from trainers.outcome import EpochRecord, PrunedRecord
 from trainers.store import State, Store
@@ -47,7 +50,7 @@ def quality(trial: TrialConfig) -> float:
 
 def plan_of(trials: list[TrialConfig], states: dict[str, State]) -> Plan:
     every = {trial.signature: State.MISSING for trial in trials} | states
-    return Plan(study="s", trials=trials, states=every, cells=[])
+    return Plan(study="s", trials=trials, grids=cells_of(study_of(trials)), states=every, cells=[])
 
 
 @pytest.mark.parametrize(
@@ -86,11 +89,33 @@ def test_searches_that_make_no_sense_are_refused(fields: dict[str, Any], message
         Search(**fields)
 
 
-def test_a_tree_search_over_seeds_is_refused() -> None:
-    with pytest.raises(UserError, match="the study has 3 seeds"):
-        Search(name="tpe", trials=4).check(3)
-    Search(name="tpe", trials=4).check(1)
-    Search(name="random", trials=4).check(3)
+SEEDS = """
+name: seeds
+encoders: [tiny]
+methods: [standard, cat]
+axes: {lr: [1e-3], epsilon: [5e-3], tau: [0.1], lambda: [0.3]}
+parts:
+  - {tasks: [rte], seeds: [0]}
+  - {tasks: [mrpc], seeds: [1]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "cell"),
+    [
+        ("seeds: [0, 1, 2]", "rte tiny standard"),
+        ("overrides: {cat: {seeds: [0, 1, 2]}}", "rte tiny cat"),
+    ],
+)
+def test_a_tree_search_over_the_seeds_of_a_cell_is_refused(more: str, cell: str) -> None:
+    """Two cells may have different seeds: nothing is chosen between them."""
+    one_each = cells_of(parse_study(SEEDS, source="seeds"))
+    three = cells_of(parse_study(SEEDS.replace("seeds: [0]", more), source="seeds"))
+    search = Search(name="tpe", trials=4)
+    search.check(one_each)
+    with pytest.raises(UserError, match=f"--search tpe: {cell} has 3 seeds"):
+        search.check(three)
+    Search(name="random", trials=4).check(three)
 
 
 def test_a_grid_wants_everything_that_did_not_end() -> None:
@@ -201,7 +226,7 @@ def test_a_resumed_search_knows_what_is_in_the_store(tmp_path: Path) -> None:
         pruned_at="2026-01-01",
     )
     store.commit_pruned(trials[10], pruned)
-    plan = make_plan("s", trials, store)
+    plan = make_plan(study_of(trials), store)
     searcher = tree_search(Search(name="tpe", trials=20).wanted(plan), plan, store, 20, 0)
     frozen, suggested = cloudpickle.dumps(searcher), list[str]()
     while len(suggested) < len(trials):
@@ -294,3 +319,27 @@ def test_cells_are_not_compared_with_each_other() -> None:
     scheduler.on_trial_add(Nobody(), live)
     assert scheduler.on_trial_result(Nobody(), live, {"epoch": 1, "score": 0.1}) == "CONTINUE"
     assert stopped == []
+
+
+def test_variants_that_a_table_keeps_apart_are_not_compared_with_each_other(
+    tmp_path: Path,
+) -> None:
+    """Six trials of the one norm are done: a worse one of theirs stops, one of the other not."""
+    from orchestrator.stopping import Nobody
+
+    rates = [1e-3 * (n + 1) for n in range(7)]
+    study = parse_study(VARIANTS.replace("[1e-5, 5e-3, 1e-6]", str(rates)), source="variants")
+    cells, store = cells_of(study), Store(tmp_path, create=True)
+    *strong, weak = cells["library", "tiny", "cat"]
+    for trial in strong:
+        store.commit(trial, finished(trial, {"dev": 180}))
+    plan = make_plan(study, store)
+    scheduler = _scheduler(Search(scheduler="asha"), plan, store)
+    for trial, decision in (
+        (cells["library", "tiny", "cat norm=mix"][0], "CONTINUE"),
+        (weak, "STOP"),
+    ):
+        live = Live(trial)
+        scheduler.on_trial_add(Nobody(), live)
+        result = {"epoch": 1, "score": 0.1, "curve": "[]"}
+        assert scheduler.on_trial_result(Nobody(), live, result) == decision

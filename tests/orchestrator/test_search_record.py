@@ -8,9 +8,11 @@ import pytest
 from orchestrator.cli import main
 from orchestrator.plan import make_plan
 from orchestrator.search import KINDS, SEARCHES, Search
-from reports.cells import CellResult, read_cells
-from search_spaces.study import load_study
+from reports.cells import CellResult, read_cells, read_groups
+from search_spaces.cells import cells_of
+from search_spaces.study import load_study, parse_study
 from search_spaces.trial import TrialConfig
+from tests.fakes import VARIANTS, study_of
 from tests.reports.stores import prune, trials
 from tests.results import keep
 from trainers.searches import digest, keep_search, read_searches
@@ -26,7 +28,7 @@ def store(tmp_path: Path) -> Store:
 
 def launch(search: Search, store: Store, cells: Sequence[TrialConfig] = (*STANDARD, *CAT)) -> None:
     """What a run does before it trains."""
-    keep_search(store, search.record(make_plan("s", list(cells), store)))
+    keep_search(store, search.record(make_plan(study_of(cells), store)))
 
 
 def finish(store: Store, cell: Sequence[TrialConfig]) -> None:
@@ -53,14 +55,14 @@ def test_a_record_says_which_trials_of_which_grid(store: Store) -> None:
     assert standard.drawn == tuple(trial.signature for trial in STANDARD)
     assert system.grid == digest(trial.signature for trial in CAT)
     assert len(system.drawn) == 5
-    wanted = search.wanted(make_plan("s", [*STANDARD, *CAT], store))
+    wanted = search.wanted(make_plan(study_of([*STANDARD, *CAT]), store))
     assert {trial.signature for trial in wanted} == {*standard.drawn, *system.drawn}
 
 
 def test_a_finished_random_draw_is_no_unfinished_grid(store: Store) -> None:
     search = Search(name="random", trials=5, seed=3)
     launch(search, store)
-    drawn = search.wanted(make_plan("s", CAT, store))
+    drawn = search.wanted(make_plan(study_of(CAT), store))
     finish(store, drawn[:4])
     assert (cat(store).sampled, cat(store).missing, cat(store).undrawn) == ("random", 1, 15)
     finish(store, drawn)
@@ -72,7 +74,7 @@ def test_a_finished_random_draw_is_no_unfinished_grid(store: Store) -> None:
 def test_whatever_ended_beside_a_draw_makes_it_an_unfinished_grid(store: Store) -> None:
     search = Search(name="random", trials=5, seed=3)
     launch(search, store)
-    drawn = search.wanted(make_plan("s", CAT, store))
+    drawn = search.wanted(make_plan(study_of(CAT), store))
     finish(store, [*drawn, next(trial for trial in CAT if trial not in drawn)])
     found = cat(store)
     assert (found.sampled, found.missing, found.undrawn) == ("grid", 14, 0)
@@ -81,9 +83,23 @@ def test_whatever_ended_beside_a_draw_makes_it_an_unfinished_grid(store: Store) 
 
 def test_a_draw_from_another_grid_says_nothing_of_this_one(store: Store) -> None:
     launch(Search(name="random", trials=5), store, CAT[:10])
-    finish(store, Search(name="random", trials=5).wanted(make_plan("s", CAT[:10], store)))
+    finish(store, Search(name="random", trials=5).wanted(make_plan(study_of(CAT[:10]), store)))
     assert (cat(store).sampled, cat(store).missing) == ("grid", 15)
     assert cat(store, CAT[:10]).sampled == "random"
+
+
+def test_each_cell_of_a_table_has_its_own_draw_and_budget(store: Store) -> None:
+    """The variants of a method do not share a budget by the luck of the draw."""
+    study = parse_study(VARIANTS, source="variants")
+    search = Search(name="random", trials=2, seed=3)
+    keep_search(store, search.record(make_plan(study, store)))
+    (record,) = read_searches(store)
+    drawn = {draw.method: len(draw.drawn) for draw in record.cells}
+    assert drawn == {"standard": 2, "cat norm=mix": 2, "cat": 2}
+    finish(store, search.wanted(make_plan(study, store)))
+    for cell in read_groups(cells_of(study), store):
+        assert (cell.sampled, len(cell.finished), cell.undrawn) == ("random", 2, 1)
+        assert cell.design.unfair is None
 
 
 def test_an_adaptive_search_is_one_until_all_of_its_grid_ended(store: Store) -> None:
@@ -112,7 +128,7 @@ def test_a_grid_and_what_a_scheduler_stopped(store: Store) -> None:
 def test_a_search_that_runs_again_leaves_the_same_record(store: Store) -> None:
     search = Search(name="random", trials=5, seed=3)
     launch(search, store)
-    finish(store, search.wanted(make_plan("s", CAT, store))[:2])
+    finish(store, search.wanted(make_plan(study_of(CAT), store))[:2])
     launch(search, store)
     assert len(read_searches(store)) == 1
 
@@ -122,7 +138,7 @@ def test_a_draw_that_another_study_trained_is_kept_all_the_same(
 ) -> None:
     """Nothing is left to train: the report must still know that it was a draw."""
     study = load_study("quickstart")
-    drawn = Search(name="random", trials=3).wanted(make_plan("q", study.trials(), store))
+    drawn = Search(name="random", trials=3).wanted(make_plan(study, store))
     finish(store, drawn)
     with pytest.raises(SystemExit) as caught:
         main(
@@ -131,3 +147,16 @@ def test_a_draw_that_another_study_trained_is_kept_all_the_same(
     assert caught.value.code == 0
     assert "nothing to train" in capsys.readouterr().err
     assert [cell.sampled for cell in read_cells(study.trials(), store)] == ["grid", "random"]
+
+
+def test_a_tree_search_over_a_method_s_own_seeds_trains_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = VARIANTS + "overrides: {cat: {seeds: [0, 1]}}\n"
+    (tmp_path / "study.yaml").write_text(text)
+    options = ["--store", str(tmp_path / "store"), "--search", "tpe", "--budget", "3"]
+    with pytest.raises(SystemExit) as caught:
+        main(["run", str(tmp_path / "study.yaml"), *options])
+    assert caught.value.code == 2
+    assert "library tiny cat norm=mix has 2 seeds" in capsys.readouterr().err
+    assert not (tmp_path / "store").exists()

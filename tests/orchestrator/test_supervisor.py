@@ -1,0 +1,216 @@
+"""The supervisor without Ray: a round is played on the store, and rounds come to an end."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from orchestrator import supervisor
+from orchestrator.job import Job, Slots
+from orchestrator.plan import Plan
+from orchestrator.search import Search
+from orchestrator.tune import Round
+from search_spaces.study import Study, parse_study
+from search_spaces.trial import TrialConfig, parse_trial
+from tests.results import keep
+from trainers.outcome import EpochRecord, ProgressRecord, PrunedRecord
+from trainers.store import State, Store
+
+STUDY = """
+name: seven
+tasks: [library]
+encoders: [tiny]
+methods: [standard]
+axes: {lr: [1e-3, 2e-3, 3e-3, 4e-3, 5e-3, 6e-3, 7e-3]}
+"""
+MOST_ROUNDS = 10
+Play = Callable[[Round], None]
+
+
+@pytest.fixture
+def study() -> Study:
+    return parse_study(STUDY, source="seven")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store", create=True)
+
+
+def prune(store: Store, trial: TrialConfig) -> None:
+    epoch = EpochRecord(epoch=1, losses={}, score=0.1, train_seconds=1.0, evaluate_seconds=1.0)
+    store.commit_pruned(
+        trial,
+        PrunedRecord(
+            signature=trial.signature, scheduler="asha", epochs=(epoch,), pruned_at="2026-01-01"
+        ),
+    )
+
+
+def handed_out(begin: Round) -> Iterator[tuple[str, TrialConfig]]:
+    """What a round's workers take: all trials in order, or what its searcher suggests."""
+    if begin.searcher is None:
+        yield from ((trial.signature, trial) for trial in begin.trials)
+        return
+    for place in range(len(begin.trials)):
+        found = begin.searcher.suggest(f"t{place}")
+        if not isinstance(found, dict):
+            return
+        yield f"t{place}", parse_trial(found["trial"])
+
+
+def train_all(store: Store, trained: list[TrialConfig]) -> Play:
+    """A round in which every trial ends with a score."""
+
+    def play(begin: Round) -> None:
+        for name, trial in handed_out(begin):
+            assert trial.signature in begin.gpus
+            keep(store, trial, {"dev": 150})
+            trained.append(trial)
+            if begin.searcher is not None:
+                begin.searcher.on_trial_complete(name, {"score": 0.75})
+
+    return play
+
+
+def sweep(
+    monkeypatch: pytest.MonkeyPatch, study: Study, store: Store, search: Search, play: Play
+) -> Plan:
+    """Sweep with rounds that are played; a sweep that does not end is an error."""
+    rounds = 0
+
+    def run_round(begin: Round, _address: str | None) -> None:
+        nonlocal rounds
+        rounds += 1
+        assert rounds <= MOST_ROUNDS, "rounds without end"
+        play(begin)
+
+    monkeypatch.setattr(supervisor, "run_round", run_round)
+    job = Job(
+        store=store.root, identity=store.mark.identity, data=None, threads=1, checkpoint_every=60
+    )
+    slots = Slots(at_once=1, threads=1, gpus=0)
+    return supervisor.sweep(study, store, job, slots, search)
+
+
+@pytest.mark.parametrize("budget", [2, 5, 7, 9])
+def test_a_tree_search_has_a_pruned_trial_in_its_budget_and_ends(
+    budget: int, study: Study, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pruned, *_ = study.trials()
+    prune(store, pruned)
+    trained: list[TrialConfig] = []
+    search = Search(name="tpe", trials=budget)
+    plan = sweep(monkeypatch, study, store, search, train_all(store, trained))
+    assert plan.count(State.DONE) == len(trained) == min(budget, 7) - 1
+    assert pruned not in trained
+    assert search.wanted(plan) == []
+
+
+@pytest.mark.parametrize("budget", [4, 7])
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_tree_search_waits_for_what_another_process_trains_of_its_budget(
+    ended: bool, budget: int, study: Study, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not trained twice; if it does not end there, another one is trained for it."""
+    elsewhere, *_ = study.trials()
+    trained: list[TrialConfig] = []
+    with ExitStack() as others:
+        others.enter_context(store.lock(elsewhere.signature))
+
+        def wait(_seconds: float) -> None:
+            assert len(trained) == budget - 1
+            if ended:
+                keep(store, elsewhere, {"dev": 150})
+            others.close()
+
+        monkeypatch.setattr(time, "sleep", wait)
+        search = Search(name="tpe", trials=budget)
+        plan = sweep(monkeypatch, study, store, search, train_all(store, trained))
+    assert plan.count(State.DONE) == budget
+    assert len(trained) == (budget - 1 if ended else budget)
+
+
+def test_a_tree_search_chooses_among_what_is_ready(
+    study: Study, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a shared GPU the first trial of each kind is alone, the others wait for it."""
+    trained: list[TrialConfig] = []
+    monkeypatch.setattr(
+        supervisor, "_gpus", lambda ready, *_: {t.signature: 1.0 for t in ready[:4]}
+    )
+    search = Search(name="tpe", trials=2)
+    plan = sweep(monkeypatch, study, store, search, train_all(store, trained))
+    assert plan.count(State.DONE) == len(trained) == 2
+    assert set(trained) <= set(study.trials()[:4])
+
+
+@pytest.mark.parametrize(
+    "search", [Search(), Search(name="random", trials=5)], ids=lambda s: s.name
+)
+def test_other_searches_train_pruned_trials_to_their_end(
+    search: Search, study: Study, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a sweep of the same draw with early stopping."""
+    drawn = Search(name=search.name, trials=search.trials, scheduler="asha")
+    trained: list[TrialConfig] = []
+    plan = sweep(monkeypatch, study, store, drawn, lambda begin: prune_all(store, begin))
+    stopped = plan.having(State.PRUNED)
+    assert len(stopped) == (search.trials or 7)
+    plan = sweep(monkeypatch, study, store, search, train_all(store, trained))
+    assert trained == stopped
+    assert plan.having(State.DONE) == stopped
+
+
+def prune_all(store: Store, begin: Round) -> None:
+    for _, trial in handed_out(begin):
+        prune(store, trial)
+
+
+SEARCHES = [
+    Search(),
+    Search(scheduler="asha"),
+    Search(name="random", trials=5),
+    Search(name="tpe", trials=5),
+    Search(name="tpe", trials=5, scheduler="asha"),
+]
+
+
+@pytest.mark.parametrize("search", SEARCHES, ids=lambda s: f"{s.name}-{s.scheduler}")
+def test_rounds_that_begin_nothing_end_with_an_error(
+    search: Search, study: Study, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for trial in study.trials()[::3]:
+        prune(store, trial)
+    with pytest.raises(RuntimeError, match=r"3 rounds in a row began none of [4-7]"):
+        sweep(monkeypatch, study, store, search, lambda _begin: None)
+
+
+def test_a_pruned_trial_that_keeps_taking_its_worker_down_is_given_up(
+    study: Study, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for trial in study.trials():
+        prune(store, trial)
+
+    def die(begin: Round) -> None:
+        for _, trial in handed_out(begin):
+            store.running_folder(trial.signature).mkdir(exist_ok=True)
+            store.write_progress(
+                ProgressRecord(
+                    signature=trial.signature,
+                    launch=begin.job.launch,
+                    host="test",
+                    pid=1,
+                    step=1,
+                    steps=2,
+                    seconds=1.0,
+                    loss=None,
+                    updated_at=0.0,
+                )
+            )
+
+    plan = sweep(monkeypatch, study, store, Search(), die)
+    assert plan.count(State.FAILED) == 7
+    assert store.failure(study.trials()[0].signature).kind == "infrastructure"

@@ -25,6 +25,13 @@ from trainers.files import StoreFull, write_file
 CACHED_FROM = 10_000
 """Examples: fewer are tokenised in the time that looking for them takes."""
 KEPT_SECONDS = 30 * 24 * 3600
+BESIDE_THE_BACKEND = (
+    "model_input_names",
+    "padding_side",
+    "truncation_side",
+    "split_special_tokens",
+)
+"""What a tokenizer does by itself: its backend's JSON does not say it."""
 
 
 def tokenised(tokenizer: Any, split: Split, max_length: int) -> Inputs:
@@ -46,9 +53,16 @@ def tokenised(tokenizer: Any, split: Split, max_length: int) -> Inputs:
 
 
 def _key(tokenizer: Any, split: Split, max_length: int) -> str:
-    """Hash texts, labels and ids, the tokenizer as a whole, the length, and who tokenises."""
+    """Hash texts, labels and ids, the tokenizer as a whole, the length, and who tokenises.
+
+    Two classes can have one backend and differ in what they return: BERT's gives token types,
+    DistilBERT's none.
+    """
     rules = json.loads(tokenizer.backend_tokenizer.to_str())
-    rules |= {"truncation": max_length, "padding": None, "side": tokenizer.truncation_side}
+    rules |= {"truncation": max_length, "padding": None}
+    rules["class"] = f"{type(tokenizer).__module__}.{type(tokenizer).__qualname__}"
+    rules["specials"] = [tokenizer.special_tokens_map, tokenizer.all_special_ids]
+    rules |= {name: getattr(tokenizer, name) for name in BESIDE_THE_BACKEND}
     versions = [version("tokenizers"), version("transformers")]
     told = json.dumps([split.fingerprint(), rules, versions], sort_keys=True)
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]

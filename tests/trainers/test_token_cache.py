@@ -5,9 +5,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from transformers import BertTokenizerFast, DistilBertTokenizerFast
 
 from tests.end_to_end.sweeps import environment
 from tests.fakes import tiny_config
@@ -83,6 +85,19 @@ def test_a_file_is_of_one_split_one_tokenizer_and_one_length(
     ):
         assert same(tokenised(by, of, length), fresh(by, of, length))
         assert len(list(cache.glob("*.tokens"))) == number
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_tokenizers_of_one_backend_do_not_share_a_file(
+    cache: Path, tokenizer: Any, order: int
+) -> None:
+    """DistilBERT's differs from BERT's in that it returns no token types."""
+    words = tokenizer.get_vocab()
+    both = [BertTokenizerFast(vocab=words), DistilBertTokenizerFast(vocab=words)][::order]
+    assert both[0].backend_tokenizer.to_str() == both[1].backend_tokenizer.to_str()
+    found = [tokenised(each, split(), 16) for each in both]
+    assert all(map(same, found, [fresh(each, split()) for each in both]))
+    assert [bool(inputs.types_S.any()) for inputs in found][::order] == [True, False]
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "empty", "odd"])

@@ -10,7 +10,6 @@ import hashlib
 import json
 import time
 import zlib
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,8 @@ from trainers.files import StoreFull, write_file
 CACHED_FROM = 10_000
 """Examples: fewer are tokenised in the time that looking for them takes."""
 KEPT_SECONDS = 30 * 24 * 3600
+WRITTEN_SECONDS = 3600
+"""No file takes so long to write: what is older will not be renamed."""
 BESIDE_THE_BACKEND = (
     "model_input_names",
     "padding_side",
@@ -104,8 +105,18 @@ def _read(path: Path, split: Split) -> Inputs | None:
 
 
 def _remove_old(folder: Path) -> None:
+    """Remove what nobody used for long, and what a worker that was killed had begun to write."""
     for path in folder.glob("*.tokens"):
-        with suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > KEPT_SECONDS:
-                path.unlink()
-                path.with_suffix(".lock").unlink(missing_ok=True)
+        if _older(path, KEPT_SECONDS):
+            path.unlink(missing_ok=True)
+            path.with_suffix(".lock").unlink(missing_ok=True)
+    for path in folder.glob(".*.tokens.*.tmp"):
+        if _older(path, WRITTEN_SECONDS):
+            path.unlink(missing_ok=True)
+
+
+def _older(path: Path, seconds: float) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > seconds
+    except FileNotFoundError:  # Another worker has removed it.
+        return False

@@ -146,6 +146,17 @@ def test_files_that_nobody_uses_are_removed(cache: Path, tokenizer: object) -> N
     assert left != old
 
 
+def test_what_a_killed_worker_had_begun_to_write_is_removed(cache: Path, tokenizer: object) -> None:
+    cache.mkdir()
+    abandoned, being_written = (cache / f".{'0' * 32}.tokens.{pid}.tmp" for pid in (7, 8))
+    for path in (abandoned, being_written):
+        path.write_bytes(b"half a file")
+    some_hours = time.time() - 5 * 3600
+    os.utime(abandoned, (some_hours, some_hours))
+    tokenised(tokenizer, split(), 16)
+    assert list(cache.glob(".*")) == [being_written]
+
+
 AT_ONCE = """
 import sys
 import time

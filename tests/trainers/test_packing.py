@@ -15,14 +15,12 @@ from transformers import (
 
 from tests.fakes import VOCABULARY, example_settings, small_classifier, small_encoder
 from tests.trainers.examples import Case, assert_close, gradients, make_case, run_step
-from trainers import packing
+from trainers.attention import PACKED
 from trainers.classifier import Classifier
 from trainers.methods.registry import METHODS
-from trainers.packing import PACKED, run_packed, run_padded, use_packed_attention
+from trainers.packing import run_packed, run_padded, use_packed_attention
 
 KINDS = ("bert", "roberta")
-# Torch's way to attend over nested tensors on a CPU says this; its GPU kernels do not.
-pytestmark = pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 
 
 def one_by_one(encoder: PreTrainedModel, case: Case) -> Tensor:
@@ -87,14 +85,6 @@ def test_an_example_does_not_see_its_neighbours(kind: str) -> None:
     assert (after[1:] - before[1:]).abs().amax(dim=1).min() > 1e-2
 
 
-@pytest.fixture(params=["grid", "ragged"])
-def attention(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways to attend within a row: a CPU takes the grid, a GPU the nested tensors."""
-    if request.param == "ragged":
-        monkeypatch.setattr(packing, "attend_on_grid", packing.attend_ragged)
-
-
-@pytest.mark.usefixtures("attention")
 @pytest.mark.parametrize("pairs", [False, True], ids=["single", "pairs"])
 @pytest.mark.parametrize("n", [7, 1])
 @pytest.mark.parametrize("kind", KINDS)
@@ -112,23 +102,6 @@ def test_packed_and_padded_steps_give_equal_losses_and_gradients(
     (fast_losses, fast), (slow_losses, slow) = found
     assert_close(fast_losses, slow_losses)
     assert_close(fast, slow)
-
-
-@pytest.mark.parametrize("at_cls", [False, True], ids=["all", "cls"])
-def test_attention_dropout_drops_weights_as_configured(at_cls: bool) -> None:
-    """With values of ones an output is the sum of the weights kept, each divided by 1 - p."""
-    batch = make_case("bert", 40).batch
-    tokens = len(batch.tokens_P)
-    rows = torch.zeros(1, 2, len(batch) if at_cls else tokens, 8)
-    ones = torch.ones(1, 2, tokens, 8)
-    for attend in (packing.attend_on_grid, packing.attend_ragged):
-        torch.manual_seed(3)
-        plain = attend(rows, ones, ones, batch, 1.0, 0.0)
-        dropped = attend(rows, ones, ones, batch, 1.0, 0.4)
-        assert plain.shape == dropped.shape == (1, rows.shape[2], 2, 8)
-        torch.testing.assert_close(plain, torch.ones_like(plain))
-        assert dropped.std() > 0.1
-        assert dropped.mean() == pytest.approx(1.0, abs=0.1)
 
 
 def test_switching_one_encoder_leaves_the_original_as_it_was() -> None:

@@ -30,6 +30,13 @@ from trainers.snapshot import load_snapshot, save_snapshot
 from trainers.store import State, Store
 
 PROGRESS_EVERY = 1.0
+OUT_OF_MEMORY = (
+    "can't allocate memory",  # torch on a CPU
+    "error: out of memory",  # CUDA outside torch's allocator
+    "ALLOC_FAILED",  # cuBLAS, cuDNN and their like
+    "ALLOCATION_FAILED",
+)
+"""What those errors say that have no type of their own."""
 
 
 class TrialRunner:
@@ -194,8 +201,9 @@ def classify(error: Exception) -> str:
         return "configuration"
     if isinstance(error, Diverged):
         return "diverged"
-    out_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    if out_of_memory or "can't allocate memory" in str(error):
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return "out_of_memory"
+    if any(message in str(error) for message in OUT_OF_MEMORY):
         return "out_of_memory"
     return "exception"
 

@@ -5,12 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from orchestrator.job import Job
-from orchestrator.runner import TrialRunner
+from orchestrator.runner import TrialRunner, classify
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from tests.end_to_end.sweeps import environment
+from trainers.loop import Diverged
 from trainers.store import State, Store
 
 
@@ -89,6 +91,29 @@ def test_each_failure_has_its_kind(tmp_path: Path) -> None:
     assert "Traceback" in failure.traceback
     finish(runner, config())
     assert store.state(config().signature) is State.DONE, "a failure stops nothing after it"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory"),
+        (MemoryError(), "out_of_memory"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+            "out_of_memory",
+        ),
+        (torch.AcceleratorError("CUDA error: out of memory\nSearch for it"), "out_of_memory"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), "out_of_memory"),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), "out_of_memory"),
+        (RuntimeError("CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"), "out_of_memory"),
+        (torch.AcceleratorError("CUDA error: device-side assert triggered"), "exception"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED"), "exception"),
+        (Diverged("loss nan"), "diverged"),
+        (UserError("no file"), "configuration"),
+    ],
+)
+def test_what_an_exception_means(error: Exception, kind: str) -> None:
+    assert classify(error) == kind
 
 
 @pytest.mark.parametrize("checkpoint_every", [0.0, 60.0])

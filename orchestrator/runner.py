@@ -23,7 +23,7 @@ from search_spaces.trial import TrialConfig
 from trainers.checkpoints import Checkpoints
 from trainers.files import StoreFull, one_line
 from trainers.loop import Diverged, TrialRun
-from trainers.machine import DeviceMeter, pick_device
+from trainers.machine import DeviceMeter, free_memory, pick_device
 from trainers.outcome import FailureRecord, ProgressRecord
 from trainers.prepared import Prepared, prepare, warm_key
 from trainers.snapshot import load_snapshot, save_snapshot
@@ -68,6 +68,7 @@ class TrialRunner:
         """
         self._owned.close()
         self.run, self.curve, self.curves, self.score = None, [], None, None
+        free_memory(self.device)
         mine = self._owned.enter_context(self.store.lock(config.signature))
         ended = self.store.state(config.signature) in {State.DONE, State.FAILED}
         if mine and ended:
@@ -80,6 +81,8 @@ class TrialRunner:
             load_snapshot(self.run, self._checkpoint(config))
         except Exception as error:
             self._fail(config, error)
+        if self.run is None:
+            free_memory(self.device)
             return
         if self.job.tensorboard:
             self.curves = self._owned.enter_context(closing(Curves(self.job.tensorboard, config)))
@@ -94,22 +97,29 @@ class TrialRunner:
             StoreFull: there is no space to keep what was trained.
             OSError: the store or the machine fails; the trial is not to blame.
         """
-        run = self.run
-        if run is None:
+        if self.run is None:
             return True
+        config = self.run.config
         try:
-            if not run.done:
-                run.train_epoch(lambda: self._after_step(run))
-                self._note(run)
-            if not run.done:
+            if not self._train(self.run):
                 return False
-            self._commit(run)
         except (StoreFull, OSError):
             self._owned.close()
             raise
         except Exception as error:
-            self._fail(run.config, error)
+            self._fail(config, error)
+        # Not before here: an error holds the frames that it came from, and they the model.
+        free_memory(self.device)
         return True
+
+    def _train(self, run: TrialRun) -> bool:
+        """Train one epoch; after the last one commit. Returns whether the trial is over."""
+        if not run.done:
+            run.train_epoch(lambda: self._after_step(run))
+            self._note(run)
+        if run.done:
+            self._commit(run)
+        return run.done
 
     def _note(self, run: TrialRun) -> None:
         """Keep the curve so far, and the score that its weights would be selected with."""
@@ -175,8 +185,6 @@ class TrialRunner:
         self.store.commit_failure(config, failure(config.signature, error, gpus=self.gpus))
         self._release(config)
         self.warm = None
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
 
     def _release(self, config: TrialConfig) -> None:
         self.run = None

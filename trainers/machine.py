@@ -1,5 +1,6 @@
 """What a trial runs on: the device, its memory, the versions of what computes."""
 
+import gc
 import platform
 import resource
 import sys
@@ -49,6 +50,16 @@ def forget_peak_memory(device: torch.device) -> None:
     elif HIGH_WATER.exists():
         with suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")
+
+
+def free_memory(device: torch.device) -> None:
+    """Give a GPU's memory back that no tensor uses: others measure and share it.
+
+    Call it where nothing holds a model any more, the frames of an error included.
+    """
+    if device.type == "cuda":
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 class DeviceMeter:

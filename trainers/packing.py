@@ -7,11 +7,11 @@ Legend: B examples, T the longest, P packed tokens, H heads, d head width, D wid
 """
 
 import inspect
-from types import MethodType
+from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from trainers.attention import PACKED, packed_attention
@@ -32,8 +32,18 @@ def use_packed_attention(encoder: PreTrainedModel) -> bool:
         return False
     encoder.set_attn_implementation(PACKED)
     last = encoder.encoder.layer[-1]
-    last.forward = MethodType(_layer_at_cls, last)
+    last.__class__ = _at_cls(last.__class__)
     return True
+
+
+@cache
+def _at_cls(kind: type[nn.Module]) -> type[nn.Module]:
+    """Return the layer's class with a forward pass at [CLS] alone.
+
+    A method bound to the layer and kept in it would be a circle: the memory of a trial's model
+    would wait for the garbage collector.
+    """
+    return type(f"{kind.__name__}AtCls", (kind,), {"forward": _layer_at_cls})
 
 
 def _layer_at_cls(layer: Any, row_1PD: Tensor, *_: Any, batch: Batch, **__: Any) -> Tensor:

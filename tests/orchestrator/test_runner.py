@@ -1,18 +1,23 @@
 """The runner without Ray: locks, failures, and a disk without space."""
 
+import gc
 import subprocess
 import sys
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+from orchestrator import runner as runner_module
 from orchestrator.job import Job
 from orchestrator.runner import TrialRunner, classify
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from tests.end_to_end.sweeps import environment
-from trainers.loop import Diverged
+from trainers.classifier import Classifier
+from trainers.loop import Diverged, TrialRun
 from trainers.store import State, Store
 
 
@@ -91,6 +96,56 @@ def test_each_failure_has_its_kind(tmp_path: Path) -> None:
     assert "Traceback" in failure.traceback
     finish(runner, config())
     assert store.state(config().signature) is State.DONE, "a failure stops nothing after it"
+
+
+@pytest.fixture
+def alive(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """How many of a trial's modules live whenever the runner frees memory, without a collector."""
+    born: list[weakref.ref[torch.nn.Module]] = []
+    counts: list[int] = []
+    build = TrialRun._build
+
+    def remember(run: TrialRun) -> Classifier:
+        model = build(run)
+        born.extend(weakref.ref(module) for module in model.modules())
+        return model
+
+    def count(_: torch.device) -> None:
+        counts.append(sum(ref() is not None for ref in born))
+
+    monkeypatch.setattr(TrialRun, "_build", remember)
+    monkeypatch.setattr(runner_module, "free_memory", count)
+    gc.collect()
+    gc.disable()
+    yield counts
+    gc.enable()
+
+
+def test_a_trial_that_is_over_leaves_nothing_in_memory(tmp_path: Path, alive: list[int]) -> None:
+    """Finished, failed in training, failed before it, or given up for another: at once."""
+    store = Store(tmp_path / "store", create=True)
+    runner = TrialRunner(job(store))
+    finish(runner, config())
+    assert alive == [0, 0]
+    finish(runner, config(lr=1e30))
+    assert store.failure(config(lr=1e30).signature).kind == "diverged"
+    assert alive == [0] * 4
+    runner.start(config(lr=2e-3))
+    runner.start(config(lr=3e-3))
+    assert alive == [0] * 6
+
+
+def test_a_trial_that_cannot_begin_leaves_nothing_in_memory(
+    tmp_path: Path, alive: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    store = Store(tmp_path / "store", create=True)
+    monkeypatch.setattr(runner_module, "load_snapshot", no_memory)
+    finish(TrialRunner(job(store)), config())
+    assert store.failure(config().signature).kind == "out_of_memory"
+    assert alive == [0, 0]
 
 
 @pytest.mark.parametrize(

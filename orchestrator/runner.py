@@ -59,6 +59,7 @@ class TrialRunner:
         self.curve: list[dict[str, Any]] = []
         self.curves: Curves | None = None
         self.score: float | None = None
+        self.crowded = False
         self._owned = ExitStack()
 
     def start(self, config: TrialConfig) -> None:
@@ -68,6 +69,7 @@ class TrialRunner:
         """
         self._owned.close()
         self.run, self.curve, self.curves, self.score = None, [], None, None
+        self.crowded = False
         free_memory(self.device)
         mine = self._owned.enter_context(self.store.lock(config.signature))
         ended = self.store.state(config.signature) in {State.DONE, State.FAILED}
@@ -182,7 +184,9 @@ class TrialRunner:
             self._owned.close()
             raise error
         self.curve, self.score = [], None
-        self.store.commit_failure(config, failure(config.signature, error, gpus=self.gpus))
+        record = failure(config.signature, error, gpus=self.gpus)
+        self.crowded = record.crowded
+        self.store.commit_failure(config, record)
         self._release(config)
         self.warm = None
 

@@ -142,10 +142,15 @@ def test_a_trial_that_cannot_begin_leaves_nothing_in_memory(
         raise torch.OutOfMemoryError
 
     store = Store(tmp_path / "store", create=True)
-    monkeypatch.setattr(runner_module, "load_snapshot", no_memory)
-    finish(TrialRunner(job(store)), config())
+    runner = TrialRunner(job(store), gpus=0.25)
+    with monkeypatch.context() as patch:
+        patch.setattr(runner_module, "load_snapshot", no_memory)
+        finish(runner, config())
     assert store.failure(config().signature).kind == "out_of_memory"
     assert alive == [0, 0]
+    assert runner.crowded
+    runner.start(config(lr=2e-3))
+    assert not runner.crowded
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from tests.benchmarks import gpu
 from trainers.machine import DeviceMeter, environment, forget_peak_memory, peak_memory
 from trainers.outcome import DeviceUse
 
@@ -27,6 +28,15 @@ def test_peak_memory_is_of_one_trial() -> None:
     del block
     forget_peak_memory(CPU)
     assert peak_memory(CPU) < with_block - 150 * 2**20
+
+
+def test_the_benchmark_s_peak_is_of_a_step_whose_optimizer_has_its_state(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(gpu, "forget_peak_memory", lambda _: seen.append("forget"))
+    gpu.figures(lambda _: seen.append("step"), [1.0], [9], (6, 30), CPU, 1.0)
+    assert seen == ["step", "forget", "step"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="GPUs are Linux's")

@@ -13,11 +13,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
 
 from trainers.batches import Batch
 
 PACKED = "catsweep_packed"
 """The attention's name in transformers' registries."""
+
+PADDED = "catsweep_padded"
+"""Transformers' own through torch, but masks are made without a look at their values."""
 
 HALVES = (torch.float16, torch.bfloat16)
 FLASH_WIDTH, FLASH_CAPABILITY = 128, (8, 0)
@@ -194,5 +199,18 @@ def _no_mask(*_args: Any, **_kwargs: Any) -> None:
     """Build no mask: the packed attention knows which tokens belong together."""
 
 
+def _mask_without_a_look(*, attention_mask: Tensor | None, **options: Any) -> Tensor | None:
+    """Build the mask of padded examples; leave it out where all are as long on a CPU alone.
+
+    On a GPU the host would wait at each forward pass to see whether it can be left out.
+    """
+    quick = attention_mask is None or attention_mask.device.type == "cpu"
+    options["allow_is_bidirectional_skip"] &= quick
+    mask: Tensor | None = sdpa_mask(attention_mask=attention_mask, **options)
+    return mask
+
+
 AttentionInterface.register(PACKED, packed_attention)
 AttentionMaskInterface.register(PACKED, _no_mask)
+AttentionInterface.register(PADDED, sdpa_attention_forward)
+AttentionMaskInterface.register(PADDED, _mask_without_a_look)

@@ -1,24 +1,51 @@
 """Encoders that run on a packed row, and those that run on a padded batch.
 
 In: word embeddings (P, D) of a packed row, and the batch. Out: the last hidden state at [CLS].
-The last layer of a packed row is computed at [CLS] alone, the only place where a classifier reads
-it.
+Where the layers are BERT's, the last one is computed at [CLS] alone, the only place where a
+classifier reads it.
 Legend: B examples, T the longest, P packed tokens, H heads, d head width, D width.
 """
 
 import inspect
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from trainers.attention import PACKED, packed_attention
+from trainers.attention import PACKED, PADDED, packed_attention
 from trainers.batches import Batch
 
-PACKED_MODELS = ("bert", "roberta", "xlm-roberta", "camembert")
-"""Model types whose every layer hands the batch through to attention, as tests show."""
+
+class Layout(NamedTuple):
+    """What a type of model makes of a row; the defaults are BERT's.
+
+    `from_padding`: positions are numbered from the padding index on, as in RoBERTa.
+    `bert_layers`: its layers are built as BERT's are.
+    """
+
+    from_padding: bool = False
+    bert_layers: bool = True
+
+
+PACKED_MODELS = {
+    "bert": Layout(),
+    "electra": Layout(),
+    "ernie": Layout(),
+    "roberta": Layout(from_padding=True),
+    "xlm-roberta": Layout(from_padding=True),
+    "camembert": Layout(from_padding=True),
+    "data2vec-text": Layout(from_padding=True),
+    "roberta-prelayernorm": Layout(from_padding=True, bert_layers=False),
+    "xlm-roberta-xl": Layout(from_padding=True, bert_layers=False),
+    "albert": Layout(bert_layers=False),
+    "distilbert": Layout(bert_layers=False),
+}
+"""Model types whose every layer hands the batch through to attention, as tests show.
+
+Not ModernBERT: its local attention knows distances in the row, not in the example.
+"""
 
 
 def can_be_packed(encoder: PreTrainedModel) -> bool:
@@ -31,9 +58,20 @@ def use_packed_attention(encoder: PreTrainedModel) -> bool:
     if not can_be_packed(encoder):
         return False
     encoder.set_attn_implementation(PACKED)
-    last = encoder.encoder.layer[-1]
-    last.__class__ = _at_cls(last.__class__)
+    if _layout(encoder).bert_layers:
+        last = encoder.encoder.layer[-1]
+        last.__class__ = _at_cls(last.__class__)
     return True
+
+
+def use_padded_attention(encoder: PreTrainedModel) -> None:
+    """Let transformers' masks be made without waiting for a GPU, where it attends through torch."""
+    if encoder.config._attn_implementation == "sdpa":
+        encoder.set_attn_implementation(PADDED)
+
+
+def _layout(encoder: PreTrainedModel) -> Layout:
+    return PACKED_MODELS[encoder.config.model_type]
 
 
 @cache
@@ -73,17 +111,17 @@ def _layer_at_cls(layer: Any, row_1PD: Tensor, *_: Any, batch: Batch, **__: Any)
 def run_packed(encoder: PreTrainedModel, row_PD: Tensor, batch: Batch) -> Tensor:
     """Encode a packed row of word embeddings (P, D); return the last hidden state at [CLS] (B, D).
 
-    RoBERTa numbers positions from the padding index on.
+    Models without segments leave them unread.
     """
-    config = encoder.config
-    offset = 0 if config.model_type == "bert" else config.pad_token_id + 1
-    cls_1BD: Tensor = encoder(
+    layout = _layout(encoder)
+    offset = encoder.config.pad_token_id + 1 if layout.from_padding else 0
+    hidden: Tensor = encoder(
         inputs_embeds=row_PD[None],
         position_ids=batch.positions_P[None] + offset,
         token_type_ids=batch.types_P[None],
         batch=batch,
-    ).last_hidden_state
-    return cls_1BD[0]
+    ).last_hidden_state[0]
+    return hidden if layout.bert_layers else hidden.index_select(0, batch.starts_B)
 
 
 def run_padded(encoder: PreTrainedModel, row_PD: Tensor, batch: Batch) -> Tensor:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from transformers import ElectraConfig, ElectraModel
+from transformers import MPNetConfig, MPNetModel
 
 from orchestrator import preflight, supervisor
 from orchestrator.cli import main
@@ -99,30 +99,30 @@ def test_a_run_warns_in_one_line(
     assert [line for line in lines if "warning" in line] == [f"warning: {WARNING}"]
 
 
-def electra(folder: Path) -> Path:
+def mpnet(folder: Path) -> Path:
     """Save an encoder that cannot be packed, with a tokenizer."""
     tokenizer = tiny_tokenizer(["a sentence of words, a sentence of words"])
-    config = ElectraConfig(
+    config = MPNetConfig(
         vocab_size=len(tokenizer), hidden_size=24, num_hidden_layers=1, num_attention_heads=3
     )
-    ElectraModel(config).save_pretrained(folder)
+    MPNetModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
 
 def test_an_encoder_that_is_padded_is_named_once(tmp_path: Path) -> None:
-    text = f"[library]\nencoders: ['{electra(tmp_path)}', tiny]\nseeds: [0, 1]"
+    text = f"[library]\nencoders: ['{mpnet(tmp_path)}', tiny]\nseeds: [0, 1]"
     study = parse_study(
         STUDY.replace("[rte, qqp]", text).replace("encoders: [tiny]\n", ""), source="test"
     )
     (line,) = check_all(study.trials(), None)
-    assert line == f"encoder {tmp_path}: electra batches are padded, not packed: slower"
+    assert line == f"encoder {tmp_path}: mpnet batches are padded, not packed: slower"
 
 
 def test_a_head_that_an_encoder_does_not_have_is_found_before_training(tmp_path: Path) -> None:
-    text = f"[library]\nencoders: ['{electra(tmp_path)}']\nhead: native"
+    text = f"[library]\nencoders: ['{mpnet(tmp_path)}']\nhead: native"
     study = parse_study(
         STUDY.replace("[rte, qqp]", text).replace("encoders: [tiny]\n", ""), source="test"
     )
-    with pytest.raises(UserError, match=r"head: native is known of bert.*not of electra"):
+    with pytest.raises(UserError, match=r"head: native is known of bert.*not of mpnet"):
         check_all(study.trials(), None)

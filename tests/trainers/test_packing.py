@@ -5,34 +5,15 @@ import copy
 import pytest
 import torch
 from torch import Tensor
-from transformers import (
-    DistilBertConfig,
-    DistilBertModel,
-    ElectraConfig,
-    ElectraModel,
-    PreTrainedModel,
-)
+from transformers import PreTrainedModel
 
-from tests.fakes import VOCABULARY, example_settings, small_classifier, small_encoder
-from tests.trainers.examples import Case, assert_close, gradients, make_case, run_step
+from tests.fakes import example_settings, small_classifier, small_encoder
+from tests.trainers.examples import Case, assert_close, gradients, make_case, one_by_one, run_step
 from trainers.attention import PACKED
-from trainers.classifier import Classifier
 from trainers.methods.registry import METHODS
 from trainers.packing import run_packed, run_padded, use_packed_attention
 
 KINDS = ("bert", "roberta")
-
-
-def one_by_one(encoder: PreTrainedModel, case: Case) -> Tensor:
-    """h at [CLS] from the plain encoder, each example alone, without padding or packing."""
-    states = []
-    for example in case.examples:
-        inputs = {"input_ids": torch.tensor([example.tokens])}
-        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
-        if encoder.config.model_type in {"bert", "electra"}:
-            inputs["token_type_ids"] = torch.tensor([example.types])
-        states.append(encoder(**inputs).last_hidden_state[0, 0])
-    return torch.stack(states)
 
 
 def padded(encoder: PreTrainedModel, case: Case) -> Tensor:
@@ -109,41 +90,3 @@ def test_switching_one_encoder_leaves_the_original_as_it_was() -> None:
     before = plain.config._attn_implementation
     assert use_packed_attention(copy.deepcopy(plain))
     assert plain.config._attn_implementation == before != PACKED
-
-
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(
-    "encoder",
-    [
-        DistilBertModel(
-            DistilBertConfig(
-                vocab_size=VOCABULARY, dim=24, n_layers=2, n_heads=3, hidden_dim=32, dropout=0.0
-            )
-        ),
-        ElectraModel(
-            ElectraConfig(
-                vocab_size=VOCABULARY,
-                embedding_size=16,
-                hidden_size=24,
-                num_hidden_layers=2,
-                num_attention_heads=3,
-                intermediate_size=32,
-                hidden_dropout_prob=0.0,
-            )
-        ),
-    ],
-    ids=["distilbert", "electra"],
-)
-def test_another_model_type_falls_back_to_padding_and_trains(
-    encoder: PreTrainedModel, method: str
-) -> None:
-    case = make_case("bert", 5, pairs=encoder.config.model_type == "electra")
-    model = Classifier(copy.deepcopy(encoder), n_classes=3, proj_dim=8, dropout=0.0).eval()
-    assert not model.packed
-    h_BD = model.encode(model.embed(case.batch), case.batch)
-    expected = one_by_one(copy.deepcopy(encoder).eval(), case)
-    torch.testing.assert_close(h_BD, expected, atol=1e-5, rtol=1e-5)
-
-    losses = run_step(method, model.train(), case.batch, example_settings(method))
-    assert all(torch.isfinite(loss) for loss in losses.values())
-    assert all(value.abs().max() > 0 for value in gradients(model.encoder).values())

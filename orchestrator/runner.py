@@ -25,7 +25,7 @@ from trainers.files import StoreFull, one_line
 from trainers.loop import Diverged, TrialRun
 from trainers.machine import DeviceMeter, free_memory, pick_device
 from trainers.outcome import FailureRecord, ProgressRecord
-from trainers.prepared import Prepared, prepare, warm_key
+from trainers.prepared import Warm
 from trainers.snapshot import load_snapshot, save_snapshot
 from trainers.store import State, Store
 
@@ -54,7 +54,7 @@ class TrialRunner:
         self.checkpoints = Checkpoints(self.store, job.keeping) if job.keeping else None
         torch.set_num_threads(job.threads)
         self.device = pick_device()
-        self.warm: tuple[tuple[object, ...], Prepared] | None = None
+        self.warm = Warm()
         self.run: TrialRun | None = None
         self.curve: list[dict[str, Any]] = []
         self.curves: Curves | None = None
@@ -79,7 +79,7 @@ class TrialRunner:
             self._owned.close()
             return
         try:
-            self.run = TrialRun(config, self._prepared(config), self.device)
+            self.run = TrialRun(config, self.warm.prepared(config, self.job.data), self.device)
             load_snapshot(self.run, self._checkpoint(config))
         except Exception as error:
             self._fail(config, error)
@@ -143,13 +143,6 @@ class TrialRunner:
             self.checkpoints.settle(run.config.cell)
         self._release(run.config)
 
-    def _prepared(self, config: TrialConfig) -> Prepared:
-        key = warm_key(config)
-        if self.warm is None or self.warm[0] != key:
-            self.warm = None
-            self.warm = (key, prepare(config, self.job.data))
-        return self.warm[1]
-
     def _checkpoint(self, config: TrialConfig) -> Path:
         return self.store.running_folder(config.signature) / "checkpoint.safetensors"
 
@@ -188,7 +181,8 @@ class TrialRunner:
         self.crowded = record.crowded
         self.store.commit_failure(config, record)
         self._release(config)
-        self.warm = None
+        if record.kind not in {"configuration", "diverged"}:  # Those are the settings' alone.
+            self.warm.forget()
 
     def _release(self, config: TrialConfig) -> None:
         self.run = None

@@ -98,6 +98,25 @@ def test_each_failure_has_its_kind(tmp_path: Path) -> None:
     assert store.state(config().signature) is State.DONE, "a failure stops nothing after it"
 
 
+def test_what_is_warm_outlives_the_failures_that_settings_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "store", create=True)
+    runner = TrialRunner(job(store))
+    finish(runner, config(lr=1e30))
+    warm = runner.warm.last
+    assert warm is not None
+    finish(runner, config(lr=2e-3))
+    assert runner.warm.last is warm
+
+    def no_memory(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(runner_module, "load_snapshot", no_memory)
+    finish(runner, config(lr=3e-3))
+    assert runner.warm.last is None
+
+
 @pytest.fixture
 def alive(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """How many of a trial's modules live whenever the runner frees memory, without a collector."""

@@ -106,11 +106,12 @@ def check_all(trials: Iterable[TrialConfig], data: Path | None) -> list[str]:
     from trainers.classifier import check_native_head
     from trainers.encoder import check_length
     from trainers.packing import can_be_packed
-    from trainers.prepared import prepare, warm_key
+    from trainers.prepared import Warm, warm_key
 
     notes: list[str] = []
+    warm = Warm()
     for trial in {(warm_key(trial), trial.head): trial for trial in trials}.values():
-        prepared = prepare(trial, data)
+        prepared = warm.prepared(trial, data)
         encoder = prepared.encoder.model
         check_length(trial.encoder, encoder, trial.max_length)
         if trial.head == "native":

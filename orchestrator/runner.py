@@ -23,13 +23,20 @@ from search_spaces.trial import TrialConfig
 from trainers.checkpoints import Checkpoints
 from trainers.files import StoreFull, one_line
 from trainers.loop import Diverged, TrialRun
-from trainers.machine import DeviceMeter, pick_device
+from trainers.machine import DeviceMeter, free_memory, pick_device
 from trainers.outcome import FailureRecord, ProgressRecord
-from trainers.prepared import Prepared, prepare, warm_key
+from trainers.prepared import Warm
 from trainers.snapshot import load_snapshot, save_snapshot
 from trainers.store import State, Store
 
 PROGRESS_EVERY = 1.0
+OUT_OF_MEMORY = (
+    "can't allocate memory",  # torch on a CPU
+    "error: out of memory",  # CUDA outside torch's allocator
+    "ALLOC_FAILED",  # cuBLAS, cuDNN and their like
+    "ALLOCATION_FAILED",
+)
+"""What those errors say that have no type of their own."""
 
 
 class TrialRunner:
@@ -47,11 +54,12 @@ class TrialRunner:
         self.checkpoints = Checkpoints(self.store, job.keeping) if job.keeping else None
         torch.set_num_threads(job.threads)
         self.device = pick_device()
-        self.warm: tuple[tuple[object, ...], Prepared] | None = None
+        self.warm = Warm()
         self.run: TrialRun | None = None
         self.curve: list[dict[str, Any]] = []
         self.curves: Curves | None = None
         self.score: float | None = None
+        self.crowded = False
         self._owned = ExitStack()
 
     def start(self, config: TrialConfig) -> None:
@@ -61,6 +69,8 @@ class TrialRunner:
         """
         self._owned.close()
         self.run, self.curve, self.curves, self.score = None, [], None, None
+        self.crowded = False
+        free_memory(self.device)
         mine = self._owned.enter_context(self.store.lock(config.signature))
         ended = self.store.state(config.signature) in {State.DONE, State.FAILED}
         if mine and ended:
@@ -69,10 +79,12 @@ class TrialRunner:
             self._owned.close()
             return
         try:
-            self.run = TrialRun(config, self._prepared(config), self.device)
+            self.run = TrialRun(config, self.warm.prepared(config, self.job.data), self.device)
             load_snapshot(self.run, self._checkpoint(config))
         except Exception as error:
             self._fail(config, error)
+        if self.run is None:
+            free_memory(self.device)
             return
         if self.job.tensorboard:
             self.curves = self._owned.enter_context(closing(Curves(self.job.tensorboard, config)))
@@ -87,22 +99,29 @@ class TrialRunner:
             StoreFull: there is no space to keep what was trained.
             OSError: the store or the machine fails; the trial is not to blame.
         """
-        run = self.run
-        if run is None:
+        if self.run is None:
             return True
+        config = self.run.config
         try:
-            if not run.done:
-                run.train_epoch(lambda: self._after_step(run))
-                self._note(run)
-            if not run.done:
+            if not self._train(self.run):
                 return False
-            self._commit(run)
         except (StoreFull, OSError):
             self._owned.close()
             raise
         except Exception as error:
-            self._fail(run.config, error)
+            self._fail(config, error)
+        # Not before here: an error holds the frames that it came from, and they the model.
+        free_memory(self.device)
         return True
+
+    def _train(self, run: TrialRun) -> bool:
+        """Train one epoch; after the last one commit. Returns whether the trial is over."""
+        if not run.done:
+            run.train_epoch(lambda: self._after_step(run))
+            self._note(run)
+        if run.done:
+            self._commit(run)
+        return run.done
 
     def _note(self, run: TrialRun) -> None:
         """Keep the curve so far, and the score that its weights would be selected with."""
@@ -123,13 +142,6 @@ class TrialRunner:
         if self.checkpoints:
             self.checkpoints.settle(run.config.signature)
         self._release(run.config)
-
-    def _prepared(self, config: TrialConfig) -> Prepared:
-        key = warm_key(config)
-        if self.warm is None or self.warm[0] != key:
-            self.warm = None
-            self.warm = (key, prepare(config, self.job.data))
-        return self.warm[1]
 
     def _checkpoint(self, config: TrialConfig) -> Path:
         return self.store.running_folder(config.signature) / "checkpoint.safetensors"
@@ -165,11 +177,12 @@ class TrialRunner:
             self._owned.close()
             raise error
         self.curve, self.score = [], None
-        self.store.commit_failure(config, failure(config.signature, error, gpus=self.gpus))
+        record = failure(config.signature, error, gpus=self.gpus)
+        self.crowded = record.crowded
+        self.store.commit_failure(config, record)
         self._release(config)
-        self.warm = None
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        if record.kind not in {"configuration", "diverged"}:  # Those are the settings' alone.
+            self.warm.forget()
 
     def _release(self, config: TrialConfig) -> None:
         self.run = None
@@ -194,8 +207,9 @@ def classify(error: Exception) -> str:
         return "configuration"
     if isinstance(error, Diverged):
         return "diverged"
-    out_of_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    if out_of_memory or "can't allocate memory" in str(error):
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return "out_of_memory"
+    if any(message in str(error) for message in OUT_OF_MEMORY):
         return "out_of_memory"
     return "exception"
 

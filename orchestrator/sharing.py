@@ -1,9 +1,9 @@
 """How many trials share a GPU, from what a trial that had one to itself used of it.
 
 In: the trials to train and the records of those that are done. Out: each trial's share of a GPU.
-A group is what needs the same memory: a cell's trials of one batch size, length and precision. Its
-first trial runs alone; the others share a GPU as far as that one's memory and activity allow. Any
-mix of groups fits, because no share is below the part of the memory that its trials use.
+A group is what needs the same memory. Its first trial runs alone; the others share a GPU as far as
+that one's memory and activity allow. Any mix of groups fits, because no share is below the part of
+the memory that its trials use.
 """
 
 import math
@@ -18,12 +18,44 @@ HEADROOM = 0.9
 MOST = 16
 """Trials on one GPU: each is a process with a CPU core and a CUDA context of its own."""
 
+ONLY_NUMBERS = {
+    "lr",
+    "seed",
+    "epochs",
+    "warmup",
+    "weight_decay",
+    "betas",
+    "adam_eps",
+    "init_std",
+    "subset_seed",
+    "fraction_seed",
+}
+ONLY_NUMBERS_OF_METHODS = {
+    "epsilon",
+    "eps_l2",
+    "tau",
+    "lambda_",
+    "adv_lr",
+    "init_mag",
+    "max_norm",
+    "alpha",
+    "noise",
+    "step_size",
+    "radius",
+}
+"""Settings whose values enter a step and change nothing of its memory, nor how busy a GPU is."""
+
 Group = tuple[object, ...]
 
 
 def group_of(trial: TrialConfig) -> Group:
-    """Return what decides how much of a GPU a trial needs."""
-    return (*trial.cell, trial.batch_size, trial.max_length, trial.precision)
+    """Return what decides how much of a GPU a trial needs.
+
+    Its method's passes are part of it: at lambda 1 one backward pass is left out.
+    """
+    method = trial.method
+    settings = trial.model_dump_json(exclude={*ONLY_NUMBERS, "method"})
+    return settings, method.model_dump_json(exclude=ONLY_NUMBERS_OF_METHODS), method.cost
 
 
 def how_many(use: DeviceUse) -> int:
@@ -48,23 +80,25 @@ class Sharing:
     ) -> dict[str, float]:
         """Return the trials to run now, by signature, and each one's share of a GPU.
 
-        Of a group of which no trial is done, only the first runs, alone. A group whose trials left
-        no measurement (a CPU) has whole GPUs.
+        Of a group of which no trial was measured alone, only the first runs, alone: one that is
+        done may have shared its GPU, or have run on a CPU.
         """
+        numbers = {group: self._number(group, uses) for group, uses in done.items()}
         found: dict[str, float] = {}
         begun: set[Group] = set()
         for trial in missing:
             group = group_of(trial)
-            if group in done:
-                found[trial.signature] = 1 / self._number(group, done[group])
+            number = numbers.get(group)
+            if number is not None:
+                found[trial.signature] = 1 / number
             elif group not in begun:
                 begun.add(group)
                 found[trial.signature] = 1.0
         return found
 
-    def _number(self, group: Group, uses: Iterable[DeviceUse | None]) -> int:
+    def _number(self, group: Group, uses: Iterable[DeviceUse | None]) -> int | None:
         alone = [how_many(use) for use in uses if use is not None and use.share == 1]
-        return min(self.limits.get(group, MOST), min(alone, default=1))
+        return min(self.limits.get(group, MOST), *alone) if alone else None
 
     def lower(self, trial: TrialConfig, share: float) -> int:
         """Learn that a trial ran out of memory at this share; return how many may share now."""

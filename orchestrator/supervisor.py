@@ -87,8 +87,9 @@ def sweep(
                     seconds=None if end is None else max(1.0, end - time.monotonic()),
                 )
                 fault = run_round(begin, address)
-                _count(store, search, chosen, launch, fault, attempts)
-                _give_more_room(store, chosen, slots, sharing)
+                # Where one ran out of memory, the round ended and the others are not to blame.
+                if not _give_more_room(store, chosen, slots, sharing):
+                    _count(store, search, chosen, launch, fault, attempts)
             else:
                 time.sleep(WAIT_SECONDS)
             plan = make_plan(study, store)
@@ -139,16 +140,19 @@ def _gpus(
 
 def _give_more_room(
     store: Store, tried: Sequence[TrialConfig], slots: Slots, sharing: Sharing
-) -> None:
-    """Let trials that ran out of memory on a shared GPU run again, fewer to a GPU."""
+) -> bool:
+    """Let trials that ran out of memory on a shared GPU run again, fewer to a GPU; say if any."""
+    some = False
     for trial in tried if slots.measured else ():
         if store.state(trial.signature) is not State.FAILED:
             continue
         failed = store.failure(trial.signature)
-        if failed.kind == "out_of_memory" and 0 < failed.gpus < 1:
+        if failed.crowded:
+            some = True
             number = sharing.lower(trial, failed.gpus)
             store.set_aside(trial.signature)
             say(f"{trial.describe()}: out of memory beside others; {number} share a GPU now")
+    return some
 
 
 def _check_space(store: Store) -> None:

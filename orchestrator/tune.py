@@ -93,23 +93,28 @@ def run_round(begin: Round, address: str | None) -> Exception | None:
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                stop=_stop_when_told(),
+                stop=_stop_when_told(measured=begin.slots.measured),
             ),
         )
         return _fit(tuner)
 
 
-def _stop_when_told() -> Any:
+def _stop_when_told(*, measured: bool) -> Any:
     from ray import tune
 
     class StopWhenTold(tune.Stopper):  # type: ignore[misc]
-        """Ends the experiment once a worker says that no trial can succeed."""
+        """Ends the experiment once a worker says that no trial can succeed.
+
+        Or, where shares are measured, once one ran out of memory beside others: the rest would at
+        the same share. Those that run go on from their checkpoints in the next round.
+        """
 
         def __init__(self) -> None:
             self.told = False
 
         def __call__(self, _trial_id: str, result: dict[str, Any]) -> bool:
-            self.told = self.told or result.get("stop_sweep") is not None
+            crowded = measured and result.get("crowded", False)
+            self.told = self.told or crowded or result.get("stop_sweep") is not None
             return self.told
 
         def stop_all(self) -> bool:

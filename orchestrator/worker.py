@@ -48,14 +48,19 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
                 self.stop_sweep = str(error)
 
     def step(self) -> dict[str, Any]:
-        """Train for some seconds. `stop_sweep` is a line for the user when no trial can succeed."""
+        """Train for some seconds.
+
+        `stop_sweep` is a line for the user when no trial can succeed; `crowded` says that this one
+        ran out of memory beside others, and is to be planned anew.
+        """
         done = True
         if self.stop_sweep is None:
             try:
                 done = self._advance()
             except StoreFull as error:
                 self.stop_sweep = str(error)
-        return {"done": done, "stop_sweep": self.stop_sweep, **self._curve()}
+        crowded = self.stop_sweep is None and self.runner.crowded
+        return {"done": done, "stop_sweep": self.stop_sweep, "crowded": crowded, **self._curve()}
 
     def _curve(self) -> dict[str, Any]:
         """Return where the trial's curve ends, and the curve as JSON; nothing before an epoch."""

@@ -44,10 +44,11 @@ class Batch:
         tokens_P, types_P, positions_P: token id, segment, and place within its own example.
         cells_P: each token's place in the flattened (B, T) grid that attention works on.
         mask_BT: True where the grid holds a token.
-        offsets: where each example begins in the row, (B + 1,); the last one is P.
+        offsets: where each example begins in the row, (B + 1,); the last one is P. Like `singles`,
+            32-bit, as a GPU's attention takes it.
+        singles: the same of a row of B examples of one token each: 0 to B.
         slots_P: each token's number (0..U-1) among the batch's distinct token ids.
         n_slots: U.
-        shortest: tokens of the shortest example.
     """
 
     tokens_P: Tensor
@@ -56,10 +57,10 @@ class Batch:
     cells_P: Tensor
     mask_BT: Tensor
     offsets: Tensor
+    singles: Tensor
     slots_P: Tensor
     labels_B: Tensor
     n_slots: int
-    shortest: int
 
     def __len__(self) -> int:
         return len(self.labels_B)
@@ -73,12 +74,18 @@ class Batch:
         """Return the batch on `device`; the copy does not wait for the device."""
         if device.type == "cpu":
             return self
-        moved = {
-            field.name: getattr(self, field.name).pin_memory().to(device, non_blocking=True)
+        moved: dict[str, Any] = {
+            field.name: to_device(getattr(self, field.name), device)
             for field in fields(self)
-            if field.name not in {"n_slots", "shortest"}
+            if field.name != "n_slots"
         }
         return replace(self, **moved)
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy from the host; the copy does not wait for the device."""
+    pinned = tensor.pin_memory() if device.type == "cuda" else tensor
+    return pinned.to(device, non_blocking=True)
 
 
 def tokenise(
@@ -125,11 +132,11 @@ def collate(inputs: Inputs, rows: Ints) -> Batch:
         positions_P=torch.from_numpy(positions),
         cells_P=torch.from_numpy(example * longest + positions),
         mask_BT=torch.from_numpy(np.arange(longest) < lengths[:, None]),
-        offsets=torch.from_numpy(offsets),
+        offsets=torch.from_numpy(offsets.astype(np.int32)),
+        singles=torch.arange(len(rows) + 1, dtype=torch.int32),
         slots_P=torch.from_numpy(slots.astype(np.int64)),
         labels_B=torch.from_numpy(inputs.labels_N[rows]),
         n_slots=len(distinct),
-        shortest=int(lengths.min()),
     )
 
 

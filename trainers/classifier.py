@@ -14,7 +14,12 @@ from transformers import PreTrainedModel
 
 from search_spaces.errors import UserError
 from trainers.batches import Batch
-from trainers.packing import run_packed, run_padded, use_packed_attention
+from trainers.packing import (
+    run_packed,
+    run_padded,
+    use_packed_attention,
+    use_padded_attention,
+)
 
 DROPOUT_BEFORE_DENSE = {"bert": False, "roberta": True, "xlm-roberta": True, "camembert": True}
 """Model types whose own classification head is known, and whether it begins with dropout."""
@@ -50,6 +55,8 @@ class Classifier(nn.Module):
         width = encoder.config.hidden_size
         self.encoder = encoder
         self.packed = packed and use_packed_attention(encoder)
+        if not self.packed:
+            use_padded_attention(encoder)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(width, n_classes)
         _initialise(self.head, init_std, seed)

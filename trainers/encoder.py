@@ -66,6 +66,11 @@ class Encoder:
         return sorted(number for number in ids if number is not None)
 
 
+def is_of_a_task(name: str) -> bool:
+    """Say whether an encoder is built from a task's words, and differs from task to task."""
+    return name == "tiny"
+
+
 def load_encoder(name: str, training_texts: Sequence[str]) -> Encoder:
     """Load an encoder, its pooler apart, in fp32; `tiny` takes its words from `training_texts`.
 
@@ -74,7 +79,7 @@ def load_encoder(name: str, training_texts: Sequence[str]) -> Encoder:
             that has a decoder, does not begin with [CLS] or takes no word embeddings.
     """
     pooler: nn.Linear | None = None
-    if name == "tiny":
+    if is_of_a_task(name):
         tokenizer = tiny_tokenizer(training_texts)
         model: PreTrainedModel = tiny_model(len(tokenizer))
     else:

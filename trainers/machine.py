@@ -1,5 +1,6 @@
 """What a trial runs on: the device, its memory, the versions of what computes."""
 
+import gc
 import platform
 import resource
 import sys
@@ -51,6 +52,16 @@ def forget_peak_memory(device: torch.device) -> None:
             Path("/proc/self/clear_refs").write_text("5")
 
 
+def free_memory(device: torch.device) -> None:
+    """Give a GPU's memory back that no tensor uses: others measure and share it.
+
+    Call it where nothing holds a model any more, the frames of an error included.
+    """
+    if device.type == "cuda":
+        gc.collect()
+        torch.cuda.empty_cache()
+
+
 class DeviceMeter:
     """Looks at a GPU from time to time while a trial runs on it; sees nothing on a CPU."""
 
@@ -60,14 +71,22 @@ class DeviceMeter:
         self.busy: list[float] = []
 
     def look(self) -> None:
-        """Note the memory in use on the device, and how active it was just now."""
+        """Note the memory in use on the device, and how active it was just now.
+
+        Raises:
+            ModuleNotFoundError: nvidia-ml-py, which catsweep depends on, is not installed.
+        """
         if self.device.type != "cuda":
             return
         free, total = torch.cuda.mem_get_info(self.device)
         self.memory.append(total - free)
-        # Needs nvidia-ml-py and a driver that answers: each way to lack one has its own exception.
-        with suppress(Exception):
+        try:
             self.busy.append(torch.cuda.utilization(self.device) / 100)
+        except ModuleNotFoundError:
+            if not torch.version.hip:  # What AMD's needs comes with the driver, or not.
+                raise
+        except Exception:
+            pass  # A driver that does not say: each way not to has its own exception.
 
     def read(self) -> DeviceUse | None:
         """Return what was seen, or None if nothing was."""

@@ -140,6 +140,11 @@ class FailureRecord(Frozen):
     gpus: float = 0.0
     failed_at: str
 
+    @property
+    def crowded(self) -> bool:
+        """Whether the trial ran out of memory beside others on its GPU."""
+        return self.kind == "out_of_memory" and 0 < self.gpus < 1
+
 
 class PrunedRecord(Frozen):
     """`pruned.json`: the curve of a trial that a scheduler stopped early, and which one did."""

@@ -1,125 +1,51 @@
-"""Attention over a packed row, registered with transformers: the encoder's code is unmodified.
+"""Encoders that run on a packed row, and those that run on a padded batch.
 
-In: queries, keys and values (1, H, P, d) of a packed row, and the batch that says which tokens
-belong together. Out: attention output (1, P, H, d), each token attending to its own example only.
-The last layer is computed at [CLS] alone, the only place where a classifier reads it.
+In: word embeddings (P, D) of a packed row, and the batch. Out: the last hidden state at [CLS].
+Where the layers are BERT's, the last one is computed at [CLS] alone, the only place where a
+classifier reads it.
 Legend: B examples, T the longest, P packed tokens, H heads, d head width, D width.
 """
 
 import inspect
-from types import MethodType
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers import PreTrainedModel
 
+from trainers.attention import PACKED, PADDED, packed_attention
 from trainers.batches import Batch
 
-PACKED = "catsweep_packed"
-"""The attention's name in transformers' registries."""
 
-PACKED_MODELS = ("bert", "roberta", "xlm-roberta", "camembert")
-"""Model types whose every layer hands the batch through to attention, as tests show."""
+class Layout(NamedTuple):
+    """What a type of model makes of a row; the defaults are BERT's.
 
-
-def packed_attention(
-    module: nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    *,
-    batch: Batch,
-    scaling: float | None = None,
-    dropout: float = 0.0,
-    **_: Any,
-) -> tuple[Tensor, None]:
-    """Attend within examples: (1, H, P, d) -> (1, P, H, d).
-
-    The signature is that of transformers' AttentionInterface, hence the ignored keywords.
+    `from_padding`: positions are numbered from the padding index on, as in RoBERTa.
+    `bert_layers`: its layers are built as BERT's are.
     """
-    attend = attend_ragged if query.device.type == "cuda" else attend_on_grid
-    return attend(query, key, value, batch, scaling, dropout), None
+
+    from_padding: bool = False
+    bert_layers: bool = True
 
 
-def attend_on_grid(
-    query_1HNd: Tensor,
-    key_1HPd: Tensor,
-    value_1HPd: Tensor,
-    batch: Batch,
-    scaling: float | None,
-    dropout: float,
-) -> Tensor:
-    """Spread the row over a (B, T) grid, attend with padding masked, gather it again.
+PACKED_MODELS = {
+    "bert": Layout(),
+    "electra": Layout(),
+    "ernie": Layout(),
+    "roberta": Layout(from_padding=True),
+    "xlm-roberta": Layout(from_padding=True),
+    "camembert": Layout(from_padding=True),
+    "data2vec-text": Layout(from_padding=True),
+    "roberta-prelayernorm": Layout(from_padding=True, bert_layers=False),
+    "xlm-roberta-xl": Layout(from_padding=True, bert_layers=False),
+    "albert": Layout(bert_layers=False),
+    "distilbert": Layout(bert_layers=False),
+}
+"""Model types whose every layer hands the batch through to attention, as tests show.
 
-    N = P queries, or N = B: those of [CLS] alone (an example has more tokens than that one).
-    Returns (1, N, H, d). Quick on a CPU.
-    """
-    at_cls = query_1HNd.shape[2] == len(batch)
-    out_BHTd = functional.scaled_dot_product_attention(
-        query_1HNd.transpose(0, 2) if at_cls else _spread(query_1HNd, batch),
-        _spread(key_1HPd, batch),
-        _spread(value_1HPd, batch),
-        attn_mask=batch.mask_BT[:, None, None, :],
-        dropout_p=dropout,
-        scale=scaling,
-    )
-    if at_cls:
-        return out_BHTd.transpose(0, 2).transpose(1, 2)
-    cells_CHd = out_BHTd.transpose(1, 2).flatten(0, 1)
-    return cells_CHd.index_select(0, batch.cells_P)[None]
-
-
-def attend_ragged(
-    query_1HNd: Tensor,
-    key_1HPd: Tensor,
-    value_1HPd: Tensor,
-    batch: Batch,
-    scaling: float | None,
-    dropout: float,
-) -> Tensor:
-    """Attend over nested tensors, for which a GPU has variable-length flash attention.
-
-    N as in `attend_on_grid`, and the same result. The lengths are known on the host: nothing waits.
-    """
-    at_cls = query_1HNd.shape[2] == len(batch)
-    lengths = (batch.offsets, batch.shortest, batch.mask_BT.shape[1])
-    ones = (torch.arange(len(batch) + 1, device=batch.offsets.device), 1, 1)
-    out_BHjd = functional.scaled_dot_product_attention(
-        _nested(query_1HNd, *(ones if at_cls else lengths)),
-        _nested(key_1HPd, *lengths),
-        _nested(value_1HPd, *lengths),
-        dropout_p=dropout,
-        scale=scaling,
-    )
-    out_NHd: Tensor = out_BHjd.transpose(1, 2).values()
-    return out_NHd[None]
-
-
-def _nested(row_1HNd: Tensor, offsets: Tensor, shortest: int, longest: int) -> Tensor:
-    """View a row as a nested tensor (B, H, ragged, d)."""
-    nested: Tensor = torch.nested.nested_tensor_from_jagged(
-        row_1HNd[0].transpose(0, 1).contiguous(), offsets, min_seqlen=shortest, max_seqlen=longest
-    )
-    return nested.transpose(1, 2)
-
-
-def _spread(row_1HPd: Tensor, batch: Batch) -> Tensor:
-    """(1, H, P, d) -> (B, H, T, d), zeros where the grid holds no token."""
-    _, heads, _, width = row_1HPd.shape
-    grid = row_1HPd.new_zeros(heads, batch.mask_BT.numel(), width)
-    grid = grid.index_copy(1, batch.cells_P, row_1HPd[0])
-    return grid.view(heads, *batch.mask_BT.shape, width).transpose(0, 1)
-
-
-def _no_mask(*_args: Any, **_kwargs: Any) -> None:
-    """Build no mask: the packed attention knows which tokens belong together."""
-
-
-AttentionInterface.register(PACKED, packed_attention)
-AttentionMaskInterface.register(PACKED, _no_mask)
+Not ModernBERT: its local attention knows distances in the row, not in the example.
+"""
 
 
 def can_be_packed(encoder: PreTrainedModel) -> bool:
@@ -132,9 +58,30 @@ def use_packed_attention(encoder: PreTrainedModel) -> bool:
     if not can_be_packed(encoder):
         return False
     encoder.set_attn_implementation(PACKED)
-    last = encoder.encoder.layer[-1]
-    last.forward = MethodType(_layer_at_cls, last)
+    if _layout(encoder).bert_layers:
+        last = encoder.encoder.layer[-1]
+        last.__class__ = _at_cls(last.__class__)
     return True
+
+
+def use_padded_attention(encoder: PreTrainedModel) -> None:
+    """Let transformers' masks be made without waiting for a GPU, where it attends through torch."""
+    if encoder.config._attn_implementation == "sdpa":
+        encoder.set_attn_implementation(PADDED)
+
+
+def _layout(encoder: PreTrainedModel) -> Layout:
+    return PACKED_MODELS[encoder.config.model_type]
+
+
+@cache
+def _at_cls(kind: type[nn.Module]) -> type[nn.Module]:
+    """Return the layer's class with a forward pass at [CLS] alone.
+
+    A method bound to the layer and kept in it would be a circle: the memory of a trial's model
+    would wait for the garbage collector.
+    """
+    return type(f"{kind.__name__}AtCls", (kind,), {"forward": _layer_at_cls})
 
 
 def _layer_at_cls(layer: Any, row_1PD: Tensor, *_: Any, batch: Batch, **__: Any) -> Tensor:
@@ -164,17 +111,17 @@ def _layer_at_cls(layer: Any, row_1PD: Tensor, *_: Any, batch: Batch, **__: Any)
 def run_packed(encoder: PreTrainedModel, row_PD: Tensor, batch: Batch) -> Tensor:
     """Encode a packed row of word embeddings (P, D); return the last hidden state at [CLS] (B, D).
 
-    RoBERTa numbers positions from the padding index on.
+    Models without segments leave them unread.
     """
-    config = encoder.config
-    offset = 0 if config.model_type == "bert" else config.pad_token_id + 1
-    cls_1BD: Tensor = encoder(
+    layout = _layout(encoder)
+    offset = encoder.config.pad_token_id + 1 if layout.from_padding else 0
+    hidden: Tensor = encoder(
         inputs_embeds=row_PD[None],
         position_ids=batch.positions_P[None] + offset,
         token_type_ids=batch.types_P[None],
         batch=batch,
-    ).last_hidden_state
-    return cls_1BD[0]
+    ).last_hidden_state[0]
+    return hidden if layout.bert_layers else hidden.index_select(0, batch.starts_B)
 
 
 def run_padded(encoder: PreTrainedModel, row_PD: Tensor, batch: Batch) -> Tensor:

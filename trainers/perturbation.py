@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from search_spaces.methods import Climbing
-from trainers.batches import Batch
+from trainers.batches import Batch, to_device
 
 SMALLEST = 1e-10
 """Gradients are divided by at least this: an example without a gradient stays where it is."""
@@ -79,11 +79,6 @@ def normal(words_PD: Tensor, random: torch.Generator) -> Tensor:
     """N(0, 1) of the shape and on the device of `words_PD`, drawn on the CPU."""
     drawn_PD = torch.empty(words_PD.shape).normal_(generator=random)
     return to_device(drawn_PD, words_PD.device)
-
-
-def to_device(drawn: Tensor, device: torch.device) -> Tensor:
-    """Copy without waiting for the device."""
-    return drawn if device.type == "cpu" else drawn.pin_memory().to(device, non_blocking=True)
 
 
 def l2_norms(values_PD: Tensor, batch: Batch) -> Tensor:

@@ -1,7 +1,8 @@
 """A trial's data and encoder, ready to train: what a worker keeps warm between trials.
 
 In: a trial's settings and the data folder. Out: `Prepared`, shared by all trials that agree on
-task, encoder, length and subset; only the grid point and the seed differ.
+task, encoder, length and subset; only the grid point and the seed differ. The encoder alone is
+shared by all trials that name it.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from search_spaces.trial import TrialConfig
 from trainers.batches import Inputs
 from trainers.data import deviation, load_task, select_examples, selection_split
 from trainers.difficulty import with_difficult
-from trainers.encoder import Encoder, load_encoder
+from trainers.encoder import Encoder, is_of_a_task, load_encoder
 from trainers.tasks import get_task
 from trainers.token_cache import tokenised
 
@@ -55,18 +56,47 @@ def warm_key(config: TrialConfig) -> tuple[object, ...]:
     return tuple(getattr(config, name) for name in SHARED)
 
 
-def prepare(config: TrialConfig, data_folder: Path | None) -> Prepared:
-    """Load and tokenise a trial's task, and load its encoder.
+class Warm:
+    """Prepares trials, and keeps what the last one needed for the next."""
+
+    def __init__(self) -> None:
+        self.last: tuple[tuple[object, ...], Prepared] | None = None
+        self.encoder: tuple[str, Encoder] | None = None
+
+    def prepared(self, config: TrialConfig, data_folder: Path | None) -> Prepared:
+        """Return what a trial needs: the last trial's, or with its encoder, or all anew.
+
+        Raises:
+            UserError: as `prepare` does.
+        """
+        key = warm_key(config)
+        if self.last is None or self.last[0] != key:
+            self.last = None
+            if self.encoder is not None and self.encoder[0] != config.encoder:
+                self.encoder = None
+            found = prepare(config, data_folder, self.encoder[1] if self.encoder else None)
+            self.last = (key, found)
+            self.encoder = None if is_of_a_task(config.encoder) else (config.encoder, found.encoder)
+        return self.last[1]
+
+    def forget(self) -> None:
+        """Keep nothing."""
+        self.last = self.encoder = None
+
+
+def prepare(
+    config: TrialConfig, data_folder: Path | None, encoder: Encoder | None = None
+) -> Prepared:
+    """Load and tokenise a trial's task, and load its encoder unless it is given.
 
     Raises:
         UserError: as `selection_split`, `load_task`, `with_difficult` and `load_encoder` do.
     """
     selection = selection_split(config.task, config)
     loaded = load_task(config.task, data_folder)
-    full_train = loaded.splits["train"]
+    words = [text for column in loaded.splits["train"].texts for text in column]
     data = select_examples(with_difficult(loaded, config), config)
-    words = [text for column in full_train.texts for text in column]
-    encoder = load_encoder(config.encoder, words)
+    encoder = encoder or load_encoder(config.encoder, words)
     inputs = {
         name: tokenised(encoder.tokenizer, split, config.max_length)
         for name, split in data.splits.items()

@@ -10,7 +10,6 @@ import hashlib
 import json
 import time
 import zlib
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,15 @@ from trainers.files import StoreFull, write_file
 CACHED_FROM = 10_000
 """Examples: fewer are tokenised in the time that looking for them takes."""
 KEPT_SECONDS = 30 * 24 * 3600
+WRITTEN_SECONDS = 3600
+"""No file takes so long to write: what is older will not be renamed."""
+BESIDE_THE_BACKEND = (
+    "model_input_names",
+    "padding_side",
+    "truncation_side",
+    "split_special_tokens",
+)
+"""What a tokenizer does by itself: its backend's JSON does not say it."""
 
 
 def tokenised(tokenizer: Any, split: Split, max_length: int) -> Inputs:
@@ -46,9 +54,16 @@ def tokenised(tokenizer: Any, split: Split, max_length: int) -> Inputs:
 
 
 def _key(tokenizer: Any, split: Split, max_length: int) -> str:
-    """Hash texts, labels and ids, the tokenizer as a whole, the length, and who tokenises."""
+    """Hash texts, labels and ids, the tokenizer as a whole, the length, and who tokenises.
+
+    Two classes can have one backend and differ in what they return: BERT's gives token types,
+    DistilBERT's none.
+    """
     rules = json.loads(tokenizer.backend_tokenizer.to_str())
-    rules |= {"truncation": max_length, "padding": None, "side": tokenizer.truncation_side}
+    rules |= {"truncation": max_length, "padding": None}
+    rules["class"] = f"{type(tokenizer).__module__}.{type(tokenizer).__qualname__}"
+    rules["specials"] = [tokenizer.special_tokens_map, tokenizer.all_special_ids]
+    rules |= {name: getattr(tokenizer, name) for name in BESIDE_THE_BACKEND}
     versions = [version("tokenizers"), version("transformers")]
     told = json.dumps([split.fingerprint(), rules, versions], sort_keys=True)
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
@@ -90,8 +105,18 @@ def _read(path: Path, split: Split) -> Inputs | None:
 
 
 def _remove_old(folder: Path) -> None:
+    """Remove what nobody used for long, and what a worker that was killed had begun to write."""
     for path in folder.glob("*.tokens"):
-        with suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > KEPT_SECONDS:
-                path.unlink()
-                path.with_suffix(".lock").unlink(missing_ok=True)
+        if _older(path, KEPT_SECONDS):
+            path.unlink(missing_ok=True)
+            path.with_suffix(".lock").unlink(missing_ok=True)
+    for path in folder.glob(".*.tokens.*.tmp"):
+        if _older(path, WRITTEN_SECONDS):
+            path.unlink(missing_ok=True)
+
+
+def _older(path: Path, seconds: float) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > seconds
+    except FileNotFoundError:  # Another worker has removed it.
+        return False

@@ -147,6 +147,7 @@ def figures(
 ) -> dict[str, float]:
     """Count a step's operations and memory, alone on the device, and relate them to its time."""
     batch = next(random_batches(lengths, device))
+    step(batch)  # The optimizer makes its state in its first update: no peak is before that.
     forget_peak_memory(device)
     with FlopCounterMode(display=False) as counter:
         step(batch)

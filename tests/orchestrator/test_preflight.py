@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from transformers import ElectraConfig, ElectraModel
+from transformers import MPNetConfig, MPNetModel
 
 from orchestrator import preflight, supervisor
 from orchestrator.cli import main
@@ -114,49 +114,49 @@ def test_a_run_warns_in_one_line(
     assert [line for line in lines if "warning" in line] == [f"warning: {WARNING}"]
 
 
-def electra(folder: Path, **options: int) -> Path:
+def mpnet(folder: Path, **options: int) -> Path:
     """Save an encoder that cannot be packed, with a tokenizer."""
     tokenizer = tiny_tokenizer(["a sentence of words, a sentence of words"])
-    config = ElectraConfig(
+    config = MPNetConfig(
         vocab_size=len(tokenizer),
         hidden_size=24,
         num_hidden_layers=1,
         num_attention_heads=3,
         **options,
     )
-    ElectraModel(config).save_pretrained(folder)
+    MPNetModel(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
 
 def test_an_encoder_that_is_padded_is_named_once(tmp_path: Path) -> None:
-    text = f"[library]\nencoders: ['{electra(tmp_path)}', tiny]\nseeds: [0, 1]"
+    text = f"[library]\nencoders: ['{mpnet(tmp_path)}', tiny]\nseeds: [0, 1]"
     study = parse_study(
         STUDY.replace("[rte, qqp]", text).replace("encoders: [tiny]\n", ""), source="test"
     )
     (line,) = check_all(study.trials(), None)
-    assert line == f"encoder {tmp_path}: electra batches are padded, not packed: slower"
+    assert line == f"encoder {tmp_path}: mpnet batches are padded, not packed: slower"
 
 
 def test_a_length_beyond_an_encoder_s_positions_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model, path = electra(tmp_path / "model", max_position_embeddings=48), tmp_path / "study.yaml"
+    model, path = mpnet(tmp_path / "model", max_position_embeddings=48), tmp_path / "study.yaml"
     text = STUDY.replace("[rte, qqp]", "[library]").replace("[tiny]", f"['{model}']")
     path.write_text(text)
     with pytest.raises(SystemExit) as exit_info:
         main(["run", str(path), "--store", str(tmp_path / "store")])
     assert exit_info.value.code == 2
-    wanted = f"max_length: 128 is more than the 48 positions of encoder '{model}'"
+    wanted = f"max_length: 128 is more than the 46 positions of encoder '{model}'"
     assert capsys.readouterr().err.splitlines()[-1].startswith(f"catsweep: {wanted}")
-    notes = check_all(parse_study(f"{text}max_length: 48\n", source="test").trials(), None)
+    notes = check_all(parse_study(f"{text}max_length: 46\n", source="test").trials(), None)
     assert [note for note in notes if "padded" not in note] == []
 
 
 def test_a_head_that_an_encoder_does_not_have_is_found_before_training(tmp_path: Path) -> None:
-    text = f"[library]\nencoders: ['{electra(tmp_path)}']\nhead: native"
+    text = f"[library]\nencoders: ['{mpnet(tmp_path)}']\nhead: native"
     study = parse_study(
         STUDY.replace("[rte, qqp]", text).replace("encoders: [tiny]\n", ""), source="test"
     )
-    with pytest.raises(UserError, match=r"head: native is known of bert.*not of electra"):
+    with pytest.raises(UserError, match=r"head: native is known of bert.*not of mpnet"):
         check_all(study.trials(), None)

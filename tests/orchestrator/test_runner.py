@@ -1,16 +1,23 @@
 """The runner without Ray: locks, failures, and a disk without space."""
 
+import gc
 import subprocess
 import sys
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
+from orchestrator import runner as runner_module
 from orchestrator.job import Job
-from orchestrator.runner import TrialRunner
+from orchestrator.runner import TrialRunner, classify
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from tests.end_to_end.sweeps import environment
+from trainers.classifier import Classifier
+from trainers.loop import Diverged, TrialRun
 from trainers.store import State, Store
 
 
@@ -89,6 +96,103 @@ def test_each_failure_has_its_kind(tmp_path: Path) -> None:
     assert "Traceback" in failure.traceback
     finish(runner, config())
     assert store.state(config().signature) is State.DONE, "a failure stops nothing after it"
+
+
+def test_what_is_warm_outlives_the_failures_that_settings_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "store", create=True)
+    runner = TrialRunner(job(store))
+    finish(runner, config(lr=1e30))
+    warm = runner.warm.last
+    assert warm is not None
+    finish(runner, config(lr=2e-3))
+    assert runner.warm.last is warm
+
+    def no_memory(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(runner_module, "load_snapshot", no_memory)
+    finish(runner, config(lr=3e-3))
+    assert runner.warm.last is None
+
+
+@pytest.fixture
+def alive(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """How many of a trial's modules live whenever the runner frees memory, without a collector."""
+    born: list[weakref.ref[torch.nn.Module]] = []
+    counts: list[int] = []
+    build = TrialRun._build
+
+    def remember(run: TrialRun) -> Classifier:
+        model = build(run)
+        born.extend(weakref.ref(module) for module in model.modules())
+        return model
+
+    def count(_: torch.device) -> None:
+        counts.append(sum(ref() is not None for ref in born))
+
+    monkeypatch.setattr(TrialRun, "_build", remember)
+    monkeypatch.setattr(runner_module, "free_memory", count)
+    gc.collect()
+    gc.disable()
+    yield counts
+    gc.enable()
+
+
+def test_a_trial_that_is_over_leaves_nothing_in_memory(tmp_path: Path, alive: list[int]) -> None:
+    """Finished, failed in training, failed before it, or given up for another: at once."""
+    store = Store(tmp_path / "store", create=True)
+    runner = TrialRunner(job(store))
+    finish(runner, config())
+    assert alive == [0, 0]
+    finish(runner, config(lr=1e30))
+    assert store.failure(config(lr=1e30).signature).kind == "diverged"
+    assert alive == [0] * 4
+    runner.start(config(lr=2e-3))
+    runner.start(config(lr=3e-3))
+    assert alive == [0] * 6
+
+
+def test_a_trial_that_cannot_begin_leaves_nothing_in_memory(
+    tmp_path: Path, alive: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    store = Store(tmp_path / "store", create=True)
+    runner = TrialRunner(job(store), gpus=0.25)
+    with monkeypatch.context() as patch:
+        patch.setattr(runner_module, "load_snapshot", no_memory)
+        finish(runner, config())
+    assert store.failure(config().signature).kind == "out_of_memory"
+    assert alive == [0, 0]
+    assert runner.crowded
+    runner.start(config(lr=2e-3))
+    assert not runner.crowded
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory"),
+        (MemoryError(), "out_of_memory"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+            "out_of_memory",
+        ),
+        (torch.AcceleratorError("CUDA error: out of memory\nSearch for it"), "out_of_memory"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), "out_of_memory"),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), "out_of_memory"),
+        (RuntimeError("CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"), "out_of_memory"),
+        (torch.AcceleratorError("CUDA error: device-side assert triggered"), "exception"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED"), "exception"),
+        (Diverged("loss nan"), "diverged"),
+        (UserError("no file"), "configuration"),
+    ],
+)
+def test_what_an_exception_means(error: Exception, kind: str) -> None:
+    assert classify(error) == kind
 
 
 @pytest.mark.parametrize("checkpoint_every", [0.0, 60.0])

@@ -1,17 +1,32 @@
 """How many trials share a GPU: never over its memory, fewer after an out-of-memory failure."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
-from orchestrator.job import Slots
+from orchestrator import supervisor
+from orchestrator.job import Job, Slots
 from orchestrator.runner import failure
-from orchestrator.sharing import HEADROOM, MOST, Sharing, group_of, how_many
+from orchestrator.search import Search
+from orchestrator.sharing import (
+    HEADROOM,
+    MOST,
+    ONLY_NUMBERS,
+    ONLY_NUMBERS_OF_METHODS,
+    Sharing,
+    group_of,
+    how_many,
+)
 from orchestrator.supervisor import _give_more_room
+from orchestrator.tune import Round, _stop_when_told
+from search_spaces.methods import METHOD_SETTINGS
 from search_spaces.trial import TrialConfig
-from tests.fakes import tiny_config
-from trainers.outcome import DeviceUse
+from tests.fakes import example_settings, tiny_config
+from tests.results import finished
+from trainers.outcome import DeviceUse, ProgressRecord, TrialResult
 from trainers.store import State, Store
 
 GIB = 2**30
@@ -77,13 +92,68 @@ def test_the_first_trial_of_a_group_runs_alone_and_the_others_wait_for_it() -> N
 
 
 def test_only_trials_that_ran_alone_are_measurements() -> None:
-    (trial,) = grid("library", 1)
+    trial, other = grid("library", 2)
     crowded = used(28.0, share=0.25)
-    assert Sharing().shares([trial], {group_of(trial): [crowded, used(4.0)]}) == {
-        trial.signature: 1 / 7
-    }
+    group = group_of(trial)
+    assert Sharing().shares([trial], {group: [crowded, used(4.0)]}) == {trial.signature: 1 / 7}
     for unmeasured in ([crowded], [None], [None, crowded]):
-        assert Sharing().shares([trial], {group_of(trial): unmeasured}) == {trial.signature: 1.0}
+        assert Sharing().shares([trial, other], {group: unmeasured}) == {trial.signature: 1.0}
+
+
+@pytest.mark.parametrize(
+    ("change", "together"),
+    [
+        ({"lr": 1e-5, "seed": 7, "epochs": 9, "warmup": 0.3, "subset_seed": 3}, True),
+        ({"batch_size": 8}, False),
+        ({"micro_batch": 8}, False),
+        ({"max_length": 64}, False),
+        ({"precision": "bf16"}, False),
+        ({"select": "best_epoch"}, False),
+        ({"head": "native"}, False),
+        ({"task": "cola"}, False),
+    ],
+)
+def test_a_group_is_what_needs_the_same_memory(change: dict[str, object], together: bool) -> None:
+    trial = tiny_config(method=example_settings("pgd"))
+    other = tiny_config(method=example_settings("pgd"), **change)
+    assert (group_of(trial) == group_of(other)) is together
+
+
+@pytest.mark.parametrize(
+    ("method", "change", "together"),
+    [
+        ("cat", {"epsilon": 1e-4, "tau": 0.9, "lambda": 0.9}, True),
+        ("cat", {"proj_dim": 8}, False),
+        ("cat", {"detach_clean": True}, False),
+        ("freelb", {"adv_lr": 0.2, "init_mag": 0.1, "max_norm": 0.3}, True),
+        ("freelb", {"steps": 5}, False),
+        ("freelb", {"count": "passes"}, False),
+        ("smart", {"alpha": 2.0, "noise": 0.1, "radius": 0.1}, True),
+        ("smart", {"iterations": 3}, False),
+    ],
+)
+def test_a_method_s_options_decide_its_group(
+    method: str, change: dict[str, object], together: bool
+) -> None:
+    before = example_settings(method).model_dump(by_alias=True)
+    changed = METHOD_SETTINGS[method].model_validate(before | change)
+    groups = {group_of(tiny_config(method=each)) for each in (example_settings(method), changed)}
+    assert len(groups) == (1 if together else 2)
+
+
+def test_a_weight_that_leaves_a_pass_out_makes_a_group_of_its_own() -> None:
+    base = {"epsilon": 1e-3, "tau": 0.1, "detach_clean": True}
+    first, second = (
+        tiny_config(method=METHOD_SETTINGS["cat"].model_validate({**base, "lambda": weight}))
+        for weight in (0.5, 1.0)
+    )
+    assert group_of(first) != group_of(second)
+
+
+def test_every_setting_that_is_not_in_a_group_is_one() -> None:
+    assert set(TrialConfig.model_fields) >= ONLY_NUMBERS
+    known = {name for kind in METHOD_SETTINGS.values() for name in kind.model_fields}
+    assert known >= ONLY_NUMBERS_OF_METHODS
 
 
 def test_the_largest_of_several_measurements_counts() -> None:
@@ -105,7 +175,8 @@ def test_after_an_out_of_memory_failure_fewer_share(
     ):
         record = failure(trial.signature, MemoryError("no more"), kind=kind, gpus=gpus)
         store.commit_failure(trial, record)
-    _give_more_room(store, [beside, alone, diverged], SHARED, sharing)
+    assert _give_more_room(store, [beside, alone, diverged], SHARED, sharing)
+    assert not _give_more_room(store, [beside, alone, diverged], SHARED, sharing)
     states = [store.state(trial.signature) for trial in (beside, alone, diverged)]
     assert states == [State.MISSING, State.FAILED, State.FAILED]
     assert "out of memory beside others; 3 share a GPU now" in capsys.readouterr().err
@@ -113,3 +184,68 @@ def test_after_an_out_of_memory_failure_fewer_share(
     assert sharing.shares([beside], uses) == {beside.signature: 1 / 3}
     assert sharing.lower(beside, 1 / 3) == 1
     assert sharing.shares([beside], uses) == {beside.signature: 1.0}
+
+
+def test_a_round_in_which_one_runs_out_of_memory_is_planned_anew_and_counts_no_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others of such a round are cut off, here more often than a worker may end without a word."""
+    store = Store(tmp_path, create=True)
+    job = Job(
+        store=store.root, identity=store.mark.identity, data=None, threads=1, checkpoint_every=60
+    )
+    shares: list[set[float]] = []
+
+    def run_round(begin: Round, _: str | None) -> None:
+        shares.append({begin.gpus[trial.signature] for trial in begin.trials})
+        (share,) = shares[-1]
+        for trial in begin.trials:
+            with store.lock(trial.signature):
+                store.write_progress(begun(trial, begin.job.launch))
+            if share == 1:
+                store.commit(trial, measured_alone(trial))
+        if share < 1:
+            first = begin.trials[0].signature
+            record = failure(first, torch.OutOfMemoryError("CUDA out of memory"), gpus=share)
+            store.commit_failure(begin.trials[0], record)
+
+    monkeypatch.setattr(supervisor, "run_round", run_round)
+    plan = supervisor.sweep("study", grid("library", 4), store, job, SHARED, Search())
+    assert shares == [{1.0}, {1 / 10}, {1 / 5}, {1 / 2}, {1.0}]
+    assert len(plan.having(State.DONE)) == 4
+
+
+def begun(trial: TrialConfig, launch: str) -> ProgressRecord:
+    return ProgressRecord(
+        signature=trial.signature,
+        launch=launch,
+        host="here",
+        pid=0,
+        step=1,
+        steps=2,
+        seconds=1.0,
+        loss=None,
+        updated_at=0.0,
+    )
+
+
+def measured_alone(trial: TrialConfig) -> TrialResult:
+    result = finished(trial, {"dev": 100})
+    record = result.record.model_copy(update={"device_use": used(1.0)})
+    return replace(result, record=record)
+
+
+@pytest.mark.parametrize(
+    ("result", "measured", "ends"),
+    [
+        ({"done": True, "stop_sweep": None, "crowded": False}, True, False),
+        ({"done": True, "stop_sweep": None, "crowded": True}, True, True),
+        ({"done": True, "stop_sweep": None, "crowded": True}, False, False),
+        ({"done": True, "stop_sweep": "the disk is full", "crowded": False}, False, True),
+    ],
+)
+def test_a_round_ends_when_a_worker_is_crowded_where_shares_are_measured(
+    result: dict[str, object], measured: bool, ends: bool
+) -> None:
+    stopper = _stop_when_told(measured=measured)
+    assert stopper("trial", result) is stopper.stop_all() is ends

@@ -1,10 +1,12 @@
 """What the tests of the methods share: a batch, the same examples as lists, and gradients."""
 
+import inspect
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from search_spaces.methods import MethodSettings
 from tests.fakes import random_inputs
@@ -38,6 +40,19 @@ def listed(inputs: Inputs) -> list[Example]:
         )
         for start, end, label in zip(inputs.starts, ends, inputs.labels_N, strict=False)
     ]
+
+
+def one_by_one(encoder: PreTrainedModel, case: Case) -> Tensor:
+    """h at [CLS] from the plain encoder, each example alone, without padding or packing."""
+    takes_types = "token_type_ids" in inspect.signature(encoder.forward).parameters
+    states = []
+    for example in case.examples:
+        inputs = {"input_ids": torch.tensor([example.tokens])}
+        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+        if takes_types:
+            inputs["token_type_ids"] = torch.tensor([example.types])
+        states.append(encoder(**inputs).last_hidden_state[0, 0])
+    return torch.stack(states)
 
 
 def gradients(model: nn.Module) -> dict[str, Tensor]:

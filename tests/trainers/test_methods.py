@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from search_spaces.methods import METHOD_SETTINGS, MethodSettings
 from tests.fakes import OPTIONS, example_settings, random_inputs, small_classifier, tiny_config
@@ -209,33 +208,6 @@ def test_a_step_draws_as_many_sets_of_dropout_masks_as_specified(method: str) ->
     for _ in range(PASSES[method]):
         model(case.batch)
     assert torch.equal(found, torch.get_rng_state())
-
-
-class Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Count the operations that hand a tensor's values to Python, or need them for a shape."""
-
-    WAITING = ("_local_scalar_dense", "equal", "nonzero", "masked_select", "_unique2")
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.seen: list[str] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.overloadpacket.__name__
-        if name in self.WAITING:
-            self.seen.append(name)
-        return func(*args, **(kwargs or {}))
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_a_step_never_waits_for_the_device(method: str) -> None:
-    """On a GPU each `.item()`, `if tensor` and index by a mask would."""
-    case, model = make_case("bert", 6), small_classifier("bert", dropout=0.2)
-    with Reads() as reads:
-        losses = run_step(method, model, case.batch, example_settings(method))
-        assert reads.seen == []
-        assert losses["loss"] > 0
-        assert reads.seen == ["_local_scalar_dense"]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

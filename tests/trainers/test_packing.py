@@ -5,36 +5,15 @@ import copy
 import pytest
 import torch
 from torch import Tensor
-from transformers import (
-    DistilBertConfig,
-    DistilBertModel,
-    ElectraConfig,
-    ElectraModel,
-    PreTrainedModel,
-)
+from transformers import PreTrainedModel
 
-from tests.fakes import VOCABULARY, example_settings, small_classifier, small_encoder
-from tests.trainers.examples import Case, assert_close, gradients, make_case, run_step
-from trainers import packing
-from trainers.classifier import Classifier
+from tests.fakes import example_settings, small_classifier, small_encoder
+from tests.trainers.examples import Case, assert_close, gradients, make_case, one_by_one, run_step
+from trainers.attention import PACKED
 from trainers.methods.registry import METHODS
-from trainers.packing import PACKED, run_packed, run_padded, use_packed_attention
+from trainers.packing import run_packed, run_padded, use_packed_attention
 
 KINDS = ("bert", "roberta")
-# Torch's way to attend over nested tensors on a CPU says this; its GPU kernels do not.
-pytestmark = pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
-
-
-def one_by_one(encoder: PreTrainedModel, case: Case) -> Tensor:
-    """h at [CLS] from the plain encoder, each example alone, without padding or packing."""
-    states = []
-    for example in case.examples:
-        inputs = {"input_ids": torch.tensor([example.tokens])}
-        inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
-        if encoder.config.model_type in {"bert", "electra"}:
-            inputs["token_type_ids"] = torch.tensor([example.types])
-        states.append(encoder(**inputs).last_hidden_state[0, 0])
-    return torch.stack(states)
 
 
 def padded(encoder: PreTrainedModel, case: Case) -> Tensor:
@@ -87,14 +66,6 @@ def test_an_example_does_not_see_its_neighbours(kind: str) -> None:
     assert (after[1:] - before[1:]).abs().amax(dim=1).min() > 1e-2
 
 
-@pytest.fixture(params=["grid", "ragged"])
-def attention(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways to attend within a row: a CPU takes the grid, a GPU the nested tensors."""
-    if request.param == "ragged":
-        monkeypatch.setattr(packing, "attend_on_grid", packing.attend_ragged)
-
-
-@pytest.mark.usefixtures("attention")
 @pytest.mark.parametrize("pairs", [False, True], ids=["single", "pairs"])
 @pytest.mark.parametrize("n", [7, 1])
 @pytest.mark.parametrize("kind", KINDS)
@@ -114,63 +85,8 @@ def test_packed_and_padded_steps_give_equal_losses_and_gradients(
     assert_close(fast, slow)
 
 
-@pytest.mark.parametrize("at_cls", [False, True], ids=["all", "cls"])
-def test_attention_dropout_drops_weights_as_configured(at_cls: bool) -> None:
-    """With values of ones an output is the sum of the weights kept, each divided by 1 - p."""
-    batch = make_case("bert", 40).batch
-    tokens = len(batch.tokens_P)
-    rows = torch.zeros(1, 2, len(batch) if at_cls else tokens, 8)
-    ones = torch.ones(1, 2, tokens, 8)
-    for attend in (packing.attend_on_grid, packing.attend_ragged):
-        torch.manual_seed(3)
-        plain = attend(rows, ones, ones, batch, 1.0, 0.0)
-        dropped = attend(rows, ones, ones, batch, 1.0, 0.4)
-        assert plain.shape == dropped.shape == (1, rows.shape[2], 2, 8)
-        torch.testing.assert_close(plain, torch.ones_like(plain))
-        assert dropped.std() > 0.1
-        assert dropped.mean() == pytest.approx(1.0, abs=0.1)
-
-
 def test_switching_one_encoder_leaves_the_original_as_it_was() -> None:
     plain = small_encoder("bert")
     before = plain.config._attn_implementation
     assert use_packed_attention(copy.deepcopy(plain))
     assert plain.config._attn_implementation == before != PACKED
-
-
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(
-    "encoder",
-    [
-        DistilBertModel(
-            DistilBertConfig(
-                vocab_size=VOCABULARY, dim=24, n_layers=2, n_heads=3, hidden_dim=32, dropout=0.0
-            )
-        ),
-        ElectraModel(
-            ElectraConfig(
-                vocab_size=VOCABULARY,
-                embedding_size=16,
-                hidden_size=24,
-                num_hidden_layers=2,
-                num_attention_heads=3,
-                intermediate_size=32,
-                hidden_dropout_prob=0.0,
-            )
-        ),
-    ],
-    ids=["distilbert", "electra"],
-)
-def test_another_model_type_falls_back_to_padding_and_trains(
-    encoder: PreTrainedModel, method: str
-) -> None:
-    case = make_case("bert", 5, pairs=encoder.config.model_type == "electra")
-    model = Classifier(copy.deepcopy(encoder), n_classes=3, proj_dim=8, dropout=0.0).eval()
-    assert not model.packed
-    h_BD = model.encode(model.embed(case.batch), case.batch)
-    expected = one_by_one(copy.deepcopy(encoder).eval(), case)
-    torch.testing.assert_close(h_BD, expected, atol=1e-5, rtol=1e-5)
-
-    losses = run_step(method, model.train(), case.batch, example_settings(method))
-    assert all(torch.isfinite(loss) for loss in losses.values())
-    assert all(value.abs().max() > 0 for value in gradients(model.encoder).values())

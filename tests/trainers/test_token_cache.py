@@ -5,9 +5,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from transformers import BertTokenizerFast, DistilBertTokenizerFast
 
 from tests.end_to_end.sweeps import environment
 from tests.fakes import tiny_config
@@ -85,6 +87,19 @@ def test_a_file_is_of_one_split_one_tokenizer_and_one_length(
         assert len(list(cache.glob("*.tokens"))) == number
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_tokenizers_of_one_backend_do_not_share_a_file(
+    cache: Path, tokenizer: Any, order: int
+) -> None:
+    """DistilBERT's differs from BERT's in that it returns no token types."""
+    words = tokenizer.get_vocab()
+    both = [BertTokenizerFast(vocab=words), DistilBertTokenizerFast(vocab=words)][::order]
+    assert both[0].backend_tokenizer.to_str() == both[1].backend_tokenizer.to_str()
+    found = [tokenised(each, split(), 16) for each in both]
+    assert all(map(same, found, [fresh(each, split()) for each in both]))
+    assert [bool(inputs.types_S.any()) for inputs in found][::order] == [True, False]
+
+
 @pytest.mark.parametrize("damage", ["cut", "changed", "empty", "odd"])
 def test_a_damaged_file_is_made_again(cache: Path, tokenizer: object, damage: str) -> None:
     expected = fresh(tokenizer, split())
@@ -129,6 +144,17 @@ def test_files_that_nobody_uses_are_removed(cache: Path, tokenizer: object) -> N
     tokenised(tokenizer, split(), 8)
     (left,) = cache.glob("*.tokens")
     assert left != old
+
+
+def test_what_a_killed_worker_had_begun_to_write_is_removed(cache: Path, tokenizer: object) -> None:
+    cache.mkdir()
+    abandoned, being_written = (cache / f".{'0' * 32}.tokens.{pid}.tmp" for pid in (7, 8))
+    for path in (abandoned, being_written):
+        path.write_bytes(b"half a file")
+    some_hours = time.time() - 5 * 3600
+    os.utime(abandoned, (some_hours, some_hours))
+    tokenised(tokenizer, split(), 16)
+    assert list(cache.glob(".*")) == [being_written]
 
 
 AT_ONCE = """

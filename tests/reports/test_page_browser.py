@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 
-from tests.reports.browser import ask, chromium, entries, show, wait_for_frames
+from tests.reports.browser import ask, chromium, entries, show, swipe, wait_for_frames
 from tests.reports.pages import HOSTILE, build_site
 
 AUDIT = (Path(__file__).parent / "audit.js").read_text("utf-8")
@@ -222,6 +222,66 @@ def test_parallel_coordinates_narrow_by_dragging(opened: Chrome) -> None:
     opened.find_element(By.CSS_SELECTOR, "#parallel [data-axis='epsilon']").click()
     wait_for_frames(opened)
     assert column(opened, "parallel", "trial") == cell["trials"][:10]  # a click keeps all again
+
+
+def handle_of(browser: Chrome, axis: str) -> dict[str, float]:
+    """Bring an axis into view; its handle's rectangle in the window."""
+    found: dict[str, float] = ask(
+        browser,
+        """const handle = document.querySelector(`#parallel [data-axis='${arguments[0]}']`);
+        handle.scrollIntoView({block: "center"}); return handle.getBoundingClientRect().toJSON()""",
+        axis,
+    )
+    return found
+
+
+def scrolled(browser: Chrome) -> float:
+    return float(ask(browser, "return window.scrollY"))
+
+
+def test_a_finger_narrows_along_an_axis_and_scrolls_beside_it(browser: Chrome, page: Path) -> None:
+    show(browser, page, width=400)
+    cell, box = cell_of_parallel(browser), handle_of(browser, "epsilon")
+    x, y, height = box["x"] + box["width"] / 2, box["y"], box["height"]
+    before = scrolled(browser)
+    swipe(browser, (x, y + 0.95 * height), 0.3 * height)
+    assert column(browser, "parallel", "trial") == expected_within(cell, "epsilon", 0, 0)[:10]
+    assert scrolled(browser) == before
+    swipe(browser, (x + box["width"], y + 0.9 * height), 0.3 * height)
+    assert scrolled(browser) > before
+    assert column(browser, "parallel", "trial") == expected_within(cell, "epsilon", 0, 0)[:10]
+
+
+def test_a_drag_that_is_broken_off_changes_nothing_then_or_later(
+    browser: Chrome, page: Path
+) -> None:
+    show(browser, page, width=400)
+    cell, box = cell_of_parallel(browser), handle_of(browser, "epsilon")
+    x, y, height = box["x"] + box["width"] / 2, box["y"], box["height"]
+    swipe(browser, (x, y + 0.4 * height), 0.3 * height, end="touchCancel")
+    assert ask(browser, "return document.querySelectorAll('#parallel .brush[height]').length") == 0
+    swipe(browser, (20, y - 60), 0)
+    assert column(browser, "parallel", "trial") == cell["trials"][:10]
+
+
+def mouse(browser: Chrome, kind: str, button: str, place: tuple[float, float]) -> None:
+    event = {"type": kind, "button": button, "clickCount": 1, "x": place[0], "y": place[1]}
+    browser.execute_cdp_cmd("Input.dispatchMouseEvent", event)
+
+
+def test_only_the_main_button_drags_and_shows_its_way(opened: Chrome) -> None:
+    cell, box = cell_of_parallel(opened), handle_of(opened, "epsilon")
+    start = box["x"] + box["width"] / 2, box["y"] + 0.95 * box["height"]
+    end = start[0], start[1] - 0.3 * box["height"]
+    everything, lowest = cell["trials"], expected_within(cell, "epsilon", 0, 0)
+    for button, ways, kept in (("right", 0, everything), ("left", 1, lowest)):
+        mouse(opened, "mousePressed", button, start)
+        mouse(opened, "mouseMoved", button, end)
+        shown = opened.find_elements(By.CSS_SELECTOR, "#parallel .brush[height]")
+        assert len(shown) == ways
+        mouse(opened, "mouseReleased", button, end)
+        wait_for_frames(opened)
+        assert column(opened, "parallel", "trial") == kept[:10]
 
 
 def test_pictures_say_their_numbers_and_list_them(opened: Chrome) -> None:

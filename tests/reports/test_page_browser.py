@@ -296,6 +296,27 @@ def test_pictures_say_their_numbers_and_list_them(opened: Chrome) -> None:
     assert shown == numbers[:50]
 
 
+def test_a_legend_and_long_numbers_leave_a_chart_its_room(browser: Chrome, page: Path) -> None:
+    show(browser, page, width=400)
+    chart = """const [names, high] = arguments, x = [1, 2], y = [0, high];
+        const looks = {colour: "#000", dash: [], marker: "o"};
+        const svg = lineChart(360, {series: names.map((name) => ({name, x, y, ...looks})),
+          xLabel: "epoch", yLabel: "%", show: (at) => at.toPrecision(3), yRange: y});
+        document.querySelector("#budgets figure").replaceChildren(svg);
+        const boxes = [...svg.querySelectorAll("text")].map((text) => text.getBBox());
+        const touch = (a, b) => a !== b && a.x < b.x + b.width && b.x < a.x + a.width
+          && a.y < b.y + b.height && b.y < a.y + a.height;
+        return {plot: svg.querySelector("path.axis").getBBox().height,
+          outside: boxes.filter((one) => one.x < 0 || one.x + one.width > 360).length,
+          touching: boxes.filter((one) => boxes.some((other) => touch(one, other))).length}"""
+    one = ask(browser, chart, ["cat"], 1)
+    methods = ["standard", "at", "cat", "scl", "pgd", "freeat", "freelb", "rdrop", "r3f", "smart"]
+    all_of_them = ask(browser, chart, [*methods, "matthews_correlation on heldout"], 0.0004)
+    assert one == all_of_them
+    assert one["plot"] > 150
+    assert one["outside"] == one["touching"] == 0
+
+
 def test_the_heatmap_shows_each_page_and_its_best(opened: Chrome) -> None:
     cell = ask(opened, "return DATA.cells.filter((one) => one.heatmap && one.method === 'cat')[0]")
     choose(opened, "heatmaps", "Cell", f"{cell['task']}, {cell['encoder']}, cat")

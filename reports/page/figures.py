@@ -7,6 +7,7 @@ them is read as mathematics, and a character that the font lacks is printed as i
 """
 
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -50,6 +51,7 @@ SHADES: Final = "cividis"
 BEHIND: Final = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.8}
 LINES: Final = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 MOST_LINES: Final = 400
+LETTERS: Final = 14  # in an inch of a title of 8 points
 BUDGETS: Final = tuple(step * 10**power for power in range(5) for step in (1, 2, 5))
 
 
@@ -109,13 +111,22 @@ def _glyphs() -> frozenset[int]:
     return frozenset(font.get_charmap())
 
 
+def _figure(width: float, height: float, *titles: str) -> Figure:
+    """Make a figure under its titles, wrapped to the width; further lines add to the height."""
+    most = int(LETTERS * width)
+    lines = [line for title in titles for line in textwrap.wrap(printable(title), most)]
+    figure = Figure(figsize=(width, height + 0.13 * (len(lines) - 1)), layout="constrained")
+    figure.suptitle("\n".join(lines), fontsize=8)
+    return figure
+
+
 def _line(style: Style) -> tuple[int, tuple[float, ...]] | str:
     return (0, style.dashes) if style.dashes else "-"
 
 
 def budget_figure(of: BudgetPicture) -> Figure:
     """Draw the expected best of n trials by method, with its band; the y axis fits the curves."""
-    figure = Figure(figsize=(3.4, 2.6), layout="constrained")
+    figure = _figure(3.4, 2.6, f"{of.task}, {of.encoder}: {of.split}")
     axes = figure.subplots()
     for curve in of.curves:
         style = STYLES[curve.method]
@@ -141,7 +152,6 @@ def budget_figure(of: BudgetPicture) -> Figure:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("trials")
     axes.set_ylabel(f"expected best {of.metric}, %")
-    axes.set_title(printable(f"{of.task}, {of.encoder}: {of.split}"), fontsize=8)
     _fit(axes, [100 * curve.expected for curve in of.curves])
     axes.legend(loc="lower right")
     return figure
@@ -157,7 +167,9 @@ def heatmap_figure(of: Heatmap, page: int) -> Figure:
     """Draw a page's panels side by side, with the scores printed and the cell's best one framed."""
     _, panels, rows, columns = of.scores.shape
     size = (1.2 + panels * max(1.4, 0.4 * columns), 0.9 + max(1.0, 0.32 * rows))
-    figure = Figure(figsize=size, layout="constrained")
+    title = f"{of.of.title}, {_at(of.page, page)}" if of.page else of.of.title
+    means = [f"each number is a mean over {', '.join(of.averaged)}"] if of.averaged else []
+    figure = _figure(*size, title, *means)
     grid = figure.subplots(1, panels, squeeze=False, sharey=True)[0]
     low, high = 100 * float(np.nanmin(of.scores)), 100 * float(np.nanmax(of.scores))
     for panel, axes in enumerate(grid):
@@ -170,8 +182,6 @@ def heatmap_figure(of: Heatmap, page: int) -> Figure:
             axes.set_title(printable(_at(of.panel, panel)), fontsize=7)
         _label_axes(axes, of, first=panel == 0)
     figure.colorbar(image, ax=grid, label=f"{of.of.metric} on {of.of.split}, %")
-    title = f"{of.of.title}, {_at(of.page, page)}" if of.page else of.of.title
-    figure.suptitle(printable(title), fontsize=8)
     return figure
 
 
@@ -214,7 +224,7 @@ def _box(row: int, column: int, **looks: Any) -> Rectangle:
 
 def importance_figure(of: Landscape, found: Importance) -> Figure:
     """Draw each axis's share of the variance: alone, and with its interactions, hatched."""
-    figure = Figure(figsize=(3.4, 1.2 + 0.3 * len(found.shares)), layout="constrained")
+    figure = _figure(3.4, 1.2 + 0.3 * len(found.shares), of.title)
     axes = figure.subplots()
     style, places = STYLES[of.method], np.arange(len(found.shares))
     together = [100 * (share.together or 0) for share in found.shares]
@@ -234,14 +244,13 @@ def importance_figure(of: Landscape, found: Importance) -> Figure:
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
     axes.set_xlabel(f"share of the variance, %\n({found.evaluator})")
-    axes.set_title(printable(of.title), fontsize=8)
     figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
 def parallel_figure(of: Landscape) -> Figure:
     """Draw each trial as a line through its settings to its score, the best one thick."""
-    figure = Figure(figsize=(1.4 + 1.1 * len(of.axes), 2.8), layout="constrained")
+    figure = _figure(1.4 + 1.1 * len(of.axes), 2.8, of.title)
     axes = figure.subplots()
     low, high = float(of.scores.min()), float(of.scores.max())
     share = (of.scores - low) / (high - low) if high > low else np.full(len(of.scores), 0.5)
@@ -261,7 +270,6 @@ def parallel_figure(of: Landscape) -> Figure:
     axes.set_xticks(range(len(of.axes) + 1), [*(axis.name for axis in of.axes), f"{of.metric}, %"])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-    axes.set_title(printable(of.title), fontsize=8)
     return figure
 
 
@@ -285,7 +293,7 @@ def _rule(axes: Axes, column: int, labels: list[str]) -> None:
 
 def curves_figure(best: list[TrainingCurve]) -> Figure:
     """Draw losses and scores by epoch of each method's best trial."""
-    figure = Figure(figsize=(6.8, 3.2), layout="constrained")
+    figure = _figure(6.8, 3.2, f"{best[0].task}, {best[0].encoder}: best trials")
     losses, scores = figure.subplots(1, 2)
     for curve in best:
         style = STYLES[curve.method]
@@ -315,5 +323,4 @@ def curves_figure(best: list[TrainingCurve]) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     figure.legend(handles=losses.lines, loc="outside lower center", ncols=4)
     scores.legend(loc="lower right")
-    figure.suptitle(printable(f"{best[0].task}, {best[0].encoder}: best trials"), fontsize=8)
     return figure

@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.image import imread
 from matplotlib.lines import Line2D
@@ -144,6 +145,31 @@ def test_a_heatmap_prints_each_score_and_frames_the_best() -> None:
     assert other == (0, 100 * np.nanmax(of.scores))
 
 
+def test_a_heatmap_of_means_says_over_what() -> None:
+    seeds = heatmap(landscape({"lr": (1, 2), "seed": (0, 1)}, lambda *p: sum(p) / 10))
+    one = heatmap(landscape({"lr": (1, 2)}, lambda lr: lr / 10))
+    assert seeds is not None
+    assert one is not None
+    lines = heatmap_figure(seeds, 0).get_suptitle().split("\n")
+    assert lines == ["rte, tiny, cat", "each number is a mean over seed"]
+    assert heatmap_figure(one, 0).get_suptitle() == "rte, tiny, cat"
+
+
+@pytest.mark.parametrize(
+    "encoder", ["sentence-transformers/all-MiniLM-L6-v2", "long-name/" * 30, HOSTILE]
+)
+def test_a_long_title_stays_in_its_figure(encoder: str) -> None:
+    of = landscape({"lr": (1, 2), "seed": (0, 1)}, lambda *p: sum(p) / 10, encoder=encoder)
+    map_of = heatmap(of)
+    assert map_of is not None
+    for figure in (heatmap_figure(map_of, 0), parallel_figure(of)):
+        FigureCanvasAgg(figure).draw()
+        title = next(text for text in figure.texts if text.get_text() == figure.get_suptitle())
+        box = title.get_window_extent()
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+        assert box.y0 > max(axes.get_window_extent().y1 for axes in figure.axes)
+
+
 @pytest.mark.parametrize("share", np.linspace(0, 1, 41).tolist())
 def test_a_score_can_be_read_on_its_shade(share: float) -> None:
     of = heatmap(landscape({"lr": range(3)}, lambda lr: [0.0, share, 1.0][lr]))
@@ -221,6 +247,5 @@ def test_names_print_as_themselves_and_lacking_letters_as_code_points() -> None:
         "a_b & 50% #1 {x} \\cmd ~ ^ ü $y$ <script>"
     )
     assert printable("中\n\U0001f680") == "U+4E2DU+000AU+1F680"
-    of = landscape(AXES, lambda *places: sum(places) / 10, encoder=HOSTILE)
-    (axes,) = parallel_figure(of).axes
-    assert "$study" in axes.get_title()
+    figure = parallel_figure(landscape(AXES, lambda *p: sum(p) / 10, encoder=HOSTILE))
+    assert "$study" in figure.get_suptitle().replace("\n", " ")

@@ -317,6 +317,24 @@ def test_a_legend_and_long_numbers_leave_a_chart_its_room(browser: Chrome, page:
     assert one["outside"] == one["touching"] == 0
 
 
+def test_norms_of_attacks_have_a_chart_of_their_own(opened: Chrome) -> None:
+    ask(
+        opened,
+        """const place = document.querySelector("#curves .mount > div:last-child");
+        place.replaceChildren();
+        trainingCurves(place, {...DATA.curves[0], norms: {attack_norm: [9.5]}})""",
+    )
+    wait_for_frames(opened)
+    pictures = opened.find_elements(By.CSS_SELECTOR, "#curves svg")
+    labels = [str(picture.get_attribute("aria-label")) for picture in pictures]
+    starts = ["mean training loss by epoch", "mean norm of the attack by epoch", "% by epoch"]
+    assert [label.split(":")[0] for label in labels] == starts
+    assert "attack_norm from 9.50 to 9.50" in labels[1]
+    opened.find_element(By.CSS_SELECTOR, "#curves summary").send_keys(Keys.ENTER)
+    wait_for_frames(opened)
+    assert column(opened, "curves", "attack_norm") == ["9.500"]
+
+
 def test_the_heatmap_shows_each_page_and_its_best(opened: Chrome) -> None:
     cell = ask(opened, "return DATA.cells.filter((one) => one.heatmap && one.method === 'cat')[0]")
     choose(opened, "heatmaps", "Cell", f"{cell['task']}, {cell['encoder']}, cat")

@@ -87,7 +87,7 @@ function lineChart(width, { series, logX, xLabel, yLabel, show, yRange }) {
   const across = Math.max(1, Math.floor(width / entry));
   const legend = 18 * Math.ceil(series.length / across);
   const height = legend + Math.min(360, Math.max(220, width * 0.55));
-  const box = { left: 14 + room(rows.map(show)), right: width - 16, top: 20 + legend, bottom: height - 36 };
+  const box = { left: Math.max(46, 14 + room(rows.map(show))), right: width - 16, top: 20 + legend, bottom: height - 36 };
   const at = logX ? Math.log : (value) => value;
   const toX = (x) => box.left + (x1 > x0 ? (at(x) - at(x0)) / (at(x1) - at(x0)) : 0.5) * (box.right - box.left);
   const toY = (y) => box.bottom - (y1 > y0 ? (y - y0) / (y1 - y0) : 0.5) * (box.bottom - box.top);
@@ -163,11 +163,13 @@ function trainingCurves(place, curve) {
         x: curve.epochs.filter((_, epoch) => ys[epoch] !== null), y: known(ys) })) }))));
   };
   draw(curve.losses, "mean training loss", (value) => value.toPrecision(3));
+  draw(curve.norms, "mean norm of the attack", (value) => value.toPrecision(3));
   draw({ [`${curve.metric} on ${curve.split}`]: curve.scores }, "%", (value) => percent(value));
-  const names = Object.keys(curve.losses);
+  const means = { ...curve.losses, ...curve.norms };
+  const names = Object.keys(means);
   place.append(numbers(() => ({ caption: `Epochs of ${curve.trial}`, search: false,
     columns: [{ title: "epoch", number: true }, ...names.map((title) => ({ title, number: true,
       show: (value) => (value === null ? "–" : value.toPrecision(4)) })),
     { title: curve.metric, number: true, show: (value) => percent(value, 2) }],
-    rows: curve.epochs.map((epoch, row) => [epoch, ...names.map((name) => curve.losses[name][row]), curve.scores[row]]) })));
+    rows: curve.epochs.map((epoch, row) => [epoch, ...names.map((name) => means[name][row]), curve.scores[row]]) })));
 }

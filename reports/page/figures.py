@@ -6,7 +6,9 @@ rises evenly, and printed, so that nothing is lost in grey. Names print as thems
 them is read as mathematics, and a character that the font lacks is printed as its code point.
 """
 
+import math
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -50,6 +52,7 @@ SHADES: Final = "cividis"
 BEHIND: Final = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.8}
 LINES: Final = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 MOST_LINES: Final = 400
+LETTERS: Final = 14  # in an inch of a title of 8 points
 BUDGETS: Final = tuple(step * 10**power for power in range(5) for step in (1, 2, 5))
 
 
@@ -109,13 +112,29 @@ def _glyphs() -> frozenset[int]:
     return frozenset(font.get_charmap())
 
 
+def _figure(width: float, height: float, *titles: str) -> Figure:
+    """Make a figure under its titles, wrapped to the width; further lines add to the height."""
+    most = int(LETTERS * width)
+    lines = [line for title in titles for line in textwrap.wrap(printable(title), most)]
+    figure = Figure(figsize=(width, height + 0.13 * (len(lines) - 1)), layout="constrained")
+    figure.suptitle("\n".join(lines), fontsize=8)
+    return figure
+
+
+def _legend(figure: Figure, across: int) -> None:
+    """Put a legend of everything that has a label below the plots; its rows add to the height."""
+    legend = figure.legend(loc="outside lower center", ncols=across)
+    rows = math.ceil(len(legend.get_texts()) / across)
+    figure.set_figheight(figure.get_figheight() + 0.17 * rows)
+
+
 def _line(style: Style) -> tuple[int, tuple[float, ...]] | str:
     return (0, style.dashes) if style.dashes else "-"
 
 
 def budget_figure(of: BudgetPicture) -> Figure:
     """Draw the expected best of n trials by method, with its band; the y axis fits the curves."""
-    figure = Figure(figsize=(3.4, 2.6), layout="constrained")
+    figure = _figure(3.4, 2.4, f"{of.task}, {of.encoder}: {of.split}")
     axes = figure.subplots()
     for curve in of.curves:
         style = STYLES[curve.method]
@@ -141,9 +160,8 @@ def budget_figure(of: BudgetPicture) -> Figure:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("trials")
     axes.set_ylabel(f"expected best {of.metric}, %")
-    axes.set_title(printable(f"{of.task}, {of.encoder}: {of.split}"), fontsize=8)
     _fit(axes, [100 * curve.expected for curve in of.curves])
-    axes.legend(loc="lower right")
+    _legend(figure, 3)
     return figure
 
 
@@ -157,21 +175,20 @@ def heatmap_figure(of: Heatmap, page: int) -> Figure:
     """Draw a page's panels side by side, with the scores printed and the cell's best one framed."""
     _, panels, rows, columns = of.scores.shape
     size = (1.2 + panels * max(1.4, 0.4 * columns), 0.9 + max(1.0, 0.32 * rows))
-    figure = Figure(figsize=size, layout="constrained")
+    title = f"{of.of.title}, {_at(of.page, page)}" if of.page else of.of.title
+    means = [f"each number is a mean over {', '.join(of.averaged)}"] if of.averaged else []
+    figure = _figure(*size, title, *means)
     grid = figure.subplots(1, panels, squeeze=False, sharey=True)[0]
-    low, high = 100 * float(np.nanmin(of.scores)), 100 * float(np.nanmax(of.scores))
+    high = 100 * float(np.nanmax(of.scores))
+    low = min(100 * float(np.nanmin(of.scores)), high - 0.1)  # a scale has two ends
     for panel, axes in enumerate(grid):
         scores = 100 * of.scores[page, panel]
-        image = axes.imshow(
-            scores, cmap=SHADES, vmin=low, vmax=max(high, low + 1e-9), aspect="auto"
-        )
+        image = axes.imshow(scores, cmap=SHADES, vmin=low, vmax=high, aspect="auto")
         _print_scores(axes, scores, low, high)
         if of.panel:
             axes.set_title(printable(_at(of.panel, panel)), fontsize=7)
         _label_axes(axes, of, first=panel == 0)
     figure.colorbar(image, ax=grid, label=f"{of.of.metric} on {of.of.split}, %")
-    title = f"{of.of.title}, {_at(of.page, page)}" if of.page else of.of.title
-    figure.suptitle(printable(title), fontsize=8)
     return figure
 
 
@@ -195,7 +212,7 @@ def _print_scores(axes: Axes, scores: Values, low: float, high: float) -> None:
         if np.isnan(score):
             axes.add_patch(_box(row, column, hatch="////", edgecolor="#888888"))
             continue
-        ink = _ink((score - low) / (high - low) if high > low else 0.0)
+        ink = _ink((score - low) / (high - low))
         axes.text(column, row, f"{score:.1f}", ha="center", va="center", color=ink, fontsize=6)
         if score == high:
             axes.add_patch(_box(row, column, edgecolor="black", linewidth=1.5, clip_on=False))
@@ -214,7 +231,7 @@ def _box(row: int, column: int, **looks: Any) -> Rectangle:
 
 def importance_figure(of: Landscape, found: Importance) -> Figure:
     """Draw each axis's share of the variance: alone, and with its interactions, hatched."""
-    figure = Figure(figsize=(3.4, 1.2 + 0.3 * len(found.shares)), layout="constrained")
+    figure = _figure(3.4, 1 + 0.3 * len(found.shares), of.title)
     axes = figure.subplots()
     style, places = STYLES[of.method], np.arange(len(found.shares))
     together = [100 * (share.together or 0) for share in found.shares]
@@ -234,14 +251,13 @@ def importance_figure(of: Landscape, found: Importance) -> Figure:
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
     axes.set_xlabel(f"share of the variance, %\n({found.evaluator})")
-    axes.set_title(printable(of.title), fontsize=8)
-    figure.legend(loc="outside lower center", ncols=2)
+    _legend(figure, 2)
     return figure
 
 
 def parallel_figure(of: Landscape) -> Figure:
     """Draw each trial as a line through its settings to its score, the best one thick."""
-    figure = Figure(figsize=(1.4 + 1.1 * len(of.axes), 2.8), layout="constrained")
+    figure = _figure(1.4 + 1.1 * len(of.axes), 2.8, of.title)
     axes = figure.subplots()
     low, high = float(of.scores.min()), float(of.scores.max())
     share = (of.scores - low) / (high - low) if high > low else np.full(len(of.scores), 0.5)
@@ -256,12 +272,13 @@ def parallel_figure(of: Landscape) -> Figure:
             marker="^" if best else "",
         )
     for column, axis in enumerate(of.axes):
-        _rule(axes, column, [printable(label) for label in axis.labels])
-    _rule(axes, len(of.axes), [f"{100 * (low + part * (high - low)):.1f}" for part in (0, 0.5, 1)])
+        labels = [printable(label) for label in axis.labels]
+        _rule(axes, column, np.linspace(0, 1, len(labels)), labels)
+    marks = np.array([0, 0.5, 1] if high > low else [0.5])
+    _rule(axes, len(of.axes), marks, [f"{100 * (low + at * (high - low)):.1f}" for at in marks])
     axes.set_xticks(range(len(of.axes) + 1), [*(axis.name for axis in of.axes), f"{of.metric}, %"])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-    axes.set_title(printable(of.title), fontsize=8)
     return figure
 
 
@@ -277,15 +294,24 @@ def _drawn(of: Landscape) -> list[int]:
     return [int(row) for row in of.ranking[rows]]
 
 
-def _rule(axes: Axes, column: int, labels: list[str]) -> None:
+def _rule(axes: Axes, column: int, heights: Values, labels: list[str]) -> None:
+    """Draw an axis with its labels, clear of a marker at their height."""
     axes.axvline(column, color="#555555", linewidth=0.8)
-    for height, label in zip(np.linspace(0, 1, len(labels)), labels, strict=True):
-        axes.text(column + 0.04, float(height), label, fontsize=6, va="center", bbox=BEHIND)
+    for height, label in zip(heights, labels, strict=True):
+        axes.annotate(
+            label,
+            (column, float(height)),
+            xytext=(5, 0),
+            textcoords="offset points",
+            fontsize=6,
+            va="center",
+            bbox=BEHIND,
+        )
 
 
 def curves_figure(best: list[TrainingCurve]) -> Figure:
     """Draw losses and scores by epoch of each method's best trial."""
-    figure = Figure(figsize=(6.8, 3.2), layout="constrained")
+    figure = _figure(6.8, 2.6, f"{best[0].task}, {best[0].encoder}: best trials")
     losses, scores = figure.subplots(1, 2)
     for curve in best:
         style = STYLES[curve.method]
@@ -306,14 +332,12 @@ def curves_figure(best: list[TrainingCurve]) -> Figure:
             marker=style.marker,
             markersize=3,
             linestyle=_line(style),
-            label=curve.method,
+            label=f"{curve.method}: {curve.metric}",
         )
-    losses.set_ylabel("mean in training")
+    losses.set_ylabel("mean training loss")
     scores.set_ylabel(f"{best[0].metric} on {best[0].split}, %")
     for axes in (losses, scores):
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    figure.legend(handles=losses.lines, loc="outside lower center", ncols=4)
-    scores.legend(loc="lower right")
-    figure.suptitle(printable(f"{best[0].task}, {best[0].encoder}: best trials"), fontsize=8)
+    _legend(figure, 3)
     return figure

@@ -149,6 +149,7 @@ def _curve(of: TrainingCurve) -> dict[str, Any]:
         "setting": of.setting,
         "epochs": of.epochs,
         "losses": {name: _plain(values) for name, values in of.losses.items()},
+        "norms": {name: _plain(values) for name, values in of.norms.items()},
         "scores": _plain(of.scores),
     }
 

@@ -5,14 +5,17 @@ In: cells. Out: frozen `TrainingCurve`s, the best trials of each cell first.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from reports.cells import CellResult, FinishedTrial
 from reports.page.landscape import Landscape, written
 
+NORM: Final = "attack_norm"  # of the perturbation; all else that an epoch records is a loss
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingCurve:
-    """A trial's mean training losses by name, and its selection score, each by epoch."""
+    """A trial's mean losses and attack norms in training, by name, and its score; each by epoch."""
 
     task: str
     encoder: str
@@ -23,6 +26,7 @@ class TrainingCurve:
     metric: str
     epochs: tuple[int, ...]
     losses: dict[str, tuple[float, ...]]
+    norms: dict[str, tuple[float, ...]]
     scores: tuple[float, ...]
 
 
@@ -43,6 +47,9 @@ def _curve(trial: FinishedTrial, of: Landscape, row: int) -> TrainingCurve:
     record = trial.record
     names = dict.fromkeys(name for epoch in record.epochs for name in epoch.losses)
     nothing = float("nan")
+    means = {
+        name: tuple(epoch.losses.get(name, nothing) for epoch in record.epochs) for name in names
+    }
     return TrainingCurve(
         task=of.task,
         encoder=of.encoder,
@@ -52,10 +59,8 @@ def _curve(trial: FinishedTrial, of: Landscape, row: int) -> TrainingCurve:
         split=of.split,
         metric=of.metric,
         epochs=tuple(epoch.epoch for epoch in record.epochs),
-        losses={
-            name: tuple(epoch.losses.get(name, nothing) for epoch in record.epochs)
-            for name in names
-        },
+        losses={name: means[name] for name in means if not name.startswith(NORM)},
+        norms={name: means[name] for name in means if name.startswith(NORM)},
         scores=tuple(epoch.score for epoch in record.epochs),
     )
 

@@ -76,3 +76,19 @@ def wait_for_frames(browser: Chrome) -> None:
 def ask(browser: Chrome, script: str, *arguments: Any) -> Any:
     """Run a script in the page and return what it returns."""
     return browser.execute_script(script, *arguments)
+
+
+def swipe(browser: Chrome, start: tuple[float, float], up: float, *, end: str = "touchEnd") -> None:
+    """Put a finger down at a place of the window, move it up, and lift it (or end it otherwise)."""
+    x, y = start
+    points = [(x, y - up * part / 10) for part in range(11)]
+    for place, (at_x, at_y) in enumerate(points):
+        touch(browser, "touchMove" if place else "touchStart", [{"x": at_x, "y": at_y}])
+    touch(browser, end, [])
+    wait_for_frames(browser)
+
+
+def touch(browser: Chrome, kind: str, points: list[dict[str, float]]) -> None:
+    """Send one touch event with the fingers that are down."""
+    event = {"type": kind, "touchPoints": points}
+    browser.execute_cdp_cmd("Input.dispatchTouchEvent", event)

@@ -1,10 +1,12 @@
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.image import imread
 from matplotlib.lines import Line2D
@@ -12,6 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from reports.cells import read_cells
 from reports.page.figures import (
+    SETTINGS,
     budget_figure,
     curves_figure,
     draw_figures,
@@ -144,6 +147,40 @@ def test_a_heatmap_prints_each_score_and_frames_the_best() -> None:
     assert other == (0, 100 * np.nanmax(of.scores))
 
 
+def test_a_heatmap_of_means_says_over_what() -> None:
+    seeds = heatmap(landscape({"lr": (1, 2), "seed": (0, 1)}, lambda *p: sum(p) / 10))
+    one = heatmap(landscape({"lr": (1, 2)}, lambda lr: lr / 10))
+    assert seeds is not None
+    assert one is not None
+    lines = heatmap_figure(seeds, 0).get_suptitle().split("\n")
+    assert lines == ["rte, tiny, cat", "each number is a mean over seed"]
+    assert heatmap_figure(one, 0).get_suptitle() == "rte, tiny, cat"
+
+
+@pytest.mark.parametrize(
+    "encoder", ["sentence-transformers/all-MiniLM-L6-v2", "long-name/" * 30, HOSTILE]
+)
+def test_a_long_title_stays_in_its_figure(encoder: str) -> None:
+    of = landscape({"lr": (1, 2), "seed": (0, 1)}, lambda *p: sum(p) / 10, encoder=encoder)
+    map_of = heatmap(of)
+    assert map_of is not None
+    for figure in (heatmap_figure(map_of, 0), parallel_figure(of)):
+        FigureCanvasAgg(figure).draw()
+        title = next(text for text in figure.texts if text.get_text() == figure.get_suptitle())
+        box = title.get_window_extent()
+        assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+        assert box.y0 > max(axes.get_window_extent().y1 for axes in figure.axes)
+
+
+def test_equal_scores_are_all_the_best_of_a_scale_with_two_ends() -> None:
+    of = heatmap(landscape({"lr": (1, 2)}, lambda lr: 0.81227 + lr * 1e-15))
+    assert of is not None
+    panel, bar = heatmap_figure(of, 0).axes
+    assert panel.images[0].get_clim() == pytest.approx((81.127, 81.227))
+    assert bar.yaxis.get_major_formatter().get_offset() == ""
+    assert {to_hex(panel.images[0].cmap(share)) for share in (0.999, 1.0)} == {"#fee838"}
+
+
 @pytest.mark.parametrize("share", np.linspace(0, 1, 41).tolist())
 def test_a_score_can_be_read_on_its_shade(share: float) -> None:
     of = heatmap(landscape({"lr": range(3)}, lambda lr: [0.0, share, 1.0][lr]))
@@ -199,7 +236,8 @@ def test_parallel_coordinates_have_a_line_per_trial_the_best_on_top() -> None:
 
 
 def test_parallel_coordinates_of_equal_scores_and_of_many_trials() -> None:
-    parallel_figure(landscape(AXES, lambda *_: 0.5))
+    (axes,) = parallel_figure(landscape(AXES, lambda *_: 0.5)).axes
+    assert [text.get_text() for text in axes.texts].count("50.0") == 1
     many = landscape({"lr": range(50), "epsilon": range(50)}, lambda a, b: (a + b) / 100)
     (axes,) = parallel_figure(many).axes
     assert len(axes.lines) == 400 + 3
@@ -216,11 +254,30 @@ def test_loss_curves_are_of_one_trial_per_method(pictures: Pictures) -> None:
         assert to_hex(line.get_color()) == STYLES[curve.method].light
 
 
+def test_a_legend_hides_no_curve(pictures: Pictures) -> None:
+    losses = {"loss": (0.5,), "attack_rise_max": (0.1,)}
+    many = [replace(pictures.curves[0], method=method, losses=losses) for method in STYLES]
+    budget = pictures.budgets[0]
+    curves = tuple(replace(budget.curves[0], method=method) for method in STYLES)
+    with mpl.rc_context(SETTINGS):
+        drawn = curves_figure(many), budget_figure(replace(budget, curves=curves))
+        for figure in drawn:
+            FigureCanvasAgg(figure).draw()
+    for figure in drawn:
+        (legend,) = figure.legends
+        box = legend.get_window_extent()
+        assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
+        assert box.y0 >= 0
+        for axes in figure.axes:
+            assert axes.get_legend() is None
+            assert box.y1 <= axes.get_window_extent().y0
+            assert axes.get_window_extent().height > 1.2 * figure.dpi
+
+
 def test_names_print_as_themselves_and_lacking_letters_as_code_points() -> None:
     assert printable("a_b & 50% #1 {x} \\cmd ~ ^ ü $y$ <script>") == (
         "a_b & 50% #1 {x} \\cmd ~ ^ ü $y$ <script>"
     )
     assert printable("中\n\U0001f680") == "U+4E2DU+000AU+1F680"
-    of = landscape(AXES, lambda *places: sum(places) / 10, encoder=HOSTILE)
-    (axes,) = parallel_figure(of).axes
-    assert "$study" in axes.get_title()
+    figure = parallel_figure(landscape(AXES, lambda *p: sum(p) / 10, encoder=HOSTILE))
+    assert "$study" in figure.get_suptitle().replace("\n", " ")

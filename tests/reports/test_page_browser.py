@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 
-from tests.reports.browser import ask, chromium, entries, show, wait_for_frames
+from tests.reports.browser import ask, chromium, entries, show, swipe, wait_for_frames
 from tests.reports.pages import HOSTILE, build_site
 
 AUDIT = (Path(__file__).parent / "audit.js").read_text("utf-8")
@@ -224,6 +224,66 @@ def test_parallel_coordinates_narrow_by_dragging(opened: Chrome) -> None:
     assert column(opened, "parallel", "trial") == cell["trials"][:10]  # a click keeps all again
 
 
+def handle_of(browser: Chrome, axis: str) -> dict[str, float]:
+    """Bring an axis into view; its handle's rectangle in the window."""
+    found: dict[str, float] = ask(
+        browser,
+        """const handle = document.querySelector(`#parallel [data-axis='${arguments[0]}']`);
+        handle.scrollIntoView({block: "center"}); return handle.getBoundingClientRect().toJSON()""",
+        axis,
+    )
+    return found
+
+
+def scrolled(browser: Chrome) -> float:
+    return float(ask(browser, "return window.scrollY"))
+
+
+def test_a_finger_narrows_along_an_axis_and_scrolls_beside_it(browser: Chrome, page: Path) -> None:
+    show(browser, page, width=400)
+    cell, box = cell_of_parallel(browser), handle_of(browser, "epsilon")
+    x, y, height = box["x"] + box["width"] / 2, box["y"], box["height"]
+    before = scrolled(browser)
+    swipe(browser, (x, y + 0.95 * height), 0.3 * height)
+    assert column(browser, "parallel", "trial") == expected_within(cell, "epsilon", 0, 0)[:10]
+    assert scrolled(browser) == before
+    swipe(browser, (x + box["width"], y + 0.9 * height), 0.3 * height)
+    assert scrolled(browser) > before
+    assert column(browser, "parallel", "trial") == expected_within(cell, "epsilon", 0, 0)[:10]
+
+
+def test_a_drag_that_is_broken_off_changes_nothing_then_or_later(
+    browser: Chrome, page: Path
+) -> None:
+    show(browser, page, width=400)
+    cell, box = cell_of_parallel(browser), handle_of(browser, "epsilon")
+    x, y, height = box["x"] + box["width"] / 2, box["y"], box["height"]
+    swipe(browser, (x, y + 0.4 * height), 0.3 * height, end="touchCancel")
+    assert ask(browser, "return document.querySelectorAll('#parallel .brush[height]').length") == 0
+    swipe(browser, (20, y - 60), 0)
+    assert column(browser, "parallel", "trial") == cell["trials"][:10]
+
+
+def mouse(browser: Chrome, kind: str, button: str, place: tuple[float, float]) -> None:
+    event = {"type": kind, "button": button, "clickCount": 1, "x": place[0], "y": place[1]}
+    browser.execute_cdp_cmd("Input.dispatchMouseEvent", event)
+
+
+def test_only_the_main_button_drags_and_shows_its_way(opened: Chrome) -> None:
+    cell, box = cell_of_parallel(opened), handle_of(opened, "epsilon")
+    start = box["x"] + box["width"] / 2, box["y"] + 0.95 * box["height"]
+    end = start[0], start[1] - 0.3 * box["height"]
+    everything, lowest = cell["trials"], expected_within(cell, "epsilon", 0, 0)
+    for button, ways, kept in (("right", 0, everything), ("left", 1, lowest)):
+        mouse(opened, "mousePressed", button, start)
+        mouse(opened, "mouseMoved", button, end)
+        shown = opened.find_elements(By.CSS_SELECTOR, "#parallel .brush[height]")
+        assert len(shown) == ways
+        mouse(opened, "mouseReleased", button, end)
+        wait_for_frames(opened)
+        assert column(opened, "parallel", "trial") == kept[:10]
+
+
 def test_pictures_say_their_numbers_and_list_them(opened: Chrome) -> None:
     budget = ask(opened, "return DATA.budgets[0]")
     label = opened.find_element(By.CSS_SELECTOR, "#budgets svg").get_attribute("aria-label")
@@ -234,6 +294,45 @@ def test_pictures_say_their_numbers_and_list_them(opened: Chrome) -> None:
     shown = column(opened, "budgets", "expected best")
     numbers = [f"{100 * one:.2f}" for curve in budget["curves"] for one in curve["expected"]]
     assert shown == numbers[:50]
+
+
+def test_a_legend_and_long_numbers_leave_a_chart_its_room(browser: Chrome, page: Path) -> None:
+    show(browser, page, width=400)
+    chart = """const [names, high] = arguments, x = [1, 2], y = [0, high];
+        const looks = {colour: "#000", dash: [], marker: "o"};
+        const svg = lineChart(360, {series: names.map((name) => ({name, x, y, ...looks})),
+          xLabel: "epoch", yLabel: "%", show: (at) => at.toPrecision(3), yRange: y});
+        document.querySelector("#budgets figure").replaceChildren(svg);
+        const boxes = [...svg.querySelectorAll("text")].map((text) => text.getBBox());
+        const touch = (a, b) => a !== b && a.x < b.x + b.width && b.x < a.x + a.width
+          && a.y < b.y + b.height && b.y < a.y + a.height;
+        return {plot: svg.querySelector("path.axis").getBBox().height,
+          outside: boxes.filter((one) => one.x < 0 || one.x + one.width > 360).length,
+          touching: boxes.filter((one) => boxes.some((other) => touch(one, other))).length}"""
+    one = ask(browser, chart, ["cat"], 1)
+    methods = ["standard", "at", "cat", "scl", "pgd", "freeat", "freelb", "rdrop", "r3f", "smart"]
+    all_of_them = ask(browser, chart, [*methods, "matthews_correlation on heldout"], 0.0004)
+    assert one == all_of_them
+    assert one["plot"] > 150
+    assert one["outside"] == one["touching"] == 0
+
+
+def test_norms_of_attacks_have_a_chart_of_their_own(opened: Chrome) -> None:
+    ask(
+        opened,
+        """const place = document.querySelector("#curves .mount > div:last-child");
+        place.replaceChildren();
+        trainingCurves(place, {...DATA.curves[0], norms: {attack_norm: [9.5]}})""",
+    )
+    wait_for_frames(opened)
+    pictures = opened.find_elements(By.CSS_SELECTOR, "#curves svg")
+    labels = [str(picture.get_attribute("aria-label")) for picture in pictures]
+    starts = ["mean training loss by epoch", "mean norm of the attack by epoch", "% by epoch"]
+    assert [label.split(":")[0] for label in labels] == starts
+    assert "attack_norm from 9.50 to 9.50" in labels[1]
+    opened.find_element(By.CSS_SELECTOR, "#curves summary").send_keys(Keys.ENTER)
+    wait_for_frames(opened)
+    assert column(opened, "curves", "attack_norm") == ["9.500"]
 
 
 def test_the_heatmap_shows_each_page_and_its_best(opened: Chrome) -> None:

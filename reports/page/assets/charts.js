@@ -75,18 +75,24 @@ function ticks(low, high, most) {
   return found;
 }
 
-// series: {name, colour, dash, marker, x, y, low, high}; a band is drawn where there are low and high
+// series: {name, colour, dash, marker, x, y, low, high}; a band is drawn where there are low and high.
+// The legend stands above the plot and takes nothing from its height; a letter is 7 px wide.
 function lineChart(width, { series, logX, xLabel, yLabel, show, yRange }) {
-  const height = Math.min(360, Math.max(220, width * 0.55));
-  const box = { left: 46, right: width - 12, top: 20 + 18 * series.length, bottom: height - 36 };
   const xs = series.flatMap((one) => one.x);
   const [x0, x1] = [Math.min(...xs), Math.max(...xs)];
   const [y0, y1] = yRange;
+  const rows = ticks(y0, y1, 5);
+  const room = (texts) => 7 * Math.max(...texts.map((text) => text.length));
+  const entry = 58 + room(series.map((one) => one.name));
+  const across = Math.max(1, Math.floor(width / entry));
+  const legend = 18 * Math.ceil(series.length / across);
+  const height = legend + Math.min(360, Math.max(220, width * 0.55));
+  const box = { left: Math.max(46, 14 + room(rows.map(show))), right: width - 16, top: 20 + legend, bottom: height - 36 };
   const at = logX ? Math.log : (value) => value;
   const toX = (x) => box.left + (x1 > x0 ? (at(x) - at(x0)) / (at(x1) - at(x0)) : 0.5) * (box.right - box.left);
   const toY = (y) => box.bottom - (y1 > y0 ? (y - y0) / (y1 - y0) : 0.5) * (box.bottom - box.top);
   const svg = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
-  for (const y of ticks(y0, y1, 5)) svg.append(
+  for (const y of rows) svg.append(
     shape("line", { class: "grid", x1: box.left, x2: box.right, y1: toY(y), y2: toY(y) }),
     shape("text", { x: box.left - 6, y: toY(y) + 4, "text-anchor": "end" }, show(y)));
   const wanted = logX ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000] : ticks(x0, x1, Math.min(8, width / 60));
@@ -95,7 +101,7 @@ function lineChart(width, { series, logX, xLabel, yLabel, show, yRange }) {
     shape("text", { x: toX(x), y: box.bottom + 17, "text-anchor": "middle" }, String(x)));
   svg.append(shape("path", { class: "axis", d: `M${box.left},${box.top}V${box.bottom}H${box.right}` }),
     shape("text", { x: box.right, y: height - 4, "text-anchor": "end" }, xLabel),
-    shape("text", { x: 2, y: 10 + 18 * series.length }, yLabel));
+    shape("text", { x: 2, y: 10 + legend }, yLabel));
   const path = (one, ys) => one.x.map((x, row) => `${toX(x).toFixed(1)},${toY(Math.max(y0, Math.min(y1, ys[row]))).toFixed(1)}`);
   for (const one of series.filter((other) => other.low)) svg.append(shape("path", { fill: one.colour, "fill-opacity": 0.13,
     stroke: one.colour, "stroke-opacity": 0.45,
@@ -110,10 +116,10 @@ function lineChart(width, { series, logX, xLabel, yLabel, show, yRange }) {
         transform: `translate(${toX(x)},${toY(one.y[place])})` },
       shape("title", {}, `${one.name}: ${show(one.y[place])} at ${x}`)));
     });
-    const y = 12 + 18 * row;
-    svg.append(shape("path", { ...stroke, d: `M${box.left},${y - 4}h34` }),
-      shape("path", { fill: one.colour, d: MARKERS[one.marker], transform: `translate(${box.left + 17},${y - 4})` }),
-      shape("text", { x: box.left + 42, y }, one.name));
+    const [x, y] = [2 + entry * (row % across), 12 + 18 * Math.floor(row / across)];
+    svg.append(shape("path", { ...stroke, d: `M${x},${y - 4}h34` }),
+      shape("path", { fill: one.colour, d: MARKERS[one.marker], transform: `translate(${x + 17},${y - 4})` }),
+      shape("text", { x: x + 42, y }, one.name));
   });
   return svg;
 }
@@ -157,11 +163,13 @@ function trainingCurves(place, curve) {
         x: curve.epochs.filter((_, epoch) => ys[epoch] !== null), y: known(ys) })) }))));
   };
   draw(curve.losses, "mean training loss", (value) => value.toPrecision(3));
+  draw(curve.norms, "mean norm of the attack", (value) => value.toPrecision(3));
   draw({ [`${curve.metric} on ${curve.split}`]: curve.scores }, "%", (value) => percent(value));
-  const names = Object.keys(curve.losses);
+  const means = { ...curve.losses, ...curve.norms };
+  const names = Object.keys(means);
   place.append(numbers(() => ({ caption: `Epochs of ${curve.trial}`, search: false,
     columns: [{ title: "epoch", number: true }, ...names.map((title) => ({ title, number: true,
       show: (value) => (value === null ? "–" : value.toPrecision(4)) })),
     { title: curve.metric, number: true, show: (value) => percent(value, 2) }],
-    rows: curve.epochs.map((epoch, row) => [epoch, ...names.map((name) => curve.losses[name][row]), curve.scores[row]]) })));
+    rows: curve.epochs.map((epoch, row) => [epoch, ...names.map((name) => means[name][row]), curve.scores[row]]) })));
 }

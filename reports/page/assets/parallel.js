@@ -87,31 +87,48 @@ function parallelChart(width, cell, columns, kept, drawn, inside, changed) {
     const marks = column === score ? [0, 5, 10] : column.steps.map((_, step) => step).filter((step, _, all) => all.length < 12 || step % Math.ceil(all.length / 12) === 0);
     for (const at of marks) svg.append(shape("text", { x: toX(c) + (c === columns.length - 1 ? -4 : 4), y: toY(c, at) + 4,
       "text-anchor": c === columns.length - 1 ? "end" : "start", stroke: "var(--paper)", "stroke-width": 3, "paint-order": "stroke" }, column.text(at)));
-    if (kept[c][0] > 0 || kept[c][1] < column.most) {
-      const [a, b] = [toY(c, kept[c][1]), toY(c, kept[c][0])];
-      svg.append(shape("rect", { class: "brush", x: toX(c) - 9, width: 18, y: a - 4, height: b - a + 8 }));
-    }
+    const band = shape("rect", { class: "brush", x: toX(c) - 9, width: 18 });
+    const mark = (from, to) => fill(band, { y: toY(c, to) - 4, height: toY(c, from) - toY(c, to) + 8 }, []);
+    if (kept[c][0] > 0 || kept[c][1] < column.most) mark(...kept[c]);
     const handle = shape("rect", { class: "handle", x: toX(c) - 14, width: 28, y: top - 8, height: bottom - top + 16, "data-axis": column.name });
-    handle.addEventListener("pointerdown", (event) => brush(event, svg, column, kept[c], top, bottom, changed));
-    svg.append(handle);
+    const at = (event) => {
+      const share = (bottom - (event.clientY - svg.getBoundingClientRect().top)) / (bottom - top);
+      return Math.max(0, Math.min(1, share)) * column.most;
+    };
+    brush(handle, at, mark, (from, to) => {
+      keep(column, kept[c], from, to);
+      changed();
+    }, changed);
+    svg.append(band, handle);
   });
   return svg;
 }
 
-// Follow the pointer until it is let go; a click without a drag keeps the whole axis.
-function brush(start, svg, column, range, top, bottom, changed) {
-  start.preventDefault();
-  const box = svg.getBoundingClientRect();
-  const at = (event) => Math.max(0, Math.min(1, (bottom - (event.clientY - box.top)) / (bottom - top))) * column.most;
-  const from = at(start);
-  const finish = (event) => {
-    window.removeEventListener("pointerup", finish);
-    const [low, high] = [from, at(event)].sort((a, b) => a - b);
-    const all = high - low < 0.03 * column.most;
-    range[0] = all ? 0 : column.whole ? Math.ceil(low - 0.3) : low;
-    range[1] = all ? column.most : column.whole ? Math.floor(high + 0.3) : high;
-    if (range[0] > range[1]) range[0] = range[1] = Math.round((low + high) / 2);
-    changed();
-  };
-  window.addEventListener("pointerup", finish);
+// Follow the finger or the main button along an axis: `mark` what it has passed, then `finish` or
+// `cancel`. The handle captures the pointer, so that nothing of a drag remains when it is over.
+function brush(handle, at, mark, finish, cancel) {
+  let start = null;
+  const follow = (type, act) => handle.addEventListener(type, (event) => {
+    if (start !== null && event.isPrimary) act(...[start, at(event)].sort((a, b) => a - b));
+  });
+  handle.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 || !event.isPrimary) return;
+    event.preventDefault();
+    handle.setPointerCapture(event.pointerId);
+    start = at(event);
+  });
+  follow("pointermove", mark);
+  follow("pointerup", finish);
+  follow("pointercancel", cancel);
+  // A finger on an axis does not scroll the page; browsers differ on touch-action inside an svg.
+  handle.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
+  handle.addEventListener("lostpointercapture", () => { start = null; });
+}
+
+// Keep what a drag passed, at least one value; a click without a drag keeps the whole axis.
+function keep(column, range, from, to) {
+  const all = to - from < 0.03 * column.most;
+  range[0] = all ? 0 : column.whole ? Math.ceil(from - 0.3) : from;
+  range[1] = all ? column.most : column.whole ? Math.floor(to + 0.3) : to;
+  if (range[0] > range[1]) range[0] = range[1] = Math.round((from + to) / 2);
 }

@@ -24,7 +24,7 @@ from orchestrator.supervisor import _give_more_room
 from orchestrator.tune import Round, _stop_when_told
 from search_spaces.methods import METHOD_SETTINGS
 from search_spaces.trial import TrialConfig
-from tests.fakes import example_settings, tiny_config
+from tests.fakes import example_settings, study_of, tiny_config
 from tests.results import finished
 from trainers.outcome import DeviceUse, ProgressRecord, TrialResult
 from trainers.store import State, Store
@@ -210,7 +210,7 @@ def test_a_round_in_which_one_runs_out_of_memory_is_planned_anew_and_counts_no_a
             store.commit_failure(begin.trials[0], record)
 
     monkeypatch.setattr(supervisor, "run_round", run_round)
-    plan = supervisor.sweep("study", grid("library", 4), store, job, SHARED, Search())
+    plan = supervisor.sweep(study_of(grid("library", 4)), store, job, SHARED, Search())
     assert shares == [{1.0}, {1 / 10}, {1 / 5}, {1 / 2}, {1.0}]
     assert len(plan.having(State.DONE)) == 4
 

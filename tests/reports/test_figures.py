@@ -165,7 +165,7 @@ def test_a_long_title_stays_in_its_figure(encoder: str) -> None:
     map_of = heatmap(of)
     assert map_of is not None
     for figure in (heatmap_figure(map_of, 0), parallel_figure(of)):
-        FigureCanvasAgg(figure).draw()
+        FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
         title = next(text for text in figure.texts if text.get_text() == figure.get_suptitle())
         box = title.get_window_extent()
         assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
@@ -255,14 +255,14 @@ def test_loss_curves_are_of_one_trial_per_method(pictures: Pictures) -> None:
 
 
 def test_a_legend_hides_no_curve(pictures: Pictures) -> None:
-    losses = {"loss": (0.5,), "attack_rise_max": (0.1,)}
+    losses: dict[str, tuple[float, ...]] = {"loss": (0.5,), "attack_rise_max": (0.1,)}
     many = [replace(pictures.curves[0], method=method, losses=losses) for method in STYLES]
     budget = pictures.budgets[0]
     curves = tuple(replace(budget.curves[0], method=method) for method in STYLES)
     with mpl.rc_context(SETTINGS):
         drawn = curves_figure(many), budget_figure(replace(budget, curves=curves))
         for figure in drawn:
-            FigureCanvasAgg(figure).draw()
+            FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
     for figure in drawn:
         (legend,) = figure.legends
         box = legend.get_window_extent()

@@ -3,6 +3,7 @@
 import math
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -203,7 +204,7 @@ def test_a_sample_of_the_dev_rows_is_drawn_by_the_subset_seed_and_leaves_the_res
 ) -> None:
     whole = load_task("mnli", data_folder)
 
-    def sample(**changes: Any) -> dict[str, Split]:
+    def sample(**changes: Any) -> Mapping[str, Split]:
         return select_examples(whole, settings(select_on="dev", **changes)).splits
 
     for split in ("dev", "dev_mismatched"):

@@ -28,7 +28,7 @@ from reports.page.heatmap import Heatmap
 from reports.page.importance import Importance
 from reports.page.landscape import Axis, Landscape
 from reports.page.pictures import Pictures
-from reports.page.styles import STYLES, Style
+from reports.page.styles import Style, style_of
 from reports.page.training_curves import TrainingCurve
 from trainers.metrics import Values
 
@@ -137,7 +137,7 @@ def budget_figure(of: BudgetPicture) -> Figure:
     figure = _figure(3.4, 2.4, f"{of.task}, {of.encoder}: {of.split}")
     axes = figure.subplots()
     for curve in of.curves:
-        style = STYLES[curve.method]
+        style = style_of(curve.method)
         axes.fill_between(
             curve.n, 100 * curve.low, 100 * curve.high, color=style.light, alpha=0.12, linewidth=0
         )
@@ -233,7 +233,7 @@ def importance_figure(of: Landscape, found: Importance) -> Figure:
     """Draw each axis's share of the variance: alone, and with its interactions, hatched."""
     figure = _figure(3.4, 1 + 0.3 * len(found.shares), of.title)
     axes = figure.subplots()
-    style, places = STYLES[of.method], np.arange(len(found.shares))
+    style, places = style_of(of.method), np.arange(len(found.shares))
     together = [100 * (share.together or 0) for share in found.shares]
     if any(share.together is not None for share in found.shares):
         axes.barh(
@@ -314,7 +314,7 @@ def curves_figure(best: list[TrainingCurve]) -> Figure:
     figure = _figure(6.8, 2.6, f"{best[0].task}, {best[0].encoder}: best trials")
     losses, scores = figure.subplots(1, 2)
     for curve in best:
-        style = STYLES[curve.method]
+        style = style_of(curve.method)
         for place, (name, values) in enumerate(curve.losses.items()):
             losses.plot(
                 curve.epochs,

@@ -13,6 +13,7 @@ from math import prod
 import numpy as np
 
 from reports.cells import CellResult
+from search_spaces.cells import Cell
 from search_spaces.trial import TrialConfig, training_names
 from trainers.metrics import Labels, Values
 
@@ -78,16 +79,11 @@ def written(value: object) -> str:
     return f"{value:.12g}" if isinstance(value, int | float) else str(value)
 
 
-def landscapes(trials: Sequence[TrialConfig], cells: Sequence[CellResult]) -> tuple[Landscape, ...]:
-    """Survey every cell that has a finished trial, in the cells' order."""
-    wanted: dict[tuple[str, str, str], list[TrialConfig]] = {}
-    for trial in trials:
-        wanted.setdefault(trial.cell, []).append(trial)
-    return tuple(
-        _survey(wanted[cell.task, cell.encoder, cell.method], cell)
-        for cell in cells
-        if cell.finished
-    )
+def landscapes(
+    wanted: Mapping[Cell, Sequence[TrialConfig]], cells: Sequence[CellResult]
+) -> tuple[Landscape, ...]:
+    """Survey every cell that has a finished trial, in the cells' order; `wanted` has all trials."""
+    return tuple(_survey(wanted[cell.key], cell) for cell in cells if cell.finished)
 
 
 def _survey(wanted: Sequence[TrialConfig], cell: CellResult) -> Landscape:

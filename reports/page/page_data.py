@@ -20,7 +20,7 @@ from reports.page.heatmap import Heatmap
 from reports.page.importance import Importance
 from reports.page.landscape import Axis, Landscape
 from reports.page.pictures import CellPictures, Pictures
-from reports.page.styles import STYLES
+from reports.page.styles import style_of
 from reports.page.training_curves import TrainingCurve
 from reports.tables.build import BASELINE, Report, Tested
 
@@ -39,7 +39,7 @@ def page_data(
     methods = dict.fromkeys(cell.landscape.method for cell in pictures.cells)
     return {
         "study": pictures.study,
-        "styles": {method: asdict(STYLES[method]) for method in methods},
+        "styles": {method: asdict(style_of(method)) for method in methods},
         "cells": [_cell(cell, each) for cell in pictures.cells],
         "budgets": [_budget(budget) for budget in pictures.budgets],
         "curves": [_curve(curve) for curve in pictures.curves],

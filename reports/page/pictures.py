@@ -3,7 +3,7 @@
 In: a study's trials and cells. Out: frozen `Pictures`; `page.py` and `figures.py` render them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from reports.page.heatmap import Heatmap, heatmap
 from reports.page.importance import Importance, importance
 from reports.page.landscape import Landscape, landscapes
 from reports.page.training_curves import TrainingCurve, training_curves
+from search_spaces.cells import Cell
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 
@@ -38,10 +39,15 @@ class Pictures:
     curves: tuple[TrainingCurve, ...]
 
 
-def draw_up(study: str, trials: Sequence[TrialConfig], cells: Sequence[CellResult]) -> Pictures:
-    """Compute the numbers of every picture of the cells that have a finished trial."""
+def draw_up(
+    study: str, wanted: Mapping[Cell, Sequence[TrialConfig]], cells: Sequence[CellResult]
+) -> Pictures:
+    """Compute the numbers of every picture of the cells that have a finished trial.
+
+    `wanted` has all trials of each cell.
+    """
     shown = [cell for cell in cells if cell.finished]
-    surveyed = landscapes(trials, shown)
+    surveyed = landscapes(wanted, shown)
     return Pictures(
         study=study,
         cells=tuple(

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.cells import read_cells
+from reports.cells import read_groups
 from reports.page.examples import discordant_examples
 from reports.page.failures import failures
 from reports.page.page import build_page
 from reports.page.pictures import draw_up
 from reports.page.texts import Texts
 from reports.tables.build import Report
+from search_spaces.cells import cells_of
 from search_spaces.study import Study
 from trainers.files import write_file
 from trainers.store import Store
@@ -50,13 +51,14 @@ def publish(
         CorruptTrial: a trial's files are truncated or altered.
         OSError: the folder cannot be written.
     """
-    trials, lacking = study.trials(), list[str]()
+    lacking = list[str]()
     files: dict[Path, bytes] = {}
     if extras.html or extras.figures:
-        pictures = draw_up(study.name, trials, read_cells(trials, store))
+        wanted = cells_of(study)
+        pictures = draw_up(study.name, wanted, read_groups(wanted, store))
     if extras.html:
         examples = discordant_examples(reports, store, Texts(extras.data))
-        page = build_page(pictures, reports, examples, failures(trials, store))
+        page = build_page(pictures, reports, examples, failures(study.trials(), store))
         files[folder / f"{study.name}.html"] = page.encode()
         without = dict.fromkeys(found.no_texts for found in examples if found.no_texts)
         lacking += [f"examples without their texts: {reason}" for reason in without]

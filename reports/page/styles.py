@@ -1,10 +1,11 @@
 """How each method looks in every picture: colour, marker, line and hatch.
 
-In: a method's name. Out: its `Style`. No two methods share marker and line, so that pictures
-survive greyscale and colour blindness. The first colours are those of Okabe and Ito (2008).
+In: a method's name, or that of a variant (`cat norm=mix`). Out: its `Style`. No two share marker
+and line, so that pictures survive greyscale and colour blindness. The first colours are those of
+Okabe and Ito (2008).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 
@@ -36,3 +37,18 @@ STYLES: Final[dict[str, Style]] = {
     "smart": Style(light="#2f6b3a", dark="#93d89f", marker="h", dashes=(4, 1, 1, 1), hatch="**"),
     "stdpp": Style(light="#666666", dark="#a8a8a8", marker="*", dashes=(1, 1), hatch="///"),
 }
+
+VARIANTS: Final[dict[str, tuple[float, ...]]] = {
+    "perturb": (1, 3),
+    "norm": (4, 2, 1, 2, 1, 2),
+    "train_fraction": (2, 5),
+}
+"""The lines of variants, by the first option that they are named by."""
+
+
+def style_of(name: str) -> Style:
+    """Look a method or a variant of it up; a variant has the method's colour and marker."""
+    method, _, variant = name.partition(" ")
+    if not variant:
+        return STYLES[method]
+    return replace(STYLES[method], dashes=VARIANTS[variant.partition("=")[0]])

@@ -27,6 +27,7 @@ from reports.page.heatmap import heatmap
 from reports.page.importance import importance
 from reports.page.pictures import Pictures, draw_up
 from reports.page.styles import STYLES
+from search_spaces.cells import cells_of
 from tests.reports.landscapes import landscape
 from tests.reports.pages import HOSTILE, Site, build_site
 from tests.reports.test_styles import contrast
@@ -43,7 +44,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture(scope="module")
 def pictures(site: Site) -> Pictures:
     trials = [trial for trial in site.study.trials() if trial.task == "rte"]
-    return draw_up("hostile", trials, read_cells(trials, site.store))
+    wanted = cells_of(site.study, trials)
+    return draw_up("hostile", wanted, read_cells(trials, site.store))
 
 
 @pytest.fixture(scope="module")

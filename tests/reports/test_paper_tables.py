@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from reports.page.pictures import draw_up
 from reports.paper.layout import LAYOUTS
 from reports.paper.published import PUBLISHED
-from reports.study_reports import study_reports
+from reports.study_reports import study_cells, study_reports
 from reports.tables.captions import METRIC_TITLES
 from reports.tables.latex import to_latex
 from reports.tables.report import Report
 from reports.tables.table import Row, Table, percent
 from reports.tables.write import write_reports
+from search_spaces.cells import cells_of
 from search_spaces.study import Study, load_study, parse_study
 from tests.reports.papers import fill, filled, right
 from tests.reports.tex import check_compiles
@@ -170,6 +172,20 @@ def test_variants_stand_apart_in_the_general_tables_too(reports: dict[str, Repor
     assert accuracy["cat"] == "58.5"
     assert accuracy["cat perturb=embedding"] == "55.5"
     assert accuracy["cat norm=mix"] == "54.5"
+
+
+def test_pictures_are_of_the_cells_that_tables_compare(tmp_path: Path) -> None:
+    """A budget curve ends at the table's number, and from as many trials."""
+    study, store = filled(tmp_path)
+    cells = {cell.key: cell for cell in study_cells(study, store)}
+    drawn = draw_up(study.name, cells_of(study), list(cells.values()))
+    assert [(c.landscape.task, c.landscape.encoder, c.landscape.method) for c in drawn.cells] == [
+        *cells
+    ]
+    (picture,) = [budget for budget in drawn.budgets if budget.task == "rte"]
+    ends = {c.method: (int(c.n[-1]), round(float(c.expected[-1]), 3)) for c in picture.curves}
+    assert ends["cat"] == (2, 0.585)
+    assert ends["cat norm=mix"] == (1, 0.545)
 
 
 def test_a_table_that_the_study_has_nothing_of_is_left_out(tmp_path: Path) -> None:

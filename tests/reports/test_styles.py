@@ -11,7 +11,9 @@ import pytest
 
 from reports.page.figures import SHADES
 from reports.page.page import asset
-from reports.page.styles import STYLES
+from reports.page.styles import STYLES, VARIANTS, style_of
+from search_spaces.cells import cells_of
+from search_spaces.study import load_study
 from trainers.methods.registry import METHODS
 
 Colour = npt.NDArray[np.float64]
@@ -72,6 +74,14 @@ def test_every_method_has_its_own_look() -> None:
     for one, other in combinations(STYLES.values(), 2):
         assert one.marker != other.marker
         assert one.hatch != other.hatch
+
+
+def test_variants_have_the_method_s_colour_and_lines_of_their_own() -> None:
+    """Those of the paper's tables, by the first option that is named."""
+    names = ["cat", *(method for _, _, method in cells_of(load_study("paper")) if " " in method)]
+    assert {name.split()[1].split("=")[0] for name in names[1:]} == set(VARIANTS)
+    assert {style_of(name).light for name in names} == {STYLES["cat"].light}
+    assert len({style_of(name).dashes for name in names}) == len(VARIANTS) + 1
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -21,7 +21,7 @@ def test_the_norm_of_an_attack_is_no_loss(tmp_path: Path) -> None:
     )
     record = result.record.model_copy(update={"epochs": epochs})
     store.commit(trial, replace(result, record=record))
-    (curve,) = draw_up(study.name, [trial], read_cells([trial], store)).curves
+    (curve,) = draw_up(study.name, {trial.cell: [trial]}, read_cells([trial], store)).curves
     assert curve.losses == {"loss": (0.5, 0.5), "attack_rise_max": (0.1, 0.1)}
     assert curve.norms == {"attack_norm_max": (9.5, 9.5), "attack_norm_l2": (8.0, 8.0)}
     drawn = [str(line.get_label()) for line in curves_figure([curve]).axes[0].lines]

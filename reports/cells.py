@@ -12,7 +12,7 @@ import numpy as np
 
 from reports.design import Design
 from reports.statistics.significance import Comparison, fisher_randomization, mcnemar
-from search_spaces.cells import Cell, grouped
+from search_spaces.cells import Cell
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from trainers.metrics import Labels
@@ -84,21 +84,12 @@ class CellResult:
         return max(self.finished, key=lambda trial: trial.record.selection_score, default=None)
 
 
-def read_cells(trials: Sequence[TrialConfig], store: Store) -> list[CellResult]:
-    """Group a study's trials into cells, and read what the store has of them.
+def read_groups(groups: Mapping[Key, Sequence[TrialConfig]], store: Store) -> list[CellResult]:
+    """Read what the store has of a study's cells; one may be a part of a (task, encoder, method).
 
     Raises:
         CorruptTrial: a result is truncated or altered.
         UserError: trials of one task saw different data, or of one encoder different weights.
-    """
-    return read_groups(grouped(trials, lambda trial: trial.cell), store)
-
-
-def read_groups(groups: Mapping[Key, Sequence[TrialConfig]], store: Store) -> list[CellResult]:
-    """Read cells as `read_cells` does, where a cell may be a part of a (task, encoder, method).
-
-    Raises:
-        CorruptTrial, UserError: as `read_cells` does.
     """
     searches = read_searches(store)
     names = {key: [trial.signature for trial in group] for key, group in groups.items()}

@@ -26,7 +26,7 @@ def study_reports(
     Tables 1 and 2 are counted from the data folder, or from the hub without one.
 
     Raises:
-        UserError, CorruptTrial: as `read_cells`, `choices` and `paired_labels` do.
+        UserError, CorruptTrial: as `read_groups`, `choices` and `paired_labels` do.
     """
     cells = study_cells(study, store)
     return [*_data_reports(study, cells, data), *_of_trials(study, store, cells, intervals)]
@@ -45,7 +45,7 @@ def study_cells(study: Study, store: Store) -> list[CellResult]:
     """Read the cells that all tables of a study are made of.
 
     Raises:
-        UserError, CorruptTrial: as `read_cells` does.
+        UserError, CorruptTrial: as `read_groups` does.
     """
     return read_groups(cells_of(study), store)
 

@@ -8,12 +8,12 @@ import pytest
 from orchestrator.cli import main
 from orchestrator.plan import make_plan
 from orchestrator.search import KINDS, SEARCHES, Search
-from reports.cells import CellResult, read_cells, read_groups
+from reports.cells import CellResult, read_groups
 from search_spaces.cells import cells_of
 from search_spaces.study import load_study, parse_study
 from search_spaces.trial import TrialConfig
 from tests.fakes import VARIANTS, study_of
-from tests.reports.stores import prune, trials
+from tests.reports.stores import prune, read_cells, trials
 from tests.results import keep
 from trainers.searches import digest, keep_search, read_searches
 from trainers.store import Store

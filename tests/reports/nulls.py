@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from reports.cells import read_cells
 from reports.tables.build import build_reports
 from tests.reports.cells import exchangeable
-from tests.reports.stores import predict, trials
+from tests.reports.stores import predict, read_cells, trials
 from trainers.store import Store
 
 TASKS = {"accuracy": "rte", "f1": "mrpc", "mcc": "cola"}

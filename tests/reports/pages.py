@@ -10,12 +10,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from unittest import mock
 
-from reports.cells import read_cells
 from reports.page.publish import Extras, publish
 from reports.tables.build import build_reports
 from search_spaces.study import Study, parse_study
 from search_spaces.trial import TrialConfig
 from tests.fakes import write_csv
+from tests.reports.stores import read_cells
 from tests.results import N, finished
 from trainers.data import load_task
 from trainers.outcome import EpochRecord, FailureRecord, PrunedRecord

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from reports.cells import CellResult, read_groups
+from search_spaces.cells import grouped
 from search_spaces.methods import METHOD_SETTINGS
 from search_spaces.trial import TrialConfig
 from tests.results import labelled, result_of
@@ -59,3 +61,8 @@ def record_of(trial: TrialConfig, right: int, n: int = 100) -> TrialRecord:
     gold = np.arange(n) % 2
     predicted = np.where(np.arange(n) < right, gold, 1 - gold)
     return result_of(trial, {"dev": labelled(gold, predicted)}).record
+
+
+def read_cells(cell_trials: Sequence[TrialConfig], store: Store) -> list[CellResult]:
+    """Read trials as the cells (task, encoder, method) of a study that fills no table."""
+    return read_groups(grouped(cell_trials, lambda trial: trial.cell), store)

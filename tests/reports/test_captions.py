@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.cells import CellResult, FinishedTrial, read_cells
+from reports.cells import CellResult, FinishedTrial
 from reports.page.headline import headline
 from reports.tables.build import Report, build_reports
 from reports.tables.captions import SIGNIFICANT, budgets, caption, drawn, gaps
 from reports.tables.table import percent
 from search_spaces.trial import TrialConfig
-from tests.reports.stores import predict, prune, record_of, trials
+from tests.reports.stores import predict, prune, read_cells, record_of, trials
 from trainers.metrics import Labels
 from trainers.store import Store
 

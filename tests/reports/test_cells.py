@@ -4,11 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.cells import SPLITS, align, paired_labels, paired_test, read_cells, report_splits
+from reports.cells import SPLITS, align, paired_labels, paired_test, report_splits
 from reports.tables.build import SPLIT_TITLES
 from search_spaces.errors import UserError
 from search_spaces.study import load_study
 from search_spaces.trial import TrialConfig
+from tests.reports.stores import read_cells
 from tests.results import finished, keep, predictions
 from trainers.store import CorruptTrial, Store
 from trainers.tasks import TASKS, get_task

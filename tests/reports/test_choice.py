@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reports.candidates import gather
-from reports.cells import RESAMPLES, CellResult, read_cells
+from reports.cells import RESAMPLES, CellResult
 from reports.statistics.best_vs_best import best_vs_best
 from reports.statistics.budget import compare_budgets
 from reports.statistics.gap import smallest_gap
@@ -21,7 +21,7 @@ from reports.tables.choice import spread_over_seeds as spread
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from tests.references import selection as slow
-from tests.reports.stores import predict, prune, trials
+from tests.reports.stores import predict, prune, read_cells, trials
 from tests.results import labelled, result_of
 from trainers.metrics import METRICS, Labels
 from trainers.outcome import FailureRecord, Predictions

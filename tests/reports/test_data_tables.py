@@ -109,7 +109,7 @@ def test_without_data_there_is_no_table(tmp_path: Path) -> None:
 
 
 def test_other_examples_than_the_trials_saw_are_named(data_folder: Path, tmp_path: Path) -> None:
-    from reports.cells import read_cells
+    from tests.reports.stores import read_cells
     from tests.results import finished
 
     study = load_study("table10-mini")

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.cells import read_cells
 from reports.page.examples import LONGEST, MOST_ROWS, Discordant, clipped, discordant_examples
 from reports.page.failures import failures
 from reports.page.texts import Texts
 from reports.tables.build import Report, build_reports
 from search_spaces.errors import UserError
 from tests.reports.pages import HOSTILE, Site, build_site
+from tests.reports.stores import read_cells
 from trainers.data import load_task
 
 

@@ -12,7 +12,6 @@ from matplotlib.image import imread
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from reports.cells import read_cells
 from reports.page.figures import (
     SETTINGS,
     budget_figure,
@@ -30,6 +29,7 @@ from reports.page.styles import STYLES
 from search_spaces.cells import cells_of
 from tests.reports.landscapes import landscape
 from tests.reports.pages import HOSTILE, Site, build_site
+from tests.reports.stores import read_cells
 from tests.reports.test_styles import contrast
 from trainers.metrics import Values
 

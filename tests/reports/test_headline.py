@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from reports.cells import read_cells
 from reports.page.headline import AT_ONCE, NOTHING, headline, side_of, verdict
 from reports.tables.build import Report, build_reports
 from search_spaces.study import Study, parse_study
 from tests.reports.pages import Parsed
+from tests.reports.stores import read_cells
 from tests.results import keep
 from trainers.store import Store
 

@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.cells import read_cells
 from reports.page.landscape import Landscape, landscapes, written
 from reports.page.training_curves import training_curves
 from search_spaces.cells import cells_of
 from search_spaces.study import Study, parse_study
 from tests.reports.landscapes import landscape
+from tests.reports.stores import read_cells
 from tests.results import keep
 from trainers.store import Store
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.cells import read_cells
 from reports.page.page import build_page, embedded
 from reports.page.pictures import Pictures
 from reports.page.publish import Extras, publish
 from reports.tables.build import build_reports
 from search_spaces.study import parse_study
 from tests.reports.pages import ATTACK, HOSTILE, Parsed, Site, build_site
+from tests.reports.stores import read_cells
 from tests.results import keep
 from trainers.store import Store
 

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.cells import read_cells
 from reports.tables.choice import choices
 from reports.tables.selection_table import selection_table
 from reports.tables.table import Table
 from tests.references import selection as slow
-from tests.reports.stores import predict, prune, trials
+from tests.reports.stores import predict, prune, read_cells, trials
 from trainers.metrics import Labels
 from trainers.store import Store
 

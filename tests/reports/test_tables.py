@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from reports.cells import read_cells
 from reports.tables.build import Report, build_reports
 from reports.tables.write import comparisons_of, write_reports
 from search_spaces.study import Study, parse_study
+from tests.reports.stores import read_cells
 from tests.results import keep
 from trainers.store import Store
 

@@ -9,7 +9,6 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from reports.cells import read_cells
 from reports.statistics.interval import paired_bootstrap
 from reports.tables import tested as under  # pytest would take its names for tests
 from reports.tables.choice import choices
@@ -17,7 +16,7 @@ from reports.tables.report import marks_of
 from reports.tables.table import percent
 from search_spaces.trial import TrialConfig
 from tests.references import selection as slow
-from tests.reports.stores import predict, record_of, trials
+from tests.reports.stores import predict, read_cells, record_of, trials
 from tests.results import labelled, result_of
 from trainers.metrics import Labels
 from trainers.store import Store

@@ -1,10 +1,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from reports.cells import read_cells
 from reports.page.figures import curves_figure
 from reports.page.pictures import draw_up
 from search_spaces.study import load_study
+from tests.reports.stores import read_cells
 from tests.results import finished
 from trainers.store import Store
 

@@ -153,7 +153,7 @@ def test_the_best_of_each_variant_that_a_table_compares_stays(tmp_path: Path) ->
 
 
 def test_a_run_tells_its_workers_the_cells_of_the_study(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[Job] = []
 
@@ -162,9 +162,10 @@ def test_a_run_tells_its_workers_the_cells_of_the_study(
         return make_plan(study, store)
 
     monkeypatch.setattr(supervisor, "sweep", sweep)
-    (tmp_path / "study.yaml").write_text(VARIANTS)
+    (tmp_path / "study.yaml").write_text(VARIANTS.replace("[library]", "[rte]"))
+    options = ["--store", str(tmp_path / "store"), "--data", str(data_folder)]
     with pytest.raises(SystemExit):
-        main(["run", str(tmp_path / "study.yaml"), "--store", str(tmp_path / "store")])
+        main(["run", str(tmp_path / "study.yaml"), *options])
     assert told[0].keeping
     assert [len(names) for names in told[0].keeping.cells.values()] == [3, 3, 3]
 

@@ -152,7 +152,8 @@ def test_a_draw_that_another_study_trained_is_kept_all_the_same(
 def test_a_tree_search_over_a_method_s_own_seeds_trains_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = VARIANTS + "overrides: {cat: {seeds: [0, 1]}}\n"
+    text = VARIANTS.replace("[library]", "[library, rte]")
+    text += "overrides: {cat: {seeds: [0, 1]}}\n"
     (tmp_path / "study.yaml").write_text(text)
     options = ["--store", str(tmp_path / "store"), "--search", "tpe", "--budget", "3"]
     with pytest.raises(SystemExit) as caught:

@@ -36,7 +36,7 @@ def show_plan(
     from orchestrator.outlook import look_ahead, outlook_json, outlook_lines
 
     view = progress.look(study, store, slots)
-    outlook = look_ahead(study, view.plan, store) if ahead else None
+    outlook = look_ahead(study, view.plan, store) if ahead and view.plan.trials else None
     if as_json:
         more = {"outlook": outlook_json(outlook)} if outlook else {}
         typer.echo(json.dumps(progress.as_json(view) | more, indent=1))

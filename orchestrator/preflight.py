@@ -46,9 +46,14 @@ def check_tables(study: Study) -> None:
 
 
 def check_files_of(study: Study, data: Path | None) -> None:
-    """Check that the data folder has every task's files, with their columns."""
-    for name in study.tasks:
-        if data is not None and get_task(name).hub is not None:
+    """Check that the data folder has the files, with their columns, of every task to train on."""
+    names = [name for name in study.tasks if get_task(name).hub]
+    if data is None or not names:
+        return
+    check_folder(data)
+    trained_on = {task for part in study.parts if part.methods for task in part.tasks}
+    for name in names:
+        if name in trained_on:
             check_files(name, data)
 
 

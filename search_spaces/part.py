@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from search_spaces.errors import UserError, unknown
 from search_spaces.methods import METHOD_SETTINGS, option_names, required_options
-from search_spaces.settings import Seed, Whole
+from search_spaces.settings import Seed, Whole, does_not_go_together
 from search_spaces.trial import TrainingSettings, TrialConfig, training_names
 
 Name = Annotated[str, Field(min_length=1)]
@@ -50,6 +50,10 @@ OF_THE_DATA = (
 """Settings that decide which examples are compared: one value for a whole study."""
 
 
+OF_DATA_ALONE = (1, 2)
+"""Tables of the paper that describe the datasets: for them tasks are enough, without a trial."""
+
+
 class Part(TrainingSettings):
     """Tasks x encoders x methods x axes x seeds, with the training settings they share.
 
@@ -62,9 +66,9 @@ class Part(TrainingSettings):
 
     tables: tuple[TableNumber, ...] = ()
     tasks: Annotated[tuple[Name, ...], Field(min_length=1)]
-    encoders: Annotated[tuple[Name, ...], Field(min_length=1)]
-    methods: Annotated[tuple[Name, ...], Field(min_length=1)]
-    axes: dict[str, Axis]
+    encoders: tuple[Name, ...] = ()
+    methods: tuple[Name, ...] = ()
+    axes: dict[str, Axis] = Field(default_factory=dict)
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     overrides: dict[str, dict[str, Listed]] = Field(default_factory=dict)
 
@@ -81,6 +85,14 @@ class Part(TrainingSettings):
     def _no_duplicates(cls, values: tuple[object, ...]) -> tuple[object, ...]:
         _refuse_duplicates("the list", values)
         return values
+
+    @model_validator(mode="after")
+    def _something_is_trained(self) -> "Part":
+        if not self.tables or set(self.tables).difference(OF_DATA_ALONE):
+            for name in ("encoders", "methods", "axes"):
+                if not getattr(self, name):
+                    raise does_not_go_together(f"{name} is missing")
+        return self
 
     @model_validator(mode="after")
     def _axes_are_used(self) -> "Part":

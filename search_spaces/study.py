@@ -16,12 +16,9 @@ import yaml
 from pydantic import Field, ValidationError
 
 from search_spaces.errors import UserError, unknown
-from search_spaces.part import Part
+from search_spaces.part import OF_DATA_ALONE, Part
 from search_spaces.settings import COMBINATION, Settings
 from search_spaces.trial import TrialConfig
-
-OF_DATA_ALONE = (1, 2)
-"""Tables of the paper that describe the datasets, and need no trial."""
 
 JOINED = ("axes", "overrides")
 """Keys of which a part and the study have entries side by side; the part's win."""

@@ -56,7 +56,7 @@ def reports_of(
     Raises:
         UserError, CorruptTrial: as `paired_labels` does.
     """
-    splits = report_splits(cells) or ["dev"]
+    splits = report_splits(cells) or ["dev"] if cells else []
     reports = [_build(study, split, cells, store, chosen, intervals) for split in splits]
     if chosen:
         reports.append(Report(table=selection_table(study, cells, chosen), tests=()))

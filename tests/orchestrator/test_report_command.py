@@ -120,3 +120,21 @@ def test_only_figures_load_matplotlib(store: Store, tmp_path: Path, options: lis
         check=False,
     )
     assert "HEAVY []" in done.stdout, done.stdout + done.stderr
+
+
+def test_tables_of_the_data_are_written_without_a_trial(
+    tmp_path: Path, data_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the tasks that are there, and without training anything."""
+    where = ["--store", tmp_path / "store"]
+    assert catsweep("run", "table1", *where, "--data", data_folder) == 0
+    told = capsys.readouterr()
+    assert "table1: nothing to train, 0 trials are done" in told.err
+    assert "MRPC" in told.out
+    written = {file.name for file in (tmp_path / "store" / "reports" / "table1").iterdir()}
+    assert written >= {"table1-table1.tex", "table1-table1.md"}
+    assert not any("dev" in name or "selection" in name for name in written)
+    for command in ("plan", "status"):
+        assert catsweep(command, "table1", *where) == 0
+    assert catsweep("run", "table1", *where, "--data", tmp_path / "none") == 2
+    assert "does not exist" in capsys.readouterr().err

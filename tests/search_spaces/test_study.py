@@ -91,7 +91,20 @@ def test_every_shipped_study_loads(name: str) -> None:
     assert study.name == name
     assert study.description
     trials = study.trials()
-    assert len({trial.signature for trial in trials}) == len(trials) > 0
+    assert len({trial.signature for trial in trials}) == len(trials)
+    assert bool(trials) != (set(study.tables) in ({1}, {2})), "Tables 1 and 2 need none"
+
+
+def test_tables_of_the_data_alone_need_no_trial_and_all_others_do() -> None:
+    text = "name: s\ntasks: [rte]\n"
+    assert parse_study(f"{text}tables: [1]\n", source="s").trials() == []
+    for tables in ("", "tables: [1, 3]\n", "tables: [3]\n"):
+        with pytest.raises(UserError, match=r"^study s: encoders is missing$"):
+            parse_study(text + tables, source="s")
+    with pytest.raises(UserError, match=r"^study s: methods is missing$"):
+        parse_study(f"{text}encoders: [tiny]\n", source="s")
+    with pytest.raises(UserError, match=r"^study s: axes is missing$"):
+        parse_study(f"{text}encoders: [tiny]\nmethods: [standard]\n", source="s")
 
 
 def test_the_shipped_studies_have_the_trials_that_they_announce() -> None:

@@ -13,7 +13,8 @@ from typing import Any, Final
 from orchestrator.estimate import RATES, model_hours, summed
 from orchestrator.plan import Plan
 from search_spaces.cells import Cell
-from search_spaces.study import OF_DATA_ALONE, Study
+from search_spaces.part import OF_DATA_ALONE
+from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.store import State, Store
 

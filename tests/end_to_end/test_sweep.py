@@ -114,7 +114,7 @@ def test_quickstart_ends_with_tested_tables(quickstart_store: Path) -> None:
     folder = quickstart_store / "reports" / "quickstart"
     comparisons = json.loads((folder / "comparisons.json").read_text())
     assert [found["table"] for found in comparisons] == ["quickstart-dev", "quickstart-test"]
-    assert all(found["trials"] == [12, 3] for found in comparisons)
+    assert all(found["trials"] == [3, 12] for found in comparisons)
     assert all(0 < found["comparison"]["p_value"] <= 1 for found in comparisons)
 
 

@@ -188,15 +188,15 @@ def _count(number: int, noun: str) -> str:
 
 def _refused(tests: Sequence[Tested]) -> list[str]:
     """Say which cells cannot have a double dagger, and why."""
-    refused = [test for test in tests if test.selected and test.p_after is None]
+    refused = [test for test in tests if test.p_after is None]
     if not refused:
         return []
     reasons = list(dict.fromkeys(test.choice.refused or "" for test in refused))
     more = f"; and {len(reasons) - MOST_NAMED} more" if len(reasons) > MOST_NAMED else ""
     return [
         f"{len(refused)} of {_count(len(tests), 'tested number')} cannot have a double dagger: it"
-        " needs all trials of a grid or of a random draw, trained to their end, and accuracy or two"
-        f" labels ({'; '.join(reasons[:MOST_NAMED])}{more})."
+        " needs all trials of a grid or of a random draw, trained to their end, as many epochs to"
+        f" choose from, and accuracy or two labels ({'; '.join(reasons[:MOST_NAMED])}{more})."
     ]
 
 
@@ -204,7 +204,7 @@ def _epochs(tests: Sequence[Tested]) -> list[str]:
     """Warn of the level of selection that no p accounts for."""
     if not any(test.epoch_selected for test in tests):
         return []
-    return ["Each trial's epoch was chosen by the same examples: no p allows for that."]
+    return ["Epochs were chosen by the same examples: no p allows for that."]
 
 
 def _cannot_show(split: str, tests: Sequence[Tested]) -> list[str]:

@@ -25,6 +25,8 @@ CHOSEN_BY = {
     "dev": "its score on the dev set",
 }
 MOST_NAMED = 3
+FEW = 50
+"""Examples of a label; with fewer best against best is known to reject too often."""
 # A line must not break inside: the spaces hold it together.
 SIGNIFICANT = "p\u00a0<\u00a0.05"
 
@@ -53,7 +55,7 @@ def caption(
         sentences.append("A second metric is that of the same trials, untested.")
     sentences += [*_sampled(split, cells), *_one_class(one_class)]
     if tests:
-        sentences += [*_dagger(tests), *_double_dagger(tests), *_refused(tests)]
+        sentences += [*_dagger(tests), *_double_dagger(tests), *_few(tests), *_refused(tests)]
         sentences += [*_epochs(tests), *_cannot_show(split, tests), *_intervals(tests)]
     return " ".join([*sentences, *gaps(cells)])
 
@@ -174,6 +176,18 @@ def _after_choice(best: Sequence[BestVsBest], family: int) -> str:
     if len(best) < family:
         how += "; by the dagger's test where these examples took no part in the choice"
     return how
+
+
+def _few(tests: Sequence[Tested]) -> list[str]:
+    """Warn where best against best does not keep its level."""
+    rare = {
+        get_task(test.task).title: best.rare
+        for test in tests
+        if test.selected and (best := test.choice.best) and best.rare is not None
+    }
+    named = ", ".join(f"{title} {number}" for title, number in rare.items() if number < FEW)
+    few = f"Best against best is too lenient with fewer than {FEW} examples of a label"
+    return [f"{few}: {named}."] if named else []
 
 
 def _of(number: int, total: int) -> str:

@@ -221,6 +221,23 @@ def test_more_epochs_of_one_to_choose_from_are_named(store: Store) -> None:
     assert "not known to remain" in headline([first])
 
 
+@pytest.mark.parametrize(
+    ("task", "ones", "few"),
+    [("mrpc", 20, "MRPC 20"), ("mrpc", 80, ""), ("cola", 80, "CoLA 20"), ("rte", 20, "")],
+)
+def test_a_rare_label_is_warned_of(task: str, ones: int, few: str, store: Store) -> None:
+    """Of F1 it is label 1 that counts, of MCC the rarer one; accuracy has no such trouble."""
+    gold = np.repeat([1, 0], [ones, 100 - ones])
+    _, rows = drawn_rows([0.7] * 4, n=100)
+    base, cat = trials("standard", 2, task), trials("cat", 2, task)
+    predict(store, base, gold, rows[:2])
+    predict(store, cat, gold, rows[2:])
+    first, _ = build_reports("s", read_cells([*base, *cat], store), store)
+    said = "Best against best is too lenient with fewer than 50 examples of a label: "
+    assert (said in text(first)) == bool(few)
+    assert f"{said}{few}" in text(first) or not few
+
+
 def test_intervals_are_explained_where_they_are(store: Store) -> None:
     without, _, _ = reports(store, ("dev", "test"))
     assert "interval" not in text(without)

@@ -30,6 +30,16 @@ def test_a_gain_is_found() -> None:
     assert found.matched_delta > 0.02
 
 
+def test_a_choice_of_epochs_matters_where_it_is_uneven() -> None:
+    """Why tables refuse it: as many epochs of both make it conservative, more of one do not."""
+    even, uneven = (
+        rates(SCENARIOS[f"epochs, best of 10 {of}"], "accuracy", 80, resamples=199, items=SMALL)
+        for of in ("of both", "against last")
+    )
+    assert even.best_vs_best <= LEVEL
+    assert uneven.best_vs_best > LEVEL + uneven.error
+
+
 def test_double_daggers_of_tables_keep_their_level_where_daggers_do_not() -> None:
     """The whole path, from trials in a store to marks: .025 of double ones are due."""
     found = mark_rates("mcc", replicates=20, trials=(1, 60), items=SMALL)

@@ -195,7 +195,8 @@ def spread_over_seeds(cell: CellResult, split: str, delta: float) -> SeedSpread 
     if cell.best is None:
         return None
     same = [trial for trial in cell.finished if _same_setting(trial, cell.best)]
-    scores = {t.config.seed: t.record.scores[split][t.record.metric].value for t in same}
+    there = [trial for trial in same if split in trial.record.scores]
+    scores = {t.config.seed: t.record.scores[split][t.record.metric].value for t in there}
     return seed_spread(scores, delta) if len(scores) > 1 else None
 
 

@@ -79,6 +79,9 @@ def expected_best(scores: Scores) -> Values:
     arXiv:2004.13705). A failed trial spends budget and counts as the worst finished one. U(1) is
     the mean, U(B) the best score.
 
+    Caveats. It says what a budget buys on the split of the choice, not on other examples: of equal
+    trials, too, the best of more scores higher on it. Near B it rests on the few best trials.
+
     Raises:
         UserError: the search is adaptive, pruned or unfinished.
     """
@@ -134,6 +137,9 @@ def chance_to_beat(scores: Scores, against: float) -> Values:
     """The probability that the best of n trials is above `against`, for n = 1 .. B, shape (B,).
 
     1 - C(k, n) / C(B, n), with k trials that are not above it, failed ones among them.
+
+    Caveats. It is about the draw of trials alone, and no p-value: `against` is taken as it is, and
+    with equal trials the chance grows with n all the same.
 
     Raises:
         UserError: the search is adaptive, pruned or unfinished.

@@ -53,7 +53,7 @@ def caption(
     ]
     if beside and any(get_task(cell.task).beside for cell in cells):
         sentences.append("A second metric is that of the same trials, untested.")
-    sentences += [*_sampled(split, cells), *_one_class(one_class)]
+    sentences += [*_sampled(split, cells), *_without(split, cells), *_one_class(one_class)]
     if tests:
         sentences += [*_dagger(tests), *_double_dagger(tests), *_few(tests), *_refused(tests)]
         sentences += [*_epochs(tests), *_cannot_show(split, tests), *_intervals(tests)]
@@ -74,9 +74,18 @@ def _sampled(split: str, cells: Sequence[CellResult]) -> list[str]:
     return [f"Scored on a random sample of the dev rows: {named}."] if found else []
 
 
+def _without(split: str, cells: Sequence[CellResult]) -> list[str]:
+    """Name the dashes of chosen trials that are from before the data had the split."""
+    found = [cell for cell in cells if cell.best and not cell.best_on(split)]
+    return [f"A dash: trained before there was this set, {_named(found)}."] if found else []
+
+
 def _one_class(cells: Sequence[CellResult]) -> list[str]:
-    named = ", ".join(f"{get_task(cell.task).title} {cell.encoder} {cell.method}" for cell in cells)
-    return [f"One class for every example: {named}."] if cells else []
+    return [f"One class for every example: {_named(cells)}."] if cells else []
+
+
+def _named(cells: Sequence[CellResult]) -> str:
+    return ", ".join(f"{get_task(cell.task).title} {cell.encoder} {cell.method}" for cell in cells)
 
 
 def _chosen_by(cells: Sequence[CellResult]) -> str:

@@ -126,10 +126,10 @@ def tested_cells(
     found = []
     for cell in cells:
         base = baselines.get((cell.task, cell.encoder))
-        if cell.method != BASELINE and base and base.best and cell.best:
+        first, second = base.best_on(split) if base else None, cell.best_on(split)
+        if cell.method != BASELINE and base and first and second:
             both = (choices[base.key], choices[cell.key])
-            pair = ((base, base.best), (cell, cell.best))
-            test = _test(*pair, split, store, both, intervals)
+            test = _test((base, first), (cell, second), split, store, both, intervals)
             found.append(replace(test, one_class=cell.key in flat))
     return _adjusted(found)
 

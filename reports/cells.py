@@ -83,6 +83,11 @@ class CellResult:
         """The trial with the highest score on its selection split; the earlier one wins a tie."""
         return max(self.finished, key=lambda trial: trial.record.selection_score, default=None)
 
+    def best_on(self, split: str) -> FinishedTrial | None:
+        """The same, if it has the split: it may be from before the data had it."""
+        best = self.best
+        return best if best and split in best.record.scores else None
+
 
 def read_groups(groups: Mapping[Key, Sequence[TrialConfig]], store: Store) -> list[CellResult]:
     """Read what the store has of a study's cells; one may be a part of a (task, encoder, method).
@@ -204,7 +209,8 @@ def of_one_class(cells: Iterable[CellResult], split: str, store: Store) -> list[
     return [
         cell
         for cell in cells
-        if cell.best and len(set(store.labels(cell.best.record, split).predicted.tolist())) == 1
+        if (best := cell.best_on(split))
+        and len(set(store.labels(best.record, split).predicted.tolist())) == 1
     ]
 
 

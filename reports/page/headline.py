@@ -49,7 +49,7 @@ def _list(tests: Sequence[Tested]) -> str:
 
 def _role(tests: Sequence[Tested]) -> str:
     epochs = any(test.epoch_selected for test in tests)
-    also = " They chose each trial's epoch: no p-value allows for that." if epochs else ""
+    also = " They chose epochs: no p-value allows for that." if epochs else ""
     if not any(test.selected for test in tests):
         return f"These examples took no part in the choice of the trials.{also}"
     every = "These examples" if all(test.selected for test in tests) else "Some of these examples"

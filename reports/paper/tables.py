@@ -111,7 +111,7 @@ def paper_table(
 
 def _shows(cell: CellResult, split: str) -> bool:
     """Say whether the cell's trials have the split; a cell without any is a gap of the table."""
-    return cell.best is None or split in cell.best.record.scores
+    return not cell.finished or any(split in trial.record.scores for trial in cell.finished)
 
 
 def _bare(method: str) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports.candidates import Scores
+from reports.statistics.randomization import TIE
 from trainers.metrics import Flags, Values
 
 LEVEL = 0.95
@@ -47,8 +48,9 @@ class BudgetComparison:
 def compare_budgets(baseline: Scores, system: Scores) -> BudgetComparison:
     """Compare a system's best of n trials with the baseline's best score.
 
-    Caveats. The baseline's best is taken as it is, a fixed number. Ties do not beat it. These are
-    scores on the split of the choice: their expected best grows with n even among equal trials.
+    Caveats. The baseline's best is taken as it is, a fixed number. Ties do not beat it, and 1e-12
+    is a tie: a mean of equal scores may be off by rounding. These are scores on the split of the
+    choice: their expected best grows with n even among equal trials.
 
     Raises:
         UserError: either search is adaptive, pruned or unfinished.
@@ -64,8 +66,8 @@ def compare_budgets(baseline: Scores, system: Scores) -> BudgetComparison:
         matched=matched,
         matched_score=float(expected[matched - 1]),
         matched_beats=float(chance[matched - 1]),
-        break_even_mean=_first(expected > best),
-        break_even_half=_first(chance >= 0.5),
+        break_even_mean=_first(expected > best + TIE),
+        break_even_half=_first(chance >= 0.5 - TIE),
     )
 
 
@@ -76,6 +78,9 @@ def expected_best(scores: Scores) -> Values:
     mean over all subsets of n, and so unbiased for n random draws (Tang et al. 2020,
     arXiv:2004.13705). A failed trial spends budget and counts as the worst finished one. U(1) is
     the mean, U(B) the best score.
+
+    Caveats. It says what a budget buys on the split of the choice, not on other examples: of equal
+    trials, too, the best of more scores higher on it. Near B it rests on the few best trials.
 
     Raises:
         UserError: the search is adaptive, pruned or unfinished.
@@ -132,6 +137,9 @@ def chance_to_beat(scores: Scores, against: float) -> Values:
     """The probability that the best of n trials is above `against`, for n = 1 .. B, shape (B,).
 
     1 - C(k, n) / C(B, n), with k trials that are not above it, failed ones among them.
+
+    Caveats. It is about the draw of trials alone, and no p-value: `against` is taken as it is, and
+    with equal trials the chance grows with n all the same.
 
     Raises:
         UserError: the search is adaptive, pruned or unfinished.

@@ -38,7 +38,7 @@ class HonestScore:
 
 
 def honest_score(cell: Candidates, *, resamples: int = 1000, seed: int = 12345) -> HonestScore:
-    """Bootstrap bias-corrected score (BBC-CV, algorithm 3 of Tsamardinos et al. 2018).
+    """Bootstrap bias-corrected score, as in the BBC-CV of Tsamardinos et al. 2018.
 
     On each bootstrap sample of the examples the best trial is chosen again (the earlier one wins a
     tie) and scored on the examples left out; the honest score is the mean of those scores

@@ -140,9 +140,9 @@ def fisher_randomization(
     accuracy, and where at most 5e6 outcomes differ (fewer with many classes, where each takes
     longer); elsewhere it is (1 + count) / (1 + resamples), never below 1 / (1 + resamples), with
     `standard_error` sqrt(p (1 - p) / resamples): a p-value within two of them of the level deserves
-    more resamples. The same seed gives the same p-value. With
-    few discordant examples the exact test is conservative, as McNemar's is. `n_classes` is the
-    length of the task's label list: macro_f1 needs it, the others take it from the labels.
+    more resamples. The same seed gives the same p-value. With few discordant examples the exact
+    test is conservative, as McNemar's is. `n_classes` is the length of the task's label list:
+    macro_f1 needs it, the others take it from the labels.
 
     Raises:
         UserError: no metric has that name.

@@ -104,9 +104,9 @@ def _build(
 
 
 def has_split(cell: CellResult, split: str) -> bool:
-    """Show a cell where its trials have the split, or may have it when one is finished."""
-    if cell.best is not None:
-        return split in cell.best.record.scores
+    """Show a cell where one of its trials has the split, or may have it when one is finished."""
+    if cell.finished:
+        return any(split in trial.record.scores for trial in cell.finished)
     return split in get_task(cell.task).splits
 
 

@@ -25,6 +25,8 @@ CHOSEN_BY = {
     "dev": "its score on the dev set",
 }
 MOST_NAMED = 3
+FEW = 50
+"""Examples of a label; with fewer best against best is known to reject too often."""
 # A line must not break inside: the spaces hold it together.
 SIGNIFICANT = "p\u00a0<\u00a0.05"
 
@@ -51,9 +53,9 @@ def caption(
     ]
     if beside and any(get_task(cell.task).beside for cell in cells):
         sentences.append("A second metric is that of the same trials, untested.")
-    sentences += [*_sampled(split, cells), *_one_class(one_class)]
+    sentences += [*_sampled(split, cells), *_without(split, cells), *_one_class(one_class)]
     if tests:
-        sentences += [*_dagger(tests), *_double_dagger(tests), *_refused(tests)]
+        sentences += [*_dagger(tests), *_double_dagger(tests), *_few(tests), *_refused(tests)]
         sentences += [*_epochs(tests), *_cannot_show(split, tests), *_intervals(tests)]
     return " ".join([*sentences, *gaps(cells)])
 
@@ -72,9 +74,18 @@ def _sampled(split: str, cells: Sequence[CellResult]) -> list[str]:
     return [f"Scored on a random sample of the dev rows: {named}."] if found else []
 
 
+def _without(split: str, cells: Sequence[CellResult]) -> list[str]:
+    """Name the dashes of chosen trials that are from before the data had the split."""
+    found = [cell for cell in cells if cell.best and not cell.best_on(split)]
+    return [f"A dash: trained before there was this set, {_named(found)}."] if found else []
+
+
 def _one_class(cells: Sequence[CellResult]) -> list[str]:
-    named = ", ".join(f"{get_task(cell.task).title} {cell.encoder} {cell.method}" for cell in cells)
-    return [f"One class for every example: {named}."] if cells else []
+    return [f"One class for every example: {_named(cells)}."] if cells else []
+
+
+def _named(cells: Sequence[CellResult]) -> str:
+    return ", ".join(f"{get_task(cell.task).title} {cell.encoder} {cell.method}" for cell in cells)
 
 
 def _chosen_by(cells: Sequence[CellResult]) -> str:
@@ -176,6 +187,18 @@ def _after_choice(best: Sequence[BestVsBest], family: int) -> str:
     return how
 
 
+def _few(tests: Sequence[Tested]) -> list[str]:
+    """Warn where best against best does not keep its level."""
+    rare = {
+        get_task(test.task).title: best.rare
+        for test in tests
+        if test.selected and (best := test.choice.best) and best.rare is not None
+    }
+    named = ", ".join(f"{title} {number}" for title, number in rare.items() if number < FEW)
+    few = f"Best against best is too lenient with fewer than {FEW} examples of a label"
+    return [f"{few}: {named}."] if named else []
+
+
 def _of(number: int, total: int) -> str:
     """`3 of 4 tested numbers have it`."""
     some = f"{number or 'None'} of {_count(total, 'tested number')}"
@@ -188,15 +211,15 @@ def _count(number: int, noun: str) -> str:
 
 def _refused(tests: Sequence[Tested]) -> list[str]:
     """Say which cells cannot have a double dagger, and why."""
-    refused = [test for test in tests if test.selected and test.p_after is None]
+    refused = [test for test in tests if test.p_after is None]
     if not refused:
         return []
     reasons = list(dict.fromkeys(test.choice.refused or "" for test in refused))
     more = f"; and {len(reasons) - MOST_NAMED} more" if len(reasons) > MOST_NAMED else ""
     return [
         f"{len(refused)} of {_count(len(tests), 'tested number')} cannot have a double dagger: it"
-        " needs all trials of a grid or of a random draw, trained to their end, and accuracy or two"
-        f" labels ({'; '.join(reasons[:MOST_NAMED])}{more})."
+        " needs all trials of a grid or of a random draw, trained to their end, as many epochs to"
+        f" choose from, and accuracy or two labels ({'; '.join(reasons[:MOST_NAMED])}{more})."
     ]
 
 
@@ -204,7 +227,7 @@ def _epochs(tests: Sequence[Tested]) -> list[str]:
     """Warn of the level of selection that no p accounts for."""
     if not any(test.epoch_selected for test in tests):
         return []
-    return ["Each trial's epoch was chosen by the same examples: no p allows for that."]
+    return ["Epochs were chosen by the same examples: no p allows for that."]
 
 
 def _cannot_show(split: str, tests: Sequence[Tested]) -> list[str]:

@@ -83,12 +83,16 @@ def _of_group(cells: Sequence[CellResult], store: Store, tests: int) -> dict[Key
     found = {}
     for cell in cells:
         system = baseline if baseline and cell is base else read_candidates(cell, store)
-        against = baseline if cell is not base else None
-        if base and _split(cell) != _split(base):
+        honest = None if system.design.unfair else honest_score(system, seed=SEED)
+        alone = Choice(split=_split(cell), honest=honest)
+        if base is None or baseline is None or cell is base:
+            found[cell.key] = alone
+        elif _split(cell) != _split(base):
             why = f"{base.name} and {cell.name} were chosen on different splits"
-            found[cell.key] = replace(_of_cell(None, system, cell, tests), refused=why)
+            found[cell.key] = replace(alone, refused=why)
         else:
-            found[cell.key] = _of_cell(against, system, cell, tests)
+            pair = _pair(baseline, system, cell.task, alone)
+            found[cell.key] = _against(baseline, system, pair, _uneven(base, cell), tests)
     return found
 
 
@@ -96,18 +100,27 @@ def _split(cell: CellResult) -> str:
     return cell.finished[0].record.selection
 
 
-def _of_cell(
-    baseline: Candidates | None, system: Candidates, cell: CellResult, tests: int
+def _uneven(base: CellResult, cell: CellResult) -> list[str]:
+    """Say so where the selection split chose among more epochs of one cell's trials."""
+    sides = [{epochs_offered(trial.config) for trial in side.finished} for side in (base, cell)]
+    if sides[0] == sides[1]:
+        return []
+    return [f"{base.name} and {cell.name} had different numbers of epochs to choose from"]
+
+
+def epochs_offered(config: TrialConfig) -> int:
+    """Among how many epochs of a trial its selection split chose."""
+    return config.trained_epochs if config.select == "best_epoch" else 1
+
+
+def _against(
+    baseline: Candidates, system: Candidates, pair: Choice, uneven: list[str], tests: int
 ) -> Choice:
-    honest = None if system.design.unfair else honest_score(system, seed=SEED)
-    alone = Choice(split=_split(cell), honest=honest)
-    if baseline is None:
-        return alone
+    """Add what allows for the choice among all trials, or the reasons why nothing does."""
     sides = (baseline, system)
     reasons = [f"{side.cell}: {side.design.unfair}" for side in sides if side.design.unfair]
-    pair = _pair(baseline, system, cell.task, alone)
-    if reasons:
-        return replace(pair, refused="; ".join(reasons))
+    if reasons or uneven:
+        return replace(pair, refused="; ".join(reasons + uneven))
     pairs = len(baseline.trials) * len(system.trials)
     try:
         best = best_vs_best(baseline, system, resamples=resamples_for(pairs, tests), seed=SEED)
@@ -182,7 +195,8 @@ def spread_over_seeds(cell: CellResult, split: str, delta: float) -> SeedSpread 
     if cell.best is None:
         return None
     same = [trial for trial in cell.finished if _same_setting(trial, cell.best)]
-    scores = {t.config.seed: t.record.scores[split][t.record.metric].value for t in same}
+    there = [trial for trial in same if split in trial.record.scores]
+    scores = {t.config.seed: t.record.scores[split][t.record.metric].value for t in there}
     return seed_spread(scores, delta) if len(scores) > 1 else None
 
 

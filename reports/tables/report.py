@@ -33,9 +33,10 @@ def score_cell(
 ) -> Cell:
     """Fill in a number; its mark, where the metric is the one that the task is tested by."""
     cell = cells.get(key)
-    if cell is None or cell.best is None:
+    best = cell.best_on(split) if cell else None
+    if cell is None or best is None:
         return Cell()
-    record = cell.best.record
+    record = best.record
     test = tests.get(key) if metric == record.metric else None
     value = record.scores[split][metric].value
     marks = tuple(mark for mark, holds in marks_of(test).items() if holds) if test else ()

@@ -86,8 +86,8 @@ def _caption(study: str, cells: Sequence[CellResult], choices: Mapping[Key, Choi
             "Naive p: of the two best trials as if they were the only ones, two-sided. After"
             " choice: of best against best, two-sided, not corrected for several comparisons; its"
             " signature line says whom it favours.",
-            "A dash: it needs all trials of a grid or of a random draw, trained to their end, or a"
-            f" {BASELINE} to compare with.",
+            "A dash: it needs all trials of a grid or of a random draw, trained to their end, as"
+            f" many epochs to choose from as {BASELINE} has, or a {BASELINE} to compare with.",
             *gaps(cells),
         ]
     )

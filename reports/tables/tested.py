@@ -13,7 +13,7 @@ from reports.statistics.gap import Gap, smallest_gap
 from reports.statistics.interval import Interval, paired_bootstrap
 from reports.statistics.seeds import SeedSpread
 from reports.statistics.significance import Comparison, benjamini_hochberg, holm
-from reports.tables.choice import ALPHA, BASELINE, Choice, spread_over_seeds
+from reports.tables.choice import ALPHA, BASELINE, Choice, epochs_offered, spread_over_seeds
 from reports.tables.table import percent
 from trainers.outcome import TrialRecord
 from trainers.store import Store
@@ -31,8 +31,9 @@ class Tested:
     among several trials. Then `p_after` is the two-sided p of best against best, and None where
     `choice` says why that was refused. `p_after_holm` is over the `family_after` cells of the table
     that have a `p_after`. `epoch_selected` says that the split's examples chose the epoch of either
-    trial, for which no p allows. `one_class` says that the system predicts one class for every
-    example.
+    trial. No p allows for that: among as many epochs of both it makes the tests conservative, and
+    among more of one `p_after` is refused. `one_class` says that the system predicts one class for
+    every example.
 
     Where the split's examples took no part in the choice, `p_after` is the naive p: the held-out
     confirmation of the chosen pair. It holds for pruned and adaptive searches as well, and needs no
@@ -107,7 +108,7 @@ class Tested:
         if self.selected and self.choice.best is not None:
             return f"{self.choice.best.signature()}|sel_on:{self.choice.split}"
         baseline, system = self.trials
-        p_sel = "refused" if self.selected else "none"
+        p_sel = "refused" if self.p_after is None else "none"
         return f"sel:best{system}-vs-best{baseline}|p_sel:{p_sel}|sel_on:{self.choice.split}"
 
 
@@ -125,10 +126,10 @@ def tested_cells(
     found = []
     for cell in cells:
         base = baselines.get((cell.task, cell.encoder))
-        if cell.method != BASELINE and base and base.best and cell.best:
+        first, second = base.best_on(split) if base else None, cell.best_on(split)
+        if cell.method != BASELINE and base and first and second:
             both = (choices[base.key], choices[cell.key])
-            pair = ((base, base.best), (cell, cell.best))
-            test = _test(*pair, split, store, both, intervals)
+            test = _test((base, first), (cell, second), split, store, both, intervals)
             found.append(replace(test, one_class=cell.key in flat))
     return _adjusted(found)
 
@@ -154,7 +155,7 @@ def _test(
     several = base.total > 1 or cell.total > 1
     seen = [trial for trial in (first, second) if chose(trial.record, split)]
     selected = several and bool(seen)
-    p_sel = choice.best.p_value if choice.best else None
+    epochs = {epochs_offered(t.config) if t in seen else 1 for t in (first, second)}
     return Tested(
         task=cell.task,
         encoder=cell.encoder,
@@ -174,10 +175,17 @@ def _test(
         gap=gap,
         interval=interval,
         seeds=spread_over_seeds(cell, split, comparison.delta),
-        p_after=p_sel if selected else comparison.p_value,
+        p_after=_p_after(choice, comparison, selected=selected, even=len(epochs) == 1),
         p_after_holm=None,
         family_after=0,
     )
+
+
+def _p_after(choice: Choice, comparison: Comparison, *, selected: bool, even: bool) -> float | None:
+    """p after the choice among trials and epochs, None where nothing allows for that."""
+    if selected:
+        return choice.best.p_value if choice.best else None
+    return comparison.p_value if even else None
 
 
 def _pair(

@@ -11,9 +11,11 @@ interval of a rate of .05 over as many replicates, and `verdict` says where `bes
 where no trial is better than another.
 
 The scenarios: trials that are exchangeable, at several budgets; a gain that every system trial has;
-and the caveat, trials that truly differ in quality as seeds may, where the larger cell finds the
-better trial and the test rightly, but perhaps not as its reader expects, says so. There the
-difference at equal budgets, `matched_delta`, stays at 0.
+and the caveats. Trials that truly differ in quality as seeds may, where the larger cell finds the
+better trial and the test rightly, but perhaps not as its reader expects, says so; there the
+difference at equal budgets, `matched_delta`, stays at 0. A label that is rare. And trials whose
+epoch the same examples chose, among as many of both cells, or among those of the system alone, for
+which tables have no double dagger.
 
 With `--tables 400` as many studies without a better method go the whole way, from trials in a store
 to the marks of a table: `daggers` and `double_daggers` are their shares. A two-sided p < .05 in the
@@ -31,7 +33,7 @@ from unittest.mock import patch
 from reports.statistics.best_vs_best import best_vs_best
 from reports.statistics.budget import compare_budgets
 from reports.statistics.significance import fisher_randomization, mcnemar
-from tests.reports.cells import exchangeable
+from tests.reports.cells import DIFFICULTY, exchangeable
 from tests.reports.nulls import marks_of_a_null
 
 ITEMS = 1_043
@@ -41,11 +43,14 @@ METRICS = ("accuracy", "f1", "mcc")
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """Trials of baseline and system, the system's gain, and the spread of quality over trials."""
+    """What `exchangeable` draws: trials of baseline and system, the system's gain, and so on."""
 
     trials: tuple[int, int] = (3, 360)
     gain: float = 0.0
     spread: float = 0.0
+    positive: float = 0.69
+    difficulty: tuple[float, float] = DIFFICULTY
+    epochs: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +76,9 @@ SCENARIOS = {
     "caveat, quality spreads by .2 points": Scenario(spread=0.002),
     "caveat, quality spreads by .4 points": Scenario(spread=0.004),
     "caveat, quality spreads by .8 points": Scenario(spread=0.008),
+    "caveat, 2 % of gold 1": Scenario(positive=0.02, difficulty=(0.58, 0.018)),
+    "epochs, best of 10 of both": Scenario(trials=(3, 12), epochs=(10, 10)),
+    "epochs, best of 10 against last": Scenario(trials=(3, 12), epochs=(1, 10)),
 }
 
 
@@ -101,14 +109,7 @@ def _verdict(rate: float, error: float) -> str:
 def _replicate(
     scenario: Scenario, metric: str, seed: int, resamples: int, items: int
 ) -> tuple[float, ...]:
-    baseline, system = exchangeable(
-        items,
-        scenario.trials,
-        metric,
-        seed=seed,
-        gain=scenario.gain,
-        spread=scenario.spread,
-    )
+    baseline, system = exchangeable(items, metric=metric, seed=seed, **vars(scenario))
     pair = (system.gold, baseline.predicted[baseline.best], system.predicted[system.best])
     plain = mcnemar(*pair) if metric == "accuracy" else fisher_randomization(*pair, metric, 2)
     ours = best_vs_best(baseline, system, resamples=resamples, seed=seed)

@@ -72,6 +72,10 @@ def test_three_against_a_grid() -> None:
         ((0.8,), TIED, 4, 4),
         ((0.5,), (0.5, 0.5, 0.5), None, None),
         ((0.1, 0.2, 0.3), (0.25,), None, None),
+        # What rounding alone would decide: a mean of equal scores, and a chance of exactly .5.
+        ((0.8,), (0.5, 0.5, 0.5, 0.8, 0.8), None, None),
+        ((254 / 277,), (254 / 277,) * 60, None, None),
+        ((0.7,), (0.6,) * 23 + (0.9,), 9, 12),
     ],
 )
 def test_break_even(

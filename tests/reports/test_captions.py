@@ -170,8 +170,8 @@ def test_what_cannot_have_a_double_dagger_is_named(store: Store) -> None:
     assert "(complete grid), cat 2 (grid with early stopping)." in text(first)
     assert (
         "1 of 2 tested numbers cannot have a double dagger: it needs all trials of a grid or of a"
-        " random draw, trained to their end, and accuracy or two labels (rte/tiny/cat: 1 of its"
-        " trials were pruned)." in text(first)
+        " random draw, trained to their end, as many epochs to choose from, and accuracy or two"
+        " labels (rte/tiny/cat: 1 of its trials were pruned)." in text(first)
     )
     assert text(first).endswith("Of 7 trials 1 was stopped early.")
 
@@ -187,7 +187,7 @@ def test_only_gains_can_be_too_small_to_show(store: Store) -> None:
 
 def test_the_choice_of_an_epoch_is_warned_of_where_it_saw_the_examples(store: Store) -> None:
     first, test, _ = reports(store, ("dev", "test"), select="best_epoch")
-    warning = "Each trial's epoch was chosen by the same examples: no p allows for that."
+    warning = "Epochs were chosen by the same examples: no p allows for that."
     assert warning in text(first)
     assert warning not in text(test)
 
@@ -198,13 +198,44 @@ def test_a_choice_of_the_epoch_alone_is_a_choice_by_the_examples(store: Store) -
     first, test, _ = reports(store, ("dev", "test"), alone, select="best_epoch")
     part = "on examples that took no part in the choice of trials"
     assert f"{part} but that of the epoch." in text(first)
-    assert "Each trial's epoch was chosen by the same examples: no p allows for that." in text(
-        first
-    )
+    assert "Epochs were chosen by the same examples: no p allows for that." in text(first)
     assert f"{part}." in text(test)
     assert "epoch" not in text(test)
-    assert "They chose each trial's epoch: no p-value allows for that." in headline([first])
+    assert "They chose epochs: no p-value allows for that." in headline([first])
     assert "epoch" not in headline([test])
+
+
+def test_more_epochs_of_one_to_choose_from_are_named(store: Store) -> None:
+    gold, rows = drawn_rows([0.6, 0.9])
+    base, cat = trials("standard", 1), trials("cat", 1, select="best_epoch", epochs=5)
+    predict(store, base, gold, rows[:1])
+    predict(store, cat, gold, rows[1:])
+    first, _ = build_reports("s", read_cells([*base, *cat], store), store)
+    assert (
+        "1 of 1 tested number cannot have a double dagger: it needs all trials of a grid or of a"
+        " random draw, trained to their end, as many epochs to choose from, and accuracy or two"
+        " labels (rte/tiny/standard and rte/tiny/cat had different numbers of epochs to choose"
+        " from). Epochs were chosen by the same examples: no p allows for that." in text(first)
+    )
+    assert "Double dagger" not in text(first)
+    assert "not known to remain" in headline([first])
+
+
+@pytest.mark.parametrize(
+    ("task", "ones", "few"),
+    [("mrpc", 20, "MRPC 20"), ("mrpc", 80, ""), ("cola", 80, "CoLA 20"), ("rte", 20, "")],
+)
+def test_a_rare_label_is_warned_of(task: str, ones: int, few: str, store: Store) -> None:
+    """Of F1 it is label 1 that counts, of MCC the rarer one; accuracy has no such trouble."""
+    gold = np.repeat([1, 0], [ones, 100 - ones])
+    _, rows = drawn_rows([0.7] * 4, n=100)
+    base, cat = trials("standard", 2, task), trials("cat", 2, task)
+    predict(store, base, gold, rows[:2])
+    predict(store, cat, gold, rows[2:])
+    first, _ = build_reports("s", read_cells([*base, *cat], store), store)
+    said = "Best against best is too lenient with fewer than 50 examples of a label: "
+    assert (said in text(first)) == bool(few)
+    assert f"{said}{few}" in text(first) or not few
 
 
 def test_intervals_are_explained_where_they_are(store: Store) -> None:

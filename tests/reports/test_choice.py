@@ -295,3 +295,19 @@ def test_the_spread_is_over_seeds_of_the_chosen_setting_alone(store: Store) -> N
     assert found.ratio == pytest.approx(0.05 / found.deviation)
     assert spread(replace(cell, finished=cell.finished[:2]), "test", 0.05) is None
     assert spread(replace(cell, finished=()), "test", 0.05) is None
+
+
+def test_seeds_that_were_run_before_a_split_was_there_are_left_out(store: Store) -> None:
+    """A test set may be added to the data later: trials from before have no predictions of it."""
+    seeds = [trial for seed in range(3) for trial in trials("cat", 1, seed=seed)]
+    gold, rows = drawn(0, n=40, rows=3)
+    predict(store, seeds[:1], gold, rows[:1], ("dev",))
+    predict(store, seeds[1:], gold, rows[1:], ("dev", "test"))
+    (cell,) = read(store, seeds)
+    found = spread(cell, "test", 0.05)
+    assert found is not None
+    assert found.seeds == 2
+    both = (rows[1:] == gold).mean(axis=1)
+    assert found.deviation == pytest.approx(np.std(both, ddof=1))
+    two = replace(cell, finished=cell.finished[:2])
+    assert spread(two, "test", 0.05) is None

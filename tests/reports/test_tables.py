@@ -221,3 +221,25 @@ def test_every_format_is_written_and_is_stable(study: Study, store: Store, tmp_p
     comparisons = json.loads(first[-1].read_text())
     assert len(comparisons) == 4
     assert comparisons[0]["delta"] == pytest.approx(0.03)
+
+
+def test_a_best_trial_from_before_a_test_set_is_a_dash_with_a_reason(
+    study: Study, tmp_path: Path
+) -> None:
+    """Its row does not vanish, and no other trial takes its place."""
+    store = Store(tmp_path / "store", create=True)
+    for trial in study.trials():
+        old = trial.task == "rte" and trial.method.name == "cat" and trial.lr == 1e-3
+        right = RIGHT[trial.task, trial.method.name][0 if trial.lr == 1e-3 else 1]
+        keep(store, trial, {"dev": right} if old else {"dev": right, "test": right})
+    dev, test, _ = build_reports(study.name, read_cells(study.trials(), store), store)
+    assert [dev.table.text(row.cells[0]) for row in dev.table.rows] == ["60.0", "63.0", "75.0"]
+    assert [test.table.text(row.cells[0]) for row in test.table.rows] == ["60.0", "63.0", "--"]
+    assert [(t.task, t.method) for t in test.tests] == [
+        ("rte", "at"),
+        ("mrpc", "at"),
+        ("mrpc", "cat"),
+    ]
+    said = "A dash: trained before there was this set, RTE tiny cat."
+    assert said in test.table.caption
+    assert said not in dev.table.caption

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -241,3 +242,49 @@ def test_seeds_of_the_chosen_setting_stand_in_the_signature(store: Store) -> Non
     assert found.seeds is not None
     assert found.seeds.deviation == pytest.approx(np.std(scores, ddof=1))
     assert f"|seeds:3|sd_seeds:{np.std(scores, ddof=1):.4g}|" in found.note()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(
+    ("ours", "theirs", "even"),
+    [
+        ({"select": "best_epoch", "epochs": 9}, {"epochs": 9}, False),
+        ({"select": "best_epoch", "epochs": 9}, {"select": "best_epoch", "epochs": 3}, False),
+        ({"select": "best_epoch", "epochs": 9}, {"select": "best_epoch", "epochs": 9}, True),
+        ({"select": "best_epoch", "epochs": 1}, {"epochs": 9}, True),
+    ],
+)
+def test_more_epochs_of_one_to_choose_from_leave_no_double_dagger(
+    ours: dict[str, Any], theirs: dict[str, Any], even: bool, count: int, store: Store
+) -> None:
+    """The best of nine epochs beats a last one without being better; on other examples it may."""
+    gold, rows = drawn(3, 80, [0.6] * count + [0.85] * count)
+    base, cat = trials("standard", count, **theirs), trials("cat", count, **ours)
+    predict(store, base, gold, rows[:count], ("dev", "test"))
+    predict(store, cat, gold, rows[count:], ("dev", "test"))
+    cells = read_cells([*base, *cat], store)
+    chosen = choices(cells, store)
+    (found,) = under.tested_cells(cells, "dev", store, chosen)
+    assert found.marked
+    assert found.survives == even
+    assert (found.p_after is not None) == even
+    assert ("p_sel:refused" in found.note()) == (not even)
+    why = "rte/tiny/standard and rte/tiny/cat had different numbers of epochs to choose from"
+    assert found.choice.refused == (None if even else why)
+    assert (found.choice.budget is not None) == even
+    (confirmed,) = under.tested_cells(cells, "test", store, chosen)
+    assert confirmed.survives
+
+
+def test_epochs_that_other_examples_chose_are_no_choice_here(store: Store) -> None:
+    """Of the two, dev chose only CAT's epoch; held-out rows chose the baseline's."""
+    gold, rows = drawn(3, 80, [0.6, 0.85])
+    base = trials("standard", 1, select="best_epoch", epochs=9)
+    cat = trials("cat", 1, select="best_epoch", epochs=9)
+    predict(store, base, gold, rows[:1], ("heldout", "dev"))
+    predict(store, cat, gold, rows[1:], ("dev",))
+    cells = read_cells([*base, *cat], store)
+    (found,) = under.tested_cells(cells, "dev", store, choices(cells, store))
+    assert found.marked
+    assert found.epoch_selected
+    assert (found.p_after, found.survives) == (None, False)

@@ -141,6 +141,35 @@ def test_a_ready_table_sorts_by_its_unrounded_values(opened: Chrome) -> None:
     assert values[0] < values[-1]
 
 
+def test_words_sort_from_a_and_gaps_stand_last_whatever_the_direction(opened: Chrome) -> None:
+    for arrow, methods in (("ascending", ["cat", "standard"]), ("descending", ["standard", "cat"])):
+        press(opened, "tables", "Method")
+        assert list(dict.fromkeys(column(opened, "tables", "Method"))) == methods
+        assert ask(
+            opened,
+            "return document.querySelector('#tables th[aria-sort=' + arguments[0] + ']').innerText",
+            arrow,
+        ).startswith("Method")
+    for _ in range(2):
+        press(opened, "comparisons", "p after choice")
+        shown = column(opened, "comparisons", "p after choice")
+        assert shown.count("–") == 1
+        assert shown[-1] == "–"
+
+
+def test_gaps_of_a_ready_table_stand_last_whatever_the_direction(opened: Chrome) -> None:
+    for _ in range(2):
+        press(opened, "tables", "naive")
+        values = ask(
+            opened,
+            """const body = [...document.querySelectorAll("#tables tbody")].at(-1);
+            return [...body.rows].map((row) => [...row.cells].at(-2).dataset.value)""",
+        )
+        gaps = [value == "" for value in values]
+        assert 0 < sum(gaps) < len(gaps)
+        assert gaps == sorted(gaps)
+
+
 def test_examples_can_be_searched_and_filtered(opened: Chrome) -> None:
     every = ask(opened, "return DATA.examples[0].rows")
     field = opened.find_element(By.CSS_SELECTOR, "#examples input[type=search]")

@@ -3,11 +3,15 @@
 const ROWS_AT_ONCE = 50;
 
 function compareValues(one, other) {
-  if (one === other) return 0;
-  if (one === null || one === "") return 1;
-  if (other === null || other === "") return -1;
   if (typeof one === "number" && typeof other === "number") return one - other;
   return String(one).localeCompare(String(other), "en", { numeric: true });
+}
+
+// Which of two rows comes first: one without a value never does, whatever the direction.
+function inOrder(one, other, down) {
+  const [first, second] = [one, other].map((value) => value === null || value === "");
+  if (first || second) return first - second;
+  return (down ? -1 : 1) * compareValues(one, other);
 }
 
 // columns: {title, number: right-aligned, show: value to text or element, kind: class, filter: true}
@@ -28,8 +32,7 @@ function dataTable({ caption, columns, rows, search = true }) {
       words.every((word) => haystacks[place].includes(word)) &&
       [...state.kept].every(([column, value]) => String(rows[place][column]) === value));
     if (state.sorted < 0) return places;
-    const sign = state.down ? -1 : 1;
-    return places.sort((a, b) => sign * compareValues(rows[a][state.sorted], rows[b][state.sorted]));
+    return places.sort((a, b) => inOrder(rows[a][state.sorted], rows[b][state.sorted], state.down));
   }
 
   function show() {
@@ -106,10 +109,11 @@ function sortable(table) {
   heads.forEach((head, place) => {
     const text = [...head.childNodes];
     head.replaceChildren(make("button", { type: "button", onclick: () => {
-      const down = head.getAttribute("aria-sort") !== "descending";
+      const now = head.getAttribute("aria-sort");
+      const down = now === "none" ? head.classList.contains("number") : now === "ascending";
       heads.forEach((other) => other.setAttribute("aria-sort", other !== head ? "none" : down ? "descending" : "ascending"));
       const rows = [...body.rows];
-      rows.sort((a, b) => (down ? -1 : 1) * compareValues(value(a, place), value(b, place)));
+      rows.sort((a, b) => inOrder(value(a, place), value(b, place), down));
       body.append(...rows);
     } }, ...text));
     head.setAttribute("aria-sort", "none");

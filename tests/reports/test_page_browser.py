@@ -224,11 +224,14 @@ def test_parallel_coordinates_narrow_by_keyboard(opened: Chrome) -> None:
     assert set(column(opened, "parallel", "lr")) <= {"1e-05", "2e-05"}  # as a study writes them
     status = opened.find_element(By.CSS_SELECTOR, "#parallel > .mount [role=status]").text
     assert status.startswith(f"{len(expected)} of {len(cell['trials'])} trials are within")
-    bright = ask(
-        opened,
-        "return document.querySelectorAll('#parallel svg path[stroke-width=\"1.6\"]').length",
+    kept, best = (
+        opened.find_elements(By.CSS_SELECTOR, f"#parallel svg .{kind}") for kind in ("kept", "best")
     )
-    assert bright == len(expected)
+    assert len(kept) == len(expected) - 1
+    (first,) = (
+        line.find_element(By.TAG_NAME, "title").get_attribute("textContent") for line in best
+    )
+    assert (first or "").startswith(expected[0])
     press(opened, "parallel", "All trials")
     assert column(opened, "parallel", "trial") == cell["trials"][:10]
 
@@ -375,6 +378,26 @@ def test_the_heatmap_shows_each_page_and_its_best(opened: Chrome) -> None:
         cells = opened.find_elements(By.CSS_SELECTOR, "#heatmaps td")
         scores = [s for p in cell["heatmap"]["scores"][page] for r in p for s in r]
         assert [one.text.removesuffix(" ★") for one in cells] == [f"{100 * s:.1f}" for s in scores]
+
+
+@pytest.mark.parametrize("width", [1200, 400])
+def test_bars_are_as_long_as_their_shares(browser: Chrome, page: Path, width: int) -> None:
+    show(browser, page, width=width)
+    cell = ask(browser, "return DATA.cells.filter((one) => one.importance.shares)[0]")
+    choose(browser, "importance", "Cell", f"{cell['task']}, {cell['encoder']}, {cell['method']}")
+    bars = ask(
+        browser,
+        """const [cell] = arguments;
+        const importance = {...cell.importance, shares: [["lr", 0.5, 1], ["tau", 0.25, 0.9]]};
+        const place = document.querySelector("#importance .mount > div:last-child");
+        importances(place, {...cell, importance});
+        return [...[...document.querySelectorAll("#importance table")].at(-1).querySelectorAll("i")]
+          .map((bar) => bar.getBoundingClientRect().width)""",
+        cell,
+    )
+    half, whole, quarter, most = bars
+    assert half > 20
+    assert [whole, quarter, most] == pytest.approx([2 * half, half / 2, 1.8 * half], abs=2.5)
 
 
 @pytest.mark.parametrize("width", [1200, 400])

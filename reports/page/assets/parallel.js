@@ -72,12 +72,14 @@ function parallelChart(width, cell, columns, kept, drawn, inside, changed) {
   const toY = (c, at) => bottom - (columns[c].most ? at / columns[c].most : 0.5) * (bottom - top);
   const svg = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
   const score = columns[columns.length - 1];
+  const best = drawn.find(inside);
   for (const row of [...drawn].reverse()) {
     const within = inside(row);
     const points = columns.map((column, c) => `${toX(c).toFixed(1)},${toY(c, column.at(row)).toFixed(1)}`);
-    const share = DARK.matches ? 0.25 + 0.075 * score.at(row) : 0.08 * score.at(row);
-    svg.append(shape("path", { d: `M${points.join("L")}`, fill: "none", stroke: within ? `rgb(${tint(share).join(",")})` : "currentColor",
-      "stroke-width": within ? 1.6 : 0.6, "stroke-opacity": within ? 0.9 : 0.12 }, shape("title", {}, trialRow(cell, row).join(" "))));
+    const share = (DARK.matches ? 0.4 : 0) + 0.06 * score.at(row); // 3 to 1 against the paper
+    svg.append(shape("path", { d: `M${points.join("L")}`, class: row === best ? "best" : within ? "kept" : "dropped", fill: "none",
+      stroke: row === best ? "var(--accent)" : within ? `rgb(${tint(share).join(",")})` : "currentColor" },
+    shape("title", {}, trialRow(cell, row).join(" "))));
   }
   columns.forEach((column, c) => {
     const end = c === 0 ? "start" : c === columns.length - 1 ? "end" : "middle";

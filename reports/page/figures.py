@@ -134,7 +134,7 @@ def _figure(width: float, height: float, *titles: str) -> Figure:
 
 def _legend(figure: Figure, across: int) -> None:
     """Put a legend of everything that has a label below the plots; its rows add to the height."""
-    legend = figure.legend(loc="outside lower center", ncols=across)
+    legend = figure.legend(loc="outside lower center", ncols=across, handlelength=3.5)
     rows = math.ceil(len(legend.get_texts()) / across)
     figure.set_figheight(figure.get_figheight() + 0.17 * rows)
 
@@ -145,7 +145,8 @@ def _line(style: Style) -> tuple[int, tuple[float, ...]] | str:
 
 def budget_figure(of: BudgetPicture) -> Figure:
     """Draw the expected best of n trials by method, with its band; the y axis fits the curves."""
-    figure = _figure(3.4, 2.4, f"{of.task}, {of.encoder}: {of.split}")
+    bands = f"bands: {of.level:.0%}, all n at once"
+    figure = _figure(3.4, 2.5, f"{of.task}, {of.encoder}: {of.split}", bands)
     axes = figure.subplots()
     for curve in of.curves:
         style = style_of(curve.method)

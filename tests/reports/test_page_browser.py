@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -224,6 +225,8 @@ def test_parallel_coordinates_narrow_by_keyboard(opened: Chrome) -> None:
     assert set(column(opened, "parallel", "lr")) <= {"1e-05", "2e-05"}  # as a study writes them
     status = opened.find_element(By.CSS_SELECTOR, "#parallel > .mount [role=status]").text
     assert status.startswith(f"{len(expected)} of {len(cell['trials'])} trials are within")
+    scores = [cell["scores"][cell["trials"].index(trial)] for trial in expected]
+    assert status.endswith(f"best {100 * max(scores):.2f}, median {100 * median(scores):.2f}")
     kept, best = (
         opened.find_elements(By.CSS_SELECTOR, f"#parallel svg .{kind}") for kind in ("kept", "best")
     )
@@ -429,6 +432,15 @@ def test_pictures_change_with_the_colour_scheme(browser: Chrome, page: Path) -> 
     wait_for_frames(browser)
     styles = ask(browser, "return DATA.styles.standard")
     assert (light, ask(browser, curve)) == (styles["light"], styles["dark"])
+
+
+def test_headings_are_heard_as_they_are_written(opened: Chrome) -> None:
+    """Without the arrows that show the eye how a column is sorted, and none without a name."""
+    tree = opened.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    heads = [n for n in tree if not n["ignored"] and n["role"]["value"] == "columnheader"]
+    names = [node["name"]["value"] for node in heads]
+    assert {"RTE accuracy", "Gain on standard", "p after choice", "epsilon"} <= set(names)
+    assert not [name for name in names if not name or set(name) & set("↕↑↓")]
 
 
 def test_every_section_is_reached_by_keyboard(opened: Chrome) -> None:

@@ -33,7 +33,7 @@ function comparisons() {
     ...["baseline", "score", "difference", "least shown"].map((title) => ({ title, number: true, show: (value) => percent(value, 2) })),
     { title: "mark", filter: true },
     ...["p", "p after Holm", "p after choice", "after choice and Holm"].map((title) => ({ title, number: true, show: pValue })),
-    ...["baseline trials", "trials", "discordant", "of"].map((title) => ({ title, number: true, show: integer })),
+    ...["baseline trials", "trials", "discordant", "examples"].map((title) => ({ title, number: true, show: integer })),
     { title: "test", kind: "code" }];
   mountOf("comparisons").append(DATA.comparisons.length
     ? dataTable({ caption: "Comparisons with the baseline", columns, rows: DATA.comparisons })

@@ -8,6 +8,12 @@ function lineRows(count) {
   return Array.from({ length: MOST_LINES }, (_, row) => Math.round((row * (count - 1)) / (MOST_LINES - 1)));
 }
 
+// Of the scores of `rows`, which are ranked; of an even number the mean of the two in the middle.
+function median(scores, rows) {
+  const half = (rows.length - 1) / 2;
+  return (scores[rows[Math.floor(half)]] + scores[rows[Math.ceil(half)]]) / 2;
+}
+
 function parallel(place, cell) {
   const [low, high] = [cell.scores.at(-1), cell.scores[0]];
   const columns = cell.axes.map((axis, column) => ({
@@ -36,7 +42,7 @@ function parallel(place, cell) {
     ends.forEach((end) => end.update());
     const rows = cell.trials.map((_, row) => row).filter(inside);
     status.textContent = `${integer(rows.length)} of ${integer(cell.trials.length)} trials are within; `
-      + (rows.length ? `best ${percent(cell.scores[rows[0]], 2)}, median ${percent(cell.scores[rows[Math.floor(rows.length / 2)]], 2)}` : "none");
+      + (rows.length ? `best ${percent(cell.scores[rows[0]], 2)}, median ${percent(median(cell.scores, rows), 2)}` : "none");
     best.replaceChildren(dataTable({ caption: "The best ten of them", search: false,
       columns: trialColumns(cell), rows: rows.slice(0, 10).map((row) => trialRow(cell, row)) }));
     view.redraw();

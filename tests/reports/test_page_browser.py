@@ -189,6 +189,15 @@ def test_examples_can_be_searched_and_filtered(opened: Chrome) -> None:
     assert column(opened, "examples", "id") == []
 
 
+def test_a_number_is_found_as_it_is_shown(opened: Chrome) -> None:
+    score = column(opened, "trials", "score")[0]
+    total = ask(opened, "return DATA.cells.reduce((sum, cell) => sum + cell.finished, 0)")
+    opened.find_element(By.CSS_SELECTOR, "#trials input[type=search]").send_keys(score)
+    found = column(opened, "trials", "score")
+    assert 0 < len(found) < total
+    assert set(found) == {score}
+
+
 def test_long_tables_turn_their_pages(opened: Chrome) -> None:
     total = ask(opened, "return DATA.cells.reduce((sum, cell) => sum + cell.finished, 0)")
     first = column(opened, "trials", "trial")

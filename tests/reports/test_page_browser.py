@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -359,6 +360,29 @@ def test_a_legend_and_long_numbers_leave_a_chart_its_room(browser: Chrome, page:
     assert one == all_of_them
     assert one["plot"] > 150
     assert one["outside"] == one["touching"] == 0
+
+
+def test_names_of_many_axes_do_not_touch(browser: Chrome, page: Path) -> None:
+    show(browser, page, width=400)
+    names = ["lr", "batch_size", "epsilon", "tau", "lambda", "seed"]
+    boxes = ask(
+        browser,
+        """const axes = arguments[0].map((name) => ({name, values: ["0.0001", "0.02"]}));
+        const trials = ["a", "b"].map((one) => one.repeat(12));
+        const place = document.querySelector("#parallel .mount > div:last-child");
+        place.replaceChildren();
+        parallel(place, {...DATA.cells[0], axes, trials, places: [axes.map(() => 0),
+          axes.map(() => 1)], scores: [0.9, 0.8], seconds: [1, 1]});
+        return new Promise((done) => setTimeout(() => done([...place.querySelectorAll("svg text")]
+          .map((text) => [text.textContent, text.getBBox()])
+          .map(([name, box]) => [name, box.x, box.y, box.width, box.height])), 100))""",
+        names,
+    )
+    found = [box for box in boxes if box[0] in (*names, "accuracy")]
+    assert [box[0] for box in found] == [*names, "accuracy"]
+    for (one, x, y, width, height), (other, x2, y2, width2, height2) in combinations(boxes, 2):
+        apart = x + width <= x2 or x2 + width2 <= x or y + height <= y2 or y2 + height2 <= y
+        assert apart, (one, other)
 
 
 def test_norms_of_attacks_have_a_chart_of_their_own(opened: Chrome) -> None:

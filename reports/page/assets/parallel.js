@@ -73,7 +73,10 @@ function rangeChoice(column, range, changed) {
 
 function parallelChart(width, cell, columns, kept, drawn, inside, changed) {
   const height = 300;
-  const [top, bottom, side] = [34, height - 14, Math.min(48, width / 8)];
+  const side = Math.min(48, width / 8);
+  // Names that would touch stand on two lines; a letter is 8 px wide.
+  const crowded = 8 * Math.max(...columns.map((column) => column.name.length)) > (width - 2 * side) / (columns.length - 1);
+  const [top, bottom] = [crowded ? 48 : 34, height - 14];
   const toX = (c) => side + (columns.length > 1 ? (c * (width - 2 * side)) / (columns.length - 1) : 0);
   const toY = (c, at) => bottom - (columns[c].most ? at / columns[c].most : 0.5) * (bottom - top);
   const svg = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
@@ -84,17 +87,16 @@ function parallelChart(width, cell, columns, kept, drawn, inside, changed) {
     const points = columns.map((column, c) => `${toX(c).toFixed(1)},${toY(c, column.at(row)).toFixed(1)}`);
     const share = (DARK.matches ? 0.4 : 0) + 0.06 * score.at(row); // 3 to 1 against the paper
     svg.append(shape("path", { d: `M${points.join("L")}`, class: row === best ? "best" : within ? "kept" : "dropped", fill: "none",
-      stroke: row === best ? "var(--accent)" : within ? `rgb(${tint(share).join(",")})` : "currentColor" },
+      stroke: row === best ? "var(--best)" : within ? `rgb(${tint(share).join(",")})` : "currentColor" },
     shape("title", {}, trialRow(cell, row).join(" "))));
   }
   columns.forEach((column, c) => {
     const end = c === 0 ? "start" : c === columns.length - 1 ? "end" : "middle";
     const labelX = c === 0 ? 2 : c === columns.length - 1 ? width - 2 : toX(c);
     svg.append(shape("line", { class: "axis", x1: toX(c), x2: toX(c), y1: top, y2: bottom }),
-      shape("text", { x: labelX, y: 14, "text-anchor": end, "font-weight": 650 }, column.name));
+      shape("text", { x: labelX, y: crowded && c % 2 ? 28 : 14, "text-anchor": end, "font-weight": 650 }, column.name));
     const marks = column === score ? [0, 5, 10] : column.steps.map((_, step) => step).filter((step, _, all) => all.length < 12 || step % Math.ceil(all.length / 12) === 0);
-    for (const at of marks) svg.append(shape("text", { x: toX(c) + (c === columns.length - 1 ? -4 : 4), y: toY(c, at) + 4,
-      "text-anchor": c === columns.length - 1 ? "end" : "start", stroke: "var(--paper)", "stroke-width": 3, "paint-order": "stroke" }, column.text(at)));
+    for (const at of marks) svg.append(shape("text", { x: toX(c) + 4, y: toY(c, at) + 4, stroke: "var(--paper)", "stroke-width": 3, "paint-order": "stroke" }, column.text(at)));
     const band = shape("rect", { class: "brush", x: toX(c) - 9, width: 18 });
     const mark = (from, to) => fill(band, { y: toY(c, to) - 4, height: toY(c, from) - toY(c, to) + 8 }, []);
     if (kept[c][0] > 0 || kept[c][1] < column.most) mark(...kept[c]);

@@ -385,6 +385,27 @@ def test_names_of_many_axes_do_not_touch(browser: Chrome, page: Path) -> None:
         assert apart, (one, other)
 
 
+def test_the_best_of_those_kept_is_drawn_even_if_not_all_are(opened: Chrome) -> None:
+    drawn = ask(
+        opened,
+        """const rows = Array.from({length: 1000}, (_, row) => row);
+        const place = document.querySelector("#parallel .mount > div:last-child");
+        place.replaceChildren();
+        parallel(place, {...DATA.cells[0], axes: [{name: "lr", values: rows.map(String)}],
+          trials: rows.map((row) => `trial-${row}`), places: rows.map((row) => [row]),
+          scores: rows.map((row) => 1 - row / 1000), seconds: rows});
+        const ends = [...place.querySelectorAll("[aria-label^='lr ']")];
+        ends.forEach((end) => { end.value = 1; end.dispatchEvent(new Event("change")); });
+        return new Promise((done) => setTimeout(() => done(["best", "kept", "dropped"].map((kind) =>
+          [...place.querySelectorAll(`svg .${kind} title`)].map((title) => title.textContent))),
+          100))""",
+    )
+    best, kept, dropped = drawn
+    assert (len(kept), len(dropped)) == (0, 400)
+    assert [line.split()[0] for line in best] == ["trial-1"]
+    assert not any(line.startswith("trial-1 ") for line in dropped)
+
+
 def test_norms_of_attacks_have_a_chart_of_their_own(opened: Chrome) -> None:
     ask(
         opened,

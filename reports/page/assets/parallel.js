@@ -81,8 +81,9 @@ function parallelChart(width, cell, columns, kept, drawn, inside, changed) {
   const toY = (c, at) => bottom - (columns[c].most ? at / columns[c].most : 0.5) * (bottom - top);
   const svg = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
   const score = columns[columns.length - 1];
-  const best = drawn.find(inside);
-  for (const row of [...drawn].reverse()) {
+  const best = cell.trials.findIndex((_, row) => inside(row));
+  const rows = best < 0 ? drawn : [best, ...drawn.filter((row) => row !== best)];
+  for (const row of [...rows].reverse()) {
     const within = inside(row);
     const points = columns.map((column, c) => `${toX(c).toFixed(1)},${toY(c, column.at(row)).toFixed(1)}`);
     const share = (DARK.matches ? 0.4 : 0) + 0.06 * score.at(row); // 3 to 1 against the paper

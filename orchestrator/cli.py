@@ -204,14 +204,11 @@ def report(
 ) -> None:
     """Write the tables with their tests: LaTeX, Markdown, CSV and JSON; a page and figures."""
     from reports.page.publish import Extras
-    from reports.paper.layout import TASKS_OF
     from trainers.store import Store
 
     chosen = _study(study, tasks)
-    counts = set(chosen.tables) & set(TASKS_OF)
-    if (html or counts) and data is not None and not data.is_dir():
-        what = "the page takes its texts" if html else "tables 1 and 2 count the rows"
-        raise UserError(f"data folder {data} does not exist; {what} from there")
+    if html and data is not None and not data.is_dir():
+        raise UserError(f"data folder {data} does not exist; the page takes its texts from there")
     opened = Store(store, create=False)
     folder = out or _reports_folder(chosen, opened)
     extras = Extras(html=html, figures=figures, intervals=intervals, data=data)

@@ -97,11 +97,6 @@ def test_wrong_input_is_one_line(
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
-    where = ["--store", store.root, "--data", tmp_path / "none"]
-    assert catsweep("report", "table1", *where) == 2
-    assert "none does not exist; tables 1 and 2 count the rows from" in capsys.readouterr().err
-    assert catsweep("report", "quickstart", *where) == 0  # nothing is read from there
-    capsys.readouterr()
     assert catsweep("report", "quickstart", "--store", tmp_path / "no", "--html") == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert a_file.read_text() == "mine"

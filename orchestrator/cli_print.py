@@ -6,6 +6,7 @@ imports rich, scipy or pandas is imported where it is used.
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,4 +111,7 @@ def print_report(
     for report in reports:
         typer.echo(render(report.table))
     files += published.files if published else ()
-    say(f"written to {folder}: {', '.join(str(file.relative_to(folder)) for file in files)}")
+    inside = Counter(file.parent.name for file in files if file.parent != folder)
+    names = [file.name for file in files if file.parent == folder]
+    names += [f"{name}/ ({count} files)" for name, count in inside.items()]
+    say(f"written to {folder}: {', '.join(names)}")

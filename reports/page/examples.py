@@ -54,15 +54,30 @@ class Discordant:
 def discordant_examples(
     reports: Sequence[Report], store: Store, texts: Texts
 ) -> tuple[Discordant, ...]:
-    """Find them for every comparison, at most MOST_ROWS in all, shared out evenly.
+    """Find them for every comparison, at most MOST_ROWS in all.
+
+    They are shared out evenly; what a comparison leaves of its share is for the others.
 
     Raises:
         CorruptTrial: predictions do not match their checksum.
         UserError: as `align` does.
     """
     pairs = [(report.split, test) for report in reports if report.split for test in report.tests]
-    most = MOST_ROWS // max(1, len(pairs))
-    return tuple(_of(split, test, store, texts, most) for split, test in pairs)
+    shares = shared_out(MOST_ROWS, [test.comparison.discordant for _, test in pairs])
+    return tuple(
+        _of(split, test, store, texts, most)
+        for (split, test), most in zip(pairs, shares, strict=True)
+    )
+
+
+def shared_out(rows: int, wanted: Sequence[int]) -> list[int]:
+    """Give each what it wants as far as the rows suffice, and the same to those who want more."""
+    shares = [0] * len(wanted)
+    fewest_first = sorted(range(len(wanted)), key=lambda place: wanted[place])
+    for served, place in enumerate(fewest_first):
+        shares[place] = min(wanted[place], rows // (len(wanted) - served))
+        rows -= shares[place]
+    return shares
 
 
 def _of(split: str, test: Tested, store: Store, texts: Texts, most: int) -> Discordant:

@@ -5,9 +5,12 @@ In: a study's trials and the store. Out: frozen `Failure`s.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from search_spaces.trial import TrialConfig
 from trainers.store import State, Store
+
+STOPPED: Final = "stopped early"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,4 +45,5 @@ def _why(signature: str, state: State, store: Store) -> tuple[str, str]:
         failed = store.failure(signature)
         return failed.kind, f"{failed.reason} (on {failed.host})"
     pruned = store.pruned(signature)
-    return "stopped early", f"by {pruned.scheduler} after {len(pruned.epochs)} epochs"
+    epochs = f"{len(pruned.epochs)} epoch{'' if len(pruned.epochs) == 1 else 's'}"
+    return STOPPED, f"by {pruned.scheduler} after {epochs}"

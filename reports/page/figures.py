@@ -9,10 +9,10 @@ them is read as mathematics, and a character that the font lacks is printed as i
 import math
 import re
 import textwrap
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 from io import BytesIO
+from itertools import chain, count
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -52,6 +52,7 @@ SHADES: Final = "cividis"
 BEHIND: Final = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.8}
 LINES: Final = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 MOST_LINES: Final = 400
+LONGEST_STEM: Final = 160
 LETTERS: Final = 14  # in an inch of a title of 8 points
 BUDGETS: Final = tuple(step * 10**power for power in range(5) for step in (1, 2, 5))
 
@@ -59,19 +60,29 @@ BUDGETS: Final = tuple(step * 10**power for power in range(5) for step in (1, 2,
 def draw_figures(pictures: Pictures) -> dict[str, bytes]:
     """Draw every picture as `NAME.pdf` and `NAME.png`."""
     files: dict[str, bytes] = {}
-    taken: Counter[str] = Counter()
+    taken: set[str] = set()
     with mpl.rc_context():
         mpl.rcdefaults()  # whatever this machine's own settings are
         mpl.rcParams.update(SETTINGS)
         for name, figure in _figures(pictures):
-            stem = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")
-            taken[stem.lower()] += 1
-            number = f"-{taken[stem.lower()]}" if taken[stem.lower()] > 1 else ""
+            stem = _stem(name, taken)
             for ending, metadata in METADATA.items():
                 file = BytesIO()
                 figure.savefig(file, format=ending, metadata=metadata)
-                files[f"{stem}{number}.{ending}"] = file.getvalue()
+                files[f"{stem}.{ending}"] = file.getvalue()
     return files
+
+
+def _stem(name: str, taken: set[str]) -> str:
+    """Name a file as its picture, in characters and a length that every disk takes, once."""
+    plain = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")
+    if len(plain) > LONGEST_STEM:
+        ends = plain[: LONGEST_STEM // 2], plain[-LONGEST_STEM // 2 :]
+        plain = "-".join(end.strip("-.") for end in ends)
+    numbered = (f"{plain}-{number}" for number in count(2))
+    stem = next(one for one in chain([plain], numbered) if one.lower() not in taken)
+    taken.add(stem.lower())
+    return stem
 
 
 def _figures(pictures: Pictures) -> Iterator[tuple[str, Figure]]:
@@ -123,7 +134,7 @@ def _figure(width: float, height: float, *titles: str) -> Figure:
 
 def _legend(figure: Figure, across: int) -> None:
     """Put a legend of everything that has a label below the plots; its rows add to the height."""
-    legend = figure.legend(loc="outside lower center", ncols=across)
+    legend = figure.legend(loc="outside lower center", ncols=across, handlelength=3.5)
     rows = math.ceil(len(legend.get_texts()) / across)
     figure.set_figheight(figure.get_figheight() + 0.17 * rows)
 
@@ -134,7 +145,8 @@ def _line(style: Style) -> tuple[int, tuple[float, ...]] | str:
 
 def budget_figure(of: BudgetPicture) -> Figure:
     """Draw the expected best of n trials by method, with its band; the y axis fits the curves."""
-    figure = _figure(3.4, 2.4, f"{of.task}, {of.encoder}: {of.split}")
+    bands = f"bands: {of.level:.0%}, all n at once"
+    figure = _figure(3.4, 2.5, f"{of.task}, {of.encoder}: {of.split}", bands)
     axes = figure.subplots()
     for curve in of.curves:
         style = style_of(curve.method)

@@ -70,7 +70,7 @@ def _tally(tests: Sequence[Tested]) -> str:
     return (
         f"<p><b>{escape(tests[0].method)}</b> is above {BASELINE} in {above} of {len(tests)}"
         f" comparisons, in {marked} significantly (†), of which {kept} remain after all"
-        f" corrections (‡); it is significantly below in {worse}.</p>\n"
+        f" corrections (‡); before them it is significantly below in {worse}.</p>\n"
     )
 
 
@@ -102,18 +102,30 @@ def _of(trials: int) -> str:
 
 
 def verdict(test: Tested) -> str:
-    """Say in a sentence, with its mark, what may be concluded."""
-    side, corrections = side_of(test), _corrections(test)
+    """Say in a sentence, with its mark, what may be concluded; the same of both sides."""
+    side = side_of(test)
     if side == "even":
         return "The test does not tell them apart."
-    if side == "behind":
-        return f"{BASELINE.capitalize()} is significantly better."
-    if test.survives:
-        return f"‡ Significant, and it remains after {corrections}."
+    mark = "‡ " if test.survives else "† "
+    what = (
+        f"{mark}Significant"
+        if side == "ahead"
+        else f"{BASELINE.capitalize()} is significantly better"
+    )
     if test.p_after_holm is None:
         why = escape(test.choice.refused or "best against best was refused")
-        return f"† Significant, but not known to remain after the choice among the trials: {why}."
-    return f"† Significant, but it does not remain after {corrections}."
+        return f"{what}, but not known to remain after the choice among the trials: {why}."
+    remains = "and it remains" if _remains(test, side) else "but it does not remain"
+    return f"{what}, {remains} after {_corrections(test)}."
+
+
+def _remains(test: Tested, side: Side) -> bool:
+    """Say whether what the dagger's test found is left, on whichever side it found it."""
+    if side == "ahead" or test.p_after_holm is None:
+        return test.survives
+    best = test.choice.best
+    favoured = not test.selected or (best is not None and best.favours == "baseline")
+    return favoured and test.p_after_holm < ALPHA
 
 
 def _corrections(test: Tested) -> str:

@@ -17,7 +17,7 @@ from string import Template
 from typing import Any, Final
 
 from reports.page.examples import Discordant
-from reports.page.failures import Failure
+from reports.page.failures import STOPPED, Failure
 from reports.page.headline import headline
 from reports.page.page_data import page_data
 from reports.page.pictures import Pictures
@@ -70,9 +70,11 @@ def _hash(text: str) -> str:
 
 def _summary(pictures: Pictures, failed: Sequence[Failure]) -> str:
     finished = sum(len(cell.landscape.trials) for cell in pictures.cells)
-    wanted = sum(cell.landscape.wanted for cell in pictures.cells)
-    ended = f", {len(failed):,} failed or were stopped early" if failed else ""
+    early = sum(trial.kind == STOPPED for trial in failed)
+    ended = {"failed": len(failed) - early, STOPPED: early}
+    said = "".join(f", {number:,} {what}" for what, number in ended.items() if number)
+    cells = f"{pictures.wanted_cells:,} cell{'' if pictures.wanted_cells == 1 else 's'}"
     return (
-        f"{finished:,} of {wanted:,} trials are finished in {len(pictures.cells)} cells"
-        f" (task, encoder, method){ended}."
+        f"{finished:,} of {pictures.wanted:,} trials are finished{said}, in {cells}"
+        " (task, encoder, method)."
     )

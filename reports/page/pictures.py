@@ -31,9 +31,14 @@ class CellPictures:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pictures:
-    """All pictures of a study: by cell, by task and encoder, and training curves by trial."""
+    """All pictures of a study: by cell, by task and encoder, and training curves by trial.
+
+    `wanted` and `wanted_cells` count all that the study has, also where nothing is finished yet.
+    """
 
     study: str
+    wanted: int
+    wanted_cells: int
     cells: tuple[CellPictures, ...]
     budgets: tuple[BudgetPicture, ...]
     curves: tuple[TrainingCurve, ...]
@@ -50,6 +55,8 @@ def draw_up(
     surveyed = landscapes(wanted, shown)
     return Pictures(
         study=study,
+        wanted=sum(map(len, wanted.values())),
+        wanted_cells=len(wanted),
         cells=tuple(
             CellPictures(landscape=one, heatmap=heatmap(one), importance=_importance(one))
             for one in surveyed

@@ -36,6 +36,8 @@ def _groups(table: Table) -> str:
         return ""
     heads = [
         f'<th colspan="{len(group.columns)}" scope="colgroup">{escape(group.title)}</th>'
+        if group.title
+        else f'<td colspan="{len(group.columns)}"></td>'
         for group in table.groups
     ]
     return f'<tr><td colspan="{len(table.label_titles)}"></td>{"".join(heads)}</tr>'
@@ -72,5 +74,11 @@ def _notes(table: Table) -> list[str]:
     items = [f"<li>{escape(note)}</li>" for note in table.notes]
     if not items:
         return []
-    summary = "<summary>How each p was computed</summary>"
-    return ["<details>", summary, '<ul class="notes">', *items, "</ul>", "</details>"]
+    return [
+        "<details>",
+        "<summary>Notes</summary>",
+        '<ul class="notes">',
+        *items,
+        "</ul>",
+        "</details>",
+    ]

@@ -44,6 +44,14 @@ while (walker.nextNode()) {
   }
 }
 
+// Every line that is drawn, which needs less than a text.
+for (const line of document.querySelectorAll("svg path")) {
+  const style = getComputedStyle(line);
+  if (parseFloat(style.strokeWidth) < 1.5 || style.stroke === "none") continue;
+  const found = contrast(parse(style.stroke).rgb, background(line));
+  if (found < 3 || style.strokeOpacity !== "1") complaints.push(`contrast ${found.toFixed(2)}: a line of ${line.closest("section").id}`);
+}
+
 // Headings go down one level at a time.
 let level = 0;
 for (const heading of document.querySelectorAll("h1, h2, h3, h4")) {

@@ -5,7 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.page.examples import LONGEST, MOST_ROWS, Discordant, clipped, discordant_examples
+from reports.page.examples import (
+    LONGEST,
+    MOST_ROWS,
+    Discordant,
+    clipped,
+    discordant_examples,
+    shared_out,
+)
 from reports.page.failures import failures
 from reports.page.texts import Texts
 from reports.tables.build import Report, build_reports
@@ -80,6 +87,13 @@ def test_rows_are_bounded_over_all_comparisons(
     monkeypatch.setattr("reports.page.examples.MOST_ROWS", 8)
     found = examples(site, reports)
     assert [len(one.examples) for one in found] == [min(2, one.wins + one.losses) for one in found]
+
+
+def test_what_a_comparison_leaves_of_its_share_is_for_the_others() -> None:
+    assert shared_out(10, [8, 1, 9]) == [4, 1, 5]
+    assert shared_out(10, [3, 0, 4]) == [3, 0, 4]
+    assert shared_out(2, [5, 5, 5]) == [0, 1, 1]
+    assert shared_out(2, []) == []
 
 
 def test_other_data_than_the_trials_saw_is_not_shown(

@@ -79,6 +79,17 @@ def test_hostile_names_make_harmless_files(files: dict[str, bytes]) -> None:
     assert len({name.lower() for name in files}) == len(files)
 
 
+def test_no_picture_takes_anothers_file_and_every_disk_takes_the_name(pictures: Pictures) -> None:
+    encoders = ["a b", "a-b", "a-b-2", f"/home/{'e' * 300}/last"]
+    budgets = tuple(replace(pictures.budgets[0], encoder=encoder) for encoder in encoders)
+    drawn = draw_figures(replace(pictures, cells=(), budgets=budgets, curves=()))
+    stems = [name.removesuffix(".pdf") for name in drawn if name.endswith(".pdf")]
+    assert stems[:3] == ["budget-rte-a-b", "budget-rte-a-b-2", "budget-rte-a-b-2-2"]
+    assert stems[3].startswith("budget-rte-home-eee")
+    assert stems[3].endswith("eee-last")
+    assert len(stems[3]) < 200
+
+
 def test_letters_in_a_pdf_are_embedded_as_truetype(files: dict[str, bytes]) -> None:
     for name, content in files.items():
         if name.endswith(".pdf"):
@@ -105,8 +116,8 @@ def test_a_png_has_its_resolution_and_no_version(files: dict[str, bytes], tmp_pa
 def test_the_same_pictures_give_the_same_bytes_whatever_the_settings(
     pictures: Pictures, files: dict[str, bytes]
 ) -> None:
-    few = Pictures(
-        study="hostile",
+    few = replace(
+        pictures,
         cells=pictures.cells[1:2],
         budgets=pictures.budgets[:1],
         curves=pictures.curves[:1],

@@ -63,7 +63,10 @@ def test_each_comparison_says_who_leads_by_what_and_what_remains(store: Store) -
     assert "‡ Significant, and it remains after the choice among the trials and Holm's" in at
     assert "in favour of at" in at
     assert "63.0 against 60.0 accuracy" in cat
-    assert "Standard is significantly better." in scl
+    assert (
+        "Standard is significantly better, and it remains after the choice among the trials and"
+        " Holm's correction over 3 comparisons." in scl
+    )
     assert "RTE: scl is 10.0 points below standard." in scl
 
 
@@ -91,6 +94,24 @@ def test_a_dagger_that_a_correction_takes_away_is_said_to_be_lost(store: Store) 
     assert verdict(replace(lost, family_after=1)).endswith("after the choice among the trials.")
 
 
+def test_a_loss_is_held_to_the_same_corrections(store: Store) -> None:
+    behind = reports_of(parse_study(STUDY, source="test"), store)[0].tests[2]
+    best = behind.choice.best
+    assert best is not None
+    assert best.favours == "baseline"
+    for changed, said in (
+        ({}, "and it remains after"),
+        ({"p_after_holm": 0.2}, "but it does not remain after"),
+        ({"p_after_holm": None}, "but not known to remain after the choice among the trials: "),
+    ):
+        start = f"Standard is significantly better, {said}"
+        assert verdict(replace(behind, **changed)).startswith(start)
+    for_it = replace(behind, choice=replace(behind.choice, best=replace(best, p_greater=0.0)))
+    assert "but it does not remain" in verdict(for_it)
+    unchosen = replace(for_it, selected=False)
+    assert "and it remains" in verdict(unchosen)
+
+
 def test_what_cannot_be_known_is_said_with_its_reason(store: Store) -> None:
     study = parse_study(STUDY, source="test")
     items = Parsed(headline(reports_of(study, store, skip="at"))).texts["li"]
@@ -110,7 +131,7 @@ def test_many_comparisons_are_counted_and_the_rest_unfold(store: Store) -> None:
     assert inside == 2 * (9 - AT_ONCE)
     assert (
         "cat is above standard in 3 of 3 comparisons, in 3 significantly (†), of which 3 remain"
-        " after all corrections (‡); it is significantly below in 0."
+        " after all corrections (‡); before them it is significantly below in 0."
     ) in parsed.texts["p"]
     level, below = (text for text in parsed.texts["p"] if text.startswith("scl is"))
     assert "above standard in 0 of 3" in level

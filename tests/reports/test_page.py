@@ -89,7 +89,7 @@ def test_no_name_or_text_becomes_markup(page: str, parsed: Parsed, data: dict[st
 
 
 def test_a_studys_name_is_text_too() -> None:
-    pictures = Pictures(study=HOSTILE, cells=(), budgets=(), curves=())
+    pictures = Pictures(study=HOSTILE, wanted=0, wanted_cells=0, cells=(), budgets=(), curves=())
     parsed = Parsed(build_page(pictures, [], [], []))
     assert parsed.texts["h1"] == [HOSTILE]
     assert parsed.texts["title"] == [f"{HOSTILE}: catsweep report"]
@@ -140,10 +140,16 @@ def test_cells_hold_every_finished_trial_best_first(site: Site, data: dict[str, 
         assert (shown["finished"], shown["wanted"]) == (len(cell.finished), cell.total)
 
 
-def test_failed_and_pruned_trials_are_listed_with_their_reasons(data: dict[str, Any]) -> None:
+def test_failed_and_pruned_trials_are_listed_with_their_reasons(
+    parsed: Parsed, data: dict[str, Any]
+) -> None:
+    assert parsed.texts["p"][0] == (
+        "102 of 104 trials are finished, 1 failed, 1 stopped early, in 8 cells (task, encoder,"
+        " method)."
+    )
     assert data["failures"]["count"] == 2
     kinds = {row[2]: row[3] for row in data["failures"]["rows"]}
-    assert kinds["stopped early"] == "by asha after 1 epochs"
+    assert kinds["stopped early"] == "by asha after 1 epoch"
     assert kinds["exception"] == f"{HOSTILE} (on test)"
     assert [len(budget["refused"]) for budget in data["budgets"]] == [0, 0, 1, 0]
 
@@ -174,7 +180,9 @@ def test_before_anything_is_finished_the_page_says_so(tmp_path: Path) -> None:
     done = publish(study, store, reports, tmp_path, extras)
     assert [file.name for file in done.files] == ["none.html"]
     assert done.lacking == ("no figures: no trial is finished",)
-    assert "Nothing is compared yet" in done.files[0].read_text("utf-8")
+    text = done.files[0].read_text("utf-8")
+    assert "Nothing is compared yet" in text
+    assert "<p>0 of 1 trials are finished, in 1 cell (task, encoder, method).</p>" in text
 
 
 GRID = """
@@ -206,3 +214,4 @@ def test_a_grid_of_360_trials_per_cell_is_small_and_quick(
     (file,) = publish(study, store, [], tmp_path, extras).files
     assert time.monotonic() - start < 10  # a second on a free machine
     assert file.stat().st_size < 5_000_000 / 6
+    assert "<p>363 of 2,178 trials are finished, in 12 cells (" in file.read_text("utf-8")

@@ -3,7 +3,9 @@
 import json
 import os
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -141,6 +143,35 @@ def test_a_ready_table_sorts_by_its_unrounded_values(opened: Chrome) -> None:
     assert values[0] < values[-1]
 
 
+def test_words_sort_from_a_and_gaps_stand_last_whatever_the_direction(opened: Chrome) -> None:
+    for arrow, methods in (("ascending", ["cat", "standard"]), ("descending", ["standard", "cat"])):
+        press(opened, "tables", "Method")
+        assert list(dict.fromkeys(column(opened, "tables", "Method"))) == methods
+        assert ask(
+            opened,
+            "return document.querySelector('#tables th[aria-sort=' + arguments[0] + ']').innerText",
+            arrow,
+        ).startswith("Method")
+    for _ in range(2):
+        press(opened, "comparisons", "p after choice")
+        shown = column(opened, "comparisons", "p after choice")
+        assert shown.count("–") == 1
+        assert shown[-1] == "–"
+
+
+def test_gaps_of_a_ready_table_stand_last_whatever_the_direction(opened: Chrome) -> None:
+    for _ in range(2):
+        press(opened, "tables", "naive")
+        values = ask(
+            opened,
+            """const body = [...document.querySelectorAll("#tables tbody")].at(-1);
+            return [...body.rows].map((row) => [...row.cells].at(-2).dataset.value)""",
+        )
+        gaps = [value == "" for value in values]
+        assert 0 < sum(gaps) < len(gaps)
+        assert gaps == sorted(gaps)
+
+
 def test_examples_can_be_searched_and_filtered(opened: Chrome) -> None:
     every = ask(opened, "return DATA.examples[0].rows")
     field = opened.find_element(By.CSS_SELECTOR, "#examples input[type=search]")
@@ -157,6 +188,15 @@ def test_examples_can_be_searched_and_filtered(opened: Chrome) -> None:
     assert column(opened, "examples", "id") == expected[:50]
     field.send_keys("there is no such example")
     assert column(opened, "examples", "id") == []
+
+
+def test_a_number_is_found_as_it_is_shown(opened: Chrome) -> None:
+    score = column(opened, "trials", "score")[0]
+    total = ask(opened, "return DATA.cells.reduce((sum, cell) => sum + cell.finished, 0)")
+    opened.find_element(By.CSS_SELECTOR, "#trials input[type=search]").send_keys(score)
+    found = column(opened, "trials", "score")
+    assert 0 < len(found) < total
+    assert set(found) == {score}
 
 
 def test_long_tables_turn_their_pages(opened: Chrome) -> None:
@@ -195,11 +235,16 @@ def test_parallel_coordinates_narrow_by_keyboard(opened: Chrome) -> None:
     assert set(column(opened, "parallel", "lr")) <= {"1e-05", "2e-05"}  # as a study writes them
     status = opened.find_element(By.CSS_SELECTOR, "#parallel > .mount [role=status]").text
     assert status.startswith(f"{len(expected)} of {len(cell['trials'])} trials are within")
-    bright = ask(
-        opened,
-        "return document.querySelectorAll('#parallel svg path[stroke-width=\"1.6\"]').length",
+    scores = [cell["scores"][cell["trials"].index(trial)] for trial in expected]
+    assert status.endswith(f"best {100 * max(scores):.2f}, median {100 * median(scores):.2f}")
+    kept, best = (
+        opened.find_elements(By.CSS_SELECTOR, f"#parallel svg .{kind}") for kind in ("kept", "best")
     )
-    assert bright == len(expected)
+    assert len(kept) == len(expected) - 1
+    (first,) = (
+        line.find_element(By.TAG_NAME, "title").get_attribute("textContent") for line in best
+    )
+    assert (first or "").startswith(expected[0])
     press(opened, "parallel", "All trials")
     assert column(opened, "parallel", "trial") == cell["trials"][:10]
 
@@ -317,6 +362,50 @@ def test_a_legend_and_long_numbers_leave_a_chart_its_room(browser: Chrome, page:
     assert one["outside"] == one["touching"] == 0
 
 
+def test_names_of_many_axes_do_not_touch(browser: Chrome, page: Path) -> None:
+    show(browser, page, width=400)
+    names = ["lr", "batch_size", "epsilon", "tau", "lambda", "seed"]
+    boxes = ask(
+        browser,
+        """const axes = arguments[0].map((name) => ({name, values: ["0.0001", "0.02"]}));
+        const trials = ["a", "b"].map((one) => one.repeat(12));
+        const place = document.querySelector("#parallel .mount > div:last-child");
+        place.replaceChildren();
+        parallel(place, {...DATA.cells[0], axes, trials, places: [axes.map(() => 0),
+          axes.map(() => 1)], scores: [0.9, 0.8], seconds: [1, 1]});
+        return new Promise((done) => setTimeout(() => done([...place.querySelectorAll("svg text")]
+          .map((text) => [text.textContent, text.getBBox()])
+          .map(([name, box]) => [name, box.x, box.y, box.width, box.height])), 100))""",
+        names,
+    )
+    found = [box for box in boxes if box[0] in (*names, "accuracy")]
+    assert [box[0] for box in found] == [*names, "accuracy"]
+    for (one, x, y, width, height), (other, x2, y2, width2, height2) in combinations(boxes, 2):
+        apart = x + width <= x2 or x2 + width2 <= x or y + height <= y2 or y2 + height2 <= y
+        assert apart, (one, other)
+
+
+def test_the_best_of_those_kept_is_drawn_even_if_not_all_are(opened: Chrome) -> None:
+    drawn = ask(
+        opened,
+        """const rows = Array.from({length: 1000}, (_, row) => row);
+        const place = document.querySelector("#parallel .mount > div:last-child");
+        place.replaceChildren();
+        parallel(place, {...DATA.cells[0], axes: [{name: "lr", values: rows.map(String)}],
+          trials: rows.map((row) => `trial-${row}`), places: rows.map((row) => [row]),
+          scores: rows.map((row) => 1 - row / 1000), seconds: rows});
+        const ends = [...place.querySelectorAll("[aria-label^='lr ']")];
+        ends.forEach((end) => { end.value = 1; end.dispatchEvent(new Event("change")); });
+        return new Promise((done) => setTimeout(() => done(["best", "kept", "dropped"].map((kind) =>
+          [...place.querySelectorAll(`svg .${kind} title`)].map((title) => title.textContent))),
+          100))""",
+    )
+    best, kept, dropped = drawn
+    assert (len(kept), len(dropped)) == (0, 400)
+    assert [line.split()[0] for line in best] == ["trial-1"]
+    assert not any(line.startswith("trial-1 ") for line in dropped)
+
+
 def test_norms_of_attacks_have_a_chart_of_their_own(opened: Chrome) -> None:
     ask(
         opened,
@@ -349,6 +438,26 @@ def test_the_heatmap_shows_each_page_and_its_best(opened: Chrome) -> None:
 
 
 @pytest.mark.parametrize("width", [1200, 400])
+def test_bars_are_as_long_as_their_shares(browser: Chrome, page: Path, width: int) -> None:
+    show(browser, page, width=width)
+    cell = ask(browser, "return DATA.cells.filter((one) => one.importance.shares)[0]")
+    choose(browser, "importance", "Cell", f"{cell['task']}, {cell['encoder']}, {cell['method']}")
+    bars = ask(
+        browser,
+        """const [cell] = arguments;
+        const importance = {...cell.importance, shares: [["lr", 0.5, 1], ["tau", 0.25, 0.9]]};
+        const place = document.querySelector("#importance .mount > div:last-child");
+        importances(place, {...cell, importance});
+        return [...[...document.querySelectorAll("#importance table")].at(-1).querySelectorAll("i")]
+          .map((bar) => bar.getBoundingClientRect().width)""",
+        cell,
+    )
+    half, whole, quarter, most = bars
+    assert half > 20
+    assert [whole, quarter, most] == pytest.approx([2 * half, half / 2, 1.8 * half], abs=2.5)
+
+
+@pytest.mark.parametrize("width", [1200, 400])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_everyone_can_read_it(browser: Chrome, page: Path, width: int, dark: bool) -> None:
     show(browser, page, width=width, dark=dark)
@@ -377,6 +486,15 @@ def test_pictures_change_with_the_colour_scheme(browser: Chrome, page: Path) -> 
     wait_for_frames(browser)
     styles = ask(browser, "return DATA.styles.standard")
     assert (light, ask(browser, curve)) == (styles["light"], styles["dark"])
+
+
+def test_headings_are_heard_as_they_are_written(opened: Chrome) -> None:
+    """Without the arrows that show the eye how a column is sorted, and none without a name."""
+    tree = opened.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    heads = [n for n in tree if not n["ignored"] and n["role"]["value"] == "columnheader"]
+    names = [node["name"]["value"] for node in heads]
+    assert {"RTE accuracy", "Gain on standard", "p after choice", "epsilon"} <= set(names)
+    assert not [name for name in names if not name or set(name) & set("↕↑↓")]
 
 
 def test_every_section_is_reached_by_keyboard(opened: Chrome) -> None:

@@ -55,7 +55,7 @@ function importances(place, cell) {
   }
   const bar = (share, hatched) => {
     const fill = make("i");
-    fill.style.width = `${Math.max(0, 75 * share)}%`;
+    fill.style.width = `calc(${Math.max(0, share)} * (100% - 4.2rem))`;
     return make("div", { class: hatched ? "bar hatched" : "bar" }, fill, `${(100 * share).toFixed(1)} %`);
   };
   const caption = `${cellName(cell)}: shares of the variance, by ${found.evaluator}; `

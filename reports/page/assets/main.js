@@ -33,7 +33,7 @@ function comparisons() {
     ...["baseline", "score", "difference", "least shown"].map((title) => ({ title, number: true, show: (value) => percent(value, 2) })),
     { title: "mark", filter: true },
     ...["p", "p after Holm", "p after choice", "after choice and Holm"].map((title) => ({ title, number: true, show: pValue })),
-    ...["baseline trials", "trials", "discordant", "of"].map((title) => ({ title, number: true, show: integer })),
+    ...["baseline trials", "trials", "discordant", "examples"].map((title) => ({ title, number: true, show: integer })),
     { title: "test", kind: "code" }];
   mountOf("comparisons").append(DATA.comparisons.length
     ? dataTable({ caption: "Comparisons with the baseline", columns, rows: DATA.comparisons })
@@ -54,6 +54,13 @@ function examples(place, one) {
     columns: shown.map((column) => columns[column]), rows: one.rows.map((row) => shown.map((column) => row[column])) }));
 }
 
+// Say so where a section holds fewer trials than are finished.
+function noteTheBest(section, shown) {
+  const finished = DATA.cells.reduce((sum, cell) => sum + cell.finished, 0);
+  if (shown < finished) mountOf(section).append(make("p", { class: "note" },
+    `The best of each cell, ${integer(shown)} of ${integer(finished)} finished trials; the store has all.`));
+}
+
 function trials() {
   const rows = DATA.cells.flatMap((cell) => cell.trials.map((trial, row) => [trial, cell.task, cell.encoder, cell.method,
     setting(cell, row), cell.split, cell.metric, cell.scores[row], cell.seconds[row]]));
@@ -61,9 +68,7 @@ function trials() {
     { title: "method", filter: true }, { title: "setting", kind: "text" }, { title: "split" }, { title: "metric" },
     { title: "score", number: true, show: (value) => percent(value, 2) },
     { title: "seconds", number: true, show: (value) => value.toFixed(0) }];
-  const finished = DATA.cells.reduce((sum, cell) => sum + cell.finished, 0);
-  if (rows.length < finished) mountOf("trials").append(make("p", { class: "note" },
-    `The best of each cell, ${integer(rows.length)} of ${integer(finished)} finished trials; the store has all.`));
+  noteTheBest("trials", rows.length);
   mountOf("trials").append(dataTable({ caption: "Finished trials", columns, rows }));
 }
 
@@ -85,6 +90,7 @@ chooser("heatmaps", "Cell", DATA.cells.filter((cell) => cell.heatmap).sort((a, b
 chooser("parallel", "Cell", DATA.cells.filter((cell) => cell.axes.length).sort((a, b) => b.finished - a.finished), cellName, parallel);
 chooser("importance", "Cell", [...DATA.cells].sort((a, b) => b.finished - a.finished), cellName, importances);
 chooser("budgets", "Task and encoder", DATA.budgets, (one) => `${one.task}, ${one.encoder}`, budgets);
+noteTheBest("curves", DATA.curves.length);
 chooser("curves", "Trial", DATA.curves, (one) => `${cellName(one)}: ${one.setting} (${one.trial})`, trainingCurves);
 trials();
 failures();

@@ -8,6 +8,12 @@ function lineRows(count) {
   return Array.from({ length: MOST_LINES }, (_, row) => Math.round((row * (count - 1)) / (MOST_LINES - 1)));
 }
 
+// Of the scores of `rows`, which are ranked; of an even number the mean of the two in the middle.
+function median(scores, rows) {
+  const half = (rows.length - 1) / 2;
+  return (scores[rows[Math.floor(half)]] + scores[rows[Math.ceil(half)]]) / 2;
+}
+
 function parallel(place, cell) {
   const [low, high] = [cell.scores.at(-1), cell.scores[0]];
   const columns = cell.axes.map((axis, column) => ({
@@ -36,7 +42,7 @@ function parallel(place, cell) {
     ends.forEach((end) => end.update());
     const rows = cell.trials.map((_, row) => row).filter(inside);
     status.textContent = `${integer(rows.length)} of ${integer(cell.trials.length)} trials are within; `
-      + (rows.length ? `best ${percent(cell.scores[rows[0]], 2)}, median ${percent(cell.scores[rows[Math.floor(rows.length / 2)]], 2)}` : "none");
+      + (rows.length ? `best ${percent(cell.scores[rows[0]], 2)}, median ${percent(median(cell.scores, rows), 2)}` : "none");
     best.replaceChildren(dataTable({ caption: "The best ten of them", search: false,
       columns: trialColumns(cell), rows: rows.slice(0, 10).map((row) => trialRow(cell, row)) }));
     view.redraw();
@@ -67,26 +73,31 @@ function rangeChoice(column, range, changed) {
 
 function parallelChart(width, cell, columns, kept, drawn, inside, changed) {
   const height = 300;
-  const [top, bottom, side] = [34, height - 14, Math.min(48, width / 8)];
+  const side = Math.min(48, width / 8);
+  // Names that would touch stand on two lines; a letter is 8 px wide.
+  const crowded = 8 * Math.max(...columns.map((column) => column.name.length)) > (width - 2 * side) / (columns.length - 1);
+  const [top, bottom] = [crowded ? 48 : 34, height - 14];
   const toX = (c) => side + (columns.length > 1 ? (c * (width - 2 * side)) / (columns.length - 1) : 0);
   const toY = (c, at) => bottom - (columns[c].most ? at / columns[c].most : 0.5) * (bottom - top);
   const svg = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
   const score = columns[columns.length - 1];
-  for (const row of [...drawn].reverse()) {
+  const best = cell.trials.findIndex((_, row) => inside(row));
+  const rows = best < 0 ? drawn : [best, ...drawn.filter((row) => row !== best)];
+  for (const row of [...rows].reverse()) {
     const within = inside(row);
     const points = columns.map((column, c) => `${toX(c).toFixed(1)},${toY(c, column.at(row)).toFixed(1)}`);
-    const share = DARK.matches ? 0.25 + 0.075 * score.at(row) : 0.08 * score.at(row);
-    svg.append(shape("path", { d: `M${points.join("L")}`, fill: "none", stroke: within ? `rgb(${tint(share).join(",")})` : "currentColor",
-      "stroke-width": within ? 1.6 : 0.6, "stroke-opacity": within ? 0.9 : 0.12 }, shape("title", {}, trialRow(cell, row).join(" "))));
+    const share = (DARK.matches ? 0.4 : 0) + 0.06 * score.at(row); // 3 to 1 against the paper
+    svg.append(shape("path", { d: `M${points.join("L")}`, class: row === best ? "best" : within ? "kept" : "dropped", fill: "none",
+      stroke: row === best ? "var(--best)" : within ? `rgb(${tint(share).join(",")})` : "currentColor" },
+    shape("title", {}, trialRow(cell, row).join(" "))));
   }
   columns.forEach((column, c) => {
     const end = c === 0 ? "start" : c === columns.length - 1 ? "end" : "middle";
     const labelX = c === 0 ? 2 : c === columns.length - 1 ? width - 2 : toX(c);
     svg.append(shape("line", { class: "axis", x1: toX(c), x2: toX(c), y1: top, y2: bottom }),
-      shape("text", { x: labelX, y: 14, "text-anchor": end, "font-weight": 650 }, column.name));
+      shape("text", { x: labelX, y: crowded && c % 2 ? 28 : 14, "text-anchor": end, "font-weight": 650 }, column.name));
     const marks = column === score ? [0, 5, 10] : column.steps.map((_, step) => step).filter((step, _, all) => all.length < 12 || step % Math.ceil(all.length / 12) === 0);
-    for (const at of marks) svg.append(shape("text", { x: toX(c) + (c === columns.length - 1 ? -4 : 4), y: toY(c, at) + 4,
-      "text-anchor": c === columns.length - 1 ? "end" : "start", stroke: "var(--paper)", "stroke-width": 3, "paint-order": "stroke" }, column.text(at)));
+    for (const at of marks) svg.append(shape("text", { x: toX(c) + 4, y: toY(c, at) + 4, stroke: "var(--paper)", "stroke-width": 3, "paint-order": "stroke" }, column.text(at)));
     const band = shape("rect", { class: "brush", x: toX(c) - 9, width: 18 });
     const mark = (from, to) => fill(band, { y: toY(c, to) - 4, height: toY(c, from) - toY(c, to) + 8 }, []);
     if (kept[c][0] > 0 || kept[c][1] < column.most) mark(...kept[c]);

@@ -3,17 +3,27 @@
 const ROWS_AT_ONCE = 50;
 
 function compareValues(one, other) {
-  if (one === other) return 0;
-  if (one === null || one === "") return 1;
-  if (other === null || other === "") return -1;
   if (typeof one === "number" && typeof other === "number") return one - other;
   return String(one).localeCompare(String(other), "en", { numeric: true });
 }
 
+// Which of two rows comes first: one without a value never does, whatever the direction.
+function inOrder(one, other, down) {
+  const [first, second] = [one, other].map((value) => value === null || value === "");
+  if (first || second) return first - second;
+  return (down ? -1 : 1) * compareValues(one, other);
+}
+
+function textOf(shown) {
+  return typeof shown === "string" ? shown : shown.textContent;
+}
+
+// Search finds what a table shows: 87.65, not 0.8765.
 // columns: {title, number: right-aligned, show: value to text or element, kind: class, filter: true}
 function dataTable({ caption, columns, rows, search = true }) {
   const state = { query: "", kept: new Map(), sorted: -1, down: false, page: 0 };
-  const haystacks = rows.map((row) => row.join("\n").toLowerCase());
+  const shown = (row, c) => (columns[c].show ? columns[c].show(row[c]) : String(row[c] ?? "–"));
+  let haystacks = null;
   const body = make("tbody");
   const status = make("span", { role: "status" });
   const earlier = make("button", { type: "button", onclick: () => turn(-1) }, "Previous rows");
@@ -24,24 +34,23 @@ function dataTable({ caption, columns, rows, search = true }) {
 
   function chosen() {
     const words = state.query.toLowerCase().split(/\s+/).filter(Boolean);
+    if (words.length && !haystacks) haystacks = rows.map((row) => columns.map((_, c) => textOf(shown(row, c))).join("\n").toLowerCase());
     const places = rows.map((_, place) => place).filter((place) =>
       words.every((word) => haystacks[place].includes(word)) &&
       [...state.kept].every(([column, value]) => String(rows[place][column]) === value));
     if (state.sorted < 0) return places;
-    const sign = state.down ? -1 : 1;
-    return places.sort((a, b) => sign * compareValues(rows[a][state.sorted], rows[b][state.sorted]));
+    return places.sort((a, b) => inOrder(rows[a][state.sorted], rows[b][state.sorted], state.down));
   }
 
   function show() {
     const places = chosen();
     const first = state.page * ROWS_AT_ONCE;
-    const shown = places.slice(first, first + ROWS_AT_ONCE);
-    body.replaceChildren(...shown.map((place) => make("tr", {}, ...columns.map((column, c) => {
-      const value = rows[place][c];
+    const here = places.slice(first, first + ROWS_AT_ONCE);
+    body.replaceChildren(...here.map((place) => make("tr", {}, ...columns.map((column, c) => {
       const kind = [column.number ? "number" : "", column.kind || ""].join(" ").trim();
-      return make("td", { class: kind || null }, column.show ? column.show(value) : String(value ?? "–"));
+      return make("td", { class: kind || null }, shown(rows[place], c));
     }))));
-    const range = shown.length ? `${integer(first + 1)}–${integer(first + shown.length)} of ` : "";
+    const range = here.length ? `${integer(first + 1)}–${integer(first + here.length)} of ` : "";
     const all = places.length < rows.length ? `, of ${integer(rows.length)} in all` : "";
     status.textContent = `${range}${integer(places.length)} rows${all}`;
     earlier.disabled = state.page === 0;
@@ -106,10 +115,11 @@ function sortable(table) {
   heads.forEach((head, place) => {
     const text = [...head.childNodes];
     head.replaceChildren(make("button", { type: "button", onclick: () => {
-      const down = head.getAttribute("aria-sort") !== "descending";
+      const now = head.getAttribute("aria-sort");
+      const down = now === "none" ? head.classList.contains("number") : now === "ascending";
       heads.forEach((other) => other.setAttribute("aria-sort", other !== head ? "none" : down ? "descending" : "ascending"));
       const rows = [...body.rows];
-      rows.sort((a, b) => (down ? -1 : 1) * compareValues(value(a, place), value(b, place)));
+      rows.sort((a, b) => inOrder(value(a, place), value(b, place), down));
       body.append(...rows);
     } }, ...text));
     head.setAttribute("aria-sort", "none");

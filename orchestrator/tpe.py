@@ -182,7 +182,8 @@ def _scores(trials: Sequence[TrialConfig], plan: Plan, store: Store) -> dict[str
             case State.DONE:
                 found[trial.signature] = store.record(trial.signature).selection_score
             case State.PRUNED:
-                found[trial.signature] = store.pruned(trial.signature).epochs[-1].score
+                curve = store.pruned(trial.signature).epochs
+                found[trial.signature] = trial.selected([epoch.score for epoch in curve])
             case State.FAILED | State.RUNNING | State.CORRUPT:
                 found[trial.signature] = None
     return found

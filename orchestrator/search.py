@@ -104,11 +104,11 @@ class Search:
 def parse_budget(text: str | None) -> tuple[int | None, float | None]:
     """Read `--budget`: `40` trials of each cell, `2h` hours, or `40,2h`; UserError otherwise."""
     trials, hours = None, None
-    for part in (text or "").split(",") if text else ():
-        if re.fullmatch(r"[1-9]\d*", part.strip()):
+    for part in map(str.strip, text.split(",")) if text else ():
+        if trials is None and re.fullmatch(r"[1-9]\d*", part):
             trials = int(part)
-        elif re.fullmatch(r"(\d+\.?\d*|\.\d+)h", part.strip()) and float(part.strip()[:-1]) > 0:
-            hours = float(part.strip()[:-1])
+        elif hours is None and re.fullmatch(r"(\d+\.?\d*|\.\d+)h", part) and float(part[:-1]) > 0:
+            hours = float(part[:-1])
         else:
             raise UserError(f"--budget: expected 40 (trials per cell), 2h or 40,2h, got {text!r}")
     return trials, hours

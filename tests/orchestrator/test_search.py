@@ -68,7 +68,9 @@ def test_budgets(text: str | None, expected: tuple[int | None, float | None]) ->
     assert parse_budget(text) == expected
 
 
-@pytest.mark.parametrize("text", ["0", "-3", "h", "0h", "2 days", "40,", "nan", "1e3"])
+@pytest.mark.parametrize(
+    "text", ["0", "-3", "h", "0h", "2 days", "40,", "nan", "1e3", "4,5", "2h,3h"]
+)
 def test_a_budget_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UserError, match="--budget: expected 40"):
         parse_budget(text)

@@ -73,6 +73,16 @@ class Search:
         chosen = [trial for trials in self.drawn(plan).values() for trial in trials]
         return [trial for trial in chosen if plan.states[trial.signature] in self.open_states]
 
+    def to_end(self, plan: Plan) -> dict[Cell, int]:
+        """Count the trials of each cell that are still to end, those that run among them."""
+        counts = {}
+        for cell, trials in self.drawn(plan).items():
+            counts[cell] = sum(plan.states[t.signature] in self.open_states for t in trials)
+            if KINDS[self.name] == "adaptive" and self.trials is not None:
+                ended = sum(plan.states[t.signature] not in OPEN for t in plan.grids[cell])
+                counts[cell] = min(counts[cell], max(0, self.trials - ended))
+        return counts
+
     def drawn(self, plan: Plan) -> dict[Cell, Sequence[TrialConfig]]:
         """Return the trials of each cell that it draws, those that ended among them."""
         draw = SEARCHES[self.name]

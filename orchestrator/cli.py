@@ -66,7 +66,10 @@ def _existing(store: Path) -> "Store | None":
     """Open the store if there is one: plan and status answer without one, too."""
     from trainers.store import Store
 
-    nothing = not store.exists() or (store.is_dir() and not any(store.iterdir()))
+    try:
+        nothing = not store.exists() or (store.is_dir() and not any(store.iterdir()))
+    except OSError:
+        nothing = False
     return None if nothing else Store(store, create=False)
 
 

@@ -138,6 +138,22 @@ def test_a_store_that_cannot_be_used_is_one_line(
     assert a_file.read_text() == "mine"
 
 
+@pytest.mark.parametrize("command", ["plan", "status", "run", "report"])
+def test_a_place_that_cannot_be_looked_at_is_one_line(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As below a folder of another user; root may read those, so the test's name is too long."""
+    place = tmp_path / ("a" * 300)
+    assert catsweep(command, "quickstart", "--store", place) == 2
+    assert (
+        capsys.readouterr().err == f"catsweep: store {place} cannot be read: File name too long\n"
+    )
+    if command in {"plan", "run"}:
+        assert catsweep(command, "table4", "--store", tmp_path / "s", "--data", place) == 2
+        assert f"data folder {place} cannot be read" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_plan_and_status_answer_before_an_empty_folder_is_a_store(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -83,8 +83,7 @@ class CellSearch:
         sampler = optuna.samplers.TPESampler(seed=seed)
         self.optuna = OptunaSearch(space, metric="score", mode="max", sampler=sampler)
         for name, score in self.scores.items():
-            if score is not None:
-                self.optuna.add_evaluated_point(self.axes.points[name], score)
+            self._teach(name, score)
 
     def suggest(self, trial_id: str) -> TrialConfig | None:
         """Return a trial that was not suggested before, or None when budget or grid are spent."""
@@ -101,8 +100,13 @@ class CellSearch:
         if trial_id in self.optuna._ot_trials:
             result = None if score is None else {"score": score}
             self.optuna.on_trial_complete(trial_id, result, error=score is None)
-        elif score is not None:
-            self.optuna.add_evaluated_point(self.axes.points[trial.signature], score)
+        else:
+            self._teach(trial.signature, score)
+
+    def _teach(self, name: str, score: float | None) -> None:
+        """Tell Optuna a score that it did not ask for; a grid of one trial has nothing to learn."""
+        if score is not None and self.axes.values:
+            self.optuna.add_evaluated_point(self.axes.points[name], score)
 
     def _ask(self, trial_id: str) -> TrialConfig | None:
         """Ask until a point is new; tell the score of a known one again, and ask on."""

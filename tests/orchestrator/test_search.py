@@ -187,6 +187,14 @@ def test_a_tree_search_never_repeats_and_ends_with_its_budget() -> None:
     assert {t.signature for t in everything} == {t.signature for t in grid()}
 
 
+def test_a_grid_of_one_trial_is_searched_too() -> None:
+    """As of a baseline with one learning rate: an error here ends the round of all other cells."""
+    alone = grid()[:1]
+    assert drive(CellSearch(alone, {}, 3, seed=0), quality) == alone
+    known: dict[str, float | None] = {alone[0].signature: 0.5}
+    assert drive(CellSearch(alone, known, 3, seed=0), quality) == []
+
+
 def test_a_tree_search_beats_a_random_one_on_a_hill() -> None:
     """Of 12 trials, the mean score over 8 seeds; a search that ignores scores gains nothing."""
 

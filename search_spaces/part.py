@@ -103,6 +103,8 @@ class Part(TrainingSettings):
         options = {option for method in self.methods for option in option_names(method)}
         settings = [name for name in training_names() if name != "betas"]  # a pair is no axis
         for axis, values in self.axes.items():
+            if axis in {"seed", "seeds"}:
+                raise UserError(f"{axis} is no axis: write seeds: [0, 1] beside axes")
             if axis in training_names() and axis in self.model_fields_set:
                 raise UserError(f"{axis} stands both under axes and beside them: keep one")
             _check_axis("axis", axis, values, ["lr", *sorted(options), *settings])

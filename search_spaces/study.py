@@ -29,6 +29,8 @@ OUR_WORDS = {
 }
 """What pydantic's complaints are in the words of a study's file."""
 
+BESIDE = "what stands beside includes is a part of its own, and changes none of theirs: "
+
 JOINED = ("axes", "overrides")
 """Keys of which a part and the study have entries side by side; the part's win."""
 
@@ -216,7 +218,7 @@ def _build(fields: dict[Any, Any], folder: Path) -> Study:
     header = Header.model_validate(
         {key: value for key, value in fields.items() if key in Header.model_fields}
     )
-    included = (_load(name, folder, included=True) for name in header.includes)
+    included = [_load(name, folder, included=True) for name in header.includes]
     found = [part for study in included for part in study.parts]
     beside = {key: value for key, value in fields.items() if key not in Study.model_fields}
     own = fields.get("parts", [{}] if beside or not found else [])
@@ -230,7 +232,8 @@ def _build(fields: dict[Any, Any], folder: Path) -> Study:
             found[-1].trials()  # Here alone: to join the parts would take as long again.
         except (ValidationError, UserError) as error:
             what = explain(error, _known_keys()) if isinstance(error, ValidationError) else error
-            raise UserError(f"part {number}: {what}" if "parts" in fields else str(what)) from error
+            where = f"part {number}: " if "parts" in fields else BESIDE if included else ""
+            raise UserError(f"{where}{what}") from error
     return Study(name=header.name, description=header.description, parts=tuple(found))
 
 

@@ -106,6 +106,11 @@ def test_a_study_file_is_looked_for_beside_the_one_that_includes_it(folder: Path
         load_study(f"{folder}/below/up.yaml")
 
 
+def test_keys_beside_includes_are_no_changes_of_theirs(folder: Path) -> None:
+    said = complaint(f"name: longer\nincludes: [{folder}/a.yaml]\nepochs: 9")
+    assert said.endswith("is a part of its own, and changes none of theirs: tasks is missing")
+
+
 def test_an_included_study_includes_no_other(folder: Path) -> None:
     (folder / "self.yaml").write_text(f"name: self\nincludes: [{folder}/self.yaml]")
     with pytest.raises(UserError, match="includes others and cannot be included") as caught:

@@ -157,6 +157,7 @@ def test_a_study_narrows_to_some_of_its_tasks_in_its_own_order() -> None:
         ("lr: [1e-4, 2e-4]", "lr: 1e-4", ["axes.lr: input should be a list, got '1e-4'"]),
         ("lr: [1e-4, 2e-4]", "lr: [2020-01-01]", ["axes.lr.0", "one word or number"]),
         ("lr: [1e-4, 2e-4]", "3: [1e-4]", ["axes.3", "should be text, got 3"]),
+        ("  tau:", "  seeds: [1, 2]\n  tau:", ["seeds is no axis: write seeds: [0, 1] beside"]),
         ("epochs: 3", "3: epochs", ["3: a key should be text, got 3"]),
         ("epochs: 3", "lr: 1e-4", ["lr is an axis: it stands under axes"]),
         ("epochs: 3", "epsilon: [1e-4]", ["epsilon is an axis: it stands under axes"]),

@@ -62,7 +62,8 @@ def check_examples(study: Study) -> None:
                     f"study {study.name}: {name} of task {task} is {first[task, name]} in one part"
                     f" and {value} in another, and no report takes both: make two studies of them"
                 )
-    if len({part.select_on for part in study.parts}) > 1:
+    ways = {(task, part.select_on) for part in study.parts for task in part.tasks if part.methods}
+    if len(ways) > len({task for task, _ in ways}):
         for cell, trials in cells_of(study).items():
             if len({trial.select_on for trial in trials}) > 1:
                 raise UserError(

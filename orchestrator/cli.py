@@ -51,13 +51,14 @@ INTERRUPTED = 130
 
 
 def _study(name: str, tasks: str | None) -> Study:
-    from orchestrator.preflight import check_names, check_tables
+    from orchestrator.preflight import check_examples, check_names, check_tables
 
     study = load_study(name)
     check_tables(study)
     if tasks is not None:
         study = study.narrow([task.strip() for task in tasks.split(",")])
     check_names(study)
+    check_examples(study)
     return study
 
 
@@ -65,7 +66,11 @@ def _existing(store: Path) -> "Store | None":
     """Open the store if there is one: plan and status answer without one, too."""
     from trainers.store import Store
 
-    return Store(store, create=False) if store.exists() else None
+    try:
+        nothing = not store.exists() or (store.is_dir() and not any(store.iterdir()))
+    except OSError:
+        nothing = False
+    return None if nothing else Store(store, create=False)
 
 
 @app.command()
@@ -129,7 +134,7 @@ def run(
     budget: Annotated[
         str | None, typer.Option(help="40: trials of each cell; 2h: hours of this run; 40,2h.")
     ] = None,
-    search_seed: Annotated[int, typer.Option(min=0, help="Of random and tpe.")] = 0,
+    search_seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of random and tpe.")] = 0,
     keep_checkpoints: Annotated[
         str, typer.Option(help="Which trained models stay: best (one per cell), all or none.")
     ] = "best",
@@ -314,7 +319,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         message = getattr(error, "format_message", None)  # Typer's usage errors have one.
         if message is None:
             raise
-        say(f"catsweep: {message()} (see catsweep --help)")
+        said = message()  # The help itself where no command was given.
+        say(said if said.startswith("Usage:") else f"catsweep: {said} (see catsweep --help)")
         return 2
     if result == INTERRUPTED:
         say("catsweep: interrupted; finished trials are kept, run the same command to resume")

@@ -66,7 +66,7 @@ def train(
         say(f"{study.name}: nothing to train, {plan.count(State.DONE)} trials are done")
         return plan
     slots = resources.resolve(*this_machine())
-    say(progress.headline(progress.look(study, store, slots.at_once)))
+    say(progress.headline(progress.look(study, store, slots.at_once, search)))
     say(f"store {store.root}; {slots}; checking data and encoders")
     check_address(resources.address)
     for line in check_all(missing, data):
@@ -82,7 +82,7 @@ def train(
         keeping=keeping,
         tensorboard=check_folder(resources.tensorboard) if resources.tensorboard else None,
     )
-    with progress.live(study, store, slots.at_once):
+    with progress.live(study, store, slots.at_once, search):
         done = sweep(study, store, job, slots, search, resources.address)
     for line in not_kept(keeping, missing, store):
         say(f"warning: {line}")

@@ -7,6 +7,7 @@ GPU, times how much longer those took than the model says (median).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from statistics import median
 from typing import Any, Final
 
@@ -35,13 +36,14 @@ class Hours:
 class Outlook:
     """Hours by cell and by table of the paper, and of all trials together.
 
-    `shared` counts a table's trials that another table wants, too; `apart` is what the tables would
-    take if each were trained by itself.
+    `shared` counts a table's trials that another table wants, too, `sharers` are those tables;
+    `apart` is what the tables would take if each were trained by itself.
     """
 
     cells: Mapping[Cell, Hours]
     tables: Mapping[int, Hours]
     shared: Mapping[int, int]
+    sharers: Mapping[int, tuple[int, ...]]
     together: Hours
     apart: Hours
 
@@ -53,13 +55,12 @@ def look_ahead(study: Study, plan: Plan, store: Store | None) -> Outlook:
     numbers = [number for number in study.tables if number not in OF_DATA_ALONE]
     tables = {number: hours.of(study.of_table(number)) for number in numbers}
     counts = study.shared()
+    groups = {number: [group for group in counts if number in group] for number in numbers}
     return Outlook(
         cells=cells,
         tables=tables,
-        shared={
-            number: sum(count for together, count in counts.items() if number in together)
-            for number in numbers
-        },
+        shared={number: sum(counts[group] for group in groups[number]) for number in numbers},
+        sharers={number: tuple(sorted({*chain(*groups[number])} - {number})) for number in numbers},
         together=_together(cells.values()),
         apart=_together(tables.values()),
     )
@@ -123,11 +124,19 @@ def outlook_lines(outlook: Outlook) -> list[str]:
     if outlook.together.hours is None:
         lines.append("? is an encoder whose size is not known without the hub.")
     lines += [
-        f"Table {number}: {group.trials:,} trials, {outlook.shared[number]:,} of them shared with"
-        f" other tables; {said(group)} GPU-h"
+        f"Table {number}: {group.trials:,} trials{_sharing(outlook, number)}; {said(group)} GPU-h"
         for number, group in outlook.tables.items()
     ]
     return [*lines, _saving(outlook)] if len(outlook.tables) > 1 else lines
+
+
+def _sharing(outlook: Outlook, number: int) -> str:
+    """Say how many of a table's trials others want, too, and which."""
+    *most, last = [str(other) for other in outlook.sharers[number]] or [""]
+    if not last:
+        return ""
+    others = f"tables {', '.join(most)} and {last}" if most else f"table {last}"
+    return f", {outlook.shared[number]:,} of them shared with {others}"
 
 
 def said(group: Hours) -> str:
@@ -165,6 +174,7 @@ def outlook_json(outlook: Outlook) -> dict[str, Any]:
                 "table": number,
                 "trials": group.trials,
                 "shared": outlook.shared[number],
+                "shared_with": outlook.sharers[number],
                 "gpu_hours": group.hours,
             }
             for number, group in outlook.tables.items()

@@ -8,10 +8,13 @@ warn of. Names and files are quick; `check_all` loads every task and encoder onc
 import csv
 import socket
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
 from reports.paper.layout import LAYOUTS, TASKS_OF
+from search_spaces.cells import cells_of
 from search_spaces.errors import UserError
+from search_spaces.part import Part
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.data import check_files, check_folder, deviation_of, selection_split
@@ -43,6 +46,42 @@ def check_tables(study: Study) -> None:
                 f"study {study.name}: tables: {number} is of {', '.join(shown_by[number])}, and"
                 f" none of them is a task beside it; leave {number} out of tables"
             )
+
+
+def check_examples(study: Study) -> None:
+    """Check that a task is scored on the same examples in all parts: after training a report would.
+
+    A cell is selected on one split, too; two methods may differ in it, which costs a mark alone.
+    """
+    first: dict[tuple[str, str], object] = {}
+    for part in (part for part in study.parts if part.methods):
+        for task, name in product(part.tasks, _settings_of_examples(part)):
+            value = getattr(part, name)
+            if first.setdefault((task, name), value) != value:
+                raise UserError(
+                    f"study {study.name}: {name} of task {task} is {first[task, name]} in one part"
+                    f" and {value} in another, and no report takes both: make two studies of them"
+                )
+    ways = {(task, part.select_on) for part in study.parts for task in part.tasks if part.methods}
+    if len(ways) > len({task for task, _ in ways}):
+        for cell, trials in cells_of(study).items():
+            if len({trial.select_on for trial in trials}) > 1:
+                raise UserError(
+                    f"study {study.name}: some trials of {' '.join(cell)} have select_on: dev, some"
+                    " heldout, and no report takes both: make two studies of them"
+                )
+
+
+def _settings_of_examples(part: Part) -> list[str]:
+    """Name the settings by which a part's dev, held-out and test examples are drawn."""
+    names = ["max_eval_samples", "difficulty"]
+    if part.difficulty == "encoder":
+        names.append("difficulty_encoder")
+    if part.select_on == "heldout":
+        names.append("heldout_fraction")
+    if part.select_on == "heldout" or part.max_eval_samples is not None:
+        names.append("subset_seed")
+    return names
 
 
 def check_files_of(study: Study, data: Path | None) -> None:

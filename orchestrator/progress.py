@@ -7,14 +7,16 @@ terminal, a line now and then elsewhere, JSON.
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from orchestrator.outlook import Outlook, said
 from orchestrator.plan import Plan, make_plan
+from orchestrator.search import Search
+from search_spaces.cells import Cell
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.outcome import ProgressRecord
@@ -26,17 +28,28 @@ LINE_SECONDS = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A plan, where its running trials are, and how fast it goes."""
+    """A plan, how many trials wait, where the running ones are, and how fast it goes."""
 
     plan: Plan
+    waiting: int
     running: Sequence[tuple[TrialConfig, ProgressRecord]]
     trials_per_hour: float | None
     seconds_left: float | None
 
 
-def look(study: Study, store: Store | None, slots: int | None = None) -> View:
-    """Read the store. Time left is for `slots` trials at once, or for as many as run now."""
+def look(
+    study: Study, store: Store | None, slots: int | None = None, search: Search | None = None
+) -> View:
+    """Read the store. Time left is for `slots` trials at once, or for as many as run now.
+
+    What a search leaves out is not left, but missing.
+    """
     plan = make_plan(study, store)
+    waiting = plan.count(State.MISSING)
+    if search is not None:
+        to_end = search.to_end(plan)
+        plan = _within(plan, to_end)
+        waiting = max(0, sum(to_end.values()) - plan.count(State.RUNNING))
     running = [
         (trial, progress)
         for trial in plan.having(State.RUNNING)
@@ -49,9 +62,23 @@ def look(study: Study, store: Store | None, slots: int | None = None) -> View:
     per_trial = [c.seconds_per_trial for c in plan.cells if c.seconds_per_trial]
     rate = None
     if running and left and len(per_trial) == len(plan.cells):
-        waiting = plan.count(State.MISSING) + plan.count(State.RUNNING)
-        rate = 3600 * waiting / left
-    return View(plan=plan, running=running, trials_per_hour=rate, seconds_left=left)
+        rate = 3600 * (waiting + plan.count(State.RUNNING)) / left
+    return View(
+        plan=plan, waiting=waiting, running=running, trials_per_hour=rate, seconds_left=left
+    )
+
+
+def _within(plan: Plan, to_end: Mapping[Cell, int]) -> Plan:
+    """The same plan, with the seconds of so many trials of each cell left."""
+    seconds = {
+        cell.cell: cell.seconds_per_trial and to_end[cell.cell] * cell.seconds_per_trial
+        for cell in plan.cells
+    }
+    cells = [
+        replace(cell, seconds_left=seconds[cell.cell] if to_end[cell.cell] else 0.0)
+        for cell in plan.cells
+    ]
+    return replace(plan, cells=cells)
 
 
 def duration(seconds: float | None) -> str:
@@ -68,18 +95,17 @@ def duration(seconds: float | None) -> str:
 def headline(view: View) -> str:
     """One line: how many trials are done, running, failed and left, and how long it will take."""
     plan = view.plan
-    left = plan.count(State.MISSING)
     parts = [
         f"{plan.count(State.DONE)}/{len(plan.trials)} done",
         f"{plan.count(State.RUNNING)} running",
         f"{plan.count(State.FAILED)} failed",
-        f"{left} left",
+        f"{view.waiting} left",
     ]
     others = (State.PRUNED, State.CORRUPT)
     parts += [f"{plan.count(state)} {state}" for state in others if plan.count(state)]
     if view.trials_per_hour:
         parts.append(f"{view.trials_per_hour:.0f} trials/h")
-    if left or plan.count(State.RUNNING):
+    if view.waiting or plan.count(State.RUNNING):
         parts.append(f"about {duration(view.seconds_left)} left")
     return f"{plan.study}: {', '.join(parts)}"
 
@@ -118,7 +144,8 @@ def panel(view: View, outlook: Outlook | None = None) -> Any:
     from rich.progress_bar import ProgressBar
 
     done = _ended(view.plan)
-    bar = ProgressBar(total=len(view.plan.trials), completed=done, width=60)
+    total = done + view.plan.count(State.RUNNING) + view.waiting
+    bar = ProgressBar(total=total, completed=done, width=60)
     return Group(headline(view), bar, cells_table(view, outlook), *_running_lines(view))
 
 
@@ -162,11 +189,11 @@ def _running_lines(view: View) -> list[str]:
 
 
 @contextmanager
-def live(study: Study, store: Store, slots: int | None) -> Iterator[None]:
+def live(study: Study, store: Store, slots: int | None, search: Search) -> Iterator[None]:
     """Show the sweep on standard error while the block runs."""
     stop = threading.Event()
     show = _show_panel if sys.stderr.isatty() else _show_lines
-    glance = partial(look, study, store, slots)
+    glance = partial(look, study, store, slots, search)
     thread = threading.Thread(target=show, args=(glance, stop), name="progress", daemon=True)
     thread.start()
     try:

@@ -125,11 +125,10 @@ class TrialRunner:
 
     def _note(self, run: TrialRun) -> None:
         """Keep the curve so far, and the score that its weights would be selected with."""
-        scores = [epoch["score"] for epoch in run.place.curve]
         self.curve = run.place.curve
         if self.curves:
             self.curves.write(self.curve)
-        self.score = max(scores) if run.config.select == "best_epoch" else scores[-1]
+        self.score = run.config.selected([epoch["score"] for epoch in self.curve])
 
     def _commit(self, run: TrialRun) -> None:
         result = run.result()

@@ -73,6 +73,16 @@ class Search:
         chosen = [trial for trials in self.drawn(plan).values() for trial in trials]
         return [trial for trial in chosen if plan.states[trial.signature] in self.open_states]
 
+    def to_end(self, plan: Plan) -> dict[Cell, int]:
+        """Count the trials of each cell that are still to end, those that run among them."""
+        counts = {}
+        for cell, trials in self.drawn(plan).items():
+            counts[cell] = sum(plan.states[t.signature] in self.open_states for t in trials)
+            if KINDS[self.name] == "adaptive" and self.trials is not None:
+                ended = sum(plan.states[t.signature] not in OPEN for t in plan.grids[cell])
+                counts[cell] = min(counts[cell], max(0, self.trials - ended))
+        return counts
+
     def drawn(self, plan: Plan) -> dict[Cell, Sequence[TrialConfig]]:
         """Return the trials of each cell that it draws, those that ended among them."""
         draw = SEARCHES[self.name]
@@ -104,11 +114,11 @@ class Search:
 def parse_budget(text: str | None) -> tuple[int | None, float | None]:
     """Read `--budget`: `40` trials of each cell, `2h` hours, or `40,2h`; UserError otherwise."""
     trials, hours = None, None
-    for part in (text or "").split(",") if text else ():
-        if re.fullmatch(r"[1-9]\d*", part.strip()):
+    for part in map(str.strip, text.split(",")) if text else ():
+        if trials is None and re.fullmatch(r"[1-9]\d*", part):
             trials = int(part)
-        elif re.fullmatch(r"(\d+\.?\d*|\.\d+)h", part.strip()) and float(part.strip()[:-1]) > 0:
-            hours = float(part.strip()[:-1])
+        elif hours is None and re.fullmatch(r"(\d+\.?\d*|\.\d+)h", part) and float(part[:-1]) > 0:
+            hours = float(part[:-1])
         else:
             raise UserError(f"--budget: expected 40 (trials per cell), 2h or 40,2h, got {text!r}")
     return trials, hours

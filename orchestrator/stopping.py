@@ -124,7 +124,9 @@ def _tell(scheduler: Any, trial: TrialConfig, curve: Curve) -> None:
 
     past, nobody = Past(trial.signature), Nobody()
     scheduler.on_trial_add(nobody, past)
+    scores: list[float] = []
     for epoch in curve:
-        result = {"epoch": epoch.epoch, "score": epoch.score}
+        scores.append(epoch.score)
+        result = {"epoch": epoch.epoch, "score": trial.selected(scores)}
         if scheduler.on_trial_result(nobody, past, result) == TrialScheduler.STOP:
             break

@@ -83,8 +83,7 @@ class CellSearch:
         sampler = optuna.samplers.TPESampler(seed=seed)
         self.optuna = OptunaSearch(space, metric="score", mode="max", sampler=sampler)
         for name, score in self.scores.items():
-            if score is not None:
-                self.optuna.add_evaluated_point(self.axes.points[name], score)
+            self._teach(name, score)
 
     def suggest(self, trial_id: str) -> TrialConfig | None:
         """Return a trial that was not suggested before, or None when budget or grid are spent."""
@@ -101,8 +100,13 @@ class CellSearch:
         if trial_id in self.optuna._ot_trials:
             result = None if score is None else {"score": score}
             self.optuna.on_trial_complete(trial_id, result, error=score is None)
-        elif score is not None:
-            self.optuna.add_evaluated_point(self.axes.points[trial.signature], score)
+        else:
+            self._teach(trial.signature, score)
+
+    def _teach(self, name: str, score: float | None) -> None:
+        """Tell Optuna a score that it did not ask for; a grid of one trial has nothing to learn."""
+        if score is not None and self.axes.values:
+            self.optuna.add_evaluated_point(self.axes.points[name], score)
 
     def _ask(self, trial_id: str) -> TrialConfig | None:
         """Ask until a point is new; tell the score of a known one again, and ask on."""
@@ -182,7 +186,8 @@ def _scores(trials: Sequence[TrialConfig], plan: Plan, store: Store) -> dict[str
             case State.DONE:
                 found[trial.signature] = store.record(trial.signature).selection_score
             case State.PRUNED:
-                found[trial.signature] = store.pruned(trial.signature).epochs[-1].score
+                curve = store.pruned(trial.signature).epochs
+                found[trial.signature] = trial.selected([epoch.score for epoch in curve])
             case State.FAILED | State.RUNNING | State.CORRUPT:
                 found[trial.signature] = None
     return found

@@ -162,7 +162,7 @@ class Climbing(Settings):
     adv_lr: NonNegative
     init_mag: NonNegative
     max_norm: NonNegative
-    steps: Annotated[int, Field(ge=1)] = 3
+    steps: Count = 3
     norm: Literal["l2", "linf"] = "l2"
 
 
@@ -256,7 +256,7 @@ class SMART(Settings):
     noise: NonNegative = 1e-5
     step_size: NonNegative = 1e-3
     radius: NonNegative = 1e-5
-    iterations: Annotated[int, Field(ge=1)] = 1
+    iterations: Count = 1
 
     @property
     def cost(self) -> int:

@@ -8,6 +8,7 @@ has settings, axes and seeds of one method's trials alone.
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import product
+from math import prod
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -23,7 +24,7 @@ TableNumber = Annotated[Whole, Field(ge=1, le=10)]
 
 
 def _one_value(value: object) -> object:
-    if isinstance(value, list | dict):
+    if not isinstance(value, bool | int | float | str | None):
         raise PydanticCustomError("one_value", "input should be one word or number")
     return value
 
@@ -49,6 +50,9 @@ OF_THE_DATA = (
 )
 """Settings that decide which examples are compared: one value for a whole study."""
 
+
+MOST_TRIALS = 100_000
+"""Of one part: more than twice as many as all tables of the paper together."""
 
 OF_DATA_ALONE = (1, 2)
 """Tables of the paper that describe the datasets: for them tasks are enough, without a trial."""
@@ -99,6 +103,8 @@ class Part(TrainingSettings):
         options = {option for method in self.methods for option in option_names(method)}
         settings = [name for name in training_names() if name != "betas"]  # a pair is no axis
         for axis, values in self.axes.items():
+            if axis in {"seed", "seeds"}:
+                raise UserError(f"{axis} is no axis: write seeds: [0, 1] beside axes")
             if axis in training_names() and axis in self.model_fields_set:
                 raise UserError(f"{axis} stands both under axes and beside them: keep one")
             _check_axis("axis", axis, values, ["lr", *sorted(options), *settings])
@@ -130,19 +136,33 @@ class Part(TrainingSettings):
 
         Raises:
             ValidationError: a value is out of range, or settings do not go together.
-            UserError: two points of the grid are the same.
+            UserError: two points of the grid are the same, or it has more than MOST_TRIALS.
         """
         return list(self._trials)
 
     @cached_property
     def _trials(self) -> tuple[TrialConfig, ...]:
         """Expanded once, for the study that a part is from and for those that include it."""
+        self._refuse_too_many()
         points = {method: self._points_of(method) for method in self.methods}
         return tuple(
             point.model_copy(update={"task": task, "encoder": encoder})
             for encoder, task, method in product(self.encoders, self.tasks, self.methods)
             for point in points[method]
         )
+
+    def _refuse_too_many(self) -> None:
+        pairs = len(self.encoders) * len(self.tasks)
+        sizes = {
+            method: pairs * prod(len(axis) for axis in _values(self._axes_of(method)).values())
+            for method in self.methods
+        }
+        if sum(sizes.values()) > MOST_TRIALS:
+            largest = max(sizes, key=lambda method: sizes[method])
+            raise UserError(
+                f"{sum(sizes.values()):,} trials, {sizes[largest]:,} of them of method {largest};"
+                f" more than {MOST_TRIALS:,} are refused: give its axes fewer values"
+            )
 
     def _points_of(self, method: str) -> list[TrialConfig]:
         """A method's trials on the first task and encoder: those on all others differ in no more.
@@ -175,12 +195,13 @@ class Part(TrainingSettings):
 
 
 def _points(axes: Mapping[str, Axis]) -> list[dict[str, Any]]:
-    """Every combination of the axes' values (one empty one if there are no axes).
+    """Every combination of the axes' values (one empty one if there are no axes)."""
+    return [dict(zip(axes, point, strict=True)) for point in product(*_values(axes).values())]
 
-    `betas` is no axis: its two numbers are one value.
-    """
-    values = ((axis,) if name == "betas" else axis for name, axis in axes.items())
-    return [dict(zip(axes, point, strict=True)) for point in product(*values)]
+
+def _values(axes: Mapping[str, Axis]) -> dict[str, tuple[object, ...]]:
+    """What each axis takes in turn; `betas` is none: its two numbers are one value."""
+    return {name: (axis,) if name == "betas" else axis for name, axis in axes.items()}
 
 
 def _check_axis(kind: str, name: str, values: Axis, known: Sequence[str]) -> None:
@@ -191,7 +212,7 @@ def _check_axis(kind: str, name: str, values: Axis, known: Sequence[str]) -> Non
         raise UserError(f"{what} decides which examples are compared: set it for the whole study")
     if not values:
         raise UserError(f"{what} is empty: give it at least one value")
-    _refuse_duplicates(what, values)
+    _refuse_duplicates(what, _values({name: values})[name])
 
 
 def _refuse_duplicates(what: str, values: Sequence[object]) -> None:

@@ -16,9 +16,20 @@ import yaml
 from pydantic import Field, ValidationError
 
 from search_spaces.errors import UserError, unknown
+from search_spaces.methods import METHOD_SETTINGS, option_names
 from search_spaces.part import OF_DATA_ALONE, Part
 from search_spaces.settings import COMBINATION, Settings
 from search_spaces.trial import TrialConfig
+
+OUR_WORDS = {
+    "tuple_type": "input should be a list",
+    "dict_type": "input should be keys and values",
+    "string_type": "input should be text",
+    "invalid_key": "a key should be text",
+}
+"""What pydantic's complaints are in the words of a study's file."""
+
+BESIDE = "what stands beside includes is a part of its own, and changes none of theirs: "
 
 JOINED = ("axes", "overrides")
 """Keys of which a part and the study have entries side by side; the part's win."""
@@ -27,7 +38,7 @@ JOINED = ("axes", "overrides")
 class Header(Settings):
     """What a study's file says beside its parts; `includes` names studies or YAML files."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)]
     description: str = ""
     includes: tuple[str, ...] = ()
 
@@ -127,70 +138,102 @@ def load_study(name_or_path: str) -> Study:
     Raises:
         UserError: no such study or file, not YAML, an unknown key, a value out of range.
     """
-    return _load(name_or_path, included=False)
+    return _load(name_or_path, Path(), included=False)
 
 
-def _load(name_or_path: str, *, included: bool) -> Study:
+def _load(name_or_path: str, folder: Path, *, included: bool) -> Study:
+    """Load a study; a path is from `folder`, where the file is that includes it."""
     if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path:
-        path = Path(name_or_path)
-        if not path.is_file():
-            raise UserError(f"no study file {path}")
-        return _parse(_read(path), name_or_path, included=included)
+        path = folder / name_or_path
+        return _parse(_read(path), str(path), path.parent, included=included)
     if name_or_path not in shipped():
         raise unknown("study", name_or_path, shipped())
     entry = resources.files("search_spaces") / "studies" / f"{name_or_path}.yaml"
-    return _parse(entry.read_text("utf-8"), name_or_path, included=included)
+    return _parse(entry.read_text("utf-8"), name_or_path, folder, included=included)
 
 
 def _read(path: Path) -> str:
     try:
+        if not path.is_file():
+            raise UserError(f"no study file {path}")
         return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"cannot read study {path}: {error}") from error
 
 
 def parse_study(text: str, source: str) -> Study:
     """Validate a study's YAML text, and every trial it expands to; errors name `source`."""
-    return _parse(text, source, included=False)
+    return _parse(text, source, Path(), included=False)
 
 
-def _parse(text: str, source: str, *, included: bool) -> Study:
+def _parse(text: str, source: str, folder: Path, *, included: bool) -> Study:
     try:
-        fields = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"study {source}: not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(fields, dict):
-        raise UserError(f"study {source}: expected keys and values, got {type(fields).__name__}")
-    try:
+        fields = _fields(text)
         if included and "includes" in fields:
             raise UserError("it includes others and cannot be included: name those")
-        study = _build(fields)
-        for part in study.parts:
-            part.trials()  # Checks every setting; to join the parts would take as long again.
+        return _build(fields, folder)
     except ValidationError as error:
         raise UserError(f"study {source}: {explain(error, _known_keys())}") from error
     except UserError as error:
         raise UserError(f"study {source}: {error}") from error
-    return study
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key stands once, as its specification has it; PyYAML keeps the last."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[tuple[str, str]] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if (key.tag, key.value) in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key {key.value!r} stands here again", problem_mark=key.start_mark
+                )
+            seen.add((key.tag, key.value))
+        return node
+
+
+def _fields(text: str) -> dict[Any, Any]:
+    try:
+        fields = yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        mark, why = error.problem_mark, [error.context, error.problem]
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise UserError(f"not YAML: {place}{', '.join(part for part in why if part)}") from error
+    except RecursionError as error:
+        raise UserError("not YAML that can be read: it is nested too deeply") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date without a 13th month
+        raise UserError(f"not YAML that can be read: {' '.join(str(error).split())}") from error
+    if not isinstance(fields, dict):
+        raise UserError(f"expected keys and values, got {type(fields).__name__}")
+    return fields
 
 
 def _known_keys() -> list[str]:
     return list(dict.fromkeys([*Study.model_fields, *Part.model_fields]))
 
 
-def _build(fields: dict[Any, Any]) -> Study:
-    """Join the parts of a study's file with what stands beside them."""
+def _build(fields: dict[Any, Any], folder: Path) -> Study:
+    """Join the parts of a study's file with what stands beside them, and check every setting."""
     header = Header.model_validate(
         {key: value for key, value in fields.items() if key in Header.model_fields}
     )
-    found = [part for name in header.includes for part in _load(name, included=True).parts]
+    included = [_load(name, folder, included=True) for name in header.includes]
+    found = [part for study in included for part in study.parts]
     beside = {key: value for key, value in fields.items() if key not in Study.model_fields}
     own = fields.get("parts", [{}] if beside or not found else [])
     if not isinstance(own, list) or not all(isinstance(part, dict) for part in own):
         raise UserError("parts: expected a list of keys and values")
     for key in (key for part in own for key in part if key in Study.model_fields):
         raise UserError(f"{key} is a key of the whole study, not of a part")
-    found += [Part.model_validate(_joined(beside, part)) for part in own]
+    for number, part in enumerate(own, 1):
+        try:
+            found.append(Part.model_validate(_joined(beside, part)))
+            found[-1].trials()  # Here alone: to join the parts would take as long again.
+        except (ValidationError, UserError) as error:
+            what = explain(error, _known_keys()) if isinstance(error, ValidationError) else error
+            where = f"part {number}: " if "parts" in fields else BESIDE if included else ""
+            raise UserError(f"{where}{what}") from error
     return Study(name=header.name, description=header.description, parts=tuple(found))
 
 
@@ -214,9 +257,12 @@ def explain(error: ValidationError, known: Iterable[str]) -> str:
         place[1:2] = []  # pydantic's name for the method's type
     where = ".".join(place)
     if first["type"] == "extra_forbidden":
+        if where in {"lr", *(name for method in METHOD_SETTINGS for name in option_names(method))}:
+            return f"{where} is an axis: it stands under axes, with its values in a list"
         return str(unknown("key", where, known))
     if first["type"] == COMBINATION:
         return str(first["msg"])
     if first["type"] == "missing":
         return f"{where} is missing"
-    return f"{where}: {first['msg'].lower()}, got {first['input']!r}"
+    what = OUR_WORDS.get(first["type"]) or first["msg"].lower().removeprefix("tuple ")
+    return f"{where}: {what}, got {first['input']!r}"

@@ -8,6 +8,7 @@ result (device, workers, folders) is not a field.
 import hashlib
 import json
 import math
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -116,6 +117,10 @@ class TrialConfig(TrainingSettings):
         if isinstance(self.method, FreeAT) and self.method.free_epochs == "divide_by_k":
             return math.ceil(self.epochs / self.method.steps)
         return self.epochs
+
+    def selected(self, scores: Sequence[float]) -> float:
+        """Of its epochs' scores so far (one at least) that by which the trial would be chosen."""
+        return max(scores) if self.select == "best_epoch" else scores[-1]
 
     @property
     def cell(self) -> tuple[str, str, str]:

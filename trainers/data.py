@@ -113,7 +113,11 @@ def deviation_of(name: str, rows: Mapping[str, int], files: Mapping[str, Path]) 
 
 def check_folder(folder: Path) -> None:
     """Refuse a data folder that is none, with a UserError."""
-    if not folder.is_dir():
+    try:
+        there = folder.is_dir()
+    except OSError as error:
+        raise UserError(f"data folder {folder} cannot be read: {error.strerror}") from error
+    if not there:
         raise UserError(f"data folder {folder} does not exist")
 
 

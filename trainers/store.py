@@ -84,10 +84,14 @@ class Store:
 
     def __init__(self, root: Path, *, create: bool) -> None:
         self.root = root.absolute()
-        if self.root.exists() and not self.root.is_dir():
-            raise UserError(f"store {root} is a file; give a folder")
-        if not create and not (self.root / "store.json").is_file():
-            raise UserError(f"no store in {root}: `catsweep run STUDY --store {root}` makes one")
+        try:
+            if self.root.exists() and not self.root.is_dir():
+                raise UserError(f"store {root} is a file; give a folder")
+            if not create and not (self.root / "store.json").is_file():
+                hint = f"`catsweep run STUDY --store {root}` makes one"
+                raise UserError(f"no store in {root}: {hint}")
+        except OSError as error:  # A folder above it that may not be read, a name without end.
+            raise UserError(f"store {root} cannot be read: {error.strerror}") from error
         if create:
             self._create()
         self.mark = self._read_mark()

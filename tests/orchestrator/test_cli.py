@@ -66,7 +66,7 @@ def bad_studies() -> dict[str, tuple[str, str]]:
         "table of others": ("epochs: 1|tables: [3]", "tables: 3 is of mnli, qqp, qnli, mrpc, rte"),
         "data of others": ("epochs: 1|tables: [2]", "2 is of clinc150, banking77, hwu64, and none"),
         "include": ("epochs: 1|includes: [table33]", "unknown study 'table33'; did you mean 't"),
-        "file": ("epochs: 1|includes: [./gone.yaml]", "no study file gone.yaml"),
+        "file": ("epochs: 1|includes: [./gone.yaml]", "/gone.yaml"),
         "chain": ("epochs: 1|includes: [paper]", "study paper: it includes others and cannot be"),
     }
 
@@ -96,6 +96,9 @@ def test_a_bad_study_is_one_line_and_writes_nothing(
         (["run", "quickstart", "--slots", "0"], "--slots"),
         (["run", "quickstart", "--nonsense"], "No such option"),
         (["rum", "quickstart"], "No such command 'rum'"),
+        (["run", "quickstart", "--search-seed", "4294967296"], "--search-seed"),
+        (["run", "quickstart", "--search", "tpe", "--budget", "4,5"], "--budget: expected 40"),
+        (["plan", f"{'a' * 300}.yaml"], "cannot read study aaa"),
         (["run", "intents-minilm", "--data", "no-such-folder"], "no-such-folder does not exist"),
         (["plan", "table3", "--data", "no-such-folder"], "no-such-folder does not exist"),
         (["report", "quickstart", "--store", "no-such-store"], "no store in no-such-store"),
@@ -133,6 +136,40 @@ def test_a_store_that_cannot_be_used_is_one_line(
     assert "cannot be written" in lines[1]
     assert "version 99" in lines[2]
     assert a_file.read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", ["plan", "status", "run", "report"])
+def test_a_place_that_cannot_be_looked_at_is_one_line(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As below a folder of another user; root may read those, so the test's name is too long."""
+    place = tmp_path / ("a" * 300)
+    assert catsweep(command, "quickstart", "--store", place) == 2
+    assert (
+        capsys.readouterr().err == f"catsweep: store {place} cannot be read: File name too long\n"
+    )
+    if command in {"plan", "run"}:
+        assert catsweep(command, "table4", "--store", tmp_path / "s", "--data", place) == 2
+        assert f"data folder {place} cannot be read" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_plan_and_status_answer_before_an_empty_folder_is_a_store(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As before there is a folder: a volume that is mounted, say."""
+    for command in ("plan", "status"):
+        assert catsweep(command, "quickstart", "--store", tmp_path) == 0
+        assert "0/15 done" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "mine.txt").touch()
+    assert catsweep("plan", "quickstart", "--store", tmp_path) == 2
+    assert "no store in" in capsys.readouterr().err
+
+
+def test_no_command_is_answered_with_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert catsweep() == 2
+    assert capsys.readouterr().err.startswith("Usage: catsweep ")
 
 
 def test_an_address_where_nothing_answers_is_one_line(

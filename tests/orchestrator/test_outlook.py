@@ -37,6 +37,8 @@ def test_shared_trials_count_once_together_and_in_every_table_apart(study: Study
     found = ahead(study)
     assert {number: group.trials for number, group in found.tables.items()} == {3: 4, 7: 6}
     assert found.shared == {3: 4, 7: 4}
+    assert found.sharers == {3: (7,), 7: (3,)}
+    assert "Table 7: 6 trials, 4 of them shared with table 3; " in "\n".join(outlook_lines(found))
     assert (found.together.trials, found.apart.trials) == (6, 10)
     hours = {trial.method.name: model_hours(trial) or 0 for trial in study.trials()}
     once = 2 * sum(hours.values())
@@ -59,11 +61,14 @@ def test_the_whole_paper() -> None:
     found = ahead(load_study("paper"))
     assert (found.together.trials, found.apart.trials) == (22_044, 41_193)
     assert found.shared[4] == found.shared[5] == 1_089
+    assert found.sharers[4] == (5, 6, 8)
+    assert found.sharers[10] == (3, 7, 9)
     assert found.together.hours is not None
     assert found.apart.hours is not None
     assert 5_000 < found.together.hours < found.apart.hours < 20_000
     text = "\n".join(outlook_lines(found))
     assert "100 TFLOP/s in bf16" in text
+    assert "Table 4: 1,089 trials, 1,089 of them shared with tables 5, 6 and 8; 8.8 GPU-h" in text
     assert "22,044 instead of 41,193 (46% less)" in text
 
 

@@ -8,10 +8,20 @@ from transformers import MPNetConfig, MPNetModel
 from orchestrator import preflight, supervisor
 from orchestrator.cli import main
 from orchestrator.plan import make_plan
-from orchestrator.preflight import check_all, check_names, check_tables, deviations
+from orchestrator.preflight import (
+    check_all,
+    check_examples,
+    check_names,
+    check_tables,
+    deviations,
+)
+from reports.study_reports import study_reports
 from search_spaces.errors import UserError
 from search_spaces.study import Study, load_study, parse_study, shipped
+from tests.results import finished
 from trainers.encoder import tiny_tokenizer
+from trainers.prepared import Warm
+from trainers.store import Store
 from trainers.tasks import TASKS
 
 STUDY = """
@@ -66,6 +76,67 @@ def test_a_table_is_held_against_the_tasks_of_its_own_parts() -> None:
     parts = "parts: [{tasks: [rte], tables: [3]}, {tasks: [library], tables: [7]}]"
     with pytest.raises(UserError, match="tables: 7 is of mnli"):
         check_tables(small("tasks: [rte, qqp]", parts))
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_study_scores_a_task_on_one_set_of_examples(name: str) -> None:
+    check_examples(load_study(name))
+
+
+PARTS = """
+name: parts
+encoders: [tiny]
+methods: [standard]
+parts:
+  - {tasks: [library], axes: {lr: [1e-3]}, FIRST}
+  - {tasks: [library], axes: {lr: [2e-3]}, SECOND}
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("seeds: [0]", "max_eval_samples: 9", "max_eval_samples of task library is None in one"),
+        ("max_eval_samples: 9", "max_eval_samples: 9, subset_seed: 1", "subset_seed of task"),
+        ("select_on: heldout", "select_on: heldout, heldout_fraction: 0.2", "heldout_fraction of"),
+        ("select_on: heldout", "select_on: heldout, subset_seed: 1", "subset_seed of task lib"),
+        ("difficulty: tfidf", "difficulty: encoder", "difficulty of task library is tfidf"),
+        ("select_on: dev", "select_on: heldout", "some trials of library tiny standard have"),
+    ],
+)
+def test_what_no_report_would_take_together_is_not_trained(
+    first: str, second: str, expected: str, tmp_path: Path
+) -> None:
+    """The report says so of real trials, once they are trained."""
+    text = PARTS.replace("FIRST", first).replace("SECOND", second)
+    study = parse_study(text, source="test")
+    with pytest.raises(UserError, match=expected) as caught:
+        check_examples(study)
+    assert "\n" not in str(caught.value)
+    warm, store = Warm(), Store(tmp_path, create=True)
+    for trial in study.trials():
+        ready = warm.prepared(trial, None)
+        kept = finished(trial, {ready.selection: 100}, fingerprints=dict(ready.fingerprints))
+        store.commit(trial, kept)
+    with pytest.raises(UserError, match=r"report them from two (stores|studies)"):
+        study_reports(study, store, None)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("n_per_class: 3", "n_per_class: 4"),
+        ("n_per_class: 3", "n_per_class: 3, subset_seed: 1"),
+        ("train_fraction: 0.5, fraction_seed: 1", "train_fraction: 0.5, fraction_seed: 2"),
+        (
+            "seeds: [0]",
+            "methods: [cat], select_on: heldout, overrides: {cat: {epsilon: 1, tau: 1, lambda: 1}}",
+        ),
+    ],
+)
+def test_parts_may_train_on_different_rows(first: str, second: str) -> None:
+    text = PARTS.replace("FIRST", first).replace("SECOND", second)
+    check_examples(parse_study(text, source="test"))
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -68,7 +68,9 @@ def test_budgets(text: str | None, expected: tuple[int | None, float | None]) ->
     assert parse_budget(text) == expected
 
 
-@pytest.mark.parametrize("text", ["0", "-3", "h", "0h", "2 days", "40,", "nan", "1e3"])
+@pytest.mark.parametrize(
+    "text", ["0", "-3", "h", "0h", "2 days", "40,", "nan", "1e3", "4,5", "2h,3h"]
+)
 def test_a_budget_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UserError, match="--budget: expected 40"):
         parse_budget(text)
@@ -185,6 +187,14 @@ def test_a_tree_search_never_repeats_and_ends_with_its_budget() -> None:
     assert {t.signature for t in everything} == {t.signature for t in grid()}
 
 
+def test_a_grid_of_one_trial_is_searched_too() -> None:
+    """As of a baseline with one learning rate: an error here ends the round of all other cells."""
+    alone = grid()[:1]
+    assert drive(CellSearch(alone, {}, 3, seed=0), quality) == alone
+    known: dict[str, float | None] = {alone[0].signature: 0.5}
+    assert drive(CellSearch(alone, known, 3, seed=0), quality) == []
+
+
 def test_a_tree_search_beats_a_random_one_on_a_hill() -> None:
     """Of 12 trials, the mean score over 8 seeds; a search that ignores scores gains nothing."""
 
@@ -238,6 +248,44 @@ def test_a_resumed_search_knows_what_is_in_the_store(tmp_path: Path) -> None:
         suggested.append(found["trial"])
     assert len(set(suggested)) == 9
     assert not set(suggested) & {trial.canonical_json() for trial in trials[:11]}
+
+
+@pytest.mark.parametrize(("select", "known"), [("last", 0.2), ("best_epoch", 0.7)])
+def test_a_pruned_trial_is_known_by_the_score_that_it_was_stopped_with(
+    select: str, known: float, tmp_path: Path
+) -> None:
+    """Its best epoch's where that is what selects: so a running trial is reported, too."""
+    store, trials = Store(tmp_path, create=True), [tiny_config(select=select, lr=lr) for lr in LRS]
+    pruned = PrunedRecord(
+        signature=trials[0].signature,
+        scheduler="asha",
+        epochs=(epoch(1, 0.7), epoch(2, 0.2)),
+        pruned_at="2026-01-01",
+    )
+    store.commit_pruned(trials[0], pruned)
+    plan = make_plan(study_of(trials), store)
+    (cell,) = tree_search(trials[1:], plan, store, 3, 0).cells
+    assert cell.scores == {trials[0].signature: known}
+
+
+@pytest.mark.parametrize(("select", "stops"), [("last", False), ("best_epoch", True)])
+def test_past_curves_are_told_as_those_of_running_trials(select: str, stops: bool) -> None:
+    """Past trials that fell after their second epoch: their best epochs may be what counts."""
+    from orchestrator.stopping import Nobody
+
+    trials = [tiny_config(lr=1e-3 + n * 1e-4, epochs=9, select=select) for n in range(7)]
+    fallen = [epoch(1, 0.5), epoch(2, 0.9), *(epoch(number, 0.1) for number in range(3, 10))]
+    stopped: list[str] = []
+    scheduler = early_stopping(
+        "asha",
+        [(trial, fallen) for trial in trials[:6]],
+        lambda trial, _result: stopped.append(trial.signature),
+    )
+    live = Live(trials[6])
+    scheduler.on_trial_add(Nobody(), live)
+    for number, score in ((1, 0.6), (2, 0.7), (3, 0.7)):
+        scheduler.on_trial_result(Nobody(), live, {"epoch": number, "score": score})
+    assert bool(stopped) == stops
 
 
 def epoch(number: int, score: float) -> EpochRecord:

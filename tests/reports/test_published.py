@@ -5,7 +5,15 @@ from fractions import Fraction
 import pytest
 
 from reports.paper.layout import GLUE, INTENTS, LAYOUTS
-from reports.paper.published import DAGGER, PAPER, PUBLISHED, ROBERTA, STATISTICS, PublishedRow
+from reports.paper.published import (
+    DAGGER,
+    NOTES,
+    PAPER,
+    PUBLISHED,
+    ROBERTA,
+    STATISTICS,
+    PublishedRow,
+)
 from reports.tables.table import percent
 from trainers.tasks import TASKS
 
@@ -74,6 +82,16 @@ def test_what_stands_in_several_tables_is_the_same() -> None:
 def test_daggers_are_the_paper_s() -> None:
     counts = {number: sum(sum(row.daggers()) for row in rows) for number, rows in PUBLISHED.items()}
     assert counts == {3: 5 + 4, 4: 3, 5: 3, 6: 0, 7: 0, 8: 0, 9: 0, 10: 0}
+    marked = {
+        row.encoder: [name for name, dagger in zip(GLUE, row.daggers(), strict=True) if dagger]
+        for row in PUBLISHED[3]
+        if row.system == "AT + CTR"
+    }
+    assert marked == {
+        "BERT-large": ["mnli", "qqp", "qnli", "cola", "sst2"],
+        ROBERTA: ["mnli", "qqp", "qnli", "mrpc"],  # of which its text takes the last back
+    }
+    assert any("RoBERTa-large on MRPC not significant" in note for note in NOTES[3])
     row = PUBLISHED[3][1]
     assert [score is not None for score in row.scores()] == [True] * 7
     assert [text.endswith(DAGGER) for text in row.printed] == list(row.daggers())

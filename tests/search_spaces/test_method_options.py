@@ -61,6 +61,15 @@ def test_an_option_out_of_range_or_unknown_is_refused(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHOD_SETTINGS)
+def test_a_boolean_is_no_number_of_any_method(method: str) -> None:
+    options = METHOD_SETTINGS[method].model_validate(trial(method).method.model_dump())
+    numbers = [name for name, value in options if type(value) in {int, float}]
+    for name in numbers:
+        with pytest.raises(ValidationError, match="should be a number"):
+            trial(method, **{METHOD_SETTINGS[method].model_fields[name].alias or name: True})
+
+
+@pytest.mark.parametrize("method", METHOD_SETTINGS)
 def test_a_trial_of_every_method_describes_itself_and_reads_back(method: str) -> None:
     for config in (trial(method), trial(method, **OTHER.get(method, {}))):
         assert config.describe().startswith(f"library tiny {method} ")

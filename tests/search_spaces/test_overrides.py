@@ -84,6 +84,11 @@ def test_an_override_replaces_settings_axes_and_seeds_of_its_method_alone() -> N
     assert len(at) == 2 * 2 * 2
 
 
+def test_equal_betas_are_two_numbers_of_one_value() -> None:
+    found = of("at", trials("overrides: {at: {betas: [0.9, 0.9]}}"))
+    assert {trial.betas for trial in found} == {(0.9, 0.9)}
+
+
 def test_an_override_beats_an_axis_over_the_same_setting() -> None:
     found = trials("overrides: {at: {batch_size: 8}}", axes="  batch_size: [16, 32]")
     assert {t.batch_size for t in of("at", found)} == {8}
@@ -125,8 +130,8 @@ def test_null_is_a_value() -> None:
         ("overrides: {at: {n_per_class: 3}}", "", ["decides which examples are compared"]),
         ("overrides: {at: {epsilon: {a: 1}}}", "", ["overrides.at.epsilon.0: input should be one"]),
         ("", "  norm: [[max]]", ["axes.norm.0: input should be one word or number"]),
-        ("overrides: {at: 3}", "", ["overrides.at", "dictionary"]),
-        ("overrides: [at]", "", ["overrides", "dictionary"]),
+        ("overrides: {at: 3}", "", ["overrides.at: input should be keys and values, got 3"]),
+        ("overrides: [at]", "", ["overrides: input should be keys and values, got ['at']"]),
         ("", "  select_on: [dev, heldout]", ["axis 'select_on'", "set it for the whole study"]),
         ("", "  epochs: [1, 2]", ["epochs stands both under axes and beside them"]),
         ("", "  norm: [max, l1]", ["method.norm", "got 'l1'"]),

@@ -95,6 +95,22 @@ def test_a_study_may_include_others_and_have_parts(folder: Path) -> None:
     assert study.shared() == {}
 
 
+def test_a_study_file_is_looked_for_beside_the_one_that_includes_it(folder: Path) -> None:
+    """From whatever folder the command is given."""
+    (folder / "below").mkdir()
+    (folder / "both.yaml").write_text("name: both\nincludes: [a.yaml, below/c.yaml]")
+    (folder / "below" / "c.yaml").write_text((folder / "b.yaml").read_text())
+    assert load_study(f"{folder}/both.yaml").tables == (1, 3, 7)
+    (folder / "below" / "up.yaml").write_text("name: up\nincludes: [../a.yaml, c.yml]")
+    with pytest.raises(UserError, match=rf"no study file {folder}/below/c\.yml"):
+        load_study(f"{folder}/below/up.yaml")
+
+
+def test_keys_beside_includes_are_no_changes_of_theirs(folder: Path) -> None:
+    said = complaint(f"name: longer\nincludes: [{folder}/a.yaml]\nepochs: 9")
+    assert said.endswith("is a part of its own, and changes none of theirs: tasks is missing")
+
+
 def test_an_included_study_includes_no_other(folder: Path) -> None:
     (folder / "self.yaml").write_text(f"name: self\nincludes: [{folder}/self.yaml]")
     with pytest.raises(UserError, match="includes others and cannot be included") as caught:
@@ -105,14 +121,15 @@ def test_an_included_study_includes_no_other(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("    epochs: 10", "    epoch: 10", "key 'epoch'; did you mean 'epochs'"),
+        ("    epochs: 10", "    epoch: 10", "part 2: unknown key 'epoch'; did you mean 'epochs'"),
+        ("epsilon: [5e-3]", "epsilon: [-1]", "part 3: method.epsilon: input should be greater"),
         ("    epochs: 10", "    name: x", "name is a key of the whole study, not of a part"),
         ("    epochs: 10", "    parts: []", "parts is a key of the whole study, not of a part"),
         ("epsilon: [5e-3]", "tau: [5e-3]", "unknown axis 'tau'"),
         ("tables: [1, 3]", "tables: [11]", "less than or equal to 10, got 11"),
         ("tables: [1, 3]", "tables: [3, 3]", "the list holds 3 twice"),
         ("tables: [1, 3]", "includes: [nothing]", "unknown study 'nothing'"),
-        ("tables: [1, 3]", "includes: paper", "includes: input should be a valid tuple"),
+        ("tables: [1, 3]", "includes: paper", "includes: input should be a list"),
     ],
 )
 def test_a_wrong_part_gives_one_line(old: str, new: str, expected: str) -> None:

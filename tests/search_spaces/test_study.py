@@ -154,7 +154,18 @@ def test_a_study_narrows_to_some_of_its_tasks_in_its_own_order() -> None:
         ("lambda: [0.1, 0.3]", "lambda: [.nan]", ["lambda", "got nan"]),
         ("epsilon: [1e-3, 5e-3]", "epsilon: [.inf]", ["epsilon", "finite"]),
         ("lr: [1e-4, 2e-4]", "lr: [fast]", ["lr", "valid number", "'fast'"]),
-        ("lr: [1e-4, 2e-4]", "lr: 1e-4", ["axes.lr"]),
+        ("lr: [1e-4, 2e-4]", "lr: 1e-4", ["axes.lr: input should be a list, got '1e-4'"]),
+        ("lr: [1e-4, 2e-4]", "lr: [2020-01-01]", ["axes.lr.0", "one word or number"]),
+        ("lr: [1e-4, 2e-4]", "3: [1e-4]", ["axes.3", "should be text, got 3"]),
+        ("  tau:", "  seeds: [1, 2]\n  tau:", ["seeds is no axis: write seeds: [0, 1] beside"]),
+        ("epochs: 3", "3: epochs", ["3: a key should be text, got 3"]),
+        ("epochs: 3", "lr: 1e-4", ["lr is an axis: it stands under axes"]),
+        ("epochs: 3", "epsilon: [1e-4]", ["epsilon is an axis: it stands under axes"]),
+        ("tasks: [library, rte]", "tasks: rte", ["tasks: input should be a list, got 'rte'"]),
+        ("tasks: [library, rte]", "tasks: []", ["tasks: should have at least 1 item"]),
+        ("axes:", "axes: lr\noverrides:", ["axes: input should be keys and values, got 'lr'"]),
+        ("name: sample", "name: 3", ["name: input should be text, got 3"]),
+        ("name: sample", f"name: {'a' * 101}", ["name: string should have at most 100"]),
         ("seeds: [0, 1]", "seeds: [-1]", ["seeds"]),
         ("seeds: [0, 1]", "seeds: []", ["seeds", "at least 1 item"]),
         ("epochs: 3", "epochs: 2.5", ["epochs", "2.5"]),
@@ -174,7 +185,12 @@ def test_a_wrong_study_gives_one_line(old: str, new: str, expected: list[str]) -
     [
         ("name: [", "not YAML"),
         ("x: !!python/object/apply:os.getcwd []", "not YAML"),
-        ("\tname: x", "not YAML"),
+        ("name: x\n\tepochs: 3", "not YAML: line 2, column 1: while scanning for the next token"),
+        ("name: x\ndate: 2026-13-45", "not YAML that can be read: month must be in 1..12"),
+        ("name: \x01", "not YAML that can be read: unacceptable character"),
+        ("name: " + 5_000 * "[" + 5_000 * "]", "nested too deeply"),
+        (f"{TEXT}epochs: 5", "not YAML: line 13, column 1: key 'epochs' stands here again"),
+        (TEXT.replace("  tau:", "  lr: [5e-4]\n  tau:"), "key 'lr' stands here again"),
         ("", "expected keys and values, got NoneType"),
         ("- one\n- two", "expected keys and values, got list"),
         ("just words", "expected keys and values, got str"),
@@ -184,12 +200,34 @@ def test_what_is_no_study_at_all_gives_one_line(text: str, expected: str) -> Non
     assert expected in complaint(text)
 
 
+def test_keys_that_are_merged_are_replaced_by_those_beside_them() -> None:
+    base = "  <<: &more {epsilon: [1e-3, 5e-3], tau: [0.7]}\n  lambda: [0.1]\n"
+    text = TEXT.replace("  epsilon: [1e-3, 5e-3]\n", "").replace("  lambda: [0.1, 0.3]\n", base)
+    found = parse_study(text, source="sample").trials()
+    assert {trial.point["tau"] for trial in found if "tau" in trial.point} == {0.1}
+
+
+def test_a_grid_beyond_all_bounds_is_refused_before_it_is_built() -> None:
+    """16 standard trials and 32 of AT, times ten batch sizes; of CAT also ten of each option."""
+    tens = ", ".join(str(number) for number in range(1, 11))
+    text = TEXT.replace("tau: [0.1]", f"tau: [{tens}]\n  batch_size: [{tens}]")
+    assert len(parse_study(text, source="sample").trials()) == 160 + 320 + 320 * 10 * 2
+    message = complaint(
+        text.replace("seeds:", f"  proj_dim: [{tens}]\n  adam_eps: [{tens}]\nseeds:")
+    )
+    assert "644,800 trials, 640,000 of them of method cat; more than 100,000 are" in message
+
+
 def test_a_file_that_does_not_exist_or_is_no_text(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no study file .*nowhere\.yaml"):
         load_study(str(tmp_path / "nowhere.yaml"))
     (tmp_path / "picture.yaml").write_bytes(b"\x89PNG\xff")
     with pytest.raises(UserError, match="cannot read study"):
         load_study(str(tmp_path / "picture.yaml"))
+    for name in (f"{'a' * 300}.yaml", "a\0b.yaml"):
+        with pytest.raises(UserError, match=r"cannot read study|no study file") as caught:
+            load_study(str(tmp_path / name))
+        assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_shipped_study_is_answered_with_the_nearest() -> None:

@@ -1,0 +1,79 @@
+"""How far a sweep is: what is left of its grid, or of what its search draws of it."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.progress import headline, look
+from orchestrator.search import Search
+from search_spaces.study import Study, load_study
+from tests.reports.stores import prune
+from tests.results import keep
+from trainers.store import Store
+
+STANDARD, CAT = range(3), range(3, 15)
+"""Places of the quickstart's trials."""
+
+
+@pytest.fixture
+def study() -> Study:
+    return load_study("quickstart")
+
+
+def store_of(study: Study, folder: Path, done: int, pruned: int = 0) -> Store:
+    """The first trials of CAT are done, those after them pruned; one of standard is done."""
+    store, trials = Store(folder / "store", create=True), study.trials()
+    keep(store, trials[STANDARD[0]], {"dev": 150}, seconds=10.0)
+    for place in CAT[:done]:
+        keep(store, trials[place], {"dev": 150}, seconds=20.0)
+    for place in CAT[done : done + pruned]:
+        prune(store, trials[place])
+    return store
+
+
+def seconds(study: Study, store: Store, search: Search | None) -> list[float | None]:
+    return [cell.seconds_left for cell in look(study, store, 1, search).plan.cells]
+
+
+def test_what_is_left_of_a_grid_is_what_is_missing(study: Study, tmp_path: Path) -> None:
+    store = store_of(study, tmp_path, done=4)
+    for search in (None, Search()):
+        assert seconds(study, store, search) == [2 * 10.0, 8 * 20.0]
+        said = headline(look(study, store, 2, search))
+        assert said == "quickstart: 5/15 done, 0 running, 0 failed, 10 left, about 2 min left"
+
+
+@pytest.mark.parametrize("name", ["random", "tpe"])
+@pytest.mark.parametrize("budget", [2, 6, 12])
+def test_what_is_left_of_a_search_is_its_budget(
+    name: str, budget: int, study: Study, tmp_path: Path
+) -> None:
+    store, search = Store(tmp_path / "store", create=True), Search(name=name, trials=budget)
+    before = look(study, store, 1, search)
+    assert (before.waiting, before.seconds_left) == (min(3, budget) + budget, None)
+    drawn = search.wanted(before.plan)
+    of_cat = [trial for trial in drawn if trial.method.name == "cat"][: budget - 1]
+    for trial in (drawn[0], *of_cat):
+        keep(store, trial, {"dev": 150}, seconds=10.0)
+    after = look(study, store, 1, search)
+    standard, cat = after.plan.cells
+    assert (standard.seconds_left, cat.seconds_left) == (10.0 * (min(3, budget) - 1), 10.0)
+    assert after.waiting == min(3, budget)
+    with store.lock(search.wanted(after.plan)[-1].signature):
+        assert look(study, store, 1, search).waiting == min(3, budget) - 1
+
+
+def test_a_pruned_trial_is_left_for_a_search_that_trains_it_again(
+    study: Study, tmp_path: Path
+) -> None:
+    store = store_of(study, tmp_path, done=4, pruned=3)
+    waiting = {
+        search: look(study, store, 1, search).waiting
+        for search in (
+            Search(),
+            Search(scheduler="asha"),
+            Search(name="tpe", trials=8),
+            Search(name="tpe", trials=5),
+        )
+    }
+    assert list(waiting.values()) == [2 + 8, 2 + 5, 2 + 1, 2]

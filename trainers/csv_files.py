@@ -45,6 +45,7 @@ def read_columns(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
     _check_rows(path)
     features = datasets.Features({column: datasets.Value("string") for column in columns})
     datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # It logs what it raises.
     try:
         table = datasets.load_dataset(
             "csv",

@@ -1,5 +1,6 @@
 """Wrong data: each mistake gives one line that names the file or the row, and the way out."""
 
+import logging
 import os
 import shutil
 import time
@@ -87,6 +88,17 @@ def test_a_missing_column_is_named_with_those_there(column: str, copied: Path) -
 def test_a_file_that_is_no_csv_of_this_task(content: bytes, expected: str, copied: Path) -> None:
     (copied / "rte" / "train.csv").write_bytes(content.replace(b"LONG", LONG))
     assert expected in complaint("rte", copied)
+
+
+def test_an_open_quote_in_the_last_field_is_one_line(
+    copied: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And none of `datasets`, which logs what it raises."""
+    monkeypatch.setattr(logging.getLogger("datasets"), "propagate", True)
+    path = copied / "rte" / "train.csv"
+    path.write_bytes(HEADER + b'a,b,entailment\na,b,"entailment\n')
+    assert complaint("rte", copied).startswith(f"{path}: not a readable CSV file (")
+    assert caplog.messages == []
 
 
 def test_a_label_that_train_lacks_is_named_with_its_row(copied: Path) -> None:

@@ -5,7 +5,6 @@ warn of. Names and files are quick; `check_all` loads every task and encoder onc
 (and fills the hub's cache).
 """
 
-import csv
 import socket
 from collections.abc import Iterable
 from itertools import product
@@ -17,6 +16,7 @@ from search_spaces.errors import UserError
 from search_spaces.part import Part
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
+from trainers.csv_files import csv_rows
 from trainers.data import check_files, check_folder, deviation_of, selection_split
 from trainers.hub import locate_encoder
 from trainers.tasks import get_task
@@ -117,14 +117,13 @@ def _deviation(name: str, data: Path) -> str | None:
         files = check_files(name, data)
         small = {split: f for split, f in files.items() if f.stat().st_size <= COUNTED_BYTES}
         return deviation_of(name, {split: _count(f) for split, f in small.items()}, files)
-    except (UserError, OSError, UnicodeDecodeError, csv.Error) as error:
+    except (UserError, OSError) as error:
         return str(error)
 
 
 def _count(path: Path) -> int:
     """Count the rows below the header."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return sum(1 for row in csv.reader(file) if row) - 1
+    return sum(1 for _, row in csv_rows(path) if row) - 1
 
 
 def check_address(address: str | None) -> None:

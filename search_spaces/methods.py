@@ -298,6 +298,11 @@ def option_names(method: str) -> list[str]:
     return [info.alias or key for key, info in fields.items() if key != "name"]
 
 
+def methods_with(option: str) -> list[str]:
+    """Return the names of the methods that have an option of this name."""
+    return [method for method in METHOD_SETTINGS if option in option_names(method)]
+
+
 def required_options(method: str) -> list[str]:
     """Return those of a method's options that have no default."""
     fields = METHOD_SETTINGS[method].model_fields

@@ -15,7 +15,12 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from search_spaces.errors import UserError, unknown
-from search_spaces.methods import METHOD_SETTINGS, option_names, required_options
+from search_spaces.methods import (
+    METHOD_SETTINGS,
+    methods_with,
+    option_names,
+    required_options,
+)
 from search_spaces.settings import Seed, Whole, does_not_go_together
 from search_spaces.trial import TrainingSettings, TrialConfig, training_names
 
@@ -206,6 +211,8 @@ def _values(axes: Mapping[str, Axis]) -> dict[str, tuple[object, ...]]:
 
 def _check_axis(kind: str, name: str, values: Axis, known: Sequence[str]) -> None:
     if name not in known:
+        if owners := methods_with(name):
+            raise UserError(f"unknown {kind} {name!r}: only {', '.join(owners)} have that option")
         raise unknown(kind, name, known)
     what = f"{kind} {name!r}"
     if name in OF_THE_DATA:

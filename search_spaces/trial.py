@@ -36,7 +36,8 @@ class TrainingSettings(Settings):
 
     Attributes:
         micro_batch: examples that are computed at a time, to save memory; a step is still made of
-            `batch_size`. Exact but for dropout's masks, and refused where it would not be.
+            `batch_size`. Exact but for the draws of dropout and noise; refused where it is not.
+        precision: `bf16` is autocast. The default is fp32 on a GPU, too: the device is no setting.
         bias_correction: false is Adam without it, as BERT was first fine-tuned.
         max_eval_samples: score only so many dev examples, drawn by `subset_seed`; a test set is
             always whole.

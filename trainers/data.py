@@ -1,11 +1,9 @@
 """A task's examples, loaded through `datasets` from the hub or from CSV files.
 
 In: a task's name and, optionally, the data folder. Out: `TaskData`: texts, ids and integer labels
-of each split, with fingerprints. Every field is read as text: `n/a` is a sentence, and newlines
-inside a quoted field are legal. Then the rows that a trial trains and is selected on.
+of each split, with fingerprints. Then the rows that a trial trains and is selected on.
 """
 
-import csv
 import hashlib
 import math
 from collections import Counter
@@ -21,6 +19,7 @@ import numpy.typing as npt
 
 from search_spaces.errors import UserError
 from search_spaces.trial import TrainingSettings
+from trainers.csv_files import header_of, read_columns
 from trainers.hub import hub_answers, why
 from trainers.tasks import STAND_INS, HubSource, Task, get_task
 
@@ -80,10 +79,10 @@ def load_task(name: str, folder: Path | None = None) -> TaskData:
     elif folder is not None:
         files = check_files(name, folder)
     if task.hub is None or files:
-        rows = {split: _read_csv(path) for split, path in files.items()}
+        rows = {split: read_columns(path, _columns(task, path)) for split, path in files.items()}
     else:
         rows = _from_hub(name, task, task.hub)
-    labels = task.labels or tuple(sorted(set(rows["train"]["label"])))
+    labels = task.labels or tuple(sorted(set(rows["train"]["label"]) - {""}))
     splits = {split: _split(name, split, task, rows[split], labels) for split in rows}
     return TaskData(name=name, labels=labels, splits=splits, files=files)
 
@@ -139,59 +138,18 @@ def check_files(name: str, folder: Path) -> dict[str, Path]:
             others = "".join(f" or {path.name}" for path in paths[1:])
             raise UserError(f"task {name}: no file {paths[0]}{others} in the data folder")
     for path in there.values():
-        header = _header(path)
+        header = header_of(path)
         for column in (*task.columns, "label"):
             if column not in header:
                 raise UserError(f"{path}: no column {column!r} (it has: {', '.join(header)})")
+            if header.count(column) > 1:
+                raise UserError(f"{path}: column {column!r} is there twice; remove one")
     return there
 
 
-def _read_csv(path: Path) -> Rows:
-    import datasets
-
-    header = _header(path)
-    _check_rows(path, len(header))
-    features = datasets.Features({column: datasets.Value("string") for column in header})
-    datasets.disable_progress_bars()
-    try:
-        table = datasets.load_dataset(
-            "csv",
-            data_files=str(path),
-            split="train",
-            features=features,
-            keep_default_na=False,
-            encoding="utf-8-sig",
-        )
-    except (datasets.exceptions.DatasetGenerationError, ValueError) as error:
-        if "is empty" in str(error) or _data_is_empty(path):
-            raise UserError(f"{path}: no rows below the header") from error
-        reason = " ".join(str(error.__cause__ or error).split())
-        raise UserError(f"{path}: not a readable CSV file ({reason})") from error
-    return {column: table[column][:] for column in header}
-
-
-def _header(path: Path) -> list[str]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from error
-
-
-def _check_rows(path: Path, width: int) -> None:
-    """Refuse a row with more or fewer fields than the header: its columns would be shifted."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file)
-        for row in rows:
-            if row and len(row) != width:
-                raise UserError(
-                    f"{path}: line {rows.line_num} has {len(row)} fields, the header {width}"
-                )
-
-
-def _data_is_empty(path: Path) -> bool:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return sum(1 for _ in zip(range(2), csv.reader(file), strict=False)) < 2
+def _columns(task: Task, path: Path) -> list[str]:
+    """Name the columns to read: the task's and, where the file has one, `id`."""
+    return [*(["id"] if "id" in header_of(path) else []), *task.columns, "label"]
 
 
 def _from_hub(name: str, task: Task, hub: HubSource) -> dict[str, Rows]:
@@ -221,8 +179,9 @@ def hub_rows(table: Any, split: str, task: Task, hub: HubSource) -> Rows:
     """Turn a hub table into text rows: label numbers to names, drops as the source says."""
     columns = [table[column][:] for column in task.columns]
     names = task.labels or tuple(getattr(table.features[hub.label_column], "names", ()))
+    named = dict(enumerate(names))  # Of -1, a row without label, a tuple would give the last name.
     values = table[hub.label_column][:]
-    labels = [value if isinstance(value, str) else names[value] for value in values]
+    labels = [value if isinstance(value, str) else named.get(value, str(value)) for value in values]
     rows = list(zip(*columns, labels, strict=True))
     if hub.drop_duplicates and split == "train":
         rows = list(dict.fromkeys(rows))
@@ -237,7 +196,7 @@ def _split(name: str, split: str, task: Task, rows: Rows, labels: tuple[str, ...
     number = {label: place for place, label in enumerate(labels)}
     for row, label in enumerate(rows["label"]):
         if label not in number:
-            source = "of the task" if task.labels else "of the training rows"
+            source = f"of the task ({', '.join(labels)})" if task.labels else "of the training rows"
             raise UserError(f"task {name}: {split} row {row + 1} has {label!r}, no label {source}")
     ids = rows.get("id") or [f"{split}-{row}" for row in range(len(rows["label"]))]
     if len(set(ids)) < len(ids):

@@ -149,7 +149,6 @@ class TrialRun:
             group["lr"] = lr
         training = Training(
             step=self.place.step,
-            steps=total,
             random=self.random,
             update=self._update,
             carried=self.carried,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from reports.cells import CellResult, Key
 from reports.tables.captions import METRIC_TITLES, SIGNIFICANT, SPLIT_TITLES, budgets, gaps
 from reports.tables.choice import BASELINE, Choice
-from reports.tables.table import Cell, Column, ColumnGroup, Kind, Row, Table
+from reports.tables.table import Cell, Column, ColumnGroup, Kind, Row, Table, percent
 from trainers.tasks import get_task
 
 GROUPS = {
@@ -94,9 +94,10 @@ def _caption(study: str, cells: Sequence[CellResult], choices: Mapping[Key, Choi
 
 
 def _notes(cells: Sequence[CellResult], choices: Mapping[Key, Choice]) -> list[str]:
-    """A line for each comparison: how p was computed, and what budgets would do."""
+    """Each trial's better epochs; how each comparison's p was computed, what budgets would do."""
     lines = []
     for cell in cells:
+        lines += _better_epoch(cell)
         choice = choices[cell.key]
         if choice.refused:
             lines.append(f"{cell.name}: refused: {choice.refused}")
@@ -110,3 +111,17 @@ def _notes(cells: Sequence[CellResult], choices: Mapping[Key, Choice]) -> list[s
                 f"|even_in_half:{budget.break_even_half or 'never'}"
             )
     return lines
+
+
+def _better_epoch(cell: CellResult) -> list[str]:
+    """Name the best epoch of a cell's best trial where that is not the one whose weights count."""
+    if cell.best is None:
+        return []
+    kept, epochs = cell.best.record.selection_score, cell.best.record.epochs
+    best = max(epochs, key=lambda epoch: epoch.score)
+    if best.score <= kept:
+        return []
+    return [
+        f"{cell.name}: its score is that of the last epoch, {percent(kept, 1)};"
+        f" after epoch {best.epoch} of {len(epochs)} it was {percent(best.score, 1)}"
+    ]

@@ -65,7 +65,7 @@ def our_step(bench: Bench, method: str) -> Step:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-    training = Training(step=0, steps=1, random=torch.Generator(), update=update)
+    training = Training(step=0, random=torch.Generator(), update=update)
 
     def step(rows: Ints) -> None:
         batch = collate(bench.prepared.inputs["train"], rows)

@@ -86,7 +86,7 @@ def step_of(method: str, size: str, device: torch.device) -> Callable[[Batch], N
     model.to(device).train()
     groups = parameter_groups(model, 0.01, decay_all=False)
     optimizer = torch.optim.AdamW(groups, lr=1e-5, fused=True)
-    training = Training(step=0, steps=1, random=torch.Generator(), update=lambda: None)
+    training = Training(step=0, random=torch.Generator(), update=lambda: None)
 
     def step(batch: Batch) -> None:
         with torch.autocast(device.type, torch.bfloat16):

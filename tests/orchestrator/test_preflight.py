@@ -1,5 +1,6 @@
 """What is found before anything is trained, and what is said of it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,15 @@ def test_a_plan_says_which_file_is_absent_or_no_text(tmp_path: Path) -> None:
             b"sentence1,sentence2,label\n" + b"\xff" * 9000
         )
     assert "rte" in deviations(small(), tmp_path)[0]
+
+
+def test_a_plan_names_the_file_that_is_no_text_further_on(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(data_folder, tmp_path / "copy"))
+    path = folder / "rte" / "train.csv"
+    path.write_bytes(path.read_bytes() + b"a,b,entailment\n" * 2_000 + b"\xff,b,entailment\n")
+    assert deviations(small(), folder)[0].startswith(f"{path}: cannot be read ('utf-8'")
 
 
 def test_a_data_folder_that_no_task_reads_may_be_absent(tmp_path: Path) -> None:

@@ -241,9 +241,9 @@ def smart(
         gradient = uphill(divergence, passes.words(), delta)
         delta = climb(delta, gradient, adv_lr=step_size, max_norm=radius, norm="linf")
     attacked_NC = passes.forward(add(passes.words(), delta), iterations + 1)[1]
-    return trained(
-        cross_entropy(clean_NC, passes.labels), symmetric_kl(clean_NC, attacked_NC), alpha
-    )
+    clean = cross_entropy(clean_NC, passes.labels)
+    losses = trained(clean, symmetric_kl(clean_NC, attacked_NC), alpha)
+    return losses | {"attack_norm": mean_length(delta)}
 
 
 def supervised_contrastive(

@@ -1,5 +1,6 @@
 """The table of what a choice is worth: every number against one worked out by itself."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from reports.tables.selection_table import selection_table
 from reports.tables.table import Table
 from tests.references import selection as slow
 from tests.reports.stores import predict, prune, read_cells, trials
+from tests.results import labelled, result_of
 from trainers.metrics import Labels
 from trainers.store import Store
 
@@ -93,6 +95,34 @@ def test_honest_is_the_mean_of_what_bootstrap_samples_leave_out(store: Store) ->
     honest = table_of(store).rows[1].cells[2].value
     assert honest is not None
     assert float(honest) == pytest.approx(float(expected), abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        (
+            (0.5, 1.0, 1.0),
+            "rte/tiny/standard: its score is that of the last epoch, 75.0;"
+            " after epoch 2 of 4 it was 100.0",
+        ),
+        ((0.5, 0.75, 0.5), None),
+    ],
+)
+def test_the_best_epoch_is_beside_the_last(
+    scores: tuple[float, ...], said: str | None, store: Store
+) -> None:
+    gold = np.arange(4) % 2
+    (trial,) = trials("standard", 1)
+    found = result_of(trial, {"dev": labelled(gold, np.array([0, 1, 0, 0]))})
+    (last,) = found.record.epochs
+    curve = [
+        last.model_copy(update={"epoch": place, "score": score})
+        for place, score in enumerate((*scores, last.score), 1)
+    ]
+    record = found.record.model_copy(update={"epochs": tuple(curve)})
+    store.commit(trial, replace(found, record=record))
+    cells = read_cells([trial], store)
+    assert selection_table("s", cells, choices(cells, store)).notes == ((said,) if said else ())
 
 
 def test_a_baseline_has_its_own_numbers_only(store: Store) -> None:

@@ -122,6 +122,7 @@ def test_null_is_a_value() -> None:
         ("overrides: {at: {seed: 1}}", "", ["key of overrides.at 'seed'", "did you mean 'seeds'"]),
         ("overrides: {at: {tau: 0.1}}", "", ["key of overrides.at 'tau'"]),
         ("overrides: {standard: {epsilon: 1}}", "", ["key of overrides.standard 'epsilon'"]),
+        ("overrides: {at: {lambda: 0.1}}", "", ["overrides.at 'lambda': only cat, scl have that"]),
         ("overrides: {at: {epsilon: []}}", "", ["overrides.at 'epsilon'", "empty"]),
         ("overrides: {at: {seeds: [1, 1]}}", "", ["overrides.at 'seeds'", "1 twice"]),
         ("overrides: {at: {seeds: [-1]}}", "", ["seed: input should be greater than", "got -1"]),

@@ -125,7 +125,7 @@ def test_an_included_study_includes_no_other(folder: Path) -> None:
         ("epsilon: [5e-3]", "epsilon: [-1]", "part 3: method.epsilon: input should be greater"),
         ("    epochs: 10", "    name: x", "name is a key of the whole study, not of a part"),
         ("    epochs: 10", "    parts: []", "parts is a key of the whole study, not of a part"),
-        ("epsilon: [5e-3]", "tau: [5e-3]", "unknown axis 'tau'"),
+        ("epsilon: [5e-3]", "tau: [5e-3]", "unknown axis 'tau': only cat, scl have that option"),
         ("tables: [1, 3]", "tables: [11]", "less than or equal to 10, got 11"),
         ("tables: [1, 3]", "tables: [3, 3]", "the list holds 3 twice"),
         ("tables: [1, 3]", "includes: [nothing]", "unknown study 'nothing'"),

@@ -72,10 +72,10 @@ def assert_close(found: dict[str, Tensor], expected: dict[str, Tensor], to: floa
         assert distance <= to * scale, f"{name}: off by {distance:.1e} at a scale of {scale:.1e}"
 
 
-def training_alone(*, step: int = 0, steps: int = 10, seed: int = 0) -> Training:
+def training_alone(*, step: int = 0, seed: int = 0) -> Training:
     """What a step is given when no loop is around it: an update does nothing."""
     random = torch.Generator().manual_seed(seed)
-    return Training(step=step, steps=steps, random=random, update=lambda: None)
+    return Training(step=step, random=random, update=lambda: None)
 
 
 def run_step(

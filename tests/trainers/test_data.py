@@ -73,6 +73,14 @@ def test_ids_are_row_numbers_unless_the_file_has_its_own(banking: TaskData, copi
     assert load_task("banking77", copied).splits["test"].ids[:2] == ["000", "001"]
 
 
+def test_columns_without_a_name_are_left_unread(copied: Path, banking: TaskData) -> None:
+    """As pandas writes them for its index."""
+    rows = [(str(row), "", *pair) for row, pair in enumerate(intent_rows(4, "train"))]
+    write_csv(copied / "banking77" / "train.csv", ("", "", "text", "label"), rows)
+    again = load_task("banking77", copied).splits["train"]
+    assert again.fingerprint() == banking.splits["train"].fingerprint()
+
+
 def test_an_optional_split_may_be_absent(copied: Path) -> None:
     (copied / "banking77" / "test_difficult.csv").unlink()
     assert set(load_task("banking77", copied).splits) == {"train", "test"}

@@ -1,5 +1,6 @@
 """Wrong data: each mistake gives one line that names the file or the row, and the way out."""
 
+import logging
 import os
 import shutil
 import time
@@ -15,6 +16,8 @@ from tests.fakes import tiny_config, write_csv
 from trainers.data import check_files, deviation, load_task, select_examples, selection_split
 
 HEADER = b"sentence1,sentence2,label\n"
+LONG = b"a sentence,and another,entailment\n" * 4_000
+"""More than is decoded with the header, and than one field may hold."""
 CATSWEEP_DATA = os.environ.get("CATSWEEP_DATA", "")
 
 
@@ -72,12 +75,30 @@ def test_a_missing_column_is_named_with_those_there(column: str, copied: Path) -
         (HEADER + b'"a,b,entailment\n', "line 2 has 1 fields, the header 3"),
         (HEADER + b"a,\xff,entailment\n", "cannot be read"),
         (HEADER + b"a,b\n", "line 2 has 2 fields, the header 3"),
-        (HEADER + b"a,b,entailment\na,b,Entailment\n", "train row 2 has 'Entailment'"),
+        (HEADER + b"LONG" + b"a,\xff,entailment\n", "train.csv: cannot be read ('utf-8' codec"),
+        (HEADER + b'a,b,entailment\na,"b,entailment\nLONG', "line 3: field larger than field"),
+        (HEADER + b'a,"b\n,entailment\na,b,entailment\n', "line 2 has 2 fields, the header 3"),
+        (
+            HEADER + b"a,b,entailment\na,b,0\n",
+            "train row 2 has '0', no label of the task (entailment, not_entailment)",
+        ),
+        (b"label," + HEADER + b"entailment,a,b,entailment\n", "column 'label' is there twice"),
     ],
 )
 def test_a_file_that_is_no_csv_of_this_task(content: bytes, expected: str, copied: Path) -> None:
-    (copied / "rte" / "train.csv").write_bytes(content)
+    (copied / "rte" / "train.csv").write_bytes(content.replace(b"LONG", LONG))
     assert expected in complaint("rte", copied)
+
+
+def test_an_open_quote_in_the_last_field_is_one_line(
+    copied: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And none of `datasets`, which logs what it raises."""
+    monkeypatch.setattr(logging.getLogger("datasets"), "propagate", True)
+    path = copied / "rte" / "train.csv"
+    path.write_bytes(HEADER + b'a,b,entailment\na,b,"entailment\n')
+    assert complaint("rte", copied).startswith(f"{path}: not a readable CSV file (")
+    assert caplog.messages == []
 
 
 def test_a_label_that_train_lacks_is_named_with_its_row(copied: Path) -> None:
@@ -86,6 +107,12 @@ def test_a_label_that_train_lacks_is_named_with_its_row(copied: Path) -> None:
     assert "test row 2 has 'chargeback', no label of the training rows" in complaint(
         "banking77", copied
     )
+
+
+def test_a_row_without_a_label_is_named(copied: Path) -> None:
+    """It is not one more intent."""
+    write_csv(copied / "banking77" / "train.csv", ("text", "label"), [("a", "x"), ("b", "")])
+    assert "train row 2 has '', no label of the training rows" in complaint("banking77", copied)
 
 
 def test_an_id_that_occurs_twice_is_named(copied: Path) -> None:

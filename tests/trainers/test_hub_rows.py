@@ -46,3 +46,12 @@ def test_banking_keeps_published_label_names() -> None:
     rows = table(columns, "label", ["reverted_card_payment?"])
     found = hub_rows(rows, "train", TASKS["banking77"], hub)
     assert found == {"text": ["why?"], "label": ["reverted_card_payment?"]}
+
+
+def test_a_row_without_a_label_does_not_get_the_last_one() -> None:
+    """Test sets of GLUE have -1 for each label."""
+    hub = TASKS["rte"].hub
+    assert hub is not None
+    columns: dict[str, list[object]] = {"sentence1": ["a"], "sentence2": ["b"], "label": [-1]}
+    rows = table(columns, "label", ["entailment", "not_entailment"])
+    assert hub_rows(rows, "dev", TASKS["rte"], hub)["label"] == ["-1"]

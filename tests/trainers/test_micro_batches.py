@@ -39,7 +39,7 @@ def begin(prepared: Prepared, **changes: Any) -> TrialRun:
 
 
 def step_of(run: TrialRun, rows: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    training = Training(step=0, steps=4, random=run.random, update=run._update)
+    training = Training(step=0, random=run.random, update=run._update)
     return run._add_gradients(np.arange(rows), training), gradients(run.model)
 
 

@@ -14,7 +14,7 @@ from trainers.batches import Batch
 from trainers.classifier import Classifier
 from trainers.losses import cross_entropy, symmetric_kl
 from trainers.methods.step import Losses, Training, backward
-from trainers.perturbation import climb, normal
+from trainers.perturbation import climb, l2_norms, normal
 
 
 def smart_step(model: Classifier, batch: Batch, settings: SMART, training: Training) -> Losses:
@@ -27,7 +27,9 @@ def smart_step(model: Classifier, batch: Batch, settings: SMART, training: Train
     attacked_BC = model.classify(model.encode(words_PD + delta_PD, batch))
     clean = cross_entropy(clean_BC, batch.labels_B)
     kl = symmetric_kl(clean_BC, attacked_BC)
-    return backward({"loss": clean + settings.alpha * kl, "clean": clean, "kl": kl})
+    norm = l2_norms(delta_PD, batch).mean()
+    loss = clean + settings.alpha * kl
+    return backward({"loss": loss, "clean": clean, "kl": kl, "attack_norm": norm})
 
 
 def _ascend(

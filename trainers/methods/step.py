@@ -20,12 +20,11 @@ class Training:
     `step` counts the batches before this one. `random` is the method's own stream on the CPU,
     kept in checkpoints: no draw from it moves dropout. `update` clips, updates the parameters and
     clears their gradients, for a method that does so several times a batch; the loop does it once
-    after the step. `steps` is the number of batches of the whole trial. `carried` is what a method
-    keeps from one batch to the next, under names of its own; it is kept in checkpoints.
+    after the step. `carried` is what a method keeps from one batch to the next, under names of its
+    own; it is kept in checkpoints.
     """
 
     step: int
-    steps: int
     random: torch.Generator
     update: Callable[[], None]
     carried: dict[str, Tensor] = field(default_factory=dict)

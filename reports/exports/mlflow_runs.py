@@ -97,7 +97,8 @@ def _there(client: Any, experiment: str) -> dict[str, list[Any]]:
 
 def _kept(client: Any, runs: Sequence[Any] | None, row: TrialRow) -> bool:
     """Say whether a trial's run is there as it should be; delete one that is not."""
-    good = [run for run in runs or () if run.info.status == STATUS[row.state]]
+    as_stored = (STATUS[row.state], _milliseconds(row.ended_at))
+    good = [run for run in runs or () if (run.info.status, run.info.end_time) == as_stored]
     for run in runs or ():
         if run not in good[:1]:
             client.delete_run(run.info.run_id)

@@ -62,7 +62,7 @@ def test_a_run_per_trial_once_and_as_the_store_has_it(
 
 
 def _follow_the_store(store: Store, trials: Any, path: Path) -> None:
-    """A failed trial that was trained again, and a run that a killed export left half written."""
+    """Trials that were trained again, and a run that a killed export left half written."""
     (store.folder(trials[5].signature) / "failure.json").unlink()
     keep_done(store, trials[5], 190)
     client = MlflowClient(tracking_uri=tracking_uri(str(path)))
@@ -73,6 +73,12 @@ def _follow_the_store(store: Store, trials: Any, path: Path) -> None:
     runs = runs_in(path)
     assert {run.info.status for run in runs.values()} == {"FINISHED", "KILLED"}
     assert runs[trials[1].signature].info.run_id != half.info.run_id
+    store.set_aside(trials[6].signature)
+    keep_done(store, trials[6], 180, day=2)
+    written = write_runs("small", read_rows(trials, store), str(path))
+    assert written == Written(runs=7, new=1)
+    new = runs_in(path)[trials[6].signature].data.metrics["score"]
+    assert new == store.record(trials[6].signature).selection_score
 
 
 def test_a_curve_longer_than_mlflow_takes_at_a_time_is_whole(tmp_path: Path) -> None:

@@ -108,9 +108,10 @@ def test_a_place_that_takes_no_runs_is_one_line(tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.write_text("not a database, but long enough to be taken for one" * 50)
     rows = read_rows(study().trials(), Store(tmp_path / "store", create=True))
-    with pytest.raises(UserError, match=f"MLflow at {text}") as caught:
-        write_runs("small", rows, str(text))
-    assert "\n" not in str(caught.value)
+    for out in (str(text), str(tmp_path), "http://localhost:1"):
+        with pytest.raises(UserError, match=f"MLflow at {out}: ") as caught:
+            write_runs("small", rows, out)
+        assert "\n" not in str(caught.value)
 
 
 def test_without_mlflow_one_line_says_what_to_install(tmp_path: Path) -> None:

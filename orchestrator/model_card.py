@@ -48,7 +48,8 @@ def _what(study: str, config: TrialConfig, record: TrialRecord, finished: int) -
         f"# {get_task(config.task).title}, {config.method.name}\n\n"
         f"A text classifier, fine-tuned from `{config.encoder}` by catsweep: the best of"
         f" {finished} finished trial{'' if finished == 1 else 's'} of study `{study}`,"
-        f" chosen by {record.metric} on `{record.selection}`.\n\n{len(record.labels)} labels: {labels}{more}.\n"
+        f" chosen by {record.metric} on `{record.selection}`.\n\n"
+        f"{len(record.labels)} labels: {labels}{more}.\n"
     )
 
 

@@ -81,13 +81,16 @@ def _scores(config: TrialConfig, record: TrialRecord) -> str:
     precision = (
         "Scored in bf16; in fp32 the last digits differ.\n\n" if config.precision == "bf16" else ""
     )
+    rows_of = config.max_eval_samples
+    sample = f"Scored on a random sample of the dev rows: {rows_of}.\n\n" if rows_of else ""
     return "\n".join(
         (
             "## Scores\n",
             "| split | metric | value |\n| --- | --- | ---: |",
             *rows,
-            f"\n{precision}The score on `{record.selection}` was used to choose: it flatters the"
-            f" model. Weights of epoch {record.selected_epoch} of {config.trained_epochs}.\n",
+            f"\n{precision}{sample}The score on `{record.selection}` was used to choose: it"
+            f" flatters the model. Weights of epoch {record.selected_epoch} of"
+            f" {config.trained_epochs}.\n",
         )
     )
 

@@ -16,6 +16,8 @@ from search_spaces.errors import UserError, nearest
 
 COLUMNS: Final = ("id", "gold", "prediction")
 WHOLE_FLOAT: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,15}))\.0+")
+FIELD_CHARACTERS: Final = 2**31 - 1
+"""The longest that csv allows anywhere: a column that is not read may hold whole documents."""
 Numbered = Iterator[tuple[int, Mapping[str, Any]]]
 
 
@@ -99,6 +101,7 @@ def _undecodable(path: Path) -> int:
 
 
 def _csv_rows(path: Path) -> Numbered:
+    csv.field_size_limit(FIELD_CHARACTERS)
     with path.open(encoding="utf-8-sig", newline="") as file:
         try:
             rows = csv.reader(file, strict=True)

@@ -30,6 +30,12 @@ def test_every_format(tmp_path: Path, ending: str) -> None:
     assert list(zip(found.ids, found.gold, found.predicted, strict=True)) == ROWS
 
 
+def test_a_column_that_is_not_read_may_hold_long_texts(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(f"id,gold,prediction,text\n1,0,0,{'long ' * 50_000}\n")
+    assert read_rows(path).ids == ("1",)
+
+
 def test_numbers_are_labels_too(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     pd.DataFrame({"id": [10, 11], "gold": [0, 1], "prediction": [1.0, 0.0]}).to_parquet(path)

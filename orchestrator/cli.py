@@ -99,7 +99,7 @@ def status(
     tasks: TasksOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the same while a sweep runs, from another terminal, with its failures."""
+    """Show where a sweep is, from any terminal, while it runs or after; what failed, and why."""
     show_plan(_study(study, tasks), _existing(store), None, as_json=as_json)
 
 
@@ -272,7 +272,7 @@ def best(
 @app.command()
 def compare(
     baseline: Annotated[
-        str, typer.Argument(help="A stored trial, or a CSV, JSONL or Parquet file.")
+        str, typer.Argument(help="A stored trial's signature, or a CSV, JSONL or Parquet file.")
     ],
     system: Annotated[str, typer.Argument(help="Another, with the same examples.")],
     store: StoreOption = DEFAULT_STORE,

@@ -47,8 +47,9 @@ def _what(study: str, config: TrialConfig, record: TrialRecord, finished: int) -
     return (
         f"# {get_task(config.task).title}, {config.method.name}\n\n"
         f"A text classifier, fine-tuned from `{config.encoder}` by catsweep: the best of"
-        f" {finished} finished trials of study `{study}`, chosen by {record.metric} on"
-        f" `{record.selection}`.\n\n{len(record.labels)} labels: {labels}{more}.\n"
+        f" {finished} finished trial{'' if finished == 1 else 's'} of study `{study}`,"
+        f" chosen by {record.metric} on `{record.selection}`.\n\n"
+        f"{len(record.labels)} labels: {labels}{more}.\n"
     )
 
 
@@ -80,13 +81,16 @@ def _scores(config: TrialConfig, record: TrialRecord) -> str:
     precision = (
         "Scored in bf16; in fp32 the last digits differ.\n\n" if config.precision == "bf16" else ""
     )
+    rows_of = config.max_eval_samples
+    sample = f"Scored on a random sample of the dev rows: {rows_of}.\n\n" if rows_of else ""
     return "\n".join(
         (
             "## Scores\n",
             "| split | metric | value |\n| --- | --- | ---: |",
             *rows,
-            f"\n{precision}The score on `{record.selection}` was used to choose: it flatters the"
-            f" model. Weights of epoch {record.selected_epoch} of {config.trained_epochs}.\n",
+            f"\n{precision}{sample}The score on `{record.selection}` was used to choose: it"
+            f" flatters the model. Weights of epoch {record.selected_epoch} of"
+            f" {config.trained_epochs}.\n",
         )
     )
 

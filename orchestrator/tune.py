@@ -33,6 +33,8 @@ RAY_SETTINGS = {
     # A trial that asked for no GPU sees none.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
+    # Workers stay where `run` was called: an encoder may be a folder below it.
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
     # Seconds until a driver whose Ray was killed gives up, and the next run resumes; a machine
     # that is busy with other work takes more than 10 to start Ray.
     "RAY_gcs_rpc_server_reconnect_timeout_s": "30",

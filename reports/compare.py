@@ -21,7 +21,7 @@ from reports.statistics.significance import (
     fisher_randomization,
     mcnemar,
 )
-from search_spaces.errors import UserError, unknown
+from search_spaces.errors import UserError, nearest, unknown
 from trainers.metrics import METRICS, Labels
 from trainers.outcome import TrialRecord
 from trainers.store import State, Store
@@ -31,11 +31,12 @@ from trainers.store import State, Store
 class Side:
     """One of the two systems.
 
-    Where it is a trial, `labels` and `metric` are those of its task, and `data` is the fingerprint
-    of its examples.
+    Where it is a trial, `split` names its examples and `data` is their fingerprint; `labels` and
+    `metric` are those of its task.
     """
 
     rows: Rows
+    split: str | None = None
     labels: tuple[str, ...] | None = None
     metric: str | None = None
     data: str | None = None
@@ -70,6 +71,7 @@ class PairReport:
 
     baseline: str
     system: str
+    split: str | None
     n: int
     labels: tuple[str, ...]
     metrics: tuple[MetricReport, ...]
@@ -85,15 +87,20 @@ def read_side(name: str, store: Path, split: str) -> Side:
         UserError: `name` is neither, or what it names cannot be read.
     """
     path = Path(name)
-    if path.suffix in READERS or path.is_file():
+    if path.suffix.lower() in READERS or path.is_file():
         return Side(rows=read_rows(path))
     if not store.exists():
         raise UserError(f"{name!r} is no file of predictions, and there is no store in {store}")
     opened = Store(store, create=False)
-    if name not in opened.finished():
-        raise unknown(f"trial in {store}", name, sorted(opened.finished())[:5])
+    known = opened.finished()
+    if name not in known:
+        guess = nearest(name, known)
+        hint = f"did you mean {guess!r}?" if guess else "catsweep export STUDY --to csv lists them"
+        raise UserError(f"{name!r} is no file of predictions and no trial in {store}; {hint}")
     if opened.state(name) is State.FAILED:
         raise UserError(f"trial {name} has failed: {opened.failure(name).reason}")
+    if opened.state(name) is State.PRUNED:
+        raise UserError(f"trial {name} was stopped early and has no predictions")
     return _read_trial(opened, opened.record(name), split)
 
 
@@ -111,7 +118,13 @@ def _read_trial(store: Store, record: TrialRecord, split: str) -> Side:
         gold=gold,
         predicted=predicted,
     )
-    return Side(rows=rows, labels=labels, metric=record.metric, data=record.fingerprints.get(split))
+    return Side(
+        rows=rows,
+        split=split,
+        labels=labels,
+        metric=record.metric,
+        data=record.fingerprints.get(split),
+    )
 
 
 def compare_pair(
@@ -149,6 +162,7 @@ def compare_pair(
     return PairReport(
         baseline=baseline.rows.source,
         system=system.rows.source,
+        split=baseline.split or system.split,
         n=len(gold),
         labels=names,
         metrics=tuple(_test(metric, pair, len(names), seed) for metric in chosen),

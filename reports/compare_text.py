@@ -22,6 +22,7 @@ def to_dict(report: PairReport) -> dict[str, Any]:
     return {
         "baseline": report.baseline,
         "system": report.system,
+        "split": report.split,
         "n": report.n,
         "labels": report.labels,
         "metrics": [
@@ -44,7 +45,8 @@ def to_dict(report: PairReport) -> dict[str, Any]:
 def to_text(report: PairReport) -> str:
     """A page for reading: scores with intervals, tests, the table, the first differing examples."""
     lines = [
-        f"{report.n:,} examples; baseline {report.baseline}, system {report.system}",
+        f"{report.n:,} examples{f' of {report.split}' if report.split else ''};"
+        f" baseline {report.baseline}, system {report.system}",
         f"{len(report.labels)} labels: {', '.join(report.labels)}"
         + (f" (f1 is of {report.labels[1]})" if len(report.labels) == 2 else ""),
     ]

@@ -16,6 +16,8 @@ from search_spaces.errors import UserError, nearest
 
 COLUMNS: Final = ("id", "gold", "prediction")
 WHOLE_FLOAT: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,15}))\.0+")
+FIELD_CHARACTERS: Final = 2**31 - 1
+"""The longest that csv allows anywhere: a column that is not read may hold whole documents."""
 Numbered = Iterator[tuple[int, Mapping[str, Any]]]
 
 
@@ -67,11 +69,12 @@ def read_rows(path: Path) -> Rows:
         UserError: the file cannot be read, has another ending or no rows, lacks a column, or a row
             is malformed, has a missing value or an id that came before.
     """
-    if path.suffix not in READERS:
+    ending = path.suffix.lower()
+    if ending not in READERS:
         raise UserError(f"{path}: expected a file that ends in {', '.join(READERS)}")
     found: dict[str, tuple[int, str, str]] = {}
     try:
-        for number, row in READERS[path.suffix](path):
+        for number, row in READERS[ending](path):
             name, gold, predicted = (_field(path, number, row, column) for column in COLUMNS)
             if name in found:
                 raise UserError(
@@ -81,7 +84,7 @@ def read_rows(path: Path) -> Rows:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text at byte {error.start}") from error
+        raise UserError(f"{path}: line {_undecodable(path)} is not UTF-8 text") from error
     if not found:
         raise UserError(f"{path}: no rows")
     numbers, golds, predictions = zip(*found.values(), strict=True)
@@ -90,7 +93,15 @@ def read_rows(path: Path) -> Rows:
     )
 
 
+def _undecodable(path: Path) -> int:
+    """Number the first line at fault: the decoder of a file counts within the block it is at."""
+    with path.open("rb") as file:
+        lines = enumerate(file, start=1)
+        return next(n for n, line in lines if line.decode("utf-8", "replace").encode() != line)
+
+
 def _csv_rows(path: Path) -> Numbered:
+    csv.field_size_limit(FIELD_CHARACTERS)
     with path.open(encoding="utf-8-sig", newline="") as file:
         try:
             rows = csv.reader(file, strict=True)
@@ -108,14 +119,15 @@ def _csv_rows(path: Path) -> Numbered:
 
 
 def _json_rows(path: Path) -> Numbered:
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
                 row = json.loads(line)
-            except ValueError as error:
-                raise UserError(f"{path}: row {number}: {error}") from error
+            except (ValueError, RecursionError) as error:
+                what = getattr(error, "msg", error)
+                raise UserError(f"{path}: row {number}: no JSON object: {what}") from error
             if not isinstance(row, dict):
                 raise UserError(f"{path}: row {number}: expected a JSON object, got {row!r:.40}")
             _check_columns(f"{path}: row {number}", row)

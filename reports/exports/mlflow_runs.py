@@ -6,8 +6,10 @@ is written anew. Importer of mlflow (the extra `mlflow`), when it is called.
 
 import logging
 import os
+import sqlite3
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.util import find_spec
@@ -20,6 +22,12 @@ from trainers.files import one_line
 from trainers.store import State
 
 STATUS = {State.DONE: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
+MLFLOW_SETTINGS = {
+    # Else it prints two lines of addresses for each run on a server,
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # and asks one that does not answer for more than four minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+}
 SIGNATURE = "catsweep.signature"
 PAGE = 1_000
 BATCH = 1_000
@@ -47,8 +55,8 @@ def write_runs(study: str, rows: Sequence[TrialRow], out: str) -> Written:
     """
     if find_spec("mlflow") is None:
         raise UserError("export to mlflow needs mlflow-skinny: pip install 'catsweep[mlflow]'")
-    # Else it prints two lines of addresses for each run on a server.
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    for name, value in MLFLOW_SETTINGS.items():
+        os.environ.setdefault(name, value)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
     from rich.console import Console
@@ -58,9 +66,9 @@ def write_runs(study: str, rows: Sequence[TrialRow], out: str) -> Written:
     for name in ("mlflow", "alembic"):  # They tell of each table that they make.
         logging.getLogger(name).setLevel(logging.WARNING)
     ended = [row for row in rows if row.state in ENDED]
-    if "://" not in out:
-        Path(out).absolute().parent.mkdir(parents=True, exist_ok=True)
     try:
+        if "://" not in out:
+            _check_file(Path(out))
         client = MlflowClient(tracking_uri=tracking_uri(out))
         experiment = _experiment(client, study, out)
         there = _there(client, experiment)
@@ -68,9 +76,16 @@ def write_runs(study: str, rows: Sequence[TrialRow], out: str) -> Written:
         console, quiet = Console(stderr=True), not sys.stderr.isatty()
         for row in track(new, "MLflow runs", console=console, transient=True, disable=quiet):
             _write(client, experiment, row)
-    except (MlflowException, SQLAlchemyError) as error:
+    except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
         raise UserError(f"MLflow at {out}: {one_line(error)}") from error
     return Written(runs=len(ended), new=len(new))
+
+
+def _check_file(path: Path) -> None:
+    """Look whether SQLite opens it: MLflow would try for minutes."""
+    path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as base:
+        base.execute("SELECT count(*) FROM sqlite_master")
 
 
 def _experiment(client: Any, study: str, out: str) -> str:
@@ -97,7 +112,8 @@ def _there(client: Any, experiment: str) -> dict[str, list[Any]]:
 
 def _kept(client: Any, runs: Sequence[Any] | None, row: TrialRow) -> bool:
     """Say whether a trial's run is there as it should be; delete one that is not."""
-    good = [run for run in runs or () if run.info.status == STATUS[row.state]]
+    as_stored = (STATUS[row.state], _milliseconds(row.ended_at))
+    good = [run for run in runs or () if (run.info.status, run.info.end_time) == as_stored]
     for run in runs or ():
         if run not in good[:1]:
             client.delete_run(run.info.run_id)

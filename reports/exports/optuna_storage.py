@@ -143,7 +143,8 @@ def _write_cell(
         )
     texts = {axis: distribution_to_json(found) for axis, found in axes.items()}
     there = _there(base, study_id, name)
-    wanted = {row.signature: (STATES[row.state], json.dumps(texts)) for row in rows}
+    axes_text = json.dumps(texts)
+    wanted = {r.signature: (STATES[r.state], _local(r.ended_at), axes_text) for r in rows}
     if there == wanted:
         return 0
     _clear(base, study_id)
@@ -151,21 +152,23 @@ def _write_cell(
     return len(wanted.keys() - there.keys())
 
 
-def _there(base: sqlite3.Connection, study_id: int, name: str) -> dict[str, tuple[str, str]]:
-    """Return state and axes of a study's trials by signature, as they are in the file."""
+def _there(
+    base: sqlite3.Connection, study_id: int, name: str
+) -> dict[str, tuple[str, str | None, str]]:
+    """Return state, end and axes of a study's trials by signature, as they are in the file."""
     found = base.execute(
-        "SELECT state, signature.value_json, axes.value_json FROM trials"
+        "SELECT state, datetime_complete, signature.value_json, axes.value_json FROM trials"
         " LEFT JOIN trial_user_attributes signature ON signature.trial_id = trials.trial_id"
         " AND signature.key = 'signature'"
         " LEFT JOIN trial_system_attributes axes ON axes.trial_id = trials.trial_id"
         " AND axes.key = 'catsweep:axes' WHERE study_id = ?",
         (study_id,),
     ).fetchall()
-    if any(signature is None or axes is None for _, signature, axes in found):
+    if any(signature is None or axes is None for *_, signature, axes in found):
         raise UserError(
             f"the Optuna study {name} has trials that catsweep did not write: give another --out"
         )
-    return {json.loads(signature): (state, json.loads(axes)) for state, signature, axes in found}
+    return {json.loads(key): (state, end, json.loads(axes)) for state, end, key, axes in found}
 
 
 def _clear(base: sqlite3.Connection, study_id: int) -> None:

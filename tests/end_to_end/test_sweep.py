@@ -20,6 +20,7 @@ from tests.end_to_end.sweeps import (
     started,
     wait_for,
 )
+from trainers.encoder import load_encoder
 from trainers.loop import TrialRun
 from trainers.outcome import DeviceUse
 from trainers.prepared import prepare
@@ -81,6 +82,18 @@ def test_a_larger_grid_trains_only_what_is_new(tmp_path: Path) -> None:
     assert run(path, folder).returncode == 0
     assert len(list(folder.glob("trials/*/result.json"))) == 2
     assert first.stat().st_ino == inode
+
+
+def test_an_encoder_may_be_a_folder_below_where_run_is_called(tmp_path: Path) -> None:
+    path, folder = tmp_path / "below.yaml", tmp_path / "store"
+    path.write_text(
+        MIXED.replace("[tiny]", "[./encoder]").replace("2e-3, 1e+30", "2e-3").replace("at, ", "")
+    )
+    tiny = load_encoder("tiny", ["where is my book"])
+    for part in (tiny.model, tiny.tokenizer):
+        part.save_pretrained(tmp_path / "encoder")
+    done = run(path, folder)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_reused_worker_gives_the_bytes_of_a_fresh_process(

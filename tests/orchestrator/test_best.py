@@ -10,6 +10,7 @@ from transformers import pipeline
 
 from orchestrator.best import choose, not_kept, significance
 from orchestrator.job import Job
+from orchestrator.model_card import model_card
 from orchestrator.runner import TrialRunner
 from reports.study_reports import study_reports
 from search_spaces.cells import cells_of
@@ -19,6 +20,7 @@ from search_spaces.trial import TrialConfig
 from tests.fakes import VARIANTS, write_csv
 from tests.orchestrator.test_cli import catsweep, study_file
 from tests.reports.papers import filled
+from tests.results import finished
 from tests.results import keep as keep_result
 from trainers.checkpoints import Keep, Keeping, keeping_of
 from trainers.data import load_task
@@ -186,6 +188,15 @@ def test_a_card_has_the_lines_under_the_study_s_own_tables(tmp_path: Path) -> No
     assert names == ["paper-mini-table3", "paper-mini-table7", "paper-mini-dev"]
     under = {f"{r.table.name}: {note}" for r in reports for note in r.table.notes}
     assert set(lines) <= under
+
+
+def test_a_card_says_when_the_dev_rows_were_a_sample() -> None:
+    trial = load_study("quickstart").trials()[0]
+    for rows in (None, 60):
+        config = trial.model_copy(update={"max_eval_samples": rows})
+        card = model_card("small", config, finished(config, {"dev": 30}, n=60).record, 1, [])
+        assert "the best of 1 finished trial of study" in card
+        assert ("a random sample of the dev rows: 60." in card) == (rows is not None)
 
 
 def test_the_best_of_a_variant_is_that_of_the_table(tmp_path: Path) -> None:

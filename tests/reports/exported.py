@@ -31,12 +31,13 @@ def epoch(number: int, score: float) -> EpochRecord:
     )
 
 
-def keep_done(store: Store, trial: TrialConfig, right: int) -> None:
+def keep_done(store: Store, trial: TrialConfig, right: int, day: int = 1) -> None:
     """Keep a trial of three epochs that predicts `right` of 200 dev examples correctly."""
     result = finished(trial, {"dev": right, "test": right - 9})
     last = result.record.selection_score
     curve = (epoch(1, 0.5), epoch(2, 0.625), epoch(3, last))
-    record = result.record.model_copy(update={"epochs": curve, "train_seconds": 7.5})
+    known = {"epochs": curve, "train_seconds": 7.5, "finished_at": f"2026-01-0{day}T00:00:00+00:00"}
+    record = result.record.model_copy(update=known)
     store.commit(trial, type(result)(record=record, predictions=result.predictions))
 
 

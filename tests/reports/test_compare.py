@@ -1,5 +1,6 @@
 """Two systems are joined by id and tested with what fits their labels; differences are listed."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from reports.statistics.significance import fisher_randomization, mcnemar
 from search_spaces.errors import UserError
 from search_spaces.study import load_study
 from tests.reports.pairs import Labels, pair
+from tests.reports.stores import prune
 from tests.results import finished, keep
 from trainers.outcome import FailureRecord
 from trainers.store import Store
@@ -223,6 +225,8 @@ def test_stored_trials_have_their_tasks_metric_and_labels(tmp_path: Path) -> Non
     report = compare_pair(*sides)
     assert [entry.metric for entry in report.metrics] == ["accuracy"]
     assert (report.baseline, report.n) == (one.signature, 200)
+    assert to_text(report).startswith(f"200 examples of test; baseline {one.signature}, system ")
+    assert to_dict(report)["split"] == "test"
     assert report.table == {(True, True): 110, (False, True): 10, (False, False): 80}
     other_data = {"encoder": "0" * 16, "dev": "1" * 16}
     store.commit(third, finished(third, {"dev": 100}, fingerprints=other_data))
@@ -249,10 +253,15 @@ def test_sides_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="'abc' is no file of predictions, and there is no store"):
         read_side("abc", tmp_path / "none", "dev")
     store = Store(tmp_path / "store", create=True)
-    one, other = load_study("quickstart").trials()[:2]
+    one, other, third = load_study("quickstart").trials()[:3]
     keep(store, one, {"dev": 100})
-    with pytest.raises(UserError, match=f"unknown trial in .*did you mean '{one.signature}'"):
-        read_side(one.signature[:-1] + "x", store.root, "dev")
+    for name, hint in (
+        (one.signature[:-1] + "x", f"did you mean '{one.signature}'?"),
+        (str(tmp_path), "catsweep export STUDY --to csv lists them"),
+    ):
+        expected = f"{name!r} is no file of predictions and no trial in {store.root}; {hint}"
+        with pytest.raises(UserError, match=re.escape(expected)):
+            read_side(name, store.root, "dev")
     with pytest.raises(UserError, match=r"unknown split of trial .* 'dve'; did you mean 'dev'"):
         read_side(one.signature, store.root, "dve")
     failure = FailureRecord(
@@ -266,3 +275,6 @@ def test_sides_that_are_not_there(tmp_path: Path) -> None:
     store.commit_failure(other, failure)
     with pytest.raises(UserError, match=f"trial {other.signature} has failed: loss is nan"):
         read_side(other.signature, store.root, "dev")
+    prune(store, third)
+    with pytest.raises(UserError, match=f"trial {third.signature} was stopped early and has no"):
+        read_side(third.signature, store.root, "dev")

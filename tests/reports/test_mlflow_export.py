@@ -62,7 +62,7 @@ def test_a_run_per_trial_once_and_as_the_store_has_it(
 
 
 def _follow_the_store(store: Store, trials: Any, path: Path) -> None:
-    """A failed trial that was trained again, and a run that a killed export left half written."""
+    """Trials that were trained again, and a run that a killed export left half written."""
     (store.folder(trials[5].signature) / "failure.json").unlink()
     keep_done(store, trials[5], 190)
     client = MlflowClient(tracking_uri=tracking_uri(str(path)))
@@ -73,6 +73,12 @@ def _follow_the_store(store: Store, trials: Any, path: Path) -> None:
     runs = runs_in(path)
     assert {run.info.status for run in runs.values()} == {"FINISHED", "KILLED"}
     assert runs[trials[1].signature].info.run_id != half.info.run_id
+    store.set_aside(trials[6].signature)
+    keep_done(store, trials[6], 180, day=2)
+    written = write_runs("small", read_rows(trials, store), str(path))
+    assert written == Written(runs=7, new=1)
+    new = runs_in(path)[trials[6].signature].data.metrics["score"]
+    assert new == store.record(trials[6].signature).selection_score
 
 
 def test_a_curve_longer_than_mlflow_takes_at_a_time_is_whole(tmp_path: Path) -> None:
@@ -102,9 +108,10 @@ def test_a_place_that_takes_no_runs_is_one_line(tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.write_text("not a database, but long enough to be taken for one" * 50)
     rows = read_rows(study().trials(), Store(tmp_path / "store", create=True))
-    with pytest.raises(UserError, match=f"MLflow at {text}") as caught:
-        write_runs("small", rows, str(text))
-    assert "\n" not in str(caught.value)
+    for out in (str(text), str(tmp_path), "http://localhost:1"):
+        with pytest.raises(UserError, match=f"MLflow at {out}: ") as caught:
+            write_runs("small", rows, out)
+        assert "\n" not in str(caught.value)
 
 
 def test_without_mlflow_one_line_says_what_to_install(tmp_path: Path) -> None:

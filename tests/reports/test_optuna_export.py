@@ -152,6 +152,19 @@ def test_exporting_again_changes_nothing_and_follows_the_store(
     assert optuna.load_study(study_name=PGD, storage=f"sqlite:///{path}").best_trial.number == 1
 
 
+def test_a_trial_that_was_trained_again_has_its_new_value(store: Store, tmp_path: Path) -> None:
+    path, trial = tmp_path / "o.db", study().trials()[6]
+    write_storage("small", rows_of(store), path)
+    store.set_aside(trial.signature)
+    keep_done(store, trial, 190, day=2)
+    assert write_storage("small", rows_of(store), path).new == 0
+    found = trials_in(path, PGD)[-1]
+    assert (found.value, found.user_attrs["signature"]) == (
+        store.record(trial.signature).selection_score,
+        trial.signature,
+    )
+
+
 def test_a_study_that_grew_has_one_range_for_all_its_trials(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "o.db"
     write_storage("small", rows_of(store), path)

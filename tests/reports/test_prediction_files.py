@@ -1,6 +1,5 @@
 """Files of predictions are read alike in every format, and each mistake is named with its row."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +12,7 @@ ROWS = [("a", "yes", "no"), ("b", "no, thanks", "no\nthanks"), ("7", "1", "0")]
 
 
 def written(folder: Path, ending: str) -> Path:
-    path = folder / f"rows{ending}"
+    path, ending = folder / f"rows{ending}", ending.lower()
     frame = pd.DataFrame(ROWS, columns=["id", "gold", "prediction"])
     frame["unused"] = 0.5
     if ending == ".csv":
@@ -25,10 +24,16 @@ def written(folder: Path, ending: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("ending", [".csv", ".CSV", ".jsonl", ".parquet"])
 def test_every_format(tmp_path: Path, ending: str) -> None:
     found = read_rows(written(tmp_path, ending))
     assert list(zip(found.ids, found.gold, found.predicted, strict=True)) == ROWS
+
+
+def test_a_column_that_is_not_read_may_hold_long_texts(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(f"id,gold,prediction,text\n1,0,0,{'long ' * 50_000}\n")
+    assert read_rows(path).ids == ("1",)
 
 
 def test_numbers_are_labels_too(tmp_path: Path) -> None:
@@ -89,10 +94,21 @@ def test_rows_are_numbered_as_messages_name_them(tmp_path: Path) -> None:
     assert found.take([2, 0]).where(0) == f"{path}: row 5"
 
 
-def test_a_byte_order_mark_and_empty_lines(tmp_path: Path) -> None:
-    path = tmp_path / "rows.csv"
-    path.write_bytes("\ufeffid,gold,prediction\n\n1,0,0\n".encode())
-    assert read_rows(path).ids == ("1",)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("ending", "lines"),
+    [
+        (".csv", ["id,gold,prediction", "", "1,0,0"]),
+        (".jsonl", ["", '{"id": 1, "gold": 0, "prediction": 0}', ""]),
+    ],
+)
+def test_a_byte_order_mark_and_empty_lines(
+    tmp_path: Path, ending: str, lines: list[str], newline: str
+) -> None:
+    path = tmp_path / f"rows{ending}"
+    path.write_bytes(("\ufeff" + newline.join(lines)).encode())
+    found = read_rows(path)
+    assert (found.ids, found.gold, found.predicted) == (("1",), ("0",), ("0",))
 
 
 HEAD = "id,gold,prediction\n"
@@ -113,7 +129,8 @@ WRONG_CSV = {
 }
 WRONG_JSON = {
     "": "no rows",
-    '{"id": 1, "gold": 0, "prediction": 0}\n{"id": 2,\n': "row 2: ",
+    '{"id": 1, "gold": 0, "prediction": 0}\n{"id": 2,\n': "row 2: no JSON object: Expecting",
+    "[" * 100_000: "row 1: no JSON object: maximum recursion depth",
     "[1, 0, 0]\n": "row 1: expected a JSON object, got [1, 0, 0]",
     '{"id": 1, "gold": 0}\n': "row 1: no column 'prediction'",
     '{"id": 1, "gold": 0, "prediction": 0.25}\n': "row 1: prediction is 0.25, expected text",
@@ -147,11 +164,25 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         folder.mkdir()
         with pytest.raises(UserError, match="directory"):
             read_rows(folder)
-    for ending in (".csv", ".jsonl"):
-        path = tmp_path / f"latin{ending}"
-        path.write_bytes(HEAD.encode() + json.dumps("x").encode() + b"\xe9")
-        with pytest.raises(UserError, match=r"not UTF-8 text|row 1"):
-            read_rows(path)
+
+
+@pytest.mark.parametrize(
+    ("ending", "start", "row"),
+    [
+        (".csv", HEAD, "{n},caf\u00e9,x\n"),
+        (".jsonl", "\n", '{{"id": {n}, "gold": "caf\u00e9", "prediction": "x"}}\n'),
+    ],
+)
+def test_a_wrong_encoding_names_the_line(tmp_path: Path, ending: str, start: str, row: str) -> None:
+    """Far into the file: a decoder counts the bytes of its block, not those of the file."""
+    path = tmp_path / f"latin{ending}"
+    good = start + "".join(row.format(n=n) for n in range(3000))
+    path.write_bytes(good.encode() + row.format(n=3000).encode("latin-1"))
+    with pytest.raises(UserError, match=f"{path}: line 3002 is not UTF-8 text"):
+        read_rows(path)
+    path.write_bytes(good.encode("utf-16"))
+    with pytest.raises(UserError, match=f"{path}: line 1 is not UTF-8 text"):
+        read_rows(path)
 
 
 def test_a_missing_value_in_parquet_names_its_row(tmp_path: Path) -> None:

@@ -137,6 +137,15 @@ def _fit(tuner: Any) -> Exception | None:
     return next(iter(results.errors), None)
 
 
+def ran_out_of_memory(fault: BaseException | None) -> bool:
+    """Say whether Ray killed a worker for its node's memory: that ends a round, whoever it was."""
+    from ray.exceptions import OutOfMemoryError
+
+    if fault is None or isinstance(fault, OutOfMemoryError):
+        return fault is not None
+    return ran_out_of_memory(fault.__cause__)
+
+
 def _connect(slots: Slots, address: str | None) -> None:
     """Join the cluster at `address`, or start Ray on this machine, closed to others."""
     import ray

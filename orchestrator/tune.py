@@ -36,6 +36,9 @@ RAY_SETTINGS = {
     # Seconds until a driver whose Ray was killed gives up, and the next run resumes; a machine
     # that is busy with other work takes more than 10 to start Ray.
     "RAY_gcs_rpc_server_reconnect_timeout_s": "30",
+    # Tune's actors have an environment of their own: processes made before they are asked for, one
+    # for each core, would never be used.
+    "RAY_prestart_worker_first_driver": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 

@@ -7,7 +7,6 @@ is used. Exit codes: 0 all done, 1 some trials failed, 2 the input was wrong, 13
 import atexit
 import gc
 import json
-import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -83,9 +82,10 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Show what `run` would do: trials per cell, done and missing, time left and GPU-hours."""
+    from orchestrator.job import cores
     from orchestrator.preflight import deviations
 
-    chosen, at_once = _study(study, tasks), slots or os.cpu_count()
+    chosen, at_once = _study(study, tasks), slots or cores()
     notes = deviations(chosen, data)
     show_plan(chosen, _existing(store), at_once, ahead=True, as_json=as_json)
     for line in notes:

@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict
 from search_spaces.errors import UserError
 from trainers.checkpoints import Keeping
 
+CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+"""What a container (cgroup 2) gets of CPU time: microseconds in each period of so many."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
@@ -78,23 +81,36 @@ class Slots:
 
 
 def parse_gpus(text: str | None) -> float | Literal["auto"] | None:
-    """Read `--gpus-per-trial`: a number of at least 0, or `auto`; UserError for anything else."""
+    """Read `--gpus-per-trial`: 0 to 1, a whole number or `auto`; UserError for anything else."""
     if text is None:
         return None
     if text == "auto":
         return "auto"
     with suppress(ValueError):
-        if 0 <= float(text) < math.inf:
-            return float(text)
-    raise UserError(f"--gpus-per-trial: expected a number of at least 0 or auto, got {text!r}")
+        number = float(text)
+        if 0 <= number <= 1 or (1 < number < math.inf and number.is_integer()):
+            return number
+    raise UserError(
+        f"--gpus-per-trial: expected a part of one, a whole number or auto, got {text!r}"
+    )
 
 
 def this_machine() -> tuple[int, int]:
     """(CPU cores that this process may use, GPUs that it sees); imports torch."""
     import torch
 
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return cores, torch.cuda.device_count()
+    return cores(), torch.cuda.device_count()
+
+
+def cores() -> int:
+    """CPU cores that this process may use: those it may run on, within its container's limit."""
+    if sys.platform != "linux":
+        return os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0))
+    with suppress(OSError, ValueError):  # No such file, or no limit: its first word is "max".
+        quota, period = CPU_LIMIT.read_text().split()
+        return min(allowed, math.ceil(int(quota) / int(period)))
+    return allowed
 
 
 class Job(BaseModel):

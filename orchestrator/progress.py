@@ -24,6 +24,8 @@ from trainers.store import State, Store
 
 REFRESH_SECONDS = 1.0
 LINE_SECONDS = 30.0
+LOOKING = 0.02
+"""The part of a core's time that the view takes from training, however many trials it counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,27 +209,30 @@ def _show_panel(glance: Callable[[], View], stop: threading.Event) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    with Live(console=Console(stderr=True), auto_refresh=False) as view:
-        while True:
-            stopping = stop.wait(REFRESH_SECONDS)
-            view.update(panel(glance()), refresh=True)
-            if stopping:
-                return
+    with Live(console=Console(stderr=True), auto_refresh=False) as shown:
+        for view, _ in _looks(glance, stop):
+            shown.update(panel(view), refresh=True)
 
 
 def _show_lines(glance: Callable[[], View], stop: threading.Event) -> None:
     """Print a line when a trial ended, but not more than one in LINE_SECONDS, and at the end."""
     shown, shown_at = _ended(glance().plan), 0.0
-    while True:
-        stopping = stop.wait(REFRESH_SECONDS)
-        view = glance()
+    for view, stopping in _looks(glance, stop):
         ended = _ended(view.plan)
         due = ended != shown and time.monotonic() - shown_at >= LINE_SECONDS
         if due or (stopping and ended != shown):
             print(time.strftime("%H:%M:%S"), headline(view), file=sys.stderr, flush=True)  # noqa: T201
             shown, shown_at = ended, time.monotonic()
-        if stopping:
-            return
+
+
+def _looks(glance: Callable[[], View], stop: threading.Event) -> Iterator[tuple[View, bool]]:
+    """Look every second, or less often where that takes long; the last look is after `stop`."""
+    pause, stopping = REFRESH_SECONDS, False
+    while not stopping:
+        stopping = stop.wait(pause)
+        start = time.thread_time()
+        yield glance(), stopping
+        pause = max(REFRESH_SECONDS, (time.thread_time() - start) / LOOKING)
 
 
 def _ended(plan: Plan) -> int:

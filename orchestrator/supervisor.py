@@ -10,7 +10,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from orchestrator.stopping import early_stopping
 from orchestrator.tpe import tree_search
 from orchestrator.tune import (
     Round,
+    ran_out_of_memory,
     ray_session,
     run_round,
     terminate_as_interrupt,
@@ -88,8 +89,12 @@ def sweep(
                 )
                 fault = run_round(begin, address)
                 # Where one ran out of memory, the round ended and the others are not to blame.
-                if not _give_more_room(store, chosen, slots, sharing):
-                    _count(store, search, chosen, launch, fault, attempts)
+                begun = _begun(store, search, chosen, launch)
+                fewer = _fewer_at_once(len(begun), slots) if ran_out_of_memory(fault) else None
+                if fewer:
+                    slots = replace(slots, at_once=fewer)
+                elif not _give_more_room(store, chosen, slots, sharing):
+                    _count(store, search, chosen, begun, fault, attempts)
             else:
                 time.sleep(WAIT_SECONDS)
             plan = make_plan(study, store)
@@ -155,6 +160,29 @@ def _give_more_room(
     return some
 
 
+def _begun(
+    store: Store, search: Search, tried: Sequence[TrialConfig], job: Job
+) -> list[TrialConfig]:
+    """Return the trials that this launch began and did not end."""
+    return [
+        trial
+        for trial in _left(store, search, tried)
+        if (place := store.progress(trial.signature)) and place.launch == job.launch
+    ]
+
+
+def _left(store: Store, search: Search, tried: Sequence[TrialConfig]) -> list[TrialConfig]:
+    return [trial for trial in tried if store.state(trial.signature) in search.open_states]
+
+
+def _fewer_at_once(running: int, slots: Slots) -> int:
+    """Return half as many trials as ran when a node was short of memory; 0 if one ran alone."""
+    fewer = min(running, slots.at_once or running) // 2
+    if fewer:
+        say(f"a node ran out of memory: {fewer} at once from here on")
+    return fewer
+
+
 def _check_space(store: Store) -> None:
     if store.free_bytes() < MINIMUM_FREE_BYTES:
         raise StoreFull(
@@ -166,18 +194,18 @@ def _count(
     store: Store,
     search: Search,
     tried: Sequence[TrialConfig],
-    job: Job,
+    begun: Sequence[TrialConfig],
     fault: Exception | None,
     attempts: Attempts,
 ) -> None:
-    """Count the trials that this launch began and did not end; give up on one after ATTEMPTS.
+    """Count the trials that a launch began and did not end; give up on one after ATTEMPTS.
 
     Raises:
         RuntimeError: several rounds in a row could not begin a single trial.
     """
-    left = [t.signature for t in tried if store.state(t.signature) in search.open_states]
-    begun = [name for name in left if _began(store, name, job.launch)]
-    idle = len(left) == len(tried) and not begun and not any(map(store.is_locked, left))
+    left = _left(store, search, tried)
+    locked = any(store.is_locked(trial.signature) for trial in left)
+    idle = len(left) == len(tried) and not begun and not locked
     attempts.idle_rounds = attempts.idle_rounds + 1 if idle else 0
     cause = fault or RuntimeError("its worker ended without a word")
     if attempts.idle_rounds >= ATTEMPTS:
@@ -185,15 +213,10 @@ def _count(
             f"Ray cannot begin a trial: {ATTEMPTS} rounds in a row began none of {len(tried)}"
             f" ({one_line(cause)})"
         ) from fault
-    attempts.of_trial.update(begun)
-    for trial in tried:
-        if trial.signature in begun and attempts.of_trial[trial.signature] >= ATTEMPTS:
+    attempts.of_trial.update(trial.signature for trial in begun)
+    for trial in begun:
+        if attempts.of_trial[trial.signature] >= ATTEMPTS:
             _give_up(store, trial, cause)
-
-
-def _began(store: Store, signature: str, launch: str) -> bool:
-    progress = store.progress(signature)
-    return progress is not None and progress.launch == launch
 
 
 def _give_up(store: Store, trial: TrialConfig, cause: Exception) -> None:

@@ -38,6 +38,9 @@ RAY_SETTINGS = {
     # Seconds until a driver whose Ray was killed gives up, and the next run resumes; a machine
     # that is busy with other work takes more than 10 to start Ray.
     "RAY_gcs_rpc_server_reconnect_timeout_s": "30",
+    # Tune's actors have an environment of their own: processes made before they are asked for, one
+    # for each core, would never be used.
+    "RAY_prestart_worker_first_driver": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 
@@ -137,6 +140,15 @@ def _fit(tuner: Any) -> Exception | None:
         if message:
             raise UserError(message)
     return next(iter(results.errors), None)
+
+
+def ran_out_of_memory(fault: BaseException | None) -> bool:
+    """Say whether Ray killed a worker for its node's memory: that ends a round, whoever it was."""
+    from ray.exceptions import OutOfMemoryError
+
+    if fault is None or isinstance(fault, OutOfMemoryError):
+        return fault is not None
+    return ran_out_of_memory(fault.__cause__)
 
 
 def _connect(slots: Slots, address: str | None) -> None:

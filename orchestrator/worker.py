@@ -23,29 +23,26 @@ REPORT_SECONDS = 10.0
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
-    """One actor, many trials: `step` trains some epochs, `reset_config` begins the next trial."""
+    """One actor, many trials: `step` trains some epochs, `reset_config` names the next trial.
+
+    A trial is begun in its first step. Before that Tune may give it to another actor that is free
+    earlier, and a lock that this one held would keep that one from training it.
+    """
 
     def setup(self, config: dict[str, Any], job: str = "") -> None:
-        """Open the store and begin the first trial."""
+        """Open the store; the first trial is to come."""
         self.stop_sweep: str | None = None
+        self.coming: str | None = config["trial"]
         try:
             gpus = self.trial_resources.required_resources.get("GPU", 0.0)
             self.runner = _runner(Job.model_validate_json(job), gpus)
         except UserError as error:
             self.stop_sweep = str(error)
-        self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Begin another trial in the same process."""
-        self._begin(new_config)
+        """Take another trial in the same process."""
+        self.coming = new_config["trial"]
         return True
-
-    def _begin(self, config: dict[str, Any]) -> None:
-        if self.stop_sweep is None:
-            try:
-                self.runner.start(parse_trial(config["trial"]))
-            except StoreFull as error:
-                self.stop_sweep = str(error)
 
     def step(self) -> dict[str, Any]:
         """Train for some seconds.
@@ -72,6 +69,9 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
     def _advance(self) -> bool:
         """Train epochs until the trial is over or REPORT_SECONDS are: each report costs some ms."""
+        if self.coming is not None:
+            trial, self.coming = self.coming, None
+            self.runner.start(parse_trial(trial))
         start = time.monotonic()
         while not self.runner.advance():
             if self.runner.job.every_epoch or time.monotonic() - start > REPORT_SECONDS:

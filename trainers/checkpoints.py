@@ -22,12 +22,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from safetensors import SafetensorError
-
 from search_spaces.cells import Cell
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
-from trainers.files import one_line, write_file
+from trainers.files import one_line, sync_to_disk, write_file
 from trainers.outcome import Frozen
 from trainers.store import CorruptTrial, Store
 
@@ -76,7 +74,7 @@ class Checkpoints:
         try:
             with self._locked(folder):
                 _write(folder / ("all" if self.keeping.keep == "all" else ".") / name, run)
-        except (UserError, OSError, SafetensorError) as error:
+        except Exception as error:  # Tokenizers raise no narrower type for a disk that is full.
             with suppress(OSError, UserError):
                 write_file(folder / f"{name}.txt", one_line(error).encode())
 
@@ -213,16 +211,8 @@ def _write(folder: Path, run: "TrialRun") -> None:
         )
         folder.with_name(f"{folder.name}.txt").unlink(missing_ok=True)
         for path in half.iterdir():
-            _sync(path)
+            sync_to_disk(path)
         half.rename(folder)
-        _sync(folder.parent)
+        sync_to_disk(folder.parent)
     finally:
         shutil.rmtree(half, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

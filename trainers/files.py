@@ -83,7 +83,7 @@ def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
                 os.fsync(file.fileno())
         temporary.replace(path)
         if sync:
-            _sync_folder(path.parent)
+            sync_to_disk(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         if error.errno in NO_SPACE:
@@ -91,8 +91,9 @@ def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
         raise
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def sync_to_disk(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's entries, outlive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

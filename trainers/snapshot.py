@@ -15,12 +15,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from search_spaces.trial import TrialConfig
-from trainers.files import NO_SPACE, StoreFull
+from trainers.files import NO_SPACE, StoreFull, sync_to_disk
 from trainers.loop import Place, TrialRun, load_parameters
 
 
 def save_snapshot(run: TrialRun, path: Path) -> None:
-    """Write the trial's state to `path`: to a temporary name first, then renamed.
+    """Write the trial's state to `path`: to a temporary name first, synced, then renamed.
 
     Raises:
         StoreFull: no space is left; an earlier snapshot stays as it was.
@@ -33,13 +33,19 @@ def save_snapshot(run: TrialRun, path: Path) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         save_file(_tensors(run), temporary, metadata=meta)
+        sync_to_disk(temporary)
     except (SafetensorError, OSError) as error:
         temporary.unlink(missing_ok=True)
-        # safetensors gives the system's error number in its message only.
-        if any(f"os error {number}" in str(error) for number in NO_SPACE):
+        if _means_full(error):
             raise StoreFull(f"no space left to write {path}: free some and run again") from error
         raise
     temporary.replace(path)
+
+
+def _means_full(error: Exception) -> bool:
+    """Whether no space was left; safetensors gives the error's number in its message only."""
+    told = any(f"os error {number}" in str(error) for number in NO_SPACE)
+    return told or (isinstance(error, OSError) and error.errno in NO_SPACE)
 
 
 def _tensors(run: TrialRun) -> dict[str, Tensor]:

@@ -227,7 +227,7 @@ KILLED = (
     "def die(*_args, **_kwargs):\n"
     "    os.kill(os.getpid(), signal.SIGKILL)\n"
     "if sys.argv[2] == 'writing':\n"
-    "    trainers.checkpoints._sync = die\n"
+    "    trainers.checkpoints.sync_to_disk = die\n"
     "elif sys.argv[2] == 'committing':\n"
     "    Store.commit = die\n"
     "else:\n"
@@ -266,20 +266,25 @@ def test_a_running_trials_model_is_left_alone(tmp_path: Path) -> None:
     assert kept(store) == [WEAK.signature]
 
 
-def test_a_full_disk_costs_the_model_and_not_the_trial(tmp_path: Path) -> None:
-    """A limit on file sizes stands in for the disk: results are below it, a model is not."""
+@pytest.mark.parametrize("room", [500, 5_000, 100_000], ids=["config", "tokenizer", "weights"])
+def test_a_full_disk_costs_the_model_and_not_the_trial(tmp_path: Path, room: int) -> None:
+    """A limit on file sizes, as long as the model is written, stands in for the disk."""
     store = Store(tmp_path / "store", create=True)
     finish(runner_of(store, keeping(WEAK, GOOD)), WEAK)
     code = (
         "import resource, sys\n"
         "from pathlib import Path\n"
         "from tests.orchestrator.test_checkpoints import *\n"
+        "def offer(self, run, score, write=Checkpoints.offer):\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), unlimited))\n"
+        "    write(self, run, score)\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (unlimited, unlimited))\n"
+        "unlimited, Checkpoints.offer = resource.RLIM_INFINITY, offer\n"
         "store = Store(Path(sys.argv[1]), create=False)\n"
-        "runner = runner_of(store, keeping(WEAK, GOOD))\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))\n"
-        "finish(runner, GOOD)\n"
+        "finish(runner_of(store, keeping(WEAK, GOOD)), GOOD)\n"
     )
-    subprocess.run([sys.executable, "-c", code, str(store.root)], env=environment(), check=True)
+    command = [sys.executable, "-c", code, str(store.root), str(room)]
+    subprocess.run(command, env=environment(), check=True)
     assert store.state(GOOD.signature) is State.DONE
     assert kept(store) == [WEAK.signature], "dropped only for a better model"
     assert "File too large" in (why_not_kept(store, GOOD.signature) or "")

@@ -1,6 +1,11 @@
+import os
+import sys
+from pathlib import Path
+
 import pytest
 
-from orchestrator.job import Resources, Slots, this_machine
+from orchestrator import job
+from orchestrator.job import Resources, Slots, cores, parse_gpus, this_machine
 from search_spaces.errors import UserError
 
 
@@ -36,3 +41,36 @@ def test_more_gpus_than_there_are_is_refused() -> None:
 
 def test_this_machine_has_a_core() -> None:
     assert this_machine()[0] >= 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="cgroups are Linux's")
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        ("150000 100000\n", 2),
+        ("50000 100000\n", 1),
+        ("6400000 100000\n", 8),
+        ("max 100000\n", 8),
+        (None, 8),
+    ],
+)
+def test_a_container_s_limit_is_not_exceeded(
+    limit: str | None, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On eight cores, as a container with such a limit sees them all."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr(job, "CPU_LIMIT", tmp_path / "cpu.max")
+    if limit is not None:
+        (tmp_path / "cpu.max").write_text(limit)
+    assert cores() == expected
+
+
+@pytest.mark.parametrize("text", ["0", "0.25", "1", "2", "auto"])
+def test_what_ray_can_give_is_taken(text: str) -> None:
+    assert str(parse_gpus(text)).removesuffix(".0") == text
+
+
+@pytest.mark.parametrize("text", ["1.5", "-1", "inf", "nan", "many"])
+def test_gpus_that_ray_cannot_give_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match=f"a part of one, a whole number or auto, got '{text}'"):
+        parse_gpus(text)

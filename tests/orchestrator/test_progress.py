@@ -1,18 +1,37 @@
-"""How far a sweep is: what is left of its grid, or of what its search draws of it."""
+"""How far a sweep is: what is left of its grid or of its search's draw; what a look costs."""
 
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from orchestrator.progress import headline, look
+from orchestrator.progress import (
+    LOOKING,
+    REFRESH_SECONDS,
+    View,
+    _looks,
+    _show_lines,
+    headline,
+    look,
+)
 from orchestrator.search import Search
-from search_spaces.study import Study, load_study
+from search_spaces.study import Study, load_study, parse_study
 from tests.reports.stores import prune
 from tests.results import keep
 from trainers.store import Store
 
 STANDARD, CAT = range(3), range(3, 15)
 """Places of the quickstart's trials."""
+
+STUDY = """
+name: four
+tasks: [library]
+encoders: [tiny]
+methods: [standard]
+axes: {lr: [1e-3, 2e-3, 3e-3, 4e-3]}
+"""
 
 
 @pytest.fixture
@@ -77,3 +96,53 @@ def test_a_pruned_trial_is_left_for_a_search_that_trains_it_again(
         )
     }
     assert list(waiting.values()) == [2 + 8, 2 + 5, 2 + 1, 2]
+
+
+class Stop(threading.Event):
+    """Waits for nothing, and is set the third time; remembers for how long it was to wait."""
+
+    def __init__(self, then: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self.pauses: list[float] = []
+        self.then = then
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.pauses.append(timeout)
+        self.then()
+        return len(self.pauses) == 3
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store", create=True)
+
+
+def test_the_longer_a_look_takes_the_less_often_it_is_taken(store: Store) -> None:
+    study = parse_study(STUDY, source="four")
+    spent: list[float] = [0.0]
+
+    def glance() -> View:
+        start = time.thread_time()
+        while time.thread_time() - start < 0.1:
+            pass
+        view = look(study, store)
+        spent.append(time.thread_time() - start)
+        return view
+
+    stop = Stop()
+    assert [stopping for _, stopping in _looks(glance, stop)] == [False, False, True]
+    assert stop.pauses[0] == REFRESH_SECONDS
+    for pause, took in zip(stop.pauses[1:], spent[1:], strict=False):
+        assert pause >= took / LOOKING > REFRESH_SECONDS
+
+
+def test_elsewhere_than_in_a_terminal_few_lines_are_said_and_the_end_is(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = parse_study(STUDY, source="four")
+    waiting = list(study.trials())
+    stop = Stop(then=lambda: keep(store, waiting.pop(), {"dev": 150}))
+    _show_lines(lambda: look(study, store), stop)
+    said = [line.split(" ", 1)[1] for line in capsys.readouterr().err.splitlines()]
+    assert [line.split(",")[0] for line in said] == ["four: 1/4 done", "four: 3/4 done"]

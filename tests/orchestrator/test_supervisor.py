@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from ray.exceptions import OutOfMemoryError
 
 from orchestrator import supervisor
 from orchestrator.job import Job, Slots
@@ -25,8 +26,8 @@ encoders: [tiny]
 methods: [standard]
 axes: {lr: [1e-3, 2e-3, 3e-3, 4e-3, 5e-3, 6e-3, 7e-3]}
 """
-MOST_ROUNDS = 10
-Play = Callable[[Round], None]
+MOST_ROUNDS = 30
+Play = Callable[[Round], Exception | None]
 
 
 @pytest.fixture
@@ -76,22 +77,27 @@ def train_all(store: Store, trained: list[TrialConfig]) -> Play:
 
 
 def sweep(
-    monkeypatch: pytest.MonkeyPatch, study: Study, store: Store, search: Search, play: Play
+    monkeypatch: pytest.MonkeyPatch,
+    study: Study,
+    store: Store,
+    search: Search,
+    play: Play,
+    at_once: int = 1,
 ) -> Plan:
     """Sweep with rounds that are played; a sweep that does not end is an error."""
     rounds = 0
 
-    def run_round(begin: Round, _address: str | None) -> None:
+    def run_round(begin: Round, _address: str | None) -> Exception | None:
         nonlocal rounds
         rounds += 1
         assert rounds <= MOST_ROUNDS, "rounds without end"
-        play(begin)
+        return play(begin)
 
     monkeypatch.setattr(supervisor, "run_round", run_round)
     job = Job(
         store=store.root, identity=store.mark.identity, data=None, threads=1, checkpoint_every=60
     )
-    slots = Slots(at_once=1, threads=1, gpus=0)
+    slots = Slots(at_once=at_once, threads=1, gpus=0)
     return supervisor.sweep(study, store, job, slots, search)
 
 
@@ -188,6 +194,24 @@ def test_rounds_that_begin_nothing_end_with_an_error(
         sweep(monkeypatch, study, store, search, lambda _begin: None)
 
 
+def start(store: Store, trial: TrialConfig, begin: Round) -> None:
+    """Begin a trial, and do not end it."""
+    store.running_folder(trial.signature).mkdir(exist_ok=True)
+    store.write_progress(
+        ProgressRecord(
+            signature=trial.signature,
+            launch=begin.job.launch,
+            host="test",
+            pid=1,
+            step=1,
+            steps=2,
+            seconds=1.0,
+            loss=None,
+            updated_at=0.0,
+        )
+    )
+
+
 def test_a_pruned_trial_that_keeps_taking_its_worker_down_is_given_up(
     study: Study, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,21 +220,43 @@ def test_a_pruned_trial_that_keeps_taking_its_worker_down_is_given_up(
 
     def die(begin: Round) -> None:
         for _, trial in handed_out(begin):
-            store.running_folder(trial.signature).mkdir(exist_ok=True)
-            store.write_progress(
-                ProgressRecord(
-                    signature=trial.signature,
-                    launch=begin.job.launch,
-                    host="test",
-                    pid=1,
-                    step=1,
-                    steps=2,
-                    seconds=1.0,
-                    loss=None,
-                    updated_at=0.0,
-                )
-            )
+            start(store, trial, begin)
 
     plan = sweep(monkeypatch, study, store, Search(), die)
     assert plan.count(State.FAILED) == 7
     assert store.failure(study.trials()[0].signature).kind == "infrastructure"
+
+
+def killed_for_memory() -> Exception:
+    """What `fit` raises when Ray's memory monitor has killed a worker."""
+    cause = OutOfMemoryError("Task was killed due to the node running low on memory.")
+    try:
+        raise RuntimeError(f"Caught unexpected exception: {cause}") from cause
+    except RuntimeError as error:
+        return error
+
+
+@pytest.mark.parametrize(("room", "failed"), [(2, 0), (1, 0), (0, 7)])
+def test_trials_too_many_for_a_node_s_memory_are_not_to_blame(
+    room: int, failed: int, study: Study, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each round ends with all that run in it: counted, they would all be given up.
+
+    Only one that is alone and still too much has failed: here each, where there is no room at all.
+    """
+    seen: list[int | None] = []
+
+    def play(begin: Round) -> Exception | None:
+        seen.append(begin.slots.at_once)
+        at_once = begin.slots.at_once or 8
+        if at_once <= room:
+            train_all(store, [])(begin)
+            return None
+        for trial in begin.trials[:at_once]:
+            start(store, trial, begin)
+        return killed_for_memory()
+
+    plan = sweep(monkeypatch, study, store, Search(), play, at_once=8)
+    assert seen[:3] == [8, 3, 1]
+    assert len(plan.having(State.FAILED)) == failed
+    assert len(plan.having(State.DONE)) == 7 - failed

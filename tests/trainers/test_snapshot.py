@@ -1,5 +1,7 @@
 """A snapshot: from any step another run continues to the very same bytes."""
 
+import errno
+import os
 import random
 import resource
 from collections.abc import Callable
@@ -214,5 +216,37 @@ def test_a_full_disk_leaves_the_earlier_snapshot_and_no_other_file(
             save_snapshot(run, half)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert half.read_bytes() == before
+    assert [path.name for path in half.parent.iterdir()] == [half.name]
+
+
+def test_a_snapshot_has_its_name_once_its_bytes_outlive_a_power_cut(
+    half: Path, tiny_prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Renamed before, what a power cut leaves under the name may be half of a snapshot."""
+    synced: list[tuple[Path, bytes]] = []
+    before = half.read_bytes()
+
+    def fsync(handle: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{handle}").readlink(), half.read_bytes()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    run = begin(tiny_prepared)
+    save_snapshot(run, half)
+    assert synced == [(half.with_name(f".{half.name}.tmp"), before)]
+    assert load_snapshot(run, half)
+
+
+def test_no_space_at_the_sync_of_a_snapshot_is_a_full_store(
+    half: Path, tiny_prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = half.read_bytes()
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreFull, match="no space left to write"):
+        save_snapshot(begin(tiny_prepared), half)
     assert half.read_bytes() == before
     assert [path.name for path in half.parent.iterdir()] == [half.name]

@@ -1,0 +1,69 @@
+"""The runner's face towards Ray Tune, without Ray: what Tune calls, called here."""
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray import tune
+
+from orchestrator.worker import TrialWorker
+from search_spaces.trial import TrialConfig
+from tests.orchestrator.test_runner import config, job
+from trainers.store import State, Store
+
+
+@pytest.fixture(autouse=True)
+def _thaw() -> Iterator[None]:
+    """A worker freezes what it has imported; tests that ask the collector would not see it."""
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store", create=True)
+
+
+def worker(store: Store, trial: TrialConfig) -> TrialWorker:
+    """An actor that Tune makes for a trial."""
+
+    class Here(TrialWorker):
+        trial_resources = tune.PlacementGroupFactory([{"CPU": 1}])
+
+        def setup(self, config: dict[str, Any], job_of: str = "") -> None:
+            super().setup(config, job=job(store).model_dump_json())
+
+    return Here(named(trial))
+
+
+def named(trial: TrialConfig) -> dict[str, str]:
+    return {"trial": trial.canonical_json()}
+
+
+def finish(actor: TrialWorker) -> None:
+    while not actor.step()["done"]:
+        pass
+
+
+def test_one_actor_trains_one_trial_after_the_other(store: Store) -> None:
+    first, second = config(1e-3), config(2e-3)
+    actor = worker(store, first)
+    finish(actor)
+    assert actor.reset_config(named(second))
+    finish(actor)
+    assert [store.state(trial.signature) for trial in (first, second)] == [State.DONE] * 2
+
+
+def test_a_trial_that_is_given_to_an_earlier_actor_is_trained_there(store: Store) -> None:
+    """Tune does so when an actor is free before the one that it makes for the trial has begun."""
+    first, second = config(1e-3), config(2e-3)
+    early = worker(store, first)
+    finish(early)
+    late = worker(store, second)
+    early.reset_config(named(second))
+    finish(early)
+    assert store.state(second.signature) is State.DONE
+    finish(late)
+    assert list((store.root / "running").iterdir()) == []

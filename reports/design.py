@@ -27,8 +27,12 @@ class Design:
         """What breaks the exchange of trials, in words that follow a cell's name, or None."""
         reasons = {
             "its trials were drawn by an adaptive search": self.sampled == "adaptive",
-            f"{self.pruned} of its trials were pruned": self.pruned > 0,
-            f"{self.missing} of its trials are not finished": self.missing > 0,
+            f"{self.pruned} of its trials {'was' if self.pruned == 1 else 'were'} pruned": (
+                self.pruned > 0
+            ),
+            f"{self.missing} of its trials {'is' if self.missing == 1 else 'are'} not finished": (
+                self.missing > 0
+            ),
         }
         return next((reason for reason, holds in reasons.items() if holds), None)
 

@@ -199,7 +199,7 @@ def _published_row(board: Board, found: PublishedRow) -> Row:
 def _more(number: int, board: Board) -> list[str]:
     """The sentences that only these tables need."""
     sentences = [*_subsampled(list(board.cells.values()))]
-    sentences.append("Avg: over all tasks of the table; -- where one is missing.")
+    sentences.append("Avg: over all tasks of the table; a dash where one is missing.")
     names = [get_task(board.layout.tasks[place]).title for place in board.common()]
     if names:
         sentences.append(

@@ -120,7 +120,7 @@ def test_a_grid_and_what_a_scheduler_stopped(store: Store) -> None:
     finish(store, CAT[19:])
     found = cat(store)
     assert (found.sampled, found.pruned, found.missing) == ("grid", 1, 0)
-    assert found.design.unfair == "1 of its trials were pruned"
+    assert found.design.unfair == "1 of its trials was pruned"
     finish(store, CAT[18:19])
     assert cat(store).design.unfair is None
 

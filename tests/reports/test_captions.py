@@ -171,7 +171,7 @@ def test_what_cannot_have_a_double_dagger_is_named(store: Store) -> None:
     assert (
         "1 of 2 tested numbers cannot have a double dagger: it needs all trials of a grid or of a"
         " random draw, trained to their end, as many epochs to choose from, and accuracy or two"
-        " labels (rte/tiny/cat: 1 of its trials were pruned)." in text(first)
+        " labels (rte/tiny/cat: 1 of its trials was pruned)." in text(first)
     )
     assert text(first).endswith("Of 7 trials 1 was stopped early.")
 

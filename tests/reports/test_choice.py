@@ -136,8 +136,8 @@ def adaptive(store: Store, cell: Sequence[TrialConfig]) -> None:
 @pytest.mark.parametrize(
     ("way", "reason"),
     [
-        ("pruned", "rte/tiny/cat: 1 of its trials were pruned"),
-        ("missing", "rte/tiny/cat: 1 of its trials are not finished"),
+        ("pruned", "rte/tiny/cat: 1 of its trials was pruned"),
+        ("missing", "rte/tiny/cat: 1 of its trials is not finished"),
         ("adaptive", "rte/tiny/cat: its trials were drawn by an adaptive search"),
     ],
 )
@@ -166,7 +166,7 @@ def test_a_baseline_that_is_not_finished_refuses_its_methods(store: Store) -> No
     predict(store, cells[0][:2], gold, rows[:2])
     predict(store, cells[1], gold, rows[2:])
     found = choices(read(store, *cells), store)
-    assert found[CAT].refused == "rte/tiny/standard: 1 of its trials are not finished"
+    assert found[CAT].refused == "rte/tiny/standard: 1 of its trials is not finished"
     assert found[CAT].best is None
     assert found[CAT].honest is not None
     assert found[STANDARD].honest is None

@@ -62,7 +62,7 @@ def test_there_are_marks_refusals_and_intervals(reports: list[Report]) -> None:
     assert first.rows[2].labels == (HOSTILE, HOSTILE)
     assert first.rows[2].cells[0].marks == ("dagger", "double-dagger")
     assert f"Study {HOSTILE}, dev set." in first.caption
-    assert f"({HOSTILE}/{HOSTILE}/at: 1 of its trials were pruned)" in first.caption
+    assert f"({HOSTILE}/{HOSTILE}/at: 1 of its trials was pruned)" in first.caption
     assert first.notes[0].startswith(f"Gains on standard: {HOSTILE} {HOSTILE} at 5.0 (")
     assert any(HOSTILE in note and "refused" in note for note in second.notes)
 

@@ -139,7 +139,7 @@ def test_what_pruned_trials_forbid_is_a_dash_and_a_reason(store: Store) -> None:
         "Gain on standard / matched",
         "p / after choice",
     } | ({"Gain on standard / least"} if values["Gain on standard / least"] is None else set())
-    assert table.notes == ("rte/tiny/cat: refused: rte/tiny/cat: 1 of its trials were pruned",)
+    assert table.notes == ("rte/tiny/cat: refused: rte/tiny/cat: 1 of its trials was pruned",)
     assert "Of 7 trials 1 was stopped early." in table.caption
 
 

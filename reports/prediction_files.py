@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from search_spaces.errors import UserError, nearest
+from trainers.csv_files import FIELD_CHARACTERS
 
 COLUMNS: Final = ("id", "gold", "prediction")
 WHOLE_FLOAT: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,15}))\.0+")
-FIELD_CHARACTERS: Final = 2**31 - 1
-"""The longest that csv allows anywhere: a column that is not read may hold whole documents."""
 Numbered = Iterator[tuple[int, Mapping[str, Any]]]
 
 

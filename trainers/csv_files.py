@@ -6,8 +6,12 @@ In: a file in UTF-8 with a header row. Out: its rows, or some of its columns thr
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from search_spaces.errors import UserError
+
+FIELD_CHARACTERS: Final = 2**31 - 1
+"""The longest field that csv allows anywhere: one may hold a whole document."""
 
 
 def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -17,6 +21,7 @@ def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         UserError: the file cannot be opened, decoded or cut into fields.
     """
     begin = 1
+    csv.field_size_limit(FIELD_CHARACTERS)  # Of the whole process; its default is 131,072.
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = csv.reader(file)

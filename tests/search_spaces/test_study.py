@@ -133,7 +133,11 @@ def test_a_study_narrows_to_some_of_its_tasks_in_its_own_order() -> None:
         ("methods: [standard,", "methods: [standrad,", ["'standrad'", "did you mean 'standard'"]),
         ("epochs: 3", "epoch: 3", ["key 'epoch'", "did you mean 'epochs'"]),
         ("  tau:", "  tua:", ["axis 'tua'", "did you mean 'tau'"]),
-        ("methods: [standard, at, cat]", "methods: [standard]", ["axis 'epsilon'", "known: lr"]),
+        (
+            "methods: [standard, at, cat]",
+            "methods: [standard]",
+            ["axis 'epsilon'", "only at, cat have"],
+        ),
         ("  tau: [0.1]\n", "", ["axis 'tau' is missing", "method cat needs it"]),
         ("  lr: [1e-4, 2e-4]\n", "", ["axis 'lr' is missing"]),
         ("lr: [1e-4, 2e-4]", "lr: []", ["axis 'lr' is empty"]),

@@ -81,6 +81,12 @@ def test_columns_without_a_name_are_left_unread(copied: Path, banking: TaskData)
     assert again.fingerprint() == banking.splits["train"].fingerprint()
 
 
+def test_a_text_may_be_a_whole_document(copied: Path) -> None:
+    path, document = copied / "banking77" / "train.csv", "word, " * 50_000
+    path.write_text(path.read_text() + f'"{document}",{next(iter(INTENTS))}\n')
+    assert load_task("banking77", copied).splits["train"].texts[0][-1] == document
+
+
 def test_an_optional_split_may_be_absent(copied: Path) -> None:
     (copied / "banking77" / "test_difficult.csv").unlink()
     assert set(load_task("banking77", copied).splits) == {"train", "test"}

@@ -115,17 +115,8 @@ def verdict(test: Tested) -> str:
     if test.p_after_holm is None:
         why = escape(test.choice.refused or "best against best was refused")
         return f"{what}, but not known to remain after the choice among the trials: {why}."
-    remains = "and it remains" if _remains(test, side) else "but it does not remain"
+    remains = "and it remains" if test.remains else "but it does not remain"
     return f"{what}, {remains} after {_corrections(test)}."
-
-
-def _remains(test: Tested, side: Side) -> bool:
-    """Say whether what the dagger's test found is left, on whichever side it found it."""
-    if side == "ahead" or test.p_after_holm is None:
-        return test.survives
-    best = test.choice.best
-    favoured = not test.selected or (best is not None and best.favours == "baseline")
-    return favoured and test.p_after_holm < ALPHA
 
 
 def _corrections(test: Tested) -> str:

@@ -71,17 +71,23 @@ class Tested:
         return self.comparison.delta > 0 and self.comparison.p_value < ALPHA
 
     @property
-    def survives(self) -> bool:
-        """Marked, and still p < .05 after the choice among trials and Holm's correction.
+    def remains(self) -> bool:
+        """p < .05 after the choice among trials and Holm's correction, for the one that is ahead.
 
         Best against best says itself whom it favours: of equal cells the larger one is expected to
-        lead, so a small lead of it speaks against it. A cell that is behind has no mark, even where
-        it is behind by less than the sizes of the cells explain.
+        lead, so a small lead of it speaks against it. A cell that is behind by less than the sizes
+        of the cells explain is not what it favours.
         """
-        if not self.marked or self.p_after_holm is None or self.p_after_holm >= ALPHA:
+        if self.p_after_holm is None or self.p_after_holm >= ALPHA:
             return False
+        ahead = "system" if self.comparison.delta > 0 else "baseline"
         best = self.choice.best
-        return not self.selected or (best is not None and best.favours == "system")
+        return not self.selected or (best is not None and best.favours == ahead)
+
+    @property
+    def survives(self) -> bool:
+        """Marked, and it remains: no number that is behind is marked as better."""
+        return self.marked and self.remains
 
     def note(self) -> str:
         """The signature line, in the form of sacrebleu's."""

@@ -9,6 +9,7 @@ from trainers.outcome import (
     Environment,
     EpochRecord,
     Predictions,
+    ProgressRecord,
     ScoreRecord,
     TrialRecord,
     TrialResult,
@@ -120,3 +121,20 @@ def keep(
 ) -> None:
     """Put such a result into a store."""
     store.commit(config, finished(config, right, seconds=seconds, n=n, n_classes=n_classes))
+
+
+def begun(
+    trial: TrialConfig, launch: str = "a", *, step: int = 1, steps: int = 2, seconds: float = 1.0
+) -> ProgressRecord:
+    """Where a trial is that a launch began and did not end."""
+    return ProgressRecord(
+        signature=trial.signature,
+        launch=launch,
+        host="test",
+        pid=1,
+        step=step,
+        steps=steps,
+        seconds=seconds,
+        loss=None,
+        updated_at=0.0,
+    )

@@ -10,8 +10,7 @@ from search_spaces.cells import Cell
 from search_spaces.study import Study, load_study, parse_study
 from search_spaces.trial import TrialConfig
 from tests.fakes import VARIANTS, example_settings, tiny_config
-from tests.results import keep
-from trainers.outcome import ProgressRecord
+from tests.results import begun, keep
 from trainers.store import State, Store
 
 STANDARD = ("library", "tiny", "standard")
@@ -31,20 +30,6 @@ def trials(study: Study) -> list[TrialConfig]:
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store", create=True)
-
-
-def progress(config: TrialConfig, *, step: int, steps: int, seconds: float) -> ProgressRecord:
-    return ProgressRecord(
-        signature=config.signature,
-        launch="a",
-        host="test",
-        pid=1,
-        step=step,
-        steps=steps,
-        seconds=seconds,
-        loss=None,
-        updated_at=0.0,
-    )
 
 
 def test_without_a_store_everything_is_missing(study: Study, trials: list[TrialConfig]) -> None:
@@ -89,7 +74,7 @@ def test_a_running_trial_gives_a_first_estimate(
     study: Study, trials: list[TrialConfig], store: Store
 ) -> None:
     with store.lock(trials[0].signature):
-        store.write_progress(progress(trials[0], step=20, steps=100, seconds=5.0))
+        store.write_progress(begun(trials[0], step=20, steps=100, seconds=5.0))
         cell = make_plan(study, store).cells[0]
     assert cell.seconds_per_trial == pytest.approx(25.0)
 

@@ -25,8 +25,8 @@ from orchestrator.tune import Round, _stop_when_told
 from search_spaces.methods import METHOD_SETTINGS
 from search_spaces.trial import TrialConfig
 from tests.fakes import example_settings, study_of, tiny_config
-from tests.results import finished
-from trainers.outcome import DeviceUse, ProgressRecord, TrialResult
+from tests.results import begun, finished
+from trainers.outcome import DeviceUse, TrialResult
 from trainers.store import State, Store
 
 GIB = 2**30
@@ -213,20 +213,6 @@ def test_a_round_in_which_one_runs_out_of_memory_is_planned_anew_and_counts_no_a
     plan = supervisor.sweep(study_of(grid("library", 4)), store, job, SHARED, Search())
     assert shares == [{1.0}, {1 / 10}, {1 / 5}, {1 / 2}, {1.0}]
     assert len(plan.having(State.DONE)) == 4
-
-
-def begun(trial: TrialConfig, launch: str) -> ProgressRecord:
-    return ProgressRecord(
-        signature=trial.signature,
-        launch=launch,
-        host="here",
-        pid=0,
-        step=1,
-        steps=2,
-        seconds=1.0,
-        loss=None,
-        updated_at=0.0,
-    )
 
 
 def measured_alone(trial: TrialConfig) -> TrialResult:

@@ -15,8 +15,8 @@ from orchestrator.search import Search
 from orchestrator.tune import Round
 from search_spaces.study import Study, parse_study
 from search_spaces.trial import TrialConfig, parse_trial
-from tests.results import keep
-from trainers.outcome import EpochRecord, ProgressRecord, PrunedRecord
+from tests.results import begun, keep
+from trainers.outcome import EpochRecord, PrunedRecord
 from trainers.store import State, Store
 
 STUDY = """
@@ -197,19 +197,7 @@ def test_rounds_that_begin_nothing_end_with_an_error(
 def start(store: Store, trial: TrialConfig, begin: Round) -> None:
     """Begin a trial, and do not end it."""
     store.running_folder(trial.signature).mkdir(exist_ok=True)
-    store.write_progress(
-        ProgressRecord(
-            signature=trial.signature,
-            launch=begin.job.launch,
-            host="test",
-            pid=1,
-            step=1,
-            steps=2,
-            seconds=1.0,
-            loss=None,
-            updated_at=0.0,
-        )
-    )
+    store.write_progress(begun(trial, begin.job.launch))
 
 
 def test_a_pruned_trial_that_keeps_taking_its_worker_down_is_given_up(

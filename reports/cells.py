@@ -7,6 +7,7 @@ example id, and trials that saw other data or another encoder are refused, not m
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -78,7 +79,7 @@ class CellResult:
             sampled=self.sampled, failed=self.failed, pruned=self.pruned, missing=self.missing
         )
 
-    @property
+    @cached_property
     def best(self) -> FinishedTrial | None:
         """The trial with the highest score on its selection split; the earlier one wins a tie."""
         return max(self.finished, key=lambda trial: trial.record.selection_score, default=None)

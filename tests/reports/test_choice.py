@@ -24,7 +24,7 @@ from tests.references import selection as slow
 from tests.reports.stores import predict, prune, read_cells, trials
 from tests.results import labelled, result_of
 from trainers.metrics import METRICS, Labels
-from trainers.outcome import FailureRecord, Predictions
+from trainers.outcome import FailureRecord, Predictions, TrialRecord
 from trainers.searches import CellDraw, SearchRecord, digest, keep_search
 from trainers.store import Store
 from trainers.tasks import TASKS, get_task
@@ -295,6 +295,26 @@ def test_the_spread_is_over_seeds_of_the_chosen_setting_alone(store: Store) -> N
     assert found.ratio == pytest.approx(0.05 / found.deviation)
     assert spread(replace(cell, finished=cell.finished[:2]), "test", 0.05) is None
     assert spread(replace(cell, finished=()), "test", 0.05) is None
+
+
+def test_a_trial_is_not_compared_with_all_others_to_find_its_seeds(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = [trial for seed in range(3) for trial in trials("cat", 4, seed=seed)]
+    gold, rows = drawn(0, n=40, rows=12)
+    predict(store, settings, gold, rows)
+    (cell,) = read(store, settings)
+    asked: list[str] = []
+
+    def score(record: TrialRecord) -> float:
+        asked.append(record.signature)
+        return record.scores[record.selection][record.metric].value
+
+    monkeypatch.setattr(TrialRecord, "selection_score", property(score))
+    found = spread(cell, "dev", 0.05)
+    assert found is not None
+    assert found.seeds == 3
+    assert len(asked) == len(cell.finished) == 12
 
 
 def test_seeds_that_were_run_before_a_split_was_there_are_left_out(store: Store) -> None:

@@ -3,8 +3,8 @@
     python -m tests.benchmarks.step --data DATA --rounds 20 --threads 2 --precision fp32
 
 All contenders take turns on the same batches in one process, so that what disturbs the machine
-disturbs all alike; medians over the rounds, and ratios of medians. Peak memory is of a process of
-its own for each contender.
+disturbs all alike; medians over the rounds. A ratio is the median of those on the same batch, taken
+one after the other. Peak memory is of a process of its own for each contender.
 """
 
 import argparse
@@ -129,12 +129,16 @@ def take_three_steps(bench: Bench, name: str) -> None:
     print(peak_memory(torch.device("cpu")) / 2**20)  # noqa: T201
 
 
-def ratios(medians: dict[str, float]) -> list[dict[str, object]]:
+def ratios(seconds: dict[str, list[float]]) -> list[dict[str, object]]:
     return [
-        {"of": of, "to": to, "ratio": round(medians[of] / medians[to], 3), "wanted": wanted}
+        {"of": of, "to": to, "ratio": round(ratio(seconds[of], seconds[to]), 3), "wanted": wanted}
         for of, to, wanted in RATIOS
-        if of in medians and to in medians
+        if of in seconds and to in seconds
     ]
+
+
+def ratio(ours: list[float], theirs: list[float]) -> float:
+    return median(one / other for one, other in zip(ours, theirs, strict=True))
 
 
 def main() -> None:
@@ -165,7 +169,7 @@ def main() -> None:
             }
             for name, taken in seconds.items()
         },
-        "ratios": ratios(medians),
+        "ratios": ratios(seconds),
     }
     print(json.dumps(report, indent=1))  # noqa: T201
 

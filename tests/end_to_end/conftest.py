@@ -1,3 +1,5 @@
+"""What sweeps in tests share. They run one after another (the group "ray"): each has two slots."""
+
 from pathlib import Path
 
 import pytest

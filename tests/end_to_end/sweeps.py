@@ -114,6 +114,13 @@ def checkpointed(folder: Path) -> list[str]:
     return [name for name in names if store and store.is_locked(name)]
 
 
+def launches(folder: Path) -> set[str]:
+    """The launches of the driver whose trials are in training, or were when it was killed."""
+    store = opened(folder)
+    found = [store.progress(path.name) for path in folder.glob("running/*")] if store else []
+    return {progress.launch for progress in found if progress}
+
+
 def kill_worker(folder: Path, signature: str) -> int:
     """SIGKILL the process that trains this trial; return its number."""
     progress = Store(folder, create=False).progress(signature)

@@ -26,6 +26,7 @@ from trainers.outcome import DeviceUse
 from trainers.prepared import prepare
 from trainers.store import State, Store
 
+pytestmark = pytest.mark.xdist_group("ray")
 MIXED = """
 name: mixed
 tasks: [library]

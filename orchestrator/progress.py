@@ -97,6 +97,8 @@ def duration(seconds: float | None) -> str:
 def headline(view: View) -> str:
     """One line: how many trials are done, running, failed and left, and how long it will take."""
     plan = view.plan
+    if not plan.trials:
+        return f"{plan.study}: nothing to train, its tables only count data"
     parts = [
         f"{plan.count(State.DONE)}/{len(plan.trials)} done",
         f"{plan.count(State.RUNNING)} running",
@@ -145,6 +147,8 @@ def panel(view: View, outlook: Outlook | None = None) -> Any:
     from rich.console import Group
     from rich.progress_bar import ProgressBar
 
+    if not view.plan.trials:
+        return headline(view)
     done = _ended(view.plan)
     total = done + view.plan.count(State.RUNNING) + view.waiting
     bar = ProgressBar(total=total, completed=done, width=60)

@@ -45,11 +45,11 @@ def packed_attention(
 
     The signature is that of transformers' AttentionInterface, hence the ignored keywords.
     """
-    attend = attend_ragged if query.device.type == "cuda" else attend_on_grid
+    attend = attend_ragged if query.device.type == "cuda" else attend_on_grids
     return attend(query, key, value, batch, scaling, dropout), None
 
 
-def attend_on_grid(
+def attend_on_grids(
     query_1HNd: Tensor,
     key_1HPd: Tensor,
     value_1HPd: Tensor,
@@ -57,32 +57,27 @@ def attend_on_grid(
     scaling: float | None,
     dropout: float,
 ) -> Tensor:
-    """Spread the row over a (B, T) grid, attend with padding masked, gather it again.
+    """Lay the row out on grids, attend on each with padding masked, gather it again.
 
     N = P queries, or N = B: those of [CLS] alone (an example has more tokens than that one).
     Returns (1, N, H, d). Quick on a CPU.
     """
+    grids = batch.grids
     at_cls = query_1HNd.shape[2] == len(batch)
-    out_BHTd = functional.scaled_dot_product_attention(
-        query_1HNd.transpose(0, 2) if at_cls else _spread(query_1HNd, batch),
-        _spread(key_1HPd, batch),
-        _spread(value_1HPd, batch),
-        attn_mask=batch.mask_BT[:, None, None, :],
-        dropout_p=dropout,
-        scale=scaling,
-    )
-    if at_cls:
-        return out_BHTd.transpose(0, 2).transpose(1, 2)
-    cells_CHd = out_BHTd.transpose(1, 2).flatten(0, 1)
-    return cells_CHd.index_select(0, batch.cells_P)[None]
-
-
-def _spread(row_1HPd: Tensor, batch: Batch) -> Tensor:
-    """(1, H, P, d) -> (B, H, T, d), zeros where the grid holds no token."""
-    _, heads, _, width = row_1HPd.shape
-    grid = row_1HPd.new_zeros(heads, batch.mask_BT.numel(), width)
-    grid = grid.index_copy(1, batch.cells_P, row_1HPd[0])
-    return grid.view(heads, *batch.mask_BT.shape, width).transpose(0, 1)
+    outs = [
+        functional.scaled_dot_product_attention(
+            query_HnTd, key_HnTd, value_HnTd, attn_mask=mask, dropout_p=dropout, scale=scaling
+        )
+        for query_HnTd, key_HnTd, value_HnTd, mask in zip(
+            (grids.deal if at_cls else grids.spread)(query_1HNd[0]),
+            grids.spread(key_1HPd[0]),
+            grids.spread(value_1HPd[0]),
+            grids.masks,
+            strict=True,
+        )
+    ]
+    out_HNd = (grids.collect if at_cls else grids.gather)(outs)
+    return out_HNd.transpose(0, 1)[None]
 
 
 class Spans(NamedTuple):
@@ -102,7 +97,7 @@ def attend_ragged(
 ) -> Tensor:
     """Attend with a GPU's variable-length kernels: no cell is computed that holds no token.
 
-    N as in `attend_on_grid`, and the same result. Nested tensors end in the same two calls, but
+    N as in `attend_on_grids`, and the same result. Nested tensors end in the same two calls, but
     their Python takes 2.7 ms of a layer forward and backward, and this 0.06.
     """
     width = query_1HNd.shape[3]

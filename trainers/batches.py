@@ -7,6 +7,7 @@ T the longest of them, U distinct token ids among the P.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from trainers.grids import Grids, lay_out
 
 Ints = npt.NDArray[np.int64]
 AT_ONCE = 10_000
@@ -42,13 +45,14 @@ class Batch:
 
     Attributes:
         tokens_P, types_P, positions_P: token id, segment, and place within its own example.
-        cells_P: each token's place in the flattened (B, T) grid that attention works on.
+        cells_P: each token's place in the flattened (B, T) grid of a padded batch.
         mask_BT: True where the grid holds a token.
         offsets: where each example begins in the row, (B + 1,); the last one is P. Like `singles`,
             32-bit, as a GPU's attention takes it.
         singles: the same of a row of B examples of one token each: 0 to B.
         slots_P: each token's number (0..U-1) among the batch's distinct token ids.
         n_slots: U.
+        lengths_B: the examples' lengths, on the host wherever the batch is.
     """
 
     tokens_P: Tensor
@@ -61,6 +65,7 @@ class Batch:
     slots_P: Tensor
     labels_B: Tensor
     n_slots: int
+    lengths_B: Ints
 
     def __len__(self) -> int:
         return len(self.labels_B)
@@ -70,14 +75,20 @@ class Batch:
         """Where each example's first token, [CLS], lies in the row."""
         return self.offsets[:-1]
 
+    @cached_property
+    def grids(self) -> Grids:
+        """Where the batch lies on the grids that attention on a CPU works on."""
+        return lay_out(self.lengths_B, self.tokens_P.device)
+
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on `device`; the copy does not wait for the device."""
         if device.type == "cpu":
             return self
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
         moved: dict[str, Any] = {
-            field.name: to_device(getattr(self, field.name), device)
-            for field in fields(self)
-            if field.name != "n_slots"
+            name: to_device(value, device)
+            for name, value in values.items()
+            if isinstance(value, Tensor)
         }
         return replace(self, **moved)
 
@@ -137,6 +148,7 @@ def collate(inputs: Inputs, rows: Ints) -> Batch:
         slots_P=torch.from_numpy(slots.astype(np.int64)),
         labels_B=torch.from_numpy(inputs.labels_N[rows]),
         n_slots=len(distinct),
+        lengths_B=lengths,
     )
 
 

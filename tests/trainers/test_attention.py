@@ -1,4 +1,4 @@
-"""Attention within a packed row: the grid of a CPU, and the kernels of a GPU.
+"""Attention within a packed row: the grids of a CPU, and the kernels of a GPU.
 
 Where there is no GPU, the kernels are stood in for by their definition, which refuses what they
 would refuse: what is tested is all that is around them. Where there is one, they are themselves.
@@ -15,7 +15,7 @@ from tests.fakes import example_settings, small_classifier
 from tests.references import kernels
 from tests.trainers.examples import assert_close, gradients, make_case, run_step
 from trainers import attention
-from trainers.attention import attend_on_grid, attend_ragged, packed_attention
+from trainers.attention import attend_on_grids, attend_ragged, packed_attention
 from trainers.batches import Batch
 from trainers.methods.registry import METHODS
 
@@ -90,14 +90,14 @@ def random_rows(
 @pytest.mark.parametrize("width", [8, 12, 64, 136])
 @pytest.mark.parametrize("at_cls", [False, True], ids=["all", "cls"])
 @pytest.mark.parametrize("scaling", [None, 0.3])
-def test_the_kernels_give_what_the_grid_gives(
+def test_the_kernels_give_what_the_grids_give(
     device: torch.device, kind: torch.dtype, width: int, at_cls: bool, scaling: float | None
 ) -> None:
     batch = make_case("bert", 7).batch
     rows = random_rows(batch, len(batch) if at_cls else len(batch.tokens_P), width, kind, device)
     exact = [part.detach().double().cpu().requires_grad_() for part in rows]
     found = attend_ragged(*rows, batch.to(device), scaling, 0.0)
-    wanted = attend_on_grid(exact[0], exact[1], exact[2], batch, scaling, 0.0)
+    wanted = attend_on_grids(exact[0], exact[1], exact[2], batch, scaling, 0.0)
     upstream = torch.randn(wanted.shape, dtype=wanted.dtype)
     ours = torch.autograd.grad(found, rows, upstream.to(found))
     theirs = torch.autograd.grad(wanted, exact, upstream)
@@ -117,7 +117,7 @@ def test_attention_dropout_drops_weights_as_configured(
     tokens = len(batch.tokens_P)
     rows = torch.zeros(1, 2, len(batch) if at_cls else tokens, 8, dtype=kind, device=device)
     ones = torch.ones(1, 2, tokens, 8, dtype=kind, device=device)
-    for attend in (attend_on_grid, attend_ragged):
+    for attend in (attend_on_grids, attend_ragged):
         torch.manual_seed(3)
         plain = attend(rows, ones, ones, batch.to(device), 1.0, 0.0).float()
         dropped = attend(rows, ones, ones, batch.to(device), 1.0, 0.4).float()
@@ -130,7 +130,7 @@ def test_attention_dropout_drops_weights_as_configured(
 def attend_there(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let encoders on a CPU take the way of a GPU."""
     if device.type == "cpu":
-        monkeypatch.setattr(attention, "attend_on_grid", attend_ragged)
+        monkeypatch.setattr(attention, "attend_on_grids", attend_ragged)
 
 
 @pytest.mark.parametrize("n", [7, 1])
@@ -167,12 +167,12 @@ def test_a_step_in_bf16_with_the_kernels_is_near_one_in_fp32(
         assert distance < 0.1 * wanted.norm() + 1e-3, name
 
 
-def test_a_gpu_takes_the_kernels_and_a_cpu_the_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_takes_the_kernels_and_a_cpu_the_grids(monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
-    for name in ("attend_ragged", "attend_on_grid"):
+    for name in ("attend_ragged", "attend_on_grids"):
         monkeypatch.setattr(attention, name, lambda *_, n=name: taken.append(n))
     batch = make_case("bert", 2).batch
     for place in ("cpu", *(["cuda"] if torch.cuda.is_available() else [])):
         row = torch.zeros(1, 1, 1, 8, device=place)
         packed_attention(torch.nn.Identity(), row, row, row, None, batch=batch)
-    assert taken == ["attend_on_grid", "attend_ragged"][: len(taken)]
+    assert taken == ["attend_on_grids", "attend_ragged"][: len(taken)]

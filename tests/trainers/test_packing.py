@@ -9,11 +9,26 @@ from transformers import PreTrainedModel
 
 from tests.fakes import example_settings, small_classifier, small_encoder
 from tests.trainers.examples import Case, assert_close, gradients, make_case, one_by_one, run_step
+from trainers import grids
 from trainers.attention import PACKED
 from trainers.methods.registry import METHODS
 from trainers.packing import run_packed, run_padded, use_packed_attention
 
 KINDS = ("bert", "roberta")
+
+
+@pytest.fixture(autouse=True)
+def _several_grids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let examples as short as these lie on more than one grid, with padding in some."""
+    monkeypatch.setattr(grids, "COST", 20)
+
+
+@pytest.mark.parametrize("pairs", [False, True], ids=["single", "pairs"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_these_examples_lie_on_several_grids(kind: str, pairs: bool) -> None:
+    laid_out = make_case(kind, 7, pairs=pairs).batch.grids
+    assert len(laid_out.shapes) > 1
+    assert not all(bool(mask.all()) for mask in laid_out.masks)
 
 
 def padded(encoder: PreTrainedModel, case: Case) -> Tensor:

@@ -10,6 +10,7 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,6 +48,22 @@ TasksOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 DEFAULT_STORE = Path("catsweep-store")
 INTERRUPTED = 130
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"catsweep {version('catsweep')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Take what stands before a command."""
 
 
 def _study(name: str, tasks: str | None) -> Study:

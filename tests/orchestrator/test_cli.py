@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,11 @@ def catsweep(*arguments: str | Path) -> int:
     with pytest.raises(SystemExit) as exit_info:
         main([str(argument) for argument in arguments])
     return int(exit_info.value.code or 0)
+
+
+def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
+    assert catsweep("--version") == 0
+    assert capsys.readouterr().out == f"catsweep {version('catsweep')}\n"
 
 
 def study_file(folder: Path, text: str) -> Path:

@@ -1,8 +1,9 @@
 """One optimizer step, by each contender, on the same batches of the same tokenised task.
 
-Ours: every method, packed. `literal-cat`: CAT as one would write it from the paper, padded to the
-batch's longest, the attack by a full backward, V perturbed in place. `trainer-*`: the Hugging Face
-Trainer's own step of ordinary fine-tuning, padded to the batch's longest, or to 128.
+Ours: every method, packed; `cat@one-grid` has attention work on one grid per batch. `literal-cat`:
+CAT as one would write it from the paper, padded to the batch's longest, the attack by a full
+backward, V perturbed in place. `trainer-*`: the Hugging Face Trainer's own step of ordinary
+fine-tuning, padded to the batch's longest, or to 128.
 """
 
 import tempfile
@@ -10,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -18,6 +20,7 @@ from torch.nn import functional
 from transformers import BertForSequenceClassification, Trainer, TrainingArguments
 
 from search_spaces.methods import METHOD_SETTINGS, MethodSettings
+from trainers import grids
 from trainers.batches import Inputs, Ints, collate
 from trainers.classifier import Classifier
 from trainers.methods.registry import METHODS
@@ -74,6 +77,17 @@ def our_step(bench: Bench, method: str) -> Step:
         update()
 
     return step
+
+
+def on_one_grid(bench: Bench) -> Step:
+    """Return our CAT step with attention on a single grid, padded to the batch's longest."""
+    step = our_step(bench, "cat")
+
+    def dear(rows: Ints) -> None:
+        with patch.object(grids, "COST", float("inf")):
+            step(rows)
+
+    return dear
 
 
 def padded(inputs: Inputs, rows: Ints, length: int | None) -> dict[str, Tensor]:
@@ -185,6 +199,7 @@ def contenders(bench: Bench, names: Sequence[str]) -> dict[str, Step]:
     makers: dict[str, Callable[[], Step]] = {
         **{method: partial(our_step, bench, method) for method in METHODS},
         "cat@bf16": partial(our_step, replace(bench, precision="bf16"), "cat"),
+        "cat@one-grid": partial(on_one_grid, bench),
         "literal-cat": partial(literal_cat, bench),
         "trainer-longest": partial(trainer_step, bench, None),
         "trainer-128": partial(trainer_step, bench, 128),

@@ -33,6 +33,7 @@ WEIGHTED = (torch.ops.aten.addmm, torch.ops.aten.mm)
 RATIOS = (
     ("cat", "standard", 2.45),
     ("at", "standard", None),
+    ("cat@one-grid", "cat", None),
     ("literal-cat", "cat", None),
     ("standard", "trainer-longest", 0.55),
     ("cat", "trainer-longest", 1.0),

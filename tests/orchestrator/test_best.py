@@ -103,7 +103,7 @@ select: best_epoch
 POOL = ("a", "river", "runs", "by", "the", "old", "mill", "and", "its", "wheel")
 CASES: tuple[dict[str, Any], ...] = (
     {"encoder": "packaged:minilm", "lr": 1e-3, "epochs": 3, "n_per_class": 8, "head": "linear"},
-    {"encoder": "tiny", "lr": 4e-3, "epochs": 8, "n_per_class": 24, "head": "native"},
+    {"encoder": "tiny", "lr": 2e-3, "epochs": 16, "n_per_class": 24, "head": "native"},
 )
 
 

@@ -37,8 +37,8 @@ from trainers.checkpoints import (
 from trainers.outcome import PrunedRecord
 from trainers.store import State, Store
 
-WEAK, GOOD = config(1e-5), config(5e-3, 4)
-RATES = (1e-5, 5e-3)
+WEAK, GOOD = config(1e-5), config(4e-3, 16)
+RATES = (1e-5, 4e-3)
 
 
 def keeping(*trials: TrialConfig, keep: Keep = "best", study: str = "s") -> Keeping:

@@ -30,7 +30,7 @@ from tests.benchmarks.sweep import write_study
 from tests.end_to_end.sweeps import COMMAND, environment
 from trainers.batches import Batch, Inputs, collate
 from trainers.classifier import Classifier
-from trainers.machine import forget_peak_memory, peak_memory
+from trainers.machine import forget_peak_memory, free_memory, peak_memory
 from trainers.methods.registry import METHODS
 from trainers.methods.step import Training
 from trainers.optimizer import parameter_groups
@@ -178,22 +178,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--encoder", choices=tuple(SHAPES), default="large")
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--trials", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=20, help="0: without 1.")
+    parser.add_argument("--trials", type=int, default=32, help="0: without 2.")
     options = parser.parse_args()
     if options.device == "cuda" and not torch.cuda.is_available():
         parser.error("torch sees no GPU here (--device cpu --encoder small tries the code)")
     device = torch.device(options.device)
-    peak = matrix_peak(device)
     report: dict[str, object] = {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "torch": torch.__version__,
-        "matrix_peak_tflops": round(peak / 1e12, 2),
-        "steps": {
+    }
+    if options.rounds:
+        peak = matrix_peak(device)
+        report["matrix_peak_tflops"] = round(peak / 1e12, 2)
+        report["steps"] = {
             name: measure(options.encoder, lengths, options.rounds, device, peak)
             for name, lengths in LENGTHS.items()
-        },
-    }
+        }
+        free_memory(device)
     if options.trials:
         shared = trials_per_hour(options.trials, "--gpus-per-trial", "auto")
         alone = trials_per_hour(options.trials, *(["--slots", "1"] if device.type == "cpu" else []))

@@ -2,11 +2,13 @@
 raises.
 
 On a GPU each `.item()`, `if tensor` and index by a mask lets the host wait until all that was
-launched is done. `meta` tensors have no values: there is nothing to wait for, and to read.
+launched is done. `meta` tensors have no values: there is nothing to wait for, and to read. Where
+there is a GPU, torch itself says that nothing waited, with autocast and the fused optimizer, too.
 """
 
-from collections.abc import Callable
-from contextlib import nullcontext
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ from trainers.optimizer import parameter_groups
 from trainers.prepared import Prepared
 
 META = torch.device("meta")
+GPU = torch.device("cuda")
 WAITS: dict[str, Callable[[Tensor], object]] = {
     "item": lambda x: x.sum().item(),
     "list": lambda x: x.tolist(),
@@ -43,12 +46,13 @@ def test_what_waits_raises_without_data(name: str) -> None:
         WAITS[name](torch.ones(3, device=META))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(name="without_autocast")
 def _without_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tensors without data know none."""
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
 
 
+@pytest.mark.usefixtures("without_autocast")
 @pytest.mark.parametrize("packed", [True, False], ids=["packed", "padded"])
 @pytest.mark.parametrize("kind", ["bert", "roberta"])
 @pytest.mark.parametrize("method", METHODS)
@@ -70,14 +74,47 @@ def _unfused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "make_optimizer", optimizer)
 
 
-@pytest.mark.usefixtures("unfused")
+def make_run(
+    method: str, prepared: Prepared, device: torch.device, precision: str = "fp32"
+) -> TrialRun:
+    """Begin a trial in micro-batches, where the method can."""
+    settings = example_settings(method)
+    config = tiny_config(
+        method=settings, micro_batch=5 if settings.by_example else None, precision=precision
+    )
+    run = TrialRun(config, prepared, device)
+    run.model.train()
+    return run
+
+
+@pytest.mark.usefixtures("without_autocast", "unfused")
 @pytest.mark.parametrize("method", METHODS)
 def test_the_loop_never_waits_within_a_step(method: str, tiny_prepared: Prepared) -> None:
-    settings = example_settings(method)
-    config = tiny_config(method=settings, micro_batch=5 if settings.by_example else None)
-    run = TrialRun(config, tiny_prepared, META)
-    run.model.train()
+    run = make_run(method, tiny_prepared, META)
     for _ in range(2):
         run._train_step(np.arange(16), 10)
     assert run.place.step == 2
     assert all(total.device == META for total in run.loss_sums.values())
+
+
+@contextmanager
+def waiting_raises() -> Iterator[None]:
+    """Have torch raise where the host would wait for a GPU."""
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_gpu_is_never_waited_for(method: str, precision: str, tiny_prepared: Prepared) -> None:
+    run = make_run(method, tiny_prepared, GPU, precision)
+    with waiting_raises():
+        for _ in range(2):
+            run._train_step(np.arange(16), 10)
+        with pytest.raises(RuntimeError, match="synchroniz"):
+            next(iter(run.loss_sums.values())).item()
+    assert all(math.isfinite(loss) for loss in run.mean_losses().values())

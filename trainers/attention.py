@@ -69,9 +69,9 @@ def attend_on_grids(
             query_HnTd, key_HnTd, value_HnTd, attn_mask=mask, dropout_p=dropout, scale=scaling
         )
         for query_HnTd, key_HnTd, value_HnTd, mask in zip(
-            (grids.deal if at_cls else grids.spread)(query_1HNd[0]),
-            grids.spread(key_1HPd[0]),
-            grids.spread(value_1HPd[0]),
+            (grids.deal if at_cls else grids.spread)(query_1HNd.squeeze(0)),
+            grids.spread(key_1HPd.squeeze(0)),
+            grids.spread(value_1HPd.squeeze(0)),
             grids.masks,
             strict=True,
         )
@@ -117,8 +117,11 @@ def attend_ragged(
 
 
 def _tokens_first(row_1HNd: Tensor) -> Tensor:
-    """(1, H, N, d) -> (N, H, d), d filled up with zeros to a multiple of 8: they change nothing."""
-    row_NHd = row_1HNd[0].transpose(0, 1)
+    """(1, H, N, d) -> (N, H, d), d filled up with zeros to a multiple of 8: they change nothing.
+
+    Squeezed, not indexed: the gradient of an index is laid into zeros and copied.
+    """
+    row_NHd = row_1HNd.squeeze(0).transpose(0, 1)
     missing = -row_NHd.shape[2] % 8
     return functional.pad(row_NHd, (0, missing)) if missing else row_NHd
 
@@ -186,8 +189,8 @@ def _efficient(
         torch.is_grad_enabled(),  # compute_log_sumexp: the backward pass needs it
         scale=scaling,
     )
-    out_NHd: Tensor = found[0][0]
-    return out_NHd
+    out_1NHd: Tensor = found[0]
+    return out_1NHd.squeeze(0)
 
 
 def _no_mask(*_args: Any, **_kwargs: Any) -> None:

@@ -120,7 +120,7 @@ def run_packed(encoder: PreTrainedModel, row_PD: Tensor, batch: Batch) -> Tensor
         position_ids=batch.positions_P[None] + offset,
         token_type_ids=batch.types_P[None],
         batch=batch,
-    ).last_hidden_state[0]
+    ).last_hidden_state.squeeze(0)
     return hidden if layout.bert_layers else hidden.index_select(0, batch.starts_B)
 
 

@@ -4,8 +4,10 @@
 
 1. Standard and CAT steps of a randomly initialised RoBERTa-large in bf16, packed, taking turns on
    the same batches of 32: tokens a second, the share of the device's matrix peak (measured in the
-   same run), their ratio, and peak memory; at BANKING77-like lengths and at 128 tokens each.
-2. A sweep of small trials on the tiny encoder, one at a time and with `--gpus-per-trial auto`.
+   same run), their ratio, and peak memory; at BANKING77-like lengths and at 128 tokens each. On a
+   GPU also how long its kernels run: what a step takes beyond that, it waits for the host.
+2. Sweeps of small trials on the tiny encoder, with `--gpus-per-trial auto` and one at a time:
+   trials an hour of the whole sweep, start-up included, and while the workers are warm.
 
 `--device cpu --encoder small` takes the same way through the code on a machine without a GPU.
 """
@@ -22,6 +24,7 @@ from statistics import median
 import numpy as np
 import torch
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import RobertaConfig, RobertaModel
 
@@ -34,8 +37,9 @@ from trainers.machine import forget_peak_memory, free_memory, peak_memory
 from trainers.methods.registry import METHODS
 from trainers.methods.step import Training
 from trainers.optimizer import parameter_groups
+from trainers.store import Store
 
-BATCH, CLASSES, BATCHES, WARM_UP = 32, 77, 8, 3
+BATCH, CLASSES, BATCHES, WARM_UP, PROFILED = 32, 77, 8, 3, 3
 METHODS_SHOWN = ("standard", "cat")
 SHAPES = {
     "large": {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16},
@@ -115,12 +119,15 @@ def matrix_peak(device: torch.device) -> float:
     return 2 * size**3 / median(seconds)
 
 
-def measure(
-    size: str, lengths: tuple[int, int], rounds: int, device: torch.device, peak: float
-) -> dict[str, object]:
-    """Let both methods take turns; return each one's figures, and their ratio."""
+Turns = dict[str, list[float]]
+
+
+def take_turns(
+    size: str, lengths: tuple[int, int], rounds: int, device: torch.device
+) -> tuple[Turns, list[int]]:
+    """Let both methods take turns; return each one's seconds, and the batches' tokens."""
     steps = {method: step_of(method, size, device) for method in METHODS_SHOWN}
-    seconds: dict[str, list[float]] = {method: [] for method in steps}
+    seconds: Turns = {method: [] for method in steps}
     tokens: list[int] = []
     for turn, batch in zip(range(WARM_UP + rounds), random_batches(lengths, device), strict=False):
         taken = {name: timed(lambda s=step, b=batch: s(b), device) for name, step in steps.items()}  # type: ignore[misc]
@@ -128,40 +135,73 @@ def measure(
             tokens.append(len(batch.tokens_P))
             for name, value in taken.items():
                 seconds[name].append(value)
-    del steps
-    shown: dict[str, object] = {
-        name: figures(step_of(name, size, device), taken, tokens, lengths, device, peak)
-        for name, taken in seconds.items()
-    }
-    shown["cat_to_standard"] = round(median(seconds["cat"]) / median(seconds["standard"]), 3)
-    return shown
+    return seconds, tokens
 
 
 def figures(
-    step: Callable[[Batch], None],
-    seconds: list[float],
-    tokens: list[int],
+    method: str,
+    size: str,
     lengths: tuple[int, int],
+    taken: tuple[list[float], list[int]],
     device: torch.device,
     peak: float,
 ) -> dict[str, float]:
     """Count a step's operations and memory, alone on the device, and relate them to its time."""
-    batch = next(random_batches(lengths, device))
+    step, batch = step_of(method, size, device), next(random_batches(lengths, device))
     step(batch)  # The optimizer makes its state in its first update: no peak is before that.
     forget_peak_memory(device)
     with FlopCounterMode(display=False) as counter:
         step(batch)
     per_token = counter.get_total_flops() / len(batch.tokens_P)
-    rate = median(n / taken for n, taken in zip(tokens, seconds, strict=True))
-    return {
+    seconds, tokens = taken
+    rate = median(n / each for n, each in zip(tokens, seconds, strict=True))
+    found = {
         "median_ms": round(1000 * median(seconds), 2),
         "tokens_per_second": round(rate),
         "share_of_matrix_peak": round(rate * per_token / peak, 3),
         "peak_GiB": round(peak_memory(device) / 2**30, 2),
     }
+    return found | (kernels_of(step, lengths, device) if device.type == "cuda" else {})
 
 
-def trials_per_hour(trials: int, *options: str) -> float:
+def kernels_of(
+    step: Callable[[Batch], None], lengths: tuple[int, int], device: torch.device
+) -> dict[str, float]:
+    """Return how long a step's kernels run, and their number; what follows is slowed down."""
+    batches = random_batches(lengths, device)
+    with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+        for _ in range(PROFILED):
+            step(next(batches))
+        torch.cuda.synchronize(device)
+    kernels = [
+        entry
+        for entry in profiler.key_averages()
+        if entry.device_type.name == "CUDA" and "#" not in entry.key  # Those are spans of kernels.
+    ]
+    microseconds = sum(entry.self_device_time_total for entry in kernels)
+    return {
+        "kernels_ms": round(microseconds / 1000 / PROFILED, 2),
+        "kernels": round(sum(entry.count for entry in kernels) / PROFILED),
+    }
+
+
+def steps_report(
+    size: str, rounds: int, device: torch.device, peak: float
+) -> dict[str, dict[str, object]]:
+    """Time everything, and only then look closer: that would disturb."""
+    turns = {name: take_turns(size, each, rounds, device) for name, each in LENGTHS.items()}
+    found: dict[str, dict[str, object]] = {}
+    for name, (seconds, tokens) in turns.items():
+        found[name] = {
+            method: figures(method, size, LENGTHS[name], (taken, tokens), device, peak)
+            for method, taken in seconds.items()
+        }
+        ratio = median(seconds["cat"]) / median(seconds["standard"])
+        found[name]["cat_to_standard"] = round(ratio, 3)
+    return found
+
+
+def sweep_report(trials: int, *options: str) -> dict[str, float]:
     """Sweep small trials from nothing; return how many an hour would see."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -171,7 +211,20 @@ def trials_per_hour(trials: int, *options: str) -> float:
         subprocess.run(
             command, cwd=folder, env=environment(), capture_output=True, text=True, check=True
         )
-        return trials * 3600 / (time.perf_counter() - start)
+        wall = time.perf_counter() - start
+        store = Store(folder / "store", create=False)
+        records = [store.record(name) for name in store.finished()]
+    found = {"trials": trials, "seconds": round(wall, 1), "per_hour": round(trials * 3600 / wall)}
+    taken = [(use.share, each.seconds) for each in records if (use := each.device_use)]
+    if not taken:
+        return found
+    share = min(share for share, _ in taken)
+    each = median(seconds for of, seconds in taken if of == share)
+    return found | {
+        "at_once": round(1 / share),
+        "each_s": round(each, 2),
+        "per_hour_warm": round(3600 / share / each),
+    }
 
 
 def main() -> None:
@@ -179,7 +232,7 @@ def main() -> None:
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--encoder", choices=tuple(SHAPES), default="large")
     parser.add_argument("--rounds", type=int, default=20, help="0: without 1.")
-    parser.add_argument("--trials", type=int, default=32, help="0: without 2.")
+    parser.add_argument("--trials", type=int, default=64, help="0: without 2.")
     options = parser.parse_args()
     if options.device == "cuda" and not torch.cuda.is_available():
         parser.error("torch sees no GPU here (--device cpu --encoder small tries the code)")
@@ -191,15 +244,12 @@ def main() -> None:
     if options.rounds:
         peak = matrix_peak(device)
         report["matrix_peak_tflops"] = round(peak / 1e12, 2)
-        report["steps"] = {
-            name: measure(options.encoder, lengths, options.rounds, device, peak)
-            for name, lengths in LENGTHS.items()
-        }
+        report["steps"] = steps_report(options.encoder, options.rounds, device, peak)
         free_memory(device)
     if options.trials:
-        shared = trials_per_hour(options.trials, "--gpus-per-trial", "auto")
-        alone = trials_per_hour(options.trials, *(["--slots", "1"] if device.type == "cpu" else []))
-        report["trials_per_hour"] = {"one_at_a_time": round(alone), "shared": round(shared)}
+        alone = ["--slots", "1"] if device.type == "cpu" else []
+        report["sharing"] = sweep_report(options.trials, "--gpus-per-trial", "auto")
+        report["one_at_a_time"] = sweep_report(max(1, options.trials // 4), *alone)
     print(json.dumps(report, indent=1))  # noqa: T201
 
 

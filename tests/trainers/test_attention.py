@@ -124,7 +124,7 @@ def test_attention_dropout_drops_weights_as_configured(
         assert plain.shape == dropped.shape == (1, rows.shape[2], 2, 8)
         torch.testing.assert_close(plain, torch.ones_like(plain), atol=1e-2, rtol=0)
         assert dropped.std() > 0.1
-        assert dropped.mean() == pytest.approx(1.0, abs=0.1)
+        assert float(dropped.mean()) == pytest.approx(1.0, abs=0.1)
 
 
 def attend_there(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,8 @@ def literal(
 def test_adam_equals_its_formula(
     corrected: bool, betas: tuple[float, float], eps: float, device: str
 ) -> None:
+    """A GPU has 1 - beta2 in 32 bits: off by up to 2^-24, the more the nearer beta2 is to 1."""
+    lost = 0 if device == "cpu" else 2**-24 / (1 - betas[1])
     settings = TrainingSettings(
         bias_correction=corrected, betas=betas, adam_eps=eps, weight_decay=0.1
     )
@@ -60,7 +62,9 @@ def test_adam_equals_its_formula(
     for name, p in model.named_parameters():
         decay = 0.1 if name == "weight" else 0.0
         expected = literal(before[name], kept[name], settings, decay)
-        torch.testing.assert_close(p.detach().cpu().double(), expected, rtol=1e-5, atol=1e-6)
+        moved = float((expected - before[name]).abs().max())
+        found = p.detach().cpu().double()
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6 + lost * moved)
 
 
 def test_without_correction_the_first_steps_are_larger() -> None:

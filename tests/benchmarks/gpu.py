@@ -84,9 +84,9 @@ def step_of(method: str, size: str, device: torch.device) -> Callable[[Batch], N
     """Return a whole training step, as `trainers.loop` takes it, in bf16."""
     torch.manual_seed(0)
     settings = settings_of(method)
-    model = Classifier(
-        encoder(size), n_classes=CLASSES, proj_dim=getattr(settings, "proj_dim", None)
-    )
+    with device:
+        drawn = encoder(size)
+    model = Classifier(drawn, n_classes=CLASSES, proj_dim=getattr(settings, "proj_dim", None))
     model.to(device).train()
     groups = parameter_groups(model, 0.01, decay_all=False)
     optimizer = torch.optim.AdamW(groups, lr=1e-5, fused=True)
@@ -139,21 +139,20 @@ def take_turns(
 
 
 def figures(
-    method: str,
-    size: str,
+    step: Callable[[Batch], None],
+    seconds: list[float],
+    tokens: list[int],
     lengths: tuple[int, int],
-    taken: tuple[list[float], list[int]],
     device: torch.device,
     peak: float,
 ) -> dict[str, float]:
     """Count a step's operations and memory, alone on the device, and relate them to its time."""
-    step, batch = step_of(method, size, device), next(random_batches(lengths, device))
+    batch = next(random_batches(lengths, device))
     step(batch)  # The optimizer makes its state in its first update: no peak is before that.
     forget_peak_memory(device)
     with FlopCounterMode(display=False) as counter:
         step(batch)
     per_token = counter.get_total_flops() / len(batch.tokens_P)
-    seconds, tokens = taken
     rate = median(n / each for n, each in zip(tokens, seconds, strict=True))
     found = {
         "median_ms": round(1000 * median(seconds), 2),
@@ -193,7 +192,9 @@ def steps_report(
     found: dict[str, dict[str, object]] = {}
     for name, (seconds, tokens) in turns.items():
         found[name] = {
-            method: figures(method, size, LENGTHS[name], (taken, tokens), device, peak)
+            method: figures(
+                step_of(method, size, device), taken, tokens, LENGTHS[name], device, peak
+            )
             for method, taken in seconds.items()
         }
         ratio = median(seconds["cat"]) / median(seconds["standard"])

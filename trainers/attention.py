@@ -45,7 +45,8 @@ def packed_attention(
 
     The signature is that of transformers' AttentionInterface, hence the ignored keywords.
     """
-    attend = attend_ragged if query.device.type == "cuda" else attend_on_grids
+    ragged = query.device.type == "cuda" and (dropout == 0 or _has_flash(query))
+    attend = attend_ragged if ragged else attend_on_grids
     return attend(query, key, value, batch, scaling, dropout), None
 
 
@@ -60,7 +61,7 @@ def attend_on_grids(
     """Lay the row out on grids, attend on each with padding masked, gather it again.
 
     N = P queries, or N = B: those of [CLS] alone (an example has more tokens than that one).
-    Returns (1, N, H, d). Quick on a CPU.
+    Returns (1, N, H, d). Quick on a CPU; on a GPU for what `_efficient` does not drop out rightly.
     """
     grids = batch.grids
     at_cls = query_1HNd.shape[2] == len(batch)
@@ -174,7 +175,14 @@ def _efficient(
     scaling: float,
     dropout: float,
 ) -> Tensor:
-    """Call torch's memory-efficient attention, which takes 32-bit numbers, too, likewise."""
+    """Call torch's memory-efficient attention, which takes 32-bit numbers, too, likewise.
+
+    Without dropout: given where examples begin, its forward pass takes the longest example to have
+    no key (pytorch/pytorch#115590) and so draws the same mask for every example and head, and its
+    backward pass others. As of torch 2.11.
+    """
+    if dropout:
+        raise ValueError("the kernel's masks are not those of its backward pass")
     found = torch.ops.aten._efficient_attention_forward(
         query_NHd[None],
         key_PHd[None],
@@ -184,7 +192,7 @@ def _efficient(
         of_keys.offsets,
         of_queries.longest,
         of_keys.longest,
-        dropout,
+        0.0,  # dropout_p
         0,  # custom_mask_type: none
         torch.is_grad_enabled(),  # compute_log_sumexp: the backward pass needs it
         scale=scaling,

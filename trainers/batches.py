@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from trainers.grids import Grids, lay_out
+from trainers.machine import to_device
 
 Ints = npt.NDArray[np.int64]
 AT_ONCE = 10_000
@@ -77,7 +78,7 @@ class Batch:
 
     @cached_property
     def grids(self) -> Grids:
-        """Where the batch lies on the grids that attention on a CPU works on."""
+        """Where the batch lies on the grids that attention works on where its kernels do not."""
         return lay_out(self.lengths_B, self.tokens_P.device)
 
     def to(self, device: torch.device) -> "Batch":
@@ -91,12 +92,6 @@ class Batch:
             if isinstance(value, Tensor)
         }
         return replace(self, **moved)
-
-
-def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """Copy from the host; the copy does not wait for the device."""
-    pinned = tensor.pin_memory() if device.type == "cuda" else tensor
-    return pinned.to(device, non_blocking=True)
 
 
 def tokenise(

@@ -1,7 +1,8 @@
 """Examples of like length on a grid of their own, so that attention computes little padding.
 
 On a CPU attention computes every cell of a grid, also those that hold no token: one long example
-among short ones makes of a single grid little else.
+among short ones makes of a single grid little else. A GPU, which computes a batch's cells in less
+time than it takes to be told to, has a single one.
 
 In: the lengths of a batch's examples. Out: `Grids`, which lie one after the other.
 Legend: B examples, P packed tokens, G grids, n examples of one grid, T the longest of them, C cells
@@ -16,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from trainers.machine import to_device
 
 Ints = npt.NDArray[np.int64]
 COST = 2_000
@@ -72,11 +75,13 @@ def _joined(grids: Sequence[Tensor]) -> Tensor:
 
 
 def lay_out(lengths_B: Ints, device: torch.device) -> Grids:
-    """Lay B examples of these lengths out in order of their lengths, on the cheapest grids."""
+    """Lay B examples of these lengths out in order of their lengths, on the cheapest grids.
+
+    Copying to a GPU does not wait for it.
+    """
     order = np.argsort(lengths_B, kind="stable")
-    lengths = [
-        lengths_B[order[start:end]] for start, end in pairwise(cheapest_cuts(lengths_B[order]))
-    ]
+    cuts = [0, len(order)] if device.type == "cuda" else cheapest_cuts(lengths_B[order])
+    lengths = [lengths_B[order[start:end]] for start, end in pairwise(cuts)]
     shapes = [(len(grid), int(grid[-1])) for grid in lengths]
     masks = [np.arange(grid[-1]) < grid[:, None] for grid in lengths]
     places = np.argsort(order)
@@ -86,10 +91,10 @@ def lay_out(lengths_B: Ints, device: torch.device) -> Grids:
     within = np.arange(ends[-1]) - np.repeat(ends - lengths_B, lengths_B)
     return Grids(
         shapes=shapes,
-        masks=[torch.from_numpy(mask)[None, :, None].to(device) for mask in masks],
-        cells_P=torch.from_numpy(np.repeat(firsts, lengths_B) + within).to(device),
-        order_B=torch.from_numpy(order).to(device),
-        places_B=torch.from_numpy(places).to(device),
+        masks=[to_device(torch.from_numpy(mask)[None, :, None], device) for mask in masks],
+        cells_P=to_device(torch.from_numpy(np.repeat(firsts, lengths_B) + within), device),
+        order_B=to_device(torch.from_numpy(order), device),
+        places_B=to_device(torch.from_numpy(places), device),
     )
 
 

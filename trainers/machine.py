@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from trainers.outcome import DeviceUse, Environment
 
@@ -19,6 +20,12 @@ COMPUTING = ("catsweep", "torch", "transformers", "tokenizers", "numpy")
 def pick_device() -> torch.device:
     """The GPU that this process may see, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy from the host; the copy does not wait for the device."""
+    pinned = tensor.pin_memory() if device.type == "cuda" else tensor
+    return pinned.to(device, non_blocking=True)
 
 
 def environment(device: torch.device) -> Environment:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from search_spaces.methods import Climbing
-from trainers.batches import Batch, to_device
+from trainers.batches import Batch
+from trainers.machine import to_device
 
 SMALLEST = 1e-10
 """Gradients are divided by at least this: an example without a gradient stays where it is."""

@@ -5,7 +5,8 @@
 1. Standard and CAT steps of a randomly initialised RoBERTa-large in bf16, packed, taking turns on
    the same batches of 32: tokens a second, the share of the device's matrix peak (measured in the
    same run), their ratio, and peak memory; at BANKING77-like lengths and at 128 tokens each. On a
-   GPU also how long its kernels run: what a step takes beyond that, it waits for the host.
+   GPU also how long the same step takes when it is replayed as a CUDA graph: what it takes beyond
+   that, it waits for the host to launch its kernels.
 2. Sweeps of small trials on the tiny encoder, with `--gpus-per-trial auto` and one at a time:
    trials an hour of the whole sweep, start-up included, and while the workers are warm.
 
@@ -20,11 +21,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from torch import nn
-from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import RobertaConfig, RobertaModel
 
@@ -33,13 +34,15 @@ from tests.benchmarks.sweep import write_study
 from tests.end_to_end.sweeps import COMMAND, environment
 from trainers.batches import Batch, Inputs, collate
 from trainers.classifier import Classifier
+from trainers.dropout import Moment
 from trainers.machine import forget_peak_memory, free_memory, peak_memory
+from trainers.methods import cat
 from trainers.methods.registry import METHODS
 from trainers.methods.step import Training
 from trainers.optimizer import parameter_groups
 from trainers.store import Store
 
-BATCH, CLASSES, BATCHES, WARM_UP, PROFILED = 32, 77, 8, 3, 3
+BATCH, CLASSES, BATCHES, WARM_UP, REPLAYS = 32, 77, 8, 3, 12
 METHODS_SHOWN = ("standard", "cat")
 SHAPES = {
     "large": {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16},
@@ -80,8 +83,13 @@ def random_batches(lengths: tuple[int, int], device: torch.device) -> Iterator[B
         yield from batches
 
 
-def step_of(method: str, size: str, device: torch.device) -> Callable[[Batch], None]:
-    """Return a whole training step, as `trainers.loop` takes it, in bf16."""
+def step_of(
+    method: str, size: str, device: torch.device, *, captured: bool = False
+) -> Callable[[Batch], None]:
+    """Return a whole training step, as `trainers.loop` takes it, in bf16.
+
+    `captured`: of operations that can be captured as a CUDA graph.
+    """
     torch.manual_seed(0)
     settings = settings_of(method)
     with device:
@@ -89,11 +97,12 @@ def step_of(method: str, size: str, device: torch.device) -> Callable[[Batch], N
     model = Classifier(drawn, n_classes=CLASSES, proj_dim=getattr(settings, "proj_dim", None))
     model.to(device).train()
     groups = parameter_groups(model, 0.01, decay_all=False)
-    optimizer = torch.optim.AdamW(groups, lr=1e-5, fused=True)
+    lr = torch.tensor(1e-5, device=device) if captured else 1e-5
+    optimizer = torch.optim.AdamW(groups, lr=lr, fused=True, capturable=captured)
     training = Training(step=0, random=torch.Generator(), update=lambda: None)
 
     def step(batch: Batch) -> None:
-        with torch.autocast(device.type, torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, cache_enabled=not captured):
             METHODS[method](model, batch, settings, training)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -154,40 +163,40 @@ def figures(
         step(batch)
     per_token = counter.get_total_flops() / len(batch.tokens_P)
     rate = median(n / each for n, each in zip(tokens, seconds, strict=True))
-    found = {
+    return {
         "median_ms": round(1000 * median(seconds), 2),
         "tokens_per_second": round(rate),
         "share_of_matrix_peak": round(rate * per_token / peak, 3),
         "peak_GiB": round(peak_memory(device) / 2**30, 2),
     }
-    return found | (kernels_of(step, lengths, device) if device.type == "cuda" else {})
 
 
-def kernels_of(
-    step: Callable[[Batch], None], lengths: tuple[int, int], device: torch.device
-) -> dict[str, float]:
-    """Return how long a step's kernels run, and their number; what follows is slowed down."""
-    batches = random_batches(lengths, device)
-    with profile(activities=[ProfilerActivity.CUDA]) as profiler:
-        for _ in range(PROFILED):
-            step(next(batches))
-        torch.cuda.synchronize(device)
-    kernels = [
-        entry
-        for entry in profiler.key_averages()
-        if entry.device_type.name == "CUDA" and "#" not in entry.key  # Those are spans of kernels.
-    ]
-    microseconds = sum(entry.self_device_time_total for entry in kernels)
-    return {
-        "kernels_ms": round(microseconds / 1000 / PROFILED, 2),
-        "kernels": round(sum(entry.count for entry in kernels) / PROFILED),
-    }
+def replayed_ms(method: str, size: str, lengths: tuple[int, int], device: torch.device) -> float:
+    """Capture a step on one batch as a CUDA graph; return milliseconds of a replay."""
+    step, batch = (
+        step_of(method, size, device, captured=True),
+        next(random_batches(lengths, device)),
+    )
+    masks = patch.object(cat, "remember", _nowhere)  # Fresh ones: no stream is set back.
+    aside, graph = torch.cuda.Stream(device), torch.cuda.CUDAGraph()  # type: ignore[no-untyped-call]
+    torch.cuda.synchronize(device)
+    with masks, torch.cuda.stream(aside):
+        for _ in range(WARM_UP):
+            step(batch)
+    torch.cuda.synchronize(device)
+    with masks, torch.cuda.graph(graph):
+        step(batch)
+    return round(1000 * median(timed(graph.replay, device) for _ in range(REPLAYS)), 2)
+
+
+def _nowhere(device: torch.device) -> Moment:
+    return Moment(device=device, cpu=torch.get_rng_state(), cuda=None)
 
 
 def steps_report(
     size: str, rounds: int, device: torch.device, peak: float
 ) -> dict[str, dict[str, object]]:
-    """Time everything, and only then look closer: that would disturb."""
+    """Time the steps in turns, then look at each one alone."""
     turns = {name: take_turns(size, each, rounds, device) for name, each in LENGTHS.items()}
     found: dict[str, dict[str, object]] = {}
     for name, (seconds, tokens) in turns.items():
@@ -197,6 +206,10 @@ def steps_report(
             )
             for method, taken in seconds.items()
         }
+        if device.type == "cuda":
+            for method in seconds:
+                alone = replayed_ms(method, size, LENGTHS[name], device)
+                found[name][f"{method}_replayed_ms"] = alone
         ratio = median(seconds["cat"]) / median(seconds["standard"])
         found[name]["cat_to_standard"] = round(ratio, 3)
     return found

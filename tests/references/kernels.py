@@ -47,6 +47,7 @@ def efficient_attention_forward(
     scale: float | None = None,
 ) -> tuple[Tensor]:
     """Attend example by example, as aten::_efficient_attention_forward does with lengths."""
+    assert dropout_p == 0, "its backward pass would have other masks"
     assert bias is None
     assert custom_mask_type == 0
     assert len(query) == len(key) == len(value) == 1, "lengths are for one row"

@@ -6,17 +6,20 @@ would refuse: what is tested is all that is around them. Where there is one, the
 
 import inspect
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from tests.fakes import example_settings, small_classifier
+from tests.fakes import example_settings, random_inputs, small_classifier
 from tests.references import kernels
 from tests.trainers.examples import assert_close, gradients, make_case, run_step
 from trainers import attention
 from trainers.attention import attend_on_grids, attend_ragged, packed_attention
-from trainers.batches import Batch
+from trainers.batches import Batch, collate
 from trainers.methods.registry import METHODS
 
 STANDING_IN: dict[str, Callable[..., tuple[Tensor]]] = {
@@ -31,6 +34,7 @@ PLACES = [
 ]
 WITHIN = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
 Rows = tuple[Tensor, Tensor, Tensor]
+Attend = Callable[[Tensor, Tensor, Tensor, Batch, float | None, float], Tensor]
 
 
 @pytest.fixture(params=PLACES)
@@ -61,7 +65,8 @@ def test_the_kernels_have_a_backward_pass(
     batch = make_case("bert", 5).batch
     for queries in (len(batch.tokens_P), len(batch)):
         rows = random_rows(batch, queries, 12, kind, torch.device("meta"))
-        out = attend_ragged(*rows, batch.to(torch.device("meta")), None, 0.1)
+        dropout = 0.1 if kind is torch.bfloat16 else 0.0
+        out = attend_ragged(*rows, batch.to(torch.device("meta")), None, dropout)
         assert out.shape == (1, queries, 2, 12)
         assert out.dtype == kind
         seen, waiting = set(), [out.grad_fn]
@@ -107,24 +112,66 @@ def test_the_kernels_give_what_the_grids_give(
         torch.testing.assert_close(mine.double().cpu(), other, atol=near, rtol=0)
 
 
+DROPPING = pytest.mark.parametrize(
+    ("attend", "kind"),
+    [
+        (attend_on_grids, torch.float32),
+        (attend_on_grids, torch.bfloat16),
+        (attend_ragged, torch.bfloat16),
+    ],
+    ids=["grids-fp32", "grids-bf16", "flash"],
+)
+"""All that drops out: the kernel for 32-bit numbers does not."""
+
+
 @pytest.mark.parametrize("at_cls", [False, True], ids=["all", "cls"])
-@pytest.mark.parametrize("kind", WITHIN, ids=["fp32", "bf16"])
+@DROPPING
 def test_attention_dropout_drops_weights_as_configured(
-    device: torch.device, kind: torch.dtype, at_cls: bool
+    device: torch.device, attend: Attend, kind: torch.dtype, at_cls: bool
 ) -> None:
     """With values of ones an output is the sum of the weights kept, each divided by 1 - p."""
     batch = make_case("bert", 40).batch
     tokens = len(batch.tokens_P)
     rows = torch.zeros(1, 2, len(batch) if at_cls else tokens, 8, dtype=kind, device=device)
     ones = torch.ones(1, 2, tokens, 8, dtype=kind, device=device)
-    for attend in (attend_on_grids, attend_ragged):
-        torch.manual_seed(3)
-        plain = attend(rows, ones, ones, batch.to(device), 1.0, 0.0).float()
-        dropped = attend(rows, ones, ones, batch.to(device), 1.0, 0.4).float()
-        assert plain.shape == dropped.shape == (1, rows.shape[2], 2, 8)
-        torch.testing.assert_close(plain, torch.ones_like(plain), atol=1e-2, rtol=0)
-        assert dropped.std() > 0.1
-        assert float(dropped.mean()) == pytest.approx(1.0, abs=0.1)
+    torch.manual_seed(3)
+    plain = attend(rows, ones, ones, batch.to(device), 1.0, 0.0).float()
+    dropped = attend(rows, ones, ones, batch.to(device), 1.0, 0.4).float()
+    assert plain.shape == dropped.shape == (1, rows.shape[2], 2, 8)
+    torch.testing.assert_close(plain, torch.ones_like(plain), atol=1e-2, rtol=0)
+    assert dropped.std() > 0.1
+    assert float(dropped.mean()) == pytest.approx(1.0, abs=0.1)
+
+
+@DROPPING
+def test_each_example_and_head_has_a_mask_of_its_own(
+    device: torch.device, attend: Attend, kind: torch.dtype
+) -> None:
+    inputs = random_inputs("bert", 1)
+    batch = collate(inputs, np.zeros(50, dtype=np.int64)).to(device)
+    queries = torch.zeros(1, 2, len(batch), 8, dtype=kind, device=device)
+    ones = torch.ones(1, 2, len(batch.tokens_P), 8, dtype=kind, device=device)
+    torch.manual_seed(3)
+    kept_B2 = attend(queries, ones, ones, batch, 1.0, 0.5)[0, :, :, 0].float()
+    assert len(set(kept_B2[:, 0].tolist())) > 2
+    assert (kept_B2[:, 0] != kept_B2[:, 1]).sum() > 10
+
+
+@pytest.mark.parametrize("at_cls", [False, True], ids=["all", "cls"])
+@DROPPING
+def test_the_masks_of_the_backward_pass_are_those_of_the_forward_pass(
+    device: torch.device, attend: Attend, kind: torch.dtype, at_cls: bool
+) -> None:
+    """Outputs are linear in the values: <out, g> = <values, d<out, g>/dvalues>, the masks fixed."""
+    batch = make_case("bert", 40).batch
+    queries = len(batch) if at_cls else len(batch.tokens_P)
+    query, key, value = random_rows(batch, queries, 8, kind, device)
+    found = attend(query, key, value, batch.to(device), None, 0.4)
+    upstream = torch.randn(found.shape).to(found)
+    (slope,) = torch.autograd.grad(found, value, upstream)
+    products = value.detach().double() * slope.double()
+    distance = (found.detach().double() * upstream.double()).sum() - products.sum()
+    assert abs(float(distance)) < WITHIN[kind] * float(products.norm())
 
 
 def attend_there(device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,12 +214,23 @@ def test_a_step_in_bf16_with_the_kernels_is_near_one_in_fp32(
         assert distance < 0.1 * wanted.norm() + 1e-3, name
 
 
-def test_a_gpu_takes_the_kernels_and_a_cpu_the_grids(monkeypatch: pytest.MonkeyPatch) -> None:
-    taken: list[str] = []
+@pytest.mark.parametrize(
+    ("place", "kind", "dropout", "taken"),
+    [
+        ("cpu", torch.bfloat16, 0.0, "attend_on_grids"),
+        ("cuda", torch.bfloat16, 0.1, "attend_ragged"),
+        ("cuda", torch.float32, 0.0, "attend_ragged"),
+        ("cuda", torch.float32, 0.1, "attend_on_grids"),
+    ],
+)
+def test_a_gpu_takes_the_kernels_but_for_dropout_of_32_bits(
+    place: str, kind: torch.dtype, dropout: float, taken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[str] = []
     for name in ("attend_ragged", "attend_on_grids"):
-        monkeypatch.setattr(attention, name, lambda *_, n=name: taken.append(n))
+        monkeypatch.setattr(attention, name, lambda *_, n=name: found.append(n))
+    monkeypatch.setattr(attention, "_device_has_flash", lambda _: True)
     batch = make_case("bert", 2).batch
-    for place in ("cpu", *(["cuda"] if torch.cuda.is_available() else [])):
-        row = torch.zeros(1, 1, 1, 8, device=place)
-        packed_attention(torch.nn.Identity(), row, row, row, None, batch=batch)
-    assert taken == ["attend_on_grids", "attend_ragged"][: len(taken)]
+    row: Any = SimpleNamespace(device=torch.device(place), dtype=kind, shape=(1, 2, 9, 8))
+    packed_attention(torch.nn.Identity(), row, row, row, None, batch=batch, dropout=dropout)
+    assert found == [taken]

@@ -5,6 +5,7 @@ is used. Exit codes: 0 all done, 1 some trials failed, 2 the input was wrong, 13
 """
 
 import atexit
+import csv
 import gc
 import json
 import shlex
@@ -298,7 +299,8 @@ def compare(
         str | None, typer.Option("--metrics", help="By commas: accuracy, f1, mcc, macro_f1.")
     ] = None,
     labels: Annotated[
-        str | None, typer.Option("--labels", help="All labels by commas, f1's positive one second.")
+        str | None,
+        typer.Option("--labels", help="All labels as a row of CSV, f1's positive one second."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -312,7 +314,10 @@ def compare(
 
 
 def _listed(text: str | None) -> list[str]:
-    return [part.strip() for part in text.split(",")] if text is not None else []
+    """Split at commas, as a row of CSV: a part in double quotes may hold some."""
+    if not text:
+        return [] if text is None else [""]
+    return [part.strip() for row in csv.reader([text], skipinitialspace=True) for part in row]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

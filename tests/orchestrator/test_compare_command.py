@@ -43,6 +43,18 @@ def test_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [entry["id"] for entry in found["differing"]] == ["2", "4"]
 
 
+def test_a_label_with_a_comma_is_listed_in_quotes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = tmp_path / "a.csv", tmp_path / "b.csv"
+    for path, second in zip(paths, ("yes, please", "no"), strict=True):
+        path.write_text(f'{HEAD}1,no,no\n2,"yes, please","{second}"\n')
+    assert compare(*paths, "--labels", 'no, "yes, please"', "--json") == 0
+    assert json.loads(capsys.readouterr().out)["labels"] == ["no", "yes, please"]
+    assert compare(*paths, "--labels", "no,yes, please") == 2
+    assert "unknown gold label" in capsys.readouterr().err
+
+
 def test_a_file_of_floats_and_one_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one, _ = write(tmp_path)
     other = tmp_path / "b.csv"

@@ -173,10 +173,8 @@ def figures(
 
 def replayed_ms(method: str, size: str, lengths: tuple[int, int], device: torch.device) -> float:
     """Capture a step on one batch as a CUDA graph; return milliseconds of a replay."""
-    step, batch = (
-        step_of(method, size, device, captured=True),
-        next(random_batches(lengths, device)),
-    )
+    step = step_of(method, size, device, captured=True)
+    batch = next(random_batches(lengths, device))
     masks = patch.object(cat, "remember", _nowhere)  # Fresh ones: no stream is set back.
     aside, graph = torch.cuda.Stream(device), torch.cuda.CUDAGraph()  # type: ignore[no-untyped-call]
     torch.cuda.synchronize(device)

@@ -112,6 +112,14 @@ def test_the_kernels_give_what_the_grids_give(
         torch.testing.assert_close(mine.double().cpu(), other, atol=near, rtol=0)
 
 
+def even_rows(
+    batch: Batch, queries: int, kind: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Queries of zeros and keys or values of ones: an example's weights are all the same."""
+    zeros = torch.zeros(1, 2, queries, 8, dtype=kind, device=device)
+    return zeros, torch.ones(1, 2, len(batch.tokens_P), 8, dtype=kind, device=device)
+
+
 DROPPING = pytest.mark.parametrize(
     ("attend", "kind"),
     [
@@ -131,9 +139,7 @@ def test_attention_dropout_drops_weights_as_configured(
 ) -> None:
     """With values of ones an output is the sum of the weights kept, each divided by 1 - p."""
     batch = make_case("bert", 40).batch
-    tokens = len(batch.tokens_P)
-    rows = torch.zeros(1, 2, len(batch) if at_cls else tokens, 8, dtype=kind, device=device)
-    ones = torch.ones(1, 2, tokens, 8, dtype=kind, device=device)
+    rows, ones = even_rows(batch, len(batch) if at_cls else len(batch.tokens_P), kind, device)
     torch.manual_seed(3)
     plain = attend(rows, ones, ones, batch.to(device), 1.0, 0.0).float()
     dropped = attend(rows, ones, ones, batch.to(device), 1.0, 0.4).float()
@@ -149,8 +155,7 @@ def test_each_example_and_head_has_a_mask_of_its_own(
 ) -> None:
     inputs = random_inputs("bert", 1)
     batch = collate(inputs, np.zeros(50, dtype=np.int64)).to(device)
-    queries = torch.zeros(1, 2, len(batch), 8, dtype=kind, device=device)
-    ones = torch.ones(1, 2, len(batch.tokens_P), 8, dtype=kind, device=device)
+    queries, ones = even_rows(batch, len(batch), kind, device)
     torch.manual_seed(3)
     kept_B2 = attend(queries, ones, ones, batch, 1.0, 0.5)[0, :, :, 0].float()
     assert len(set(kept_B2[:, 0].tolist())) > 2

@@ -137,10 +137,9 @@ def _evidence(test: Tested) -> str:
     if test.family > 1:
         parts.append(f"after Holm {p_text(test.p_holm)}")
     if test.selected and best is not None and test.p_after_holm is not None:
-        side = test.method if best.favours == "system" else BASELINE
         after = f"after the choice among the trials p = {p_text(best.p_value)}"
         holm = f", {p_text(test.p_after_holm)} after Holm" if test.family_after > 1 else ""
-        parts.append(f"{after}{holm}, in favour of {escape(side)}")
+        parts.append(f"{after}{holm}")
     if test.gap.smallest is not None:
         parts.append(f"the least difference shown is {percent(test.gap.smallest, 1)} points")
     text = "; ".join(parts)

@@ -1,13 +1,13 @@
-"""Swapping the predictions of every pair of trials at once: one coin per example, shared by pairs.
+"""Swapping the predictions of many pairs of trials at once: one coin per example, shared by pairs.
 
 In: the trials of a baseline's cell and of a system's, on the same examples, and coins. Out: how far
-each system trial stays ahead of the baseline trials when swapped examples change places.
+each trial stays ahead of the best one of the other cell when swapped examples change places.
 
 With two labels a score is a function of the true and the false positives, and a pair's are sums
-over its two trials: of system trial i against baseline trial j, TP = TP_i - X_i + X_j, where X_i
-counts the swapped examples of gold 1 that trial i calls 1. So one matrix product of predictions and
-coins serves all pairs. It is exact in float32: all sums are below 2^24. The pairs of a block visit
-few distinct (TP, FP); each of those is scored once, and looked up.
+over its two trials: of trial i against trial j, TP = TP_i - X_i + X_j, where X_i counts the swapped
+examples of gold 1 that trial i calls 1. So one matrix product of predictions and coins serves all
+pairs. It is exact in float32: all sums are below 2^24. The pairs of a block visit few distinct
+(TP, FP); each of those is scored once, and looked up.
 
 Accuracy, with any number of labels, is the case in which every gold label is 1 and "called 1" means
 "right". Examples on which all trials agree cannot move a difference and take no part.
@@ -35,15 +35,17 @@ LARGEST_TABLE: Final = 2**22  # the most (TP, FP) that are scored ahead of the l
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pairs:
-    """All pairs of J baseline trials (the first rows) and I system trials.
+    """J baseline trials (the first rows) and I system trials, each paired with the other's best.
 
-    `ones` (M, n1) and `zeros` (M, n0) say which movable examples of gold 1 and of gold 0 a trial
-    calls 1. `positives` (M, 2) are its TP and FP over all examples, `gold` how many of these are
-    of gold 0 and of gold 1.
+    `best` are the rows of the best baseline and of the best system trial. `ones` (M, n1) and
+    `zeros` (M, n0) say which movable examples of gold 1 and of gold 0 a trial calls 1. `positives`
+    (M, 2) are its TP and FP over all examples, `gold` how many of these are of gold 0 and of gold
+    1.
     """
 
     metric: Metric
     baselines: int
+    best: tuple[int, int]
     ones: Floats
     zeros: Floats
     positives: Counts
@@ -75,6 +77,7 @@ def pair_up(baseline: Candidates, system: Candidates) -> Pairs:
     return Pairs(
         metric=baseline.metric,
         baselines=len(baseline.trials),
+        best=(baseline.best, len(baseline.trials) + system.best),
         ones=predicted[:, moves & (gold == 1)].astype(np.float32),
         zeros=predicted[:, moves & (gold == 0)].astype(np.float32),
         positives=np.stack([part.sum(axis=1) for part in by_gold], axis=1),
@@ -112,19 +115,22 @@ def every_toss(n: int) -> Iterator[Floats]:
         yield (number >> np.arange(n) & 1).astype(np.float32)
 
 
-def leads(pairs: Pairs, coins: Floats) -> Values:
-    """The swapped difference of each system trial from its worst baseline trial: (I, r)."""
+def leads(pairs: Pairs, coins: Floats) -> tuple[Values, Values]:
+    """Swapped differences: of each system trial from the best baseline trial (I, r), and (J, r).
+
+    The second are of each baseline trial from the best system trial.
+    """
     split = pairs.ones.shape[1]
     halves = (pairs.ones @ coins[:, :split].T, pairs.zeros @ coins[:, split:].T)
     moved = np.stack(halves).astype(np.int64)
     kept = pairs.positives.T[:, :, None] - moved
     grid = _Grid.over(pairs, kept, moved)
-    found = np.empty((moved.shape[1] - pairs.baselines, len(coins)))
+    found = np.empty(moved.shape[1:])
     step = max(1, LOOKUPS // len(found))
     for start in range(0, len(coins), step):
         part = slice(start, start + step)
-        found[:, part] = _worst(pairs, grid, kept[..., part], moved[..., part])
-    return found
+        found[:, part] = _ahead(pairs, grid, kept[..., part], moved[..., part])
+    return found[pairs.baselines :], found[: pairs.baselines]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -161,13 +167,12 @@ class _Grid:
         return self.pairs.scores(self.low[0] + tp, self.low[1] + fp)
 
 
-def _worst(pairs: Pairs, grid: _Grid, kept: Counts, moved: Counts) -> Values:
-    """Minimum over baseline trials of system less baseline, (I, r)."""
+def _ahead(pairs: Pairs, grid: _Grid, kept: Counts, moved: Counts) -> Values:
+    """Each trial less the best one of the other cell, (M, r)."""
     stays, goes = grid.numbers(kept, moved)
-    first = pairs.baselines
-    worst = np.full((len(stays) - first, stays.shape[1]), np.inf)
-    for j in range(first):
-        system = grid.scores(stays[first:] + goes[j])
-        swapped = grid.scores(goes[first:] + stays[j])
-        np.minimum(worst, system - swapped, out=worst)
-    return worst
+    first, (baseline, system) = pairs.baselines, pairs.best
+    found = np.empty(stays.shape)
+    for rows, other in ((slice(first, None), baseline), (slice(first), system)):
+        swapped = grid.scores(goes[rows] + stays[other])
+        found[rows] = grid.scores(stays[rows] + goes[other]) - swapped
+    return found

@@ -34,8 +34,8 @@ BASELINE: Final = "standard"
 ALPHA: Final = 0.05
 AT_ONCE: Final = 2
 """Tasks and encoders: each takes up to half a gigabyte; matrix products use all cores anyway."""
-MOST_PAIR_TOSSES: Final = 60_000_000
-"""Of a cell: pairs of trials times resamples; 9,999 for up to 6,000 pairs, 360 x 3 being 1,080."""
+MOST_TOSSES: Final = 60_000_000
+"""Of a cell and its baseline's: trials times resamples; 9,999 for up to 6,000 trials."""
 FEWEST_RESAMPLES: Final = 999
 PER_TEST: Final = 160
 """Resamples for each test of a family: the least p, twice 1 / (1 + R), is then ALPHA / 4 after
@@ -121,9 +121,9 @@ def _against(
     reasons = [f"{side.cell}: {side.design.unfair}" for side in sides if side.design.unfair]
     if reasons or uneven:
         return replace(pair, refused="; ".join(reasons + uneven))
-    pairs = len(baseline.trials) * len(system.trials)
+    trials = len(baseline.trials) + len(system.trials)
     try:
-        best = best_vs_best(baseline, system, resamples=resamples_for(pairs, tests), seed=SEED)
+        best = best_vs_best(baseline, system, resamples=resamples_for(trials, tests), seed=SEED)
     except UserError as error:  # Of the metric: nothing else is left to refuse.
         return replace(pair, refused=str(error))
     return replace(pair, best=best, budget=compare_budgets(baseline.scores, system.scores))
@@ -145,10 +145,10 @@ def _pair(baseline: Candidates, system: Candidates, name: str, alone: Choice) ->
     )
 
 
-def resamples_for(pairs: int, tests: int) -> int:
-    """As many resamples as a cell of so many pairs leaves time for, and a family of tests needs."""
+def resamples_for(trials: int, tests: int) -> int:
+    """As many resamples as so many trials leave time for, and a family of tests needs."""
     enough = max(FEWEST_RESAMPLES, PER_TEST * tests)
-    return max(enough, min(RESAMPLES, MOST_PAIR_TOSSES // pairs))
+    return max(enough, min(RESAMPLES, MOST_TOSSES // trials))
 
 
 def read_candidates(cell: CellResult, store: Store) -> Candidates:

@@ -84,8 +84,7 @@ def _caption(study: str, cells: Sequence[CellResult], choices: Mapping[Key, Choi
             f" of the best of as many random trials as {BASELINE} has. Least: the smallest gain"
             f" with {SIGNIFICANT} between two given trials that differ on as many examples.",
             "Naive p: of the two best trials as if they were the only ones, two-sided. After"
-            " choice: of best against best, two-sided, not corrected for several comparisons; its"
-            " signature line says whom it favours.",
+            " choice: of best against best, two-sided, not corrected for several comparisons.",
             "A dash: it needs all trials of a grid or of a random draw, trained to their end, as"
             f" many epochs to choose from as {BASELINE} has, or a {BASELINE} to compare with.",
             *gaps(cells),
@@ -104,7 +103,7 @@ def _notes(cells: Sequence[CellResult], choices: Mapping[Key, Choice]) -> list[s
         elif choice.best and choice.budget:
             budget = choice.budget
             lines.append(
-                f"{cell.name}: {choice.best.signature()}|favours:{choice.best.favours}"
+                f"{cell.name}: {choice.best.signature()}"
                 f"|expected_best_of_{budget.matched}:{budget.matched_score:.4f}"
                 f"|beats_best_{BASELINE}:{budget.matched_beats:.3f}"
                 f"|even_in_mean:{budget.break_even_mean or 'never'}"

@@ -56,7 +56,6 @@ def _after_choice(choice: Choice) -> dict[str, Any]:
     return {
         "refused": choice.refused,
         "p_value": best.p_value if best else None,
-        "favours": best.favours if best else None,
         "standard_error": best.standard_error if best else None,
         "matched_delta": budget.matched_delta if budget else None,
         "optimism": honest.optimism if honest else None,

@@ -7,6 +7,7 @@ reference.
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations, product
+from math import log
 
 from tests.references.randomization import SCORES, TIE
 
@@ -14,42 +15,56 @@ Row = Sequence[int]
 
 
 def leads(
-    metric: str, gold: Row, baselines: Sequence[Row], systems: Sequence[Row], coins: Sequence[bool]
+    metric: str, gold: Row, best: Row, trials: Sequence[Row], coins: Sequence[bool]
 ) -> list[Fraction]:
-    """Of each system trial, the smallest difference from a baseline trial after the swaps."""
+    """Of each trial, the difference from the other cell's best one after the swaps."""
     score, found = SCORES[metric], []
-    n_classes = 1 + max(max(row) for row in [gold, *baselines, *systems])
-    for system in systems:
-        against = []
-        for baseline in baselines:
-            a, b = list(baseline), list(system)
-            for place, coin in enumerate(coins):
-                if coin:
-                    a[place], b[place] = b[place], a[place]
-            delta = Fraction(score(gold, b, n_classes)) - Fraction(score(gold, a, n_classes))
-            against.append(delta)
-        found.append(min(against))
+    n_classes = 1 + max(max(row) for row in [gold, best, *trials])
+    for trial in trials:
+        a, b = list(best), list(trial)
+        for place, coin in enumerate(coins):
+            if coin:
+                a[place], b[place] = b[place], a[place]
+        delta = Fraction(score(gold, b, n_classes)) - Fraction(score(gold, a, n_classes))
+        found.append(delta)
     return found
 
 
 def best_vs_best(
     metric: str, gold: Row, baselines: Sequence[Row], systems: Sequence[Row]
 ) -> tuple[Fraction, Fraction, list[Fraction]]:
-    """P(T* >= T), P(T* <= T) and each system trial's step-down p, over all 2^N swaps."""
-    still = [False] * len(gold)
-    seen = leads(metric, gold, baselines, systems, still)
+    """One-sided p of the best system trial, of the best baseline trial, and of each system trial.
+
+    Over all 2^N swaps; the p of the best trials are step-down ones as well.
+    """
+    n_classes = 1 + max(max(row) for row in [gold, *baselines, *systems])
+    scores = [[SCORES[metric](gold, row, n_classes) for row in s] for s in (baselines, systems)]
+    best = [side.index(max(side)) for side in scores]
+    ahead = _superior(metric, gold, baselines[best[0]], systems, best[1])
+    behind = _superior(metric, gold, systems[best[1]], baselines, best[0])
+    return ahead[best[1]], behind[best[0]], ahead
+
+
+def _superior(
+    metric: str, gold: Row, benchmark: Row, trials: Sequence[Row], best: int
+) -> list[Fraction]:
+    """Step-down p of each trial against the benchmark; the clearly worse ones stay behind."""
+    seen = leads(metric, gold, benchmark, trials, [False] * len(gold))
     outcomes = [
-        leads(metric, gold, baselines, systems, coins)
+        leads(metric, gold, benchmark, trials, coins)
         for coins in product((False, True), repeat=len(gold))
     ]
-    greater = sum(max(lead) >= max(seen) - TIE for lead in outcomes)
-    less = sum(max(lead) <= max(seen) + TIE for lead in outcomes)
-    stepped = [_step(outcomes, seen, trial) for trial in range(len(systems))]
-    adjusted = [
+    threshold = 2 * Fraction(log(log(max(3, len(gold)))))
+    for trial, lead in enumerate(seen):
+        variance = sum((outcome[trial] ** 2 for outcome in outcomes), Fraction(0)) / len(outcomes)
+        if lead < 0 and lead**2 > threshold * variance and lead < seen[best]:
+            for outcome in outcomes:
+                outcome[trial] += lead
+    stepped = [_step(outcomes, seen, trial) for trial in range(len(trials))]
+    return [
         max(p for other, p in enumerate(stepped) if seen[other] >= seen[trial] - TIE)
-        for trial in range(len(systems))
+        for trial in range(len(trials))
     ]
-    return Fraction(greater, len(outcomes)), Fraction(less, len(outcomes)), adjusted
 
 
 def _step(outcomes: Sequence[Sequence[Fraction]], seen: Sequence[Fraction], trial: int) -> Fraction:

@@ -1,5 +1,7 @@
 """Made-up cells: trials that are exchangeable, or whose quality differs, on the same examples."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -41,6 +43,7 @@ def exchangeable(
     seed: int,
     gain: float = 0.0,
     spread: float = 0.0,
+    settings: tuple[Sequence[float], Sequence[float]] = ((0.0,), (0.0,)),
     positive: float = 0.69,
     difficulty: tuple[float, float] = DIFFICULTY,
     epochs: tuple[int, int] = (1, 1),
@@ -50,8 +53,9 @@ def exchangeable(
     Every trial is right on an example with that example's own probability, independently: the
     trials are exchangeable. Of quality q above 0, a trial gets some of its wrong predictions right,
     of q below 0 some of its right ones wrong, so that its expected accuracy moves by q: `gain` for
-    the system's trials, and for all a normal draw with standard deviation `spread`. Of so many
-    `epochs` a trial is the one with most right predictions.
+    the system's trials, what its setting is worth, of `settings` in turn (baseline's, system's),
+    and for all a normal draw with standard deviation `spread`. Of so many `epochs` a trial is the
+    one with most right predictions.
     """
     rng = np.random.default_rng(seed)
     gold = (rng.random(n) < positive).astype(np.int64)
@@ -63,7 +67,9 @@ def exchangeable(
         later = np.where(rng.random(first.shape) < KEPT, first, drawn)
         better = (offered > epoch) & (later.sum(axis=1) > right.sum(axis=1))
         right[better] = later[better]
-    quality = gain * (np.arange(sum(trials)) >= trials[0]) + rng.normal(0, spread, sum(trials))
+    worth = [np.resize(own, count) for own, count in zip(settings, trials, strict=True)]
+    quality = gain * (np.arange(sum(trials)) >= trials[0]) + np.concatenate(worth)
+    quality = quality + rng.normal(0, spread, sum(trials))
     share = np.where(quality > 0, quality / (1 - easy.mean()), -quality / easy.mean())[:, None]
     touched = (rng.random(right.shape) < share) & (right == (quality < 0)[:, None])
     predicted: Labels = np.where(right ^ touched, gold, 1 - gold)

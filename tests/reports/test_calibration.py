@@ -1,5 +1,7 @@
 """The short form of `tests/benchmarks/calibration.py`: levels under a null, and a real gain."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.benchmarks.calibration import LEVEL, SCENARIOS, Scenario, mark_rates, rates
@@ -8,19 +10,35 @@ SMALL = 300  # examples
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "mcc"])
-def test_best_of_360_against_best_of_3_equal_trials(metric: str) -> None:
+def test_best_of_360_against_one_equal_trial(metric: str) -> None:
     """The paper's mark says gain far too often; the test of the choice keeps its level.
 
     Neither above it nor below: a test that never rejects would not pass.
     """
     found = rates(
-        SCENARIOS["null, 360 against 3"], metric, replicates=300, resamples=199, items=SMALL
+        SCENARIOS["null, 360 against 1"], metric, replicates=300, resamples=199, items=SMALL
     )
-    assert found.naive > 0.12  # .025 for two given systems
+    assert found.naive > 0.3  # .025 for two given systems
     assert abs(found.best_vs_best - LEVEL) <= found.error
     assert found.two_sided <= LEVEL / 2 + found.error
-    assert found.delta > 0.02
+    assert found.delta > 0.04
     assert abs(found.matched_delta) < 0.01
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "mcc"])
+@pytest.mark.parametrize("scenario", [name for name in SCENARIOS if name.startswith("settings")])
+def test_settings_of_different_quality_are_no_gain(scenario: str, metric: str) -> None:
+    """On either side: bad settings make the good ones neither weaker nor stronger."""
+    null = replace(SCENARIOS[scenario], gain=0)
+    found = rates(null, metric, replicates=150, resamples=199, items=SMALL)
+    assert found.behind <= LEVEL + found.error
+    assert found.best_vs_best <= LEVEL + found.error
+
+
+def test_trials_that_collapse_do_not_hide_a_gain() -> None:
+    gain = replace(SCENARIOS["settings, gain of 3 points, two of three collapse"], gain=0.06)
+    found = rates(gain, "accuracy", replicates=40, resamples=199, items=SMALL)
+    assert found.best_vs_best > 0.5
 
 
 def test_a_gain_is_found() -> None:
@@ -58,6 +76,6 @@ def test_double_daggers_at_the_size_of_cola(metric: str) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("metric", ["accuracy", "f1", "mcc"])
 def test_calibration_at_the_size_of_cola(metric: str) -> None:
-    found = rates(SCENARIOS["null, 360 against 3"], metric, replicates=400, resamples=999)
+    found = rates(SCENARIOS["null, 360 against 1"], metric, replicates=400, resamples=999)
     assert found.verdict == "within"
     assert found.naive > 0.05 + found.error

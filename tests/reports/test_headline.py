@@ -61,7 +61,7 @@ def test_each_comparison_says_who_leads_by_what_and_what_remains(store: Store) -
     assert "RTE: scl is level with standard. 60.0 against 60.0" in scl
     at, cat, scl = items[3:]
     assert "‡ Significant, and it remains after the choice among the trials and Holm's" in at
-    assert "in favour of at" in at
+    assert "after the choice among the trials p = 0.0002, 0.0006 after Holm" in at
     assert "63.0 against 60.0 accuracy" in cat
     assert (
         "Standard is significantly better, and it remains after the choice among the trials and"
@@ -98,7 +98,7 @@ def test_a_loss_is_held_to_the_same_corrections(store: Store) -> None:
     behind = reports_of(parse_study(STUDY, source="test"), store)[0].tests[2]
     best = behind.choice.best
     assert best is not None
-    assert best.favours == "baseline"
+    assert best.p_less < best.p_greater
     for changed, said in (
         ({}, "and it remains after"),
         ({"p_after_holm": 0.2}, "but it does not remain after"),
@@ -106,10 +106,6 @@ def test_a_loss_is_held_to_the_same_corrections(store: Store) -> None:
     ):
         start = f"Standard is significantly better, {said}"
         assert verdict(replace(behind, **changed)).startswith(start)
-    for_it = replace(behind, choice=replace(behind.choice, best=replace(best, p_greater=0.0)))
-    assert "but it does not remain" in verdict(for_it)
-    unchosen = replace(for_it, selected=False)
-    assert "and it remains" in verdict(unchosen)
 
 
 def test_what_cannot_be_known_is_said_with_its_reason(store: Store) -> None:

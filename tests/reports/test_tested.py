@@ -152,26 +152,19 @@ def test_the_same_examples_under_another_name_chose_all_the_same() -> None:
     assert not under.chose(same, "other")
 
 
-def with_best(found: under.Tested, greater: float, less: float, holm: float) -> under.Tested:
-    """The same, but for what best against best says."""
-    assert found.choice.best is not None
-    best = replace(found.choice.best, p_greater=greater, p_less=less)
-    return replace(found, choice=replace(found.choice, best=best), p_after_holm=holm)
-
-
-def test_the_double_dagger_goes_by_whom_best_against_best_favours(store: Store) -> None:
-    """Of equal cells the larger one is expected to lead; and whoever is behind has no mark."""
+def test_the_double_dagger_is_what_remains_of_a_dagger(store: Store) -> None:
     gold, rows = drawn(3, 80, [0.6] * 2 + [0.85] * 2)
     (ahead,) = compared(store, (2, 2), gold, rows)
     assert ahead.comparison.delta > 0
     assert ahead.marked
-    assert with_best(ahead, 0.01, 0.99, 0.02).survives
-    assert not with_best(ahead, 0.99, 0.01, 0.02).survives
-    assert not with_best(ahead, 0.01, 0.99, 0.05).survives
+    assert replace(ahead, p_after_holm=0.02).survives
+    assert not replace(ahead, p_after_holm=0.05).survives
+    assert not replace(ahead, p_after_holm=None).survives
     behind = replace(ahead, comparison=replace(ahead.comparison, baseline_score=1.0))
-    assert not with_best(behind, 0.01, 0.99, 0.02).survives
+    assert replace(behind, p_after_holm=0.02).remains
+    assert not replace(behind, p_after_holm=0.02).survives
     assert marks_of(ahead) == {"dagger": True, "double-dagger": True}
-    assert marks_of(with_best(ahead, 0.4, 0.6, 0.8)) == {"dagger": True, "double-dagger": False}
+    assert marks_of(replace(ahead, p_after_holm=0.8)) == {"dagger": True, "double-dagger": False}
     weak = replace(ahead, comparison=replace(ahead.comparison, p_value=0.05))
     assert not weak.marked
     assert not weak.survives, "the double dagger is what remains of a dagger"

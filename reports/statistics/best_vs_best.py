@@ -12,7 +12,7 @@ Predictive Ability). For a baseline ahead the two cells change roles.
 Shapes: I system trials, J baseline trials, R resamples.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -118,15 +118,15 @@ def best_vs_best(
     system = in_order_of(baseline, system)
     pairs = pair_up(baseline, system)
     every = pairs.movable <= MOST_COINS
-
-    def swapped() -> Iterator[tuple[Values, Values]]:
-        generator = np.random.default_rng(seed)
-        blocks = every_toss(pairs.movable) if every else toss(pairs.movable, resamples, generator)
-        return (leads(pairs, coins) for coins in blocks)
-
+    generator = np.random.default_rng(seed)
+    blocks = every_toss(pairs.movable) if every else toss(pairs.movable, resamples, generator)
+    swapped = [leads(pairs, coins) for coins in blocks]
     scores, others = system.scores.values, baseline.scores.values
-    observed = (scores - others.max(), others - scores.max())
-    ahead, behind = _p_values(observed, swapped, n=len(system.ids), observed_again=not every)
+    sides = (scores - others.max(), others - scores.max())
+    ahead, behind = (
+        _p_values(observed, found, n=len(system.ids), observed_again=not every)
+        for observed, found in zip(sides, zip(*swapped, strict=True), strict=True)
+    )
     return BestVsBest(
         metric=system.metric.name,
         n=len(system.ids),
@@ -146,41 +146,25 @@ def best_vs_best(
 
 
 def _p_values(
-    observed: tuple[Values, Values],
-    swapped: Callable[[], Iterable[tuple[Values, Values]]],
-    *,
-    n: int,
-    observed_again: bool,
-) -> list[Values]:
-    """p of each trial's lead on the other cell's best, adjusted for its own cell: (I,) and (J,).
+    observed: Values, swapped: Sequence[Values], *, n: int, observed_again: bool
+) -> Values:
+    """p of each trial's lead on the other cell's best (I,), adjusted for all of its own cell.
 
-    `swapped` yields blocks of swapped leads (I, r) and (J, r), as often as it is called. Where they
-    are a sample, the observed outcome counts once more. Step down: a lead is compared with the
-    largest swapped lead of its trial and the worse ones; no p is below that of a better trial.
+    `swapped` are blocks (I, r) of swapped leads; where they are a sample, the observed outcome
+    counts once more. Step down: a lead is compared with the largest swapped lead of its trial and
+    the worse ones, and no p is below that of a better trial.
     """
-    apart = [_left_behind(*side, n) for side in zip(observed, _variances(swapped()), strict=True)]
-    orders = [np.argsort(lead, kind="stable") for lead in observed]
-    reached = [np.full(len(lead), int(observed_again)) for lead in observed]
-    total = int(observed_again)
-    for block in swapped():
-        for side, lead in enumerate(block):
-            order, back = orders[side], apart[side][:, None]
-            largest = np.maximum.accumulate((lead + back)[order], axis=0)
-            reached[side] += (largest >= observed[side][order, None] - TIE).sum(axis=1)
-        total += block[0].shape[1]
-    found = [np.empty_like(lead) for lead in observed]
-    for p_values, order, count in zip(found, orders, reached, strict=True):
-        p_values[order[::-1]] = np.maximum.accumulate(count[::-1] / total)
-    return found
-
-
-def _variances(blocks: Iterable[tuple[Values, Values]]) -> list[Values]:
-    """The variances of the swapped leads (I,) and (J,): their mean is 0."""
-    total, squares = 0, [np.zeros(1), np.zeros(1)]
-    for block in blocks:
-        squares = [sums + (lead**2).sum(axis=1) for sums, lead in zip(squares, block, strict=True)]
-        total += block[0].shape[1]
-    return [sums / total for sums in squares]
+    total = sum(block.shape[1] for block in swapped)
+    variance = sum((block**2).sum(axis=1) for block in swapped) / total
+    back = _left_behind(observed, variance, n)[:, None]
+    order = np.argsort(observed, kind="stable")
+    reached = np.full(len(observed), int(observed_again))
+    for block in swapped:
+        largest = np.maximum.accumulate((block + back)[order], axis=0)
+        reached += (largest >= observed[order, None] - TIE).sum(axis=1)
+    adjusted = np.empty_like(observed)
+    adjusted[order[::-1]] = np.maximum.accumulate(reached[::-1] / (total + observed_again))
+    return adjusted
 
 
 def _left_behind(observed: Values, variance: Values, n: int) -> Values:

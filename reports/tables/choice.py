@@ -34,8 +34,8 @@ BASELINE: Final = "standard"
 ALPHA: Final = 0.05
 AT_ONCE: Final = 2
 """Tasks and encoders: each takes up to half a gigabyte; matrix products use all cores anyway."""
-MOST_TOSSES: Final = 60_000_000
-"""Of a cell and its baseline's: trials times resamples; 9,999 for up to 6,000 trials."""
+MOST_TOSSES: Final = 12_000_000
+"""Of a cell and its baseline's: trials times resamples; 9,999 for up to 1,200 trials, 100 MB."""
 FEWEST_RESAMPLES: Final = 999
 PER_TEST: Final = 160
 """Resamples for each test of a family: the least p, twice 1 / (1 + R), is then ALPHA / 4 after

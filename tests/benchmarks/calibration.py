@@ -99,7 +99,7 @@ SCENARIOS = {
     "caveat, quality spreads by .2 points": Scenario(spread=0.002),
     "caveat, quality spreads by .4 points": Scenario(spread=0.004),
     "caveat, quality spreads by .8 points": Scenario(spread=0.008),
-    "caveat, 2 % of gold 1": Scenario(positive=0.02, difficulty=(0.58, 0.018)),
+    "caveat, 2 % of gold 1": Scenario(trials=(1, 360), positive=0.02, difficulty=(0.58, 0.018)),
     "epochs, best of 10 of both": Scenario(trials=(1, 12), epochs=(10, 10)),
     "epochs, best of 10 against last": Scenario(trials=(1, 12), epochs=(1, 10)),
 }

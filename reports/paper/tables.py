@@ -95,7 +95,9 @@ def paper_table(
         tests={(test.task, test.encoder, test.method): test for test in found},
     )
     flat = of_one_class(shown, layout.split, store)
-    said = caption(study, layout.split, shown, found, one_class=flat, beside=False)
+    said = caption(
+        study, layout.split, shown, found, one_class=flat, tasks=layout.tasks, beside=False
+    )
     table = Table(
         name=f"{study}-table{number}",
         caption=" ".join(
@@ -207,8 +209,8 @@ def _more(number: int, board: Board) -> list[str]:
             f" ({', '.join(names)})."
         )
     sentences.append(
-        "Below, in italics: published numbers, with their source and, where it is stated, their"
-        " rule of selection."
+        "Below, in italics and never bold: published numbers, with their source and, where it is"
+        " stated, their rule of selection."
     )
     if any(any(row.daggers()) for row in PUBLISHED[number]):
         sentences.append("Daggers there are the source's.")

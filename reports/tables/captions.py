@@ -38,12 +38,13 @@ def caption(
     tests: Sequence[Tested],
     *,
     one_class: Sequence[CellResult] = (),
+    tasks: Sequence[str] = (),
     beside: bool = True,
 ) -> str:
     """The caption of a table of best trials.
 
-    `one_class` are cells whose trial predicts the same class for every example; `beside`: the table
-    has the metrics that are not tested, too.
+    `one_class` are cells whose trial predicts the same class for every example; `tasks` the table's
+    where it has more than the cells; `beside`: it has the metrics that are not tested, too.
     """
     sentences = [
         f"Study {study}, {SPLIT_TITLES.get(split, split)} set. Each number is one trial: the best"
@@ -57,7 +58,7 @@ def caption(
     if tests:
         sentences += [*_dagger(tests), *_double_dagger(tests), *_few(tests), *_refused(tests)]
         sentences += [*_epochs(tests), *_cannot_show(split, tests), *_intervals(tests)]
-    return " ".join([*sentences, *gaps(cells)])
+    return " ".join([*sentences, *gaps(cells), *_not_in_study(tasks, cells)])
 
 
 def _sampled(split: str, cells: Sequence[CellResult]) -> list[str]:
@@ -195,7 +196,7 @@ def _few(tests: Sequence[Tested]) -> list[str]:
         if test.selected and (best := test.choice.best) and best.rare is not None
     }
     named = ", ".join(f"{title} {number}" for title, number in rare.items() if number < FEW)
-    few = f"Best against best is too lenient with fewer than {FEW} examples of a label"
+    few = f"Best against best can be too lenient with fewer than {FEW} examples of a label"
     return [f"{few}: {named}."] if named else []
 
 
@@ -278,6 +279,14 @@ def gaps(cells: Sequence[CellResult]) -> list[str]:
         return []
     dashes = " A dash: none is finished." if any(not cell.finished for cell in cells) else ""
     return [f"Of {_count(total, 'trial')} {', '.join(said)}.{dashes}"]
+
+
+def _not_in_study(tasks: Sequence[str], cells: Sequence[CellResult]) -> list[str]:
+    """Say what the dashes are that no trial was to fill."""
+    keys = {cell.key for cell in cells}
+    systems = {(encoder, method) for _, encoder, method in keys}
+    columns = {*tasks, *(task for task, _, _ in keys)}
+    return [] if len(keys) == len(systems) * len(columns) else ["Other dashes: not in the study."]
 
 
 def _verb(what: str, number: int) -> str:

@@ -162,6 +162,7 @@ def test_captions_say_what_a_miniature_is_trained_on(reports: dict[str, Report])
     assert "MRPC 64 of each class, RTE 64 of each class, CoLA 200 of each class" in caption
     assert caption.startswith("Table 3 of the paper. Results on the dev sets of GLUE. Study paper")
     assert "Daggers there are the source's." in caption
+    assert "Other dashes: not in the study." in caption
     assert "Daggers there" not in reports["table10"].table.caption
 
 
@@ -239,6 +240,7 @@ axes: {lr: [1e-3], epsilon: [0.1], tau: [0.1], lambda: [0.1]}
     assert [column.title for column in table.columns] == [*INTENTS, "Avg"]
     assert [table.text(row.cells[3]) for row in ours(table)] == ["70.0"] * 3 + ["60.0"] * 3
     assert "Trained on a part" not in table.caption
+    assert "Other dashes" not in table.caption
 
 
 def test_a_table_s_cells_have_its_own_trials_alone(tmp_path: Path) -> None:

@@ -236,19 +236,27 @@ def _one_class(pair: tuple[Labels, Labels, Labels]) -> tuple[System, ...]:
 
 def _default_metrics(baseline: Side, system: Side, n_classes: int) -> list[str]:
     own = system.metric or baseline.metric
-    fits = [
-        name for name, m in METRICS.items() if m.max_classes is None or n_classes <= m.max_classes
-    ]
-    return [own] if own else fits
+    return [own] if own else [name for name in METRICS if not _misfit(name, n_classes)]
+
+
+def _misfit(metric: str, n_classes: int) -> str | None:
+    """Say why a metric is not for as many labels: of one label only accuracy can tell anything."""
+    limit = METRICS[metric].max_classes
+    if limit is not None and n_classes > limit:
+        return f"{metric} is for {limit} labels, got {n_classes}; try macro_f1 or mcc"
+    if metric != "accuracy" and n_classes < 2:
+        return (
+            f"{metric} needs two labels, got one: list all labels with --labels,"
+            " the positive one second"
+        )
+    return None
 
 
 def _test(
     metric: str, pair: tuple[Labels, Labels, Labels], n_classes: int, seed: int
 ) -> MetricReport:
-    n_classes = max(2, n_classes)
-    limit = METRICS[metric].max_classes
-    if limit is not None and n_classes > limit:
-        raise UserError(f"{metric} is for {limit} labels, got {n_classes}; try macro_f1 or mcc")
+    if misfit := _misfit(metric, n_classes):
+        raise UserError(misfit)
     if metric == "accuracy":
         tests = tuple(mcnemar(*pair, method=method) for method in MCNEMAR_METHODS)
     else:

@@ -100,12 +100,20 @@ def test_a_label_with_two_signs_is_a_word() -> None:
     assert compare_pair(words, words).labels == ("--1", "0")
 
 
-def test_one_label_in_all_is_no_error() -> None:
+def test_one_label_in_all_leaves_only_accuracy() -> None:
+    """f1 and mcc would be 0 and macro_f1 a half, with every prediction right."""
     ones = np.ones(5, dtype=np.int64)
-    report = compare_pair(side("a", ones, ones), side("b", ones, ones))
+    pair_of = side("a", ones, ones), side("b", ones, ones)
+    report = compare_pair(*pair_of)
     assert report.labels == ("1",)
-    assert report.metrics[1].tests[0].p_value == 1.0
+    assert [entry.metric for entry in report.metrics] == ["accuracy"]
+    assert report.metrics[0].tests[0].system_score == 1.0
     assert report.one_class == ("baseline", "system")
+    for metric in ("f1", "mcc", "macro_f1"):
+        with pytest.raises(UserError, match=f"{metric} needs two labels, got one: list all labels"):
+            compare_pair(*pair_of, metrics=[metric])
+    listed = compare_pair(*pair_of, labels=["0", "1"], metrics=["f1"])
+    assert listed.metrics[0].tests[0].system_score == 1.0
 
 
 def test_a_predicted_label_that_gold_lacks_must_be_listed() -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from search_spaces.errors import UserError, nearest, unknown
 from trainers.metrics import METRICS, Labels
 from trainers.outcome import TrialRecord
 from trainers.store import State, Store
+
+MOST_COUNTS: Final = 2**25
+"""The most labels times distinct examples: the counts of as many take some 4 GB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +160,7 @@ def compare_pair(
         _numbers(baseline.rows, "predicted", names),
         _numbers(second, "predicted", names),
     )
+    _refuse_too_many(pair, len(names))
     chosen = metrics or _default_metrics(baseline, system, len(names))
     right = zip((pair[1] == gold).tolist(), (pair[2] == gold).tolist(), strict=True)
     return PairReport(
@@ -226,6 +230,17 @@ def _numbers(rows: Rows, which: Literal["gold", "predicted"], labels: tuple[str,
                 " if it is right, list all labels with --labels"
             )
     return np.array([number[label] for label in column], dtype=np.int64)
+
+
+def _refuse_too_many(pair: tuple[Labels, Labels, Labels], n_classes: int) -> None:
+    if n_classes * max(n_classes, len(pair[0])) <= MOST_COUNTS:
+        return
+    distinct = len(set(zip(*(column.tolist() for column in pair), strict=True)))
+    if n_classes * max(n_classes, distinct) > MOST_COUNTS:
+        raise UserError(
+            f"{n_classes:,} labels are too many to compare {distinct:,} distinct examples by:"
+            " does the column gold hold labels?"
+        )
 
 
 def _one_class(pair: tuple[Labels, Labels, Labels]) -> tuple[System, ...]:

@@ -181,4 +181,8 @@ def _field(path: Path, number: int, row: Mapping[str, Any], column: str) -> str:
         raise UserError(f"{path}: row {number}: {column} is empty")
     if text.casefold() == "nan":
         raise UserError(f"{path}: row {number}: {column} is {text!r}, which means missing")
+    if text.encode("utf-8", "replace").decode() != text:
+        raise UserError(
+            f"{path}: row {number}: {column} is {text!r:.40}, which is not Unicode text"
+        )
     return normalised(text)

@@ -202,6 +202,18 @@ def test_wrong_metrics_and_labels() -> None:
         compare_pair(*pair_of, labels=["0", "1", "0"])
 
 
+def test_as_many_labels_as_fill_the_memory_are_refused() -> None:
+    gold = np.arange(20_000)
+    pair_of = side("a", gold, gold), side("b", gold, gold)
+    message = "20,000 labels are too many to compare 20,000 distinct examples by"
+    with pytest.raises(UserError, match=message):
+        compare_pair(*pair_of)
+    few = np.arange(20_000) % 3
+    listed = [str(label) for label in range(6_000)]
+    with pytest.raises(UserError, match="6,000 labels are too many to compare 3 distinct"):
+        compare_pair(side("a", few, few), side("b", few, few), labels=listed)
+
+
 def test_labels_of_two_lines_are_named_on_one() -> None:
     gold = np.array([0, 1])
     one = side("a", gold, gold)

@@ -138,6 +138,7 @@ WRONG_JSON = {
     '{"id": 1, "gold": NaN, "prediction": 0}\n': "row 1: gold is nan, expected text",
     '{"id": 1, "gold": 1, "prediction": "nan"}\n': "row 1: prediction is 'nan', which means",
     '{"id": 1, "gold": true, "prediction": 0}\n': "row 1: gold is True, expected text",
+    '{"id": 1, "gold": "a\\ud800", "prediction": 0}\n': r"row 1: gold is 'a\ud800', which is not",
     '{"id": 1, "gold": [0], "prediction": 0}\n': "row 1: gold is [0], expected text",
 }
 WRONG = [(".csv", *pair) for pair in WRONG_CSV.items()]

@@ -114,6 +114,17 @@ def test_a_place_that_takes_no_runs_is_one_line(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
+def test_a_database_whose_driver_is_not_installed_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for driver in ("psycopg", "psycopg2"):
+        monkeypatch.setitem(sys.modules, driver, None)
+    rows = read_rows(study().trials(), Store(tmp_path / "store", create=True))
+    with pytest.raises(UserError, match=r"MLflow at postgresql://x: .*psycopg") as caught:
+        write_runs("small", rows, "postgresql://x")
+    assert "\n" not in str(caught.value)
+
+
 def test_without_mlflow_one_line_says_what_to_install(tmp_path: Path) -> None:
     store = Store(tmp_path / "store", create=True)
     code = (

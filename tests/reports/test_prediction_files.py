@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from reports.prediction_files import normalised, read_rows
@@ -133,6 +135,7 @@ WRONG_JSON = {
     "[" * 100_000: "row 1: no JSON object: maximum recursion depth",
     "[1, 0, 0]\n": "row 1: expected a JSON object, got [1, 0, 0]",
     '{"id": 1, "gold": 0}\n': "row 1: no column 'prediction'",
+    '{"id": 1, "gold": 0, "gold": 1, "prediction": 0}\n': "row 1: column 'gold' is there twice",
     '{"id": 1, "gold": 0, "prediction": 0.25}\n': "row 1: prediction is 0.25, expected text",
     '{"id": 1, "gold": null, "prediction": 0}\n': "row 1: gold is None, expected text",
     '{"id": 1, "gold": NaN, "prediction": 0}\n': "row 1: gold is nan, expected text",
@@ -194,3 +197,25 @@ def test_a_missing_value_in_parquet_names_its_row(tmp_path: Path) -> None:
     pd.DataFrame({"id": ["a"], "gold": ["x"], "prediction": ["nan"]}).to_parquet(path)
     with pytest.raises(UserError, match="row 1: prediction is 'nan', which means missing"):
         read_rows(path)
+
+
+def test_a_damaged_parquet_file_is_one_line(tmp_path: Path) -> None:
+    """What Arrow says of the header of a page has two lines, and is no ArrowException."""
+    path = written(tmp_path, ".parquet")
+    data = bytearray(path.read_bytes())
+    data[10:40] = bytes(byte ^ 255 for byte in data[10:40])
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=f"{path}: no Parquet file: ") as caught:
+        read_rows(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_text_in_parquet_that_is_not_utf_8_is_shown(tmp_path: Path) -> None:
+    """Such a file has no lines."""
+    path = tmp_path / "rows.parquet"
+    raw = pa.array(["a", b"caf\xe9"], pa.binary())
+    texts = pa.Array.from_buffers(pa.string(), 2, raw.buffers())
+    pq.write_table(pa.table({"id": [1, 2], "gold": texts, "prediction": ["a", "a"]}), path)
+    with pytest.raises(UserError) as caught:
+        read_rows(path)
+    assert str(caught.value) == f"{path}: b'caf\\xe9' is not UTF-8 text"

@@ -140,7 +140,7 @@ def _parquet_rows(path: Path) -> Numbered:
 
     with path.open("rb") as file:
         try:
-            table = pq.read_table(file)
+            table = pq.ParquetFile(file).read(use_threads=False)
             _check_columns(path, table.column_names)
             columns = {name: table[name].to_pylist() for name in COLUMNS}
         except UnicodeDecodeError as error:

@@ -1,5 +1,7 @@
 """Files of predictions are read alike in every format, and each mistake is named with its row."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +11,9 @@ import pytest
 
 from reports.prediction_files import normalised, read_rows
 from search_spaces.errors import UserError
+from tests.end_to_end.sweeps import environment
+from tests.results import predictions
+from trainers.files import encode_predictions
 
 ROWS = [("a", "yes", "no"), ("b", "no, thanks", "no\nthanks"), ("7", "1", "0")]
 
@@ -219,3 +224,20 @@ def test_text_in_parquet_that_is_not_utf_8_is_shown(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         read_rows(path)
     assert str(caught.value) == f"{path}: b'caf\\xe9' is not UTF-8 text"
+
+
+def test_a_process_that_ends_after_reading_parquet_is_not_aborted(tmp_path: Path) -> None:
+    """With threads every second or third run ended in `terminate called`, exit code 134."""
+    path = written(tmp_path, ".parquet")
+    (tmp_path / "stored").write_bytes(encode_predictions(predictions("dev", 3, n=5)))
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from reports.prediction_files import read_rows\n"
+        "from trainers.files import decode_predictions\n"
+        "decode_predictions(Path(sys.argv[2]).read_bytes())\n"
+        "read_rows(Path(sys.argv[1]))\n"
+    )
+    command = [sys.executable, "-c", code, str(path), str(tmp_path / "stored")]
+    for _ in range(8):
+        subprocess.run(command, env=environment(), check=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
-from search_spaces.errors import UserError, nearest
+from search_spaces.errors import UserError, nearest, shown
 from trainers.csv_files import FIELD_CHARACTERS
 from trainers.files import one_line
 
@@ -166,9 +166,8 @@ def _check_columns(where: Path | str, names: Iterable[str]) -> None:
         if column not in known:
             guess = nearest(column, known)
             hint = f"; rename {guess!r}?" if guess else ""
-            raise UserError(
-                f"{where}: no column {column!r}{hint} (it has: {', '.join(known) or 'none'})"
-            )
+            listed = ", ".join(map(shown, known)) or "none"
+            raise UserError(f"{where}: no column {column!r}{hint} (it has: {listed})")
 
 
 def _field(path: Path, number: int, row: Mapping[str, Any], column: str) -> str:

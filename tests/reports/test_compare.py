@@ -236,6 +236,18 @@ def test_text_and_json() -> None:
     assert whole["metrics"][1]["tests"][0]["p_value"] == report.metrics[1].tests[0].p_value
 
 
+def test_no_label_or_id_can_speak_to_the_terminal() -> None:
+    power = "\x1b]0;title\x07 of\r\ntwo lines\u202e"
+    rows = Rows(source=power, ids=(power, "2"), gold=(power, "z"), predicted=(power, "z"))
+    other = replace(rows, predicted=("z", "z"))
+    text = to_text(compare_pair(Side(rows=rows), Side(rows=other)))
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert text.count("]0;title\ufffd of two lines") == 6
+    with pytest.raises(UserError) as caught:
+        compare_pair(Side(rows=rows), Side(rows=replace(other, predicted=("y", "z"))))
+    assert str(caught.value).removeprefix(power).isprintable()
+
+
 def test_stored_trials_have_their_tasks_metric_and_labels(tmp_path: Path) -> None:
     store = Store(tmp_path / "store", create=True)
     one, other, third = load_study("quickstart").trials()[:3]

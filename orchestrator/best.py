@@ -84,6 +84,19 @@ def significance(study: Study, store: Store, signature: str) -> list[str]:
         return [f"not tested: {error}"]
 
 
+def one_class(store: Store, record: TrialRecord) -> list[str]:
+    """Name the splits of which a trial predicts one class for every example.
+
+    Raises:
+        CorruptTrial: predictions do not match their checksum.
+    """
+    return [
+        split
+        for split in record.scores
+        if len(set(store.labels(record, split).predicted.tolist())) == 1
+    ]
+
+
 def write_best(
     study: Study, store: Store, chosen: Chosen, out: Path, *, retrain: bool, data: Path | None
 ) -> str:
@@ -91,6 +104,7 @@ def write_best(
 
     Raises:
         UserError: `out` is taken or cannot be written, or there is no model and none is trained.
+        CorruptTrial: predictions do not match their checksum.
     """
     signature = chosen.config.signature
     kept = find_model(store, signature)
@@ -102,13 +116,14 @@ def write_best(
         )
     try:
         with _empty_folder(out) as scratch:
-            record = chosen.record
+            record, home = chosen.record, store
             if kept is None:
-                kept, record = _retrain(study.name, scratch, chosen, data)
+                kept, record, home = _retrain(study.name, scratch, chosen, data)
             model = scratch / "model"
             shutil.copytree(kept, model)
             tests = significance(study, store, signature)
-            text = model_card(study.name, chosen.config, record, chosen.finished, tests)
+            constant = one_class(home, record)
+            text = model_card(study.name, chosen.config, record, chosen.finished, tests, constant)
             (model / "README.md").write_text(text, "utf-8")
             if out.exists():
                 out.rmdir()
@@ -131,8 +146,8 @@ def _empty_folder(out: Path) -> Iterator[Path]:
 
 def _retrain(
     study: str, scratch: Path, chosen: Chosen, data: Path | None
-) -> tuple[Path, TrialRecord]:
-    """Train one trial in a store of its own; return its model and its record."""
+) -> tuple[Path, TrialRecord, Store]:
+    """Train one trial in a store of its own; return its model, its record and that store."""
     from orchestrator.job import Job
     from orchestrator.runner import TrialRunner
 
@@ -155,7 +170,7 @@ def _retrain(
     if model is None:
         raise UserError(why_not_kept(store, config.signature) or "its model could not be written")
     _say_if_different(chosen.record, record)
-    return model, record
+    return model, record, store
 
 
 def _say_if_different(before: TrialRecord, now: TrialRecord) -> None:

@@ -227,11 +227,12 @@ def report(
 ) -> None:
     """Write the tables with their tests: LaTeX, Markdown, CSV and JSON; a page and figures."""
     from reports.page.publish import Extras
+    from trainers.data import check_folder
     from trainers.store import Store
 
     chosen = _study(study, tasks)
-    if html and data is not None and not data.is_dir():
-        raise UserError(f"data folder {data} does not exist; the page takes its texts from there")
+    if data is not None:
+        check_folder(data)
     opened = Store(store, create=False)
     folder = out or _reports_folder(chosen, opened)
     extras = Extras(html=html, figures=figures, intervals=intervals, data=data)

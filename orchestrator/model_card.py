@@ -1,8 +1,8 @@
 """A model card: what a model folder's README.md says of it. Pure.
 
-In: a trial's settings, its record, the study's name, from how many trials it was chosen, and the
-lines of its tests. Out: Markdown with the metadata block that the hub reads. The licence is the
-user's to add.
+In: a trial's settings, its record, the study's name, from how many trials it was chosen, the lines
+of its tests, and the splits of which it predicts one class for every example. Out: Markdown with
+the metadata block that the hub reads. The licence is the user's to add.
 """
 
 import json
@@ -18,14 +18,19 @@ SHOWN_LABELS = 200
 
 
 def model_card(
-    study: str, config: TrialConfig, record: TrialRecord, finished: int, tests: Sequence[str]
+    study: str,
+    config: TrialConfig,
+    record: TrialRecord,
+    finished: int,
+    tests: Sequence[str],
+    one_class: Sequence[str],
 ) -> str:
     """Write the card of one trial, the best of `finished`, with its tables' lines of tests."""
     parts = (
         _metadata(config),
         _what(study, config, record, finished),
         _use(config),
-        _scores(config, record),
+        _scores(config, record, one_class),
         _tests(tests),
         _origin(config, record),
     )
@@ -72,34 +77,50 @@ def _use(config: TrialConfig) -> str:
     )
 
 
-def _scores(config: TrialConfig, record: TrialRecord) -> str:
+def _scores(config: TrialConfig, record: TrialRecord, one_class: Sequence[str]) -> str:
     rows = [
-        f"| {split} | {metric} | {found.value:.4f} |"
+        f"| {split} | {metric} | {found.value:.4f}{', undefined' if found.undefined else ''} |"
         for split, scores in record.scores.items()
         for metric, found in scores.items()
     ]
-    precision = (
-        "Scored in bf16; in fp32 the last digits differ.\n\n" if config.precision == "bf16" else ""
-    )
-    rows_of = config.max_eval_samples
-    sample = f"Scored on a random sample of the dev rows: {rows_of}.\n\n" if rows_of else ""
     return "\n".join(
         (
             "## Scores\n",
             "| split | metric | value |\n| --- | --- | ---: |",
             *rows,
-            f"\n{precision}{sample}The score on `{record.selection}` was used to choose: it"
-            f" flatters the model. Weights of epoch {record.selected_epoch} of"
-            f" {config.trained_epochs}.\n",
+            "",
+            *(f"{note}\n" for note in _notes(config, record, one_class)),
+            f"The score on `{record.selection}` was used to choose: it flatters the model. Weights"
+            f" of epoch {record.selected_epoch} of {config.trained_epochs}.\n",
         )
     )
+
+
+def _notes(config: TrialConfig, record: TrialRecord, one_class: Sequence[str]) -> list[str]:
+    """Say what the scores do not show of themselves."""
+    notes = []
+    if one_class:
+        splits = ", ".join(f"`{split}`" for split in one_class)
+        notes.append(f"The model predicts one class for every example of {splits}.")
+    if any(found.undefined for scores in record.scores.values() for found in scores.values()):
+        notes.append("Undefined: a 0/0, which counts 0; in macro_f1 that of some class.")
+    if config.precision == "bf16":
+        notes.append("Scored in bf16; in fp32 the last digits differ.")
+    rows, published = config.max_eval_samples, get_task(config.task).counts
+    if rows and any(s.startswith("dev") and rows < published.get(s, 0) for s in record.scores):
+        notes.append(f"Scored on a random sample of the dev rows: {rows}.")
+    return notes
 
 
 def _tests(lines: Sequence[str]) -> str:
     """Nothing for the baseline itself, and where there is none to compare with."""
     if not lines:
         return ""
-    return "\n".join(("## Tests against `standard`\n", "```", *lines, "```\n"))
+    of = (
+        "Of the method's own cell: its best trial against that of `standard` on the same task and"
+        " encoder. They do not allow for a choice among methods or encoders.\n"
+    )
+    return "\n".join(("## Tests against `standard`\n", of, "```", *lines, "```\n"))
 
 
 def _origin(config: TrialConfig, record: TrialRecord) -> str:

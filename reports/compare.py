@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from search_spaces.errors import UserError, nearest, unknown
 from trainers.metrics import METRICS, Labels
 from trainers.outcome import TrialRecord
 from trainers.store import State, Store
+
+MOST_COUNTS: Final = 2**25
+"""The most labels times distinct examples: the counts of as many take some 4 GB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +160,7 @@ def compare_pair(
         _numbers(baseline.rows, "predicted", names),
         _numbers(second, "predicted", names),
     )
+    _refuse_too_many(pair, len(names))
     chosen = metrics or _default_metrics(baseline, system, len(names))
     right = zip((pair[1] == gold).tolist(), (pair[2] == gold).tolist(), strict=True)
     return PairReport(
@@ -228,6 +232,17 @@ def _numbers(rows: Rows, which: Literal["gold", "predicted"], labels: tuple[str,
     return np.array([number[label] for label in column], dtype=np.int64)
 
 
+def _refuse_too_many(pair: tuple[Labels, Labels, Labels], n_classes: int) -> None:
+    if n_classes * max(n_classes, len(pair[0])) <= MOST_COUNTS:
+        return
+    distinct = len(set(zip(*(column.tolist() for column in pair), strict=True)))
+    if n_classes * max(n_classes, distinct) > MOST_COUNTS:
+        raise UserError(
+            f"{n_classes:,} labels are too many to compare {distinct:,} distinct examples by:"
+            " does the column gold hold labels?"
+        )
+
+
 def _one_class(pair: tuple[Labels, Labels, Labels]) -> tuple[System, ...]:
     names: tuple[System, System] = ("baseline", "system")
     rows = zip(names, pair[1:], strict=True)
@@ -236,19 +251,27 @@ def _one_class(pair: tuple[Labels, Labels, Labels]) -> tuple[System, ...]:
 
 def _default_metrics(baseline: Side, system: Side, n_classes: int) -> list[str]:
     own = system.metric or baseline.metric
-    fits = [
-        name for name, m in METRICS.items() if m.max_classes is None or n_classes <= m.max_classes
-    ]
-    return [own] if own else fits
+    return [own] if own else [name for name in METRICS if not _misfit(name, n_classes)]
+
+
+def _misfit(metric: str, n_classes: int) -> str | None:
+    """Say why a metric is not for as many labels: of one label only accuracy can tell anything."""
+    limit = METRICS[metric].max_classes
+    if limit is not None and n_classes > limit:
+        return f"{metric} is for {limit} labels, got {n_classes}; try macro_f1 or mcc"
+    if metric != "accuracy" and n_classes < 2:
+        return (
+            f"{metric} needs two labels, got one: list all labels with --labels,"
+            " the positive one second"
+        )
+    return None
 
 
 def _test(
     metric: str, pair: tuple[Labels, Labels, Labels], n_classes: int, seed: int
 ) -> MetricReport:
-    n_classes = max(2, n_classes)
-    limit = METRICS[metric].max_classes
-    if limit is not None and n_classes > limit:
-        raise UserError(f"{metric} is for {limit} labels, got {n_classes}; try macro_f1 or mcc")
+    if misfit := _misfit(metric, n_classes):
+        raise UserError(misfit)
     if metric == "accuracy":
         tests = tuple(mcnemar(*pair, method=method) for method in MCNEMAR_METHODS)
     else:

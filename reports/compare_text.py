@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from reports.compare import MetricReport, PairReport
+from reports.tables.terminal import clean
 
 LISTED: Final = 20  # discordant examples that the text lists; JSON has all
 TABLE: Final = {
@@ -44,11 +45,12 @@ def to_dict(report: PairReport) -> dict[str, Any]:
 
 def to_text(report: PairReport) -> str:
     """A page for reading: scores with intervals, tests, the table, the first differing examples."""
+    labels = [clean(label) for label in report.labels]
     lines = [
         f"{report.n:,} examples{f' of {report.split}' if report.split else ''};"
-        f" baseline {report.baseline}, system {report.system}",
-        f"{len(report.labels)} labels: {', '.join(report.labels)}"
-        + (f" (f1 is of {report.labels[1]})" if len(report.labels) == 2 else ""),
+        f" baseline {clean(report.baseline)}, system {clean(report.system)}",
+        f"{len(labels)} labels: {', '.join(labels)}"
+        + (f" (f1 is of {labels[1]})" if len(labels) == 2 else ""),
     ]
     if report.one_class:
         lines += [f"one class for every example: {', '.join(report.one_class)}"]
@@ -61,7 +63,8 @@ def to_text(report: PairReport) -> str:
     ]
     lines += ["", f"labelled differently: {len(report.differing):,} of {report.n:,} examples"]
     shown = report.differing[:LISTED]
-    lines += [f"  {d.id}: gold {d.gold}, baseline {d.baseline}, system {d.system}" for d in shown]
+    named = (f"{d.id}: gold {d.gold}, baseline {d.baseline}, system {d.system}" for d in shown)
+    lines += [f"  {clean(line)}" for line in named]
     more = len(report.differing) - len(shown)
     lines += [f"  and {more:,} more (--json lists all)"] if more else []
     return "\n".join(lines)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
-from search_spaces.errors import UserError, nearest
+from search_spaces.errors import UserError, nearest, shown
 from trainers.csv_files import FIELD_CHARACTERS
+from trainers.files import one_line
 
 COLUMNS: Final = ("id", "gold", "prediction")
 WHOLE_FLOAT: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,15}))\.0+")
@@ -123,27 +124,29 @@ def _json_rows(path: Path) -> Numbered:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
+                row = json.loads(line, object_pairs_hook=tuple)  # keeps a name that is there twice
             except (ValueError, RecursionError) as error:
                 what = getattr(error, "msg", error)
                 raise UserError(f"{path}: row {number}: no JSON object: {what}") from error
-            if not isinstance(row, dict):
+            if not isinstance(row, tuple):
                 raise UserError(f"{path}: row {number}: expected a JSON object, got {row!r:.40}")
-            _check_columns(f"{path}: row {number}", row)
-            yield number, row
+            _check_columns(f"{path}: row {number}", [name for name, _ in row])
+            yield number, dict(row)
 
 
 def _parquet_rows(path: Path) -> Numbered:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        with path.open("rb") as file:
-            table = pq.read_table(file)
-        _check_columns(path, table.column_names)
-        columns = {name: table[name].to_pylist() for name in COLUMNS}
-    except pa.ArrowException as error:
-        raise UserError(f"{path}: no Parquet file: {' '.join(str(error).split())}") from error
+    with path.open("rb") as file:
+        try:
+            table = pq.ParquetFile(file).read(use_threads=False)
+            _check_columns(path, table.column_names)
+            columns = {name: table[name].to_pylist() for name in COLUMNS}
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path}: {error.object!r:.40} is not UTF-8 text") from error
+        except (pa.ArrowException, OSError) as error:
+            raise UserError(f"{path}: no Parquet file: {one_line(error)}") from error
     for place in range(table.num_rows):
         yield place + 1, {name: values[place] for name, values in columns.items()}
 
@@ -163,9 +166,8 @@ def _check_columns(where: Path | str, names: Iterable[str]) -> None:
         if column not in known:
             guess = nearest(column, known)
             hint = f"; rename {guess!r}?" if guess else ""
-            raise UserError(
-                f"{where}: no column {column!r}{hint} (it has: {', '.join(known) or 'none'})"
-            )
+            listed = ", ".join(map(shown, known)) or "none"
+            raise UserError(f"{where}: no column {column!r}{hint} (it has: {listed})")
 
 
 def _field(path: Path, number: int, row: Mapping[str, Any], column: str) -> str:
@@ -181,4 +183,8 @@ def _field(path: Path, number: int, row: Mapping[str, Any], column: str) -> str:
         raise UserError(f"{path}: row {number}: {column} is empty")
     if text.casefold() == "nan":
         raise UserError(f"{path}: row {number}: {column} is {text!r}, which means missing")
+    if text.encode("utf-8", "replace").decode() != text:
+        raise UserError(
+            f"{path}: row {number}: {column} is {text!r:.40}, which is not Unicode text"
+        )
     return normalised(text)

@@ -78,8 +78,8 @@ def left_out(study: Study, reports: Sequence[Report]) -> list[str]:
 def _data_reports(study: Study, cells: Sequence[CellResult], data: Path | None) -> list[Report]:
     numbers = [number for number in study.tables if number in TASKS_OF]
     wanted = [task for number in numbers for task in TASKS_OF[number] if task in study.tasks]
-    counted = count_data(wanted, data)
-    tables = [data_table(number, study.name, cells, counted) for number in numbers]
+    counted = count_data(wanted, data, cells)
+    tables = [data_table(number, study.name, counted) for number in numbers]
     return [table for table in tables if table]
 
 

@@ -24,5 +24,11 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     names = list(known)
     guess = nearest(name, names)
     hint = f"; did you mean {guess!r}?" if guess else ""
-    listed = ", ".join(" ".join(entry.split()) for entry in names)  # a label may have two lines
+    listed = ", ".join(map(shown, names))
     return UserError(f"unknown {kind} {name!r}{hint} (known: {listed})")
+
+
+def shown(name: str) -> str:
+    """Put a label or a column's name in one line, without power over a terminal."""
+    whole = " ".join(name.split())
+    return whole if whole.isprintable() else repr(whole)

@@ -219,7 +219,7 @@ def select_examples(data: TaskData, settings: TrainingSettings) -> TaskData:
     """
     train = data.splits["train"]
     order = np.random.default_rng(settings.subset_seed).permutation(len(train))
-    splits = dict(data.splits)
+    splits = {name: scored_rows(name, split, settings) for name, split in data.splits.items()}
     if settings.select_on == "heldout":
         held = _per_class(
             train.labels, order, lambda n: min(n - 1, max(1, round(settings.heldout_fraction * n)))
@@ -230,11 +230,15 @@ def select_examples(data: TaskData, settings: TrainingSettings) -> TaskData:
         order = order[~np.isin(order, held)]
     kept = np.sort(_part(train.labels, order, settings))
     splits["train"] = train.take(kept.tolist())
-    for name, dev in data.splits.items():
-        if name.startswith("dev") and settings.max_eval_samples is not None:
-            drawn = np.random.default_rng(settings.subset_seed).permutation(len(dev))
-            splits[name] = dev.take(sorted(drawn[: settings.max_eval_samples].tolist()))
     return replace(data, splits=splits)
+
+
+def scored_rows(name: str, split: Split, settings: TrainingSettings) -> Split:
+    """Draw the part of a dev split that trials are scored on; another split stays whole."""
+    if settings.max_eval_samples is None or not name.startswith("dev"):
+        return split
+    drawn = np.random.default_rng(settings.subset_seed).permutation(len(split))
+    return split.take(sorted(drawn[: settings.max_eval_samples].tolist()))
 
 
 def _part(labels: Labels, order: Labels, settings: TrainingSettings) -> Labels:

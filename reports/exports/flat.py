@@ -16,6 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from reports.exports.rows import Scalar, TrialRow, settings
+from search_spaces.errors import UserError
 from trainers.outcome import TrialRecord
 from trainers.store import Store
 
@@ -30,7 +31,11 @@ BATCH_ROWS = 500_000
 
 
 def write_trials(rows: Sequence[TrialRow], path: Path, kind: str) -> None:
-    """Write one row per trial, in the study's order, those without a result among them."""
+    """Write one row per trial, in the study's order, those without a result among them.
+
+    Raises:
+        UserError: the path is a folder's.
+    """
     table = to_table(rows)
     with _writer(path, kind, table.schema) as writer:
         writer.write_table(table)
@@ -94,6 +99,7 @@ def write_predictions(rows: Iterable[TrialRow], store: Store, path: Path, kind: 
     """Write a row per finished trial, split and example: its id, gold and predicted label.
 
     Raises:
+        UserError: the path is a folder's.
         CorruptTrial: predictions do not match their checksum.
     """
     records = (row.record for row in rows if row.record)
@@ -117,6 +123,8 @@ def _long(record: TrialRecord, split: str, store: Store) -> pa.Table:
 @contextmanager
 def _writer(path: Path, kind: str, schema: pa.Schema) -> Iterator[Any]:
     """Write under another name, and rename: the file is the old one or whole."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: expected the name of a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.tmp")
     try:

@@ -51,7 +51,8 @@ def write_runs(study: str, rows: Sequence[TrialRow], out: str) -> Written:
     """Write a run for each trial that ended: settings, scores, losses and score per epoch.
 
     Raises:
-        UserError: MLflow is not installed, or its storage or server does not take the runs.
+        UserError: MLflow or its storage's driver is not installed, or the storage or server does
+            not take the runs.
     """
     if find_spec("mlflow") is None:
         raise UserError("export to mlflow needs mlflow-skinny: pip install 'catsweep[mlflow]'")
@@ -76,7 +77,7 @@ def write_runs(study: str, rows: Sequence[TrialRow], out: str) -> Written:
         console, quiet = Console(stderr=True), not sys.stderr.isatty()
         for row in track(new, "MLflow runs", console=console, transient=True, disable=quiet):
             _write(client, experiment, row)
-    except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, ImportError) as error:
         raise UserError(f"MLflow at {out}: {one_line(error)}") from error
     return Written(runs=len(ended), new=len(new))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.exports.rows import TrialRow, read_rows
+from reports.exports.rows import ENDED, TrialRow, read_rows
 from search_spaces.errors import UserError, unknown
 from search_spaces.study import Study
 from trainers.store import Store
@@ -38,6 +38,8 @@ def export(study: Study, store: Store, to: str, out: str | None, *, predictions:
     if predictions and not target.has_predictions:
         raise UserError("--predictions: only to csv and parquet")
     rows = read_rows(study.trials(), store)
+    if not any(row.state in ENDED for row in rows):
+        raise UserError(f"no trial of study {study.name} has ended in {store.root}: run it first")
     place = out or str(store.root / "exports" / f"{study.name}{target.ending}")
     try:
         lines = [target.write(study.name, rows, place)]

@@ -132,9 +132,16 @@ def _figure(width: float, height: float, *titles: str) -> Figure:
     return figure
 
 
-def _legend(figure: Figure, across: int) -> None:
-    """Put a legend of everything that has a label below the plots; its rows add to the height."""
-    legend = figure.legend(loc="outside lower center", ncols=across, handlelength=3.5)
+def _legend(figure: Figure, most: int) -> None:
+    """Put a legend of everything that has a label below the plots; its rows add to the height.
+
+    It has as many columns as the figure is wide enough for, and `most` at most.
+    """
+    for across in range(most, 0, -1):
+        legend = figure.legend(loc="outside lower center", ncols=across, handlelength=3.5)
+        if across == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            break
+        legend.remove()
     rows = math.ceil(len(legend.get_texts()) / across)
     figure.set_figheight(figure.get_figheight() + 0.17 * rows)
 

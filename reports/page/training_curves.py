@@ -10,7 +10,8 @@ from typing import Final
 from reports.cells import CellResult, FinishedTrial
 from reports.page.landscape import Landscape, written
 
-NORM: Final = "attack_norm"  # of the perturbation; all else that an epoch records is a loss
+ATTACK: Final = "attack_"  # begins what is said of the perturbation; all else is a loss
+NORM: Final = "attack_norm"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ def _curve(trial: FinishedTrial, of: Landscape, row: int) -> TrainingCurve:
         split=of.split,
         metric=of.metric,
         epochs=tuple(epoch.epoch for epoch in record.epochs),
-        losses={name: means[name] for name in means if not name.startswith(NORM)},
+        losses={name: means[name] for name in means if not name.startswith(ATTACK)},
         norms={name: means[name] for name in means if name.startswith(NORM)},
         scores=tuple(epoch.score for epoch in record.epochs),
     )

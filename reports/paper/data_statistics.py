@@ -16,7 +16,7 @@ from trainers.data import Split, TaskData, deviation
 
 @dataclass(frozen=True, kw_only=True)
 class DataStatistics:
-    """A task's labels, and by split its examples, their mean length in words and fingerprint.
+    """A task's labels, and by split its examples, their mean length in words.
 
     `domains` is None where no file says which label is of which domain; `deviation` is the line
     that says how the data differ from the published ones, None where they do not.
@@ -26,7 +26,6 @@ class DataStatistics:
     domains: int | None
     rows: Mapping[str, int]
     words: Mapping[str, Fraction]
-    fingerprints: Mapping[str, str]
     deviation: str | None
 
 
@@ -38,7 +37,6 @@ def data_statistics(data: TaskData, folder: Path | None) -> DataStatistics:
         domains=_domains(domains) if domains and domains.is_file() else None,
         rows={name: len(split) for name, split in data.splits.items()},
         words={name: mean_words(split) for name, split in data.splits.items()},
-        fingerprints={name: split.fingerprint() for name, split in data.splits.items()},
         deviation=deviation(data),
     )
 

@@ -19,7 +19,7 @@ from reports.tables.captions import METRIC_TITLES
 from reports.tables.report import Report
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
 from search_spaces.errors import UserError
-from trainers.data import load_task
+from trainers.data import TaskData, load_task, scored_rows
 from trainers.tasks import get_task
 
 OURS: Final = "this data"
@@ -41,26 +41,32 @@ LENGTH: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
-    """A study's datasets: the statistics of those that were found, why the others were not."""
+    """A study's datasets: the statistics of those that were found, why the others were not.
+
+    `differing` are those found that are not what the study's trials saw.
+    """
 
     found: Mapping[str, DataStatistics]
     absent: Mapping[str, str]
+    differing: frozenset[str]
 
 
-def count_data(tasks: Sequence[str], folder: Path | None) -> Counted:
+def count_data(tasks: Sequence[str], folder: Path | None, cells: Sequence[CellResult]) -> Counted:
     """Load tasks from the data folder, or from the hub without one, and count."""
-    found, absent = {}, {}
+    found, absent, differing = {}, {}, set()
     for task in tasks:
         try:
-            found[task] = data_statistics(load_task(task, folder), folder)
+            data = load_task(task, folder)
         except UserError as error:
             absent[task] = str(error)
-    return Counted(found=found, absent=absent)
+            continue
+        found[task] = data_statistics(data, folder)
+        if _differs(data, cells):
+            differing.add(task)
+    return Counted(found=found, absent=absent, differing=frozenset(differing))
 
 
-def data_table(
-    number: int, study: str, cells: Sequence[CellResult], counted: Counted
-) -> Report | None:
+def data_table(number: int, study: str, counted: Counted) -> Report | None:
     """Build Table 1 or 2; None where none of its datasets was found."""
     tasks = TASKS_OF[number]
     if not any(task in counted.found for task in tasks):
@@ -77,7 +83,7 @@ def data_table(
         label_titles=("Dataset", *(("Task",) if number == 1 else ()), "Source"),
         groups=(ColumnGroup(columns=_columns(number)),),
         rows=(*ours, replace(published[0], starts_block=True), *published[1:]),
-        notes=tuple(_notes(tasks, cells, counted)),
+        notes=tuple(_notes(tasks, counted)),
     )
     return Report(table=table, tests=())
 
@@ -117,26 +123,27 @@ def _published_row(number: int, printed: Sequence[str]) -> Row:
     return Row(labels=(title, *kind, PAPER), cells=cells, published=True)
 
 
-def _notes(tasks: Sequence[str], cells: Sequence[CellResult], counted: Counted) -> list[str]:
+def _notes(tasks: Sequence[str], counted: Counted) -> list[str]:
     """How the data differ from the published ones, and from those that trials saw."""
     notes = []
     for task in tasks:
         data = counted.found.get(task)
         if data and data.deviation:
             notes.append(data.deviation)
-        if data and _differs(task, cells, data):
+        if task in counted.differing:
             notes.append(f"task {task}: these are not the examples that the study's trials saw")
         if task in counted.absent:
             notes.append(counted.absent[task])
     return notes
 
 
-def _differs(task: str, cells: Sequence[CellResult], data: DataStatistics) -> bool:
-    """Compare the splits that no setting changes: what is trained on may be a part."""
-    trials = [cell.finished[0].record for cell in cells if cell.task == task and cell.finished]
+def _differs(data: TaskData, cells: Sequence[CellResult]) -> bool:
+    """Compare dev, of which trials may have seen a part, and test: what is trained on varies."""
+    trials = [trial for cell in cells if cell.task == data.name for trial in cell.finished]
+    seen = {split: trial for trial in trials for split in trial.record.fingerprints}
     return any(
-        record.fingerprints[split] != data.fingerprints[split]
-        for record in trials
+        scored_rows(split, data.splits[split], seen[split].config).fingerprint()
+        != seen[split].record.fingerprints[split]
         for split in ("dev", "test")
-        if split in record.fingerprints and split in data.fingerprints
+        if split in seen and split in data.splits
     )

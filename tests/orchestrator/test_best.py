@@ -1,6 +1,7 @@
 """`catsweep best`: a folder that transformers loads and that predicts what the store holds."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from transformers import pipeline
 
-from orchestrator.best import choose, not_kept, significance
+from orchestrator.best import choose, not_kept, one_class, significance
 from orchestrator.job import Job
 from orchestrator.model_card import model_card
 from orchestrator.runner import TrialRunner
@@ -20,11 +21,11 @@ from search_spaces.trial import TrialConfig
 from tests.fakes import VARIANTS, write_csv
 from tests.orchestrator.test_cli import catsweep, study_file
 from tests.reports.papers import filled
-from tests.results import finished
+from tests.results import finished, labelled, result_of
 from tests.results import keep as keep_result
 from trainers.checkpoints import Keep, Keeping, keeping_of
 from trainers.data import load_task
-from trainers.outcome import Predictions, TrialRecord
+from trainers.outcome import Predictions, TrialRecord, TrialResult
 from trainers.store import Store
 
 STUDY = """
@@ -176,6 +177,7 @@ def test_the_best_of_a_method_is_that_of_the_table(
     tests = [line for line in card.splitlines() if "library/tiny/cat: metric:accuracy" in line]
     assert tests == [f"{test['table']}: {test['signature']}" for test in reported]
     assert len(tests) == 2
+    assert "They do not allow for a choice among methods or encoders." in card
 
 
 def test_a_card_has_the_lines_under_the_study_s_own_tables(tmp_path: Path) -> None:
@@ -190,13 +192,48 @@ def test_a_card_has_the_lines_under_the_study_s_own_tables(tmp_path: Path) -> No
     assert set(lines) <= under
 
 
-def test_a_card_says_when_the_dev_rows_were_a_sample() -> None:
+def card_of(config: TrialConfig, result: TrialResult, one_class: Sequence[str] = ()) -> str:
+    return model_card("small", config, result.record, 1, [], one_class)
+
+
+@pytest.mark.parametrize(
+    ("task", "split", "rows", "said"),
+    [
+        ("library", "dev", None, False),
+        ("library", "dev", 60, True),
+        ("library", "dev", 168, False),
+        ("banking77", "heldout", 60, False),
+    ],
+)
+def test_a_card_says_when_the_dev_rows_were_a_sample(
+    task: str, split: str, rows: int | None, said: bool
+) -> None:
     trial = load_study("quickstart").trials()[0]
-    for rows in (None, 60):
-        config = trial.model_copy(update={"max_eval_samples": rows})
-        card = model_card("small", config, finished(config, {"dev": 30}, n=60).record, 1, [])
-        assert "the best of 1 finished trial of study" in card
-        assert ("a random sample of the dev rows: 60." in card) == (rows is not None)
+    config = trial.model_copy(update={"task": task, "max_eval_samples": rows})
+    card = card_of(config, finished(config, {split: 30}, n=60))
+    assert "the best of 1 finished trial of study" in card
+    assert (f"a random sample of the dev rows: {rows}." in card) == said
+
+
+@pytest.mark.parametrize("constant", [True, False])
+def test_a_card_says_what_is_one_class_for_every_example_and_undefined(
+    tmp_path: Path, constant: bool
+) -> None:
+    """`mcc 0.0000` alone would read as that of a model that guesses."""
+    trial = load_study("quickstart").trials()[0].model_copy(update={"task": "cola"})
+    predicted = [1, 1, 1, 1] if constant else [0, 1, 0, 1]
+    result = result_of(trial, {"dev": labelled([0, 1, 1, 1], predicted)})
+    store = Store(tmp_path / "store", create=True)
+    store.commit(trial, result)
+    splits = one_class(store, store.record(trial.signature))
+    assert splits == (["dev"] if constant else [])
+    card = card_of(trial, result, splits)
+    for line in (
+        "| dev | mcc | 0.0000, undefined |",
+        "The model predicts one class for every example of `dev`.",
+        "Undefined: a 0/0, which counts 0; in macro_f1 that of some class.",
+    ):
+        assert (line in card.splitlines()) == constant
 
 
 def test_the_best_of_a_variant_is_that_of_the_table(tmp_path: Path) -> None:

@@ -349,5 +349,6 @@ def test_report_writes_the_paper_s_tables_and_names_those_that_lack_numbers(
     assert "no number yet for table 4 of the paper\n" in said.err
     assert "60.0" in (tmp_path / "out" / "small-table3.md").read_text("utf-8")
     assert "\\caption{Table 1 of the paper." in (tmp_path / "out" / "small-table1.tex").read_text()
-    assert catsweep("report", *where, "--data", tmp_path / "none") == 0
+    (tmp_path / "no data").mkdir()
+    assert catsweep("report", *where, "--data", tmp_path / "no data") == 0
     assert "table 1, 4 of the paper; --data says where" in capsys.readouterr().err

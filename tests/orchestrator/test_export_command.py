@@ -33,11 +33,16 @@ def test_every_target_writes_one_file_once(
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_study_of_which_nothing_has_ended_is_no_error(target: str, tmp_path: Path) -> None:
+def test_a_study_of_which_nothing_has_ended_is_one_line(
+    target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     store, out = Store(tmp_path / "store", create=True), tmp_path / "deep" / "out"
     arguments = ["--to", target, "--store", store.root, "--out", out]
-    assert catsweep("export", "quickstart", *map(str, arguments)) == 0
-    assert out.is_file()
+    assert catsweep("export", "quickstart", *map(str, arguments)) == 2
+    error = capsys.readouterr().err
+    assert f"no trial of study quickstart has ended in {store.root}" in error
+    assert error.count("\n") == 1
+    assert not out.parent.exists()
 
 
 def test_wrong_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -86,9 +86,10 @@ def test_wrong_input_is_one_line(
 ) -> None:
     a_file = tmp_path / "file"
     a_file.write_text("mine")
-    base = ["report", "quickstart", "--store", store.root, "--html"]
+    base = ["report", "quickstart", "--store", store.root]
     for options, message in (
-        (["--data", tmp_path / "none"], "none does not exist; the page takes its texts"),
+        (["--data", tmp_path / "none"], "none does not exist"),
+        (["--data", a_file, "--html"], "file does not exist"),
         (["--out", a_file], f"cannot write reports to {a_file}"),
         (["--tasks", "libary"], "library"),
         (["--figure"], "No such option"),

@@ -100,12 +100,20 @@ def test_a_label_with_two_signs_is_a_word() -> None:
     assert compare_pair(words, words).labels == ("--1", "0")
 
 
-def test_one_label_in_all_is_no_error() -> None:
+def test_one_label_in_all_leaves_only_accuracy() -> None:
+    """f1 and mcc would be 0 and macro_f1 a half, with every prediction right."""
     ones = np.ones(5, dtype=np.int64)
-    report = compare_pair(side("a", ones, ones), side("b", ones, ones))
+    pair_of = side("a", ones, ones), side("b", ones, ones)
+    report = compare_pair(*pair_of)
     assert report.labels == ("1",)
-    assert report.metrics[1].tests[0].p_value == 1.0
+    assert [entry.metric for entry in report.metrics] == ["accuracy"]
+    assert report.metrics[0].tests[0].system_score == 1.0
     assert report.one_class == ("baseline", "system")
+    for metric in ("f1", "mcc", "macro_f1"):
+        with pytest.raises(UserError, match=f"{metric} needs two labels, got one: list all labels"):
+            compare_pair(*pair_of, metrics=[metric])
+    listed = compare_pair(*pair_of, labels=["0", "1"], metrics=["f1"])
+    assert listed.metrics[0].tests[0].system_score == 1.0
 
 
 def test_a_predicted_label_that_gold_lacks_must_be_listed() -> None:
@@ -194,6 +202,18 @@ def test_wrong_metrics_and_labels() -> None:
         compare_pair(*pair_of, labels=["0", "1", "0"])
 
 
+def test_as_many_labels_as_fill_the_memory_are_refused() -> None:
+    gold = np.arange(20_000)
+    pair_of = side("a", gold, gold), side("b", gold, gold)
+    message = "20,000 labels are too many to compare 20,000 distinct examples by"
+    with pytest.raises(UserError, match=message):
+        compare_pair(*pair_of)
+    few = np.arange(20_000) % 3
+    listed = [str(label) for label in range(6_000)]
+    with pytest.raises(UserError, match="6,000 labels are too many to compare 3 distinct"):
+        compare_pair(side("a", few, few), side("b", few, few), labels=listed)
+
+
 def test_labels_of_two_lines_are_named_on_one() -> None:
     gold = np.array([0, 1])
     one = side("a", gold, gold)
@@ -214,6 +234,18 @@ def test_text_and_json() -> None:
     assert len(whole["differing"]) == 30
     assert whole["table"]["only_system_right"] == int(((system == gold) & (baseline != gold)).sum())
     assert whole["metrics"][1]["tests"][0]["p_value"] == report.metrics[1].tests[0].p_value
+
+
+def test_no_label_or_id_can_speak_to_the_terminal() -> None:
+    power = "\x1b]0;title\x07 of\r\ntwo lines\u202e"
+    rows = Rows(source=power, ids=(power, "2"), gold=(power, "z"), predicted=(power, "z"))
+    other = replace(rows, predicted=("z", "z"))
+    text = to_text(compare_pair(Side(rows=rows), Side(rows=other)))
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert text.count("]0;title\ufffd of two lines") == 6
+    with pytest.raises(UserError) as caught:
+        compare_pair(Side(rows=rows), Side(rows=replace(other, predicted=("y", "z"))))
+    assert str(caught.value).removeprefix(power).isprintable()
 
 
 def test_stored_trials_have_their_tasks_metric_and_labels(tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ from reports.paper.data_tables import Counted, count_data, data_table
 from reports.tables.table import Table
 from search_spaces.study import load_study
 from tests.fakes import write_csv
-from trainers.data import Split, load_task
+from trainers.data import Split, load_task, select_examples
 from trainers.store import Store
 
 
 def table_of(number: int, tasks: list[str], folder: Path | None) -> Table:
-    report = data_table(number, "s", [], count_data(tasks, folder))
+    report = data_table(number, "s", count_data(tasks, folder, []))
     assert report is not None
     return report.table
 
@@ -102,25 +102,30 @@ def test_table_2_counts_domains_where_a_file_names_them(tmp_path: Path) -> None:
 
 
 def test_without_data_there_is_no_table(tmp_path: Path) -> None:
-    counted = count_data(["rte"], tmp_path / "none")
-    assert counted == Counted(found={}, absent=counted.absent)
+    counted = count_data(["rte"], tmp_path / "none", [])
+    assert counted == Counted(found={}, absent=counted.absent, differing=frozenset())
     assert "does not exist" in counted.absent["rte"]
-    assert data_table(1, "s", [], counted) is None
+    assert data_table(1, "s", counted) is None
 
 
-def test_other_examples_than_the_trials_saw_are_named(data_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("most", [None, 5])
+def test_other_examples_than_the_trials_saw_are_named(
+    data_folder: Path, tmp_path: Path, most: int | None
+) -> None:
+    """Trials that were scored on a part of dev saw these very examples."""
     from tests.reports.stores import read_cells
     from tests.results import finished
 
     study = load_study("table10-mini")
     trial = next(trial for trial in study.trials() if trial.task == "rte")
-    counted = count_data(["rte"], data_folder)
-    true = counted.found["rte"].fingerprints["dev"]
+    trial = trial.model_copy(update={"max_eval_samples": most})
+    true = select_examples(load_task("rte", data_folder), trial).splits["dev"].fingerprint()
     for fingerprint, said in ((true, False), ("f" * 16, True)):
         store = Store(tmp_path / fingerprint, create=True)
         prints = {"encoder": "0" * 16, "dev": fingerprint}
         store.commit(trial, finished(trial, {"dev": 120}, fingerprints=prints))
-        report = data_table(1, "s", read_cells([trial], store), counted)
+        counted = count_data(["rte"], data_folder, read_cells([trial], store))
+        report = data_table(1, "s", counted)
         assert report is not None
         line = "task rte: these are not the examples that the study's trials saw"
         assert (line in report.table.notes) is said

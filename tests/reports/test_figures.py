@@ -267,11 +267,13 @@ def test_loss_curves_are_of_one_trial_per_method(pictures: Pictures) -> None:
         assert to_hex(line.get_color()) == STYLES[curve.method].light
 
 
-def test_a_legend_hides_no_curve(pictures: Pictures) -> None:
-    losses: dict[str, tuple[float, ...]] = {"loss": (0.5,), "attack_rise_max": (0.1,)}
-    many = [replace(pictures.curves[0], method=method, losses=losses) for method in STYLES]
+@pytest.mark.parametrize("option", ["", " norm=mix", " perturb=embedding norm=mix"])
+def test_a_legend_hides_no_curve(pictures: Pictures, option: str) -> None:
+    losses: dict[str, tuple[float, ...]] = {"loss": (0.5,), "contrast_of_pairs": (0.1,)}
+    methods = [f"{method}{option}" for method in STYLES]
+    many = [replace(pictures.curves[0], method=method, losses=losses) for method in methods]
     budget = pictures.budgets[0]
-    curves = tuple(replace(budget.curves[0], method=method) for method in STYLES)
+    curves = tuple(replace(budget.curves[0], method=method) for method in methods)
     with mpl.rc_context(SETTINGS):
         drawn = curves_figure(many), budget_figure(replace(budget, curves=curves))
         for figure in drawn:

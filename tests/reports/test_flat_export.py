@@ -135,6 +135,10 @@ def test_what_cannot_be_exported_is_said(store: Store, tmp_path: Path) -> None:
     for target in TARGETS:
         with pytest.raises(UserError):
             export(study(), store, target, str(taken / "below"), predictions=False)
+    for kind in ("csv", "parquet"):
+        for folder in ("/", ".", str(tmp_path)):
+            with pytest.raises(UserError, match=f"{folder} is a folder: expected the name"):
+                export(study(), store, kind, folder, predictions=True)
     path = store.folder(study().trials()[0].signature) / "result.json"
     path.write_bytes(path.read_bytes()[:50])
     fresh = Store(store.root, create=False)

@@ -12,9 +12,10 @@ import reports.exports.mlflow_runs as module
 from reports.exports.mlflow_runs import Written, tracking_uri, write_runs
 from reports.exports.rows import TrialRow, read_rows, settings
 from search_spaces.errors import UserError
+from search_spaces.study import load_study
 from tests.end_to_end.sweeps import environment
 from tests.reports.exported import epoch, fill, keep_done, study
-from tests.results import finished
+from tests.results import finished, keep
 from trainers.store import State, Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -114,8 +115,20 @@ def test_a_place_that_takes_no_runs_is_one_line(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
+def test_a_database_whose_driver_is_not_installed_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for driver in ("psycopg", "psycopg2"):
+        monkeypatch.setitem(sys.modules, driver, None)
+    rows = read_rows(study().trials(), Store(tmp_path / "store", create=True))
+    with pytest.raises(UserError, match=r"MLflow at postgresql://x: .*psycopg") as caught:
+        write_runs("small", rows, "postgresql://x")
+    assert "\n" not in str(caught.value)
+
+
 def test_without_mlflow_one_line_says_what_to_install(tmp_path: Path) -> None:
     store = Store(tmp_path / "store", create=True)
+    keep(store, load_study("quickstart").trials()[0], {"dev": 100})
     code = (
         "import sys\n"
         "sys.modules['mlflow'] = None\n"

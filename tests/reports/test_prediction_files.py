@@ -1,12 +1,19 @@
 """Files of predictions are read alike in every format, and each mistake is named with its row."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from reports.prediction_files import normalised, read_rows
 from search_spaces.errors import UserError
+from tests.end_to_end.sweeps import environment
+from tests.results import predictions
+from trainers.files import encode_predictions
 
 ROWS = [("a", "yes", "no"), ("b", "no, thanks", "no\nthanks"), ("7", "1", "0")]
 
@@ -117,6 +124,7 @@ WRONG_CSV = {
     HEAD: "no rows",
     "id,label,prediction\n1,0,0\n": "no column 'gold' (it has: id, label, prediction)",
     "id,gold,predictions\n1,0,0\n": "no column 'prediction'; rename 'predictions'?",
+    'id,"a\n\x1b[31mb"\n1,0\n': r"no column 'gold' (it has: id, 'a \x1b[31mb')",
     "id,id,gold,prediction\n1,1,0,0\n": "column 'id' is there twice",
     HEAD + "1,0,0\n2,0\n": "row 3 has 2 fields, the heading 3",
     HEAD + "1,0,0\n2,,0\n": "row 3: gold is empty",
@@ -133,11 +141,13 @@ WRONG_JSON = {
     "[" * 100_000: "row 1: no JSON object: maximum recursion depth",
     "[1, 0, 0]\n": "row 1: expected a JSON object, got [1, 0, 0]",
     '{"id": 1, "gold": 0}\n': "row 1: no column 'prediction'",
+    '{"id": 1, "gold": 0, "gold": 1, "prediction": 0}\n': "row 1: column 'gold' is there twice",
     '{"id": 1, "gold": 0, "prediction": 0.25}\n': "row 1: prediction is 0.25, expected text",
     '{"id": 1, "gold": null, "prediction": 0}\n': "row 1: gold is None, expected text",
     '{"id": 1, "gold": NaN, "prediction": 0}\n': "row 1: gold is nan, expected text",
     '{"id": 1, "gold": 1, "prediction": "nan"}\n': "row 1: prediction is 'nan', which means",
     '{"id": 1, "gold": true, "prediction": 0}\n': "row 1: gold is True, expected text",
+    '{"id": 1, "gold": "a\\ud800", "prediction": 0}\n': r"row 1: gold is 'a\ud800', which is not",
     '{"id": 1, "gold": [0], "prediction": 0}\n': "row 1: gold is [0], expected text",
 }
 WRONG = [(".csv", *pair) for pair in WRONG_CSV.items()]
@@ -193,3 +203,42 @@ def test_a_missing_value_in_parquet_names_its_row(tmp_path: Path) -> None:
     pd.DataFrame({"id": ["a"], "gold": ["x"], "prediction": ["nan"]}).to_parquet(path)
     with pytest.raises(UserError, match="row 1: prediction is 'nan', which means missing"):
         read_rows(path)
+
+
+def test_a_damaged_parquet_file_is_one_line(tmp_path: Path) -> None:
+    """What Arrow says of the header of a page has two lines, and is no ArrowException."""
+    path = written(tmp_path, ".parquet")
+    data = bytearray(path.read_bytes())
+    data[10:40] = bytes(byte ^ 255 for byte in data[10:40])
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=f"{path}: no Parquet file: ") as caught:
+        read_rows(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_text_in_parquet_that_is_not_utf_8_is_shown(tmp_path: Path) -> None:
+    """Such a file has no lines."""
+    path = tmp_path / "rows.parquet"
+    raw = pa.array(["a", b"caf\xe9"], pa.binary())
+    texts = pa.Array.from_buffers(pa.string(), 2, raw.buffers())
+    pq.write_table(pa.table({"id": [1, 2], "gold": texts, "prediction": ["a", "a"]}), path)
+    with pytest.raises(UserError) as caught:
+        read_rows(path)
+    assert str(caught.value) == f"{path}: b'caf\\xe9' is not UTF-8 text"
+
+
+def test_a_process_that_ends_after_reading_parquet_is_not_aborted(tmp_path: Path) -> None:
+    """With threads every second or third run ended in `terminate called`, exit code 134."""
+    path = written(tmp_path, ".parquet")
+    (tmp_path / "stored").write_bytes(encode_predictions(predictions("dev", 3, n=5)))
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from reports.prediction_files import read_rows\n"
+        "from trainers.files import decode_predictions\n"
+        "decode_predictions(Path(sys.argv[2]).read_bytes())\n"
+        "read_rows(Path(sys.argv[1]))\n"
+    )
+    command = [sys.executable, "-c", code, str(path), str(tmp_path / "stored")]
+    for _ in range(8):
+        subprocess.run(command, env=environment(), check=True)

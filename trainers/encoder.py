@@ -76,7 +76,8 @@ def load_encoder(name: str, training_texts: Sequence[str]) -> Encoder:
 
     Raises:
         UserError: unknown name, extra not installed, not in the cache while offline, or an encoder
-            that has a decoder, does not begin with [CLS] or takes no word embeddings.
+            that lacks weights, has a decoder, does not begin with [CLS] or takes no word
+            embeddings.
     """
     pooler: nn.Linear | None = None
     if is_of_a_task(name):
@@ -100,28 +101,44 @@ def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel, nn
         hub_answers()
     try:
         tokenizer = AutoTokenizer.from_pretrained(location)
-        model, pooler = _model_and_pooler(location)
+        model, missing = _model_and_missing(location)
     except (OSError, ValueError, SafetensorError) as error:
         reason = "is no readable model folder" if is_folder else why(error)
         raise UserError(f"encoder {name!r}: {reason}; {HINT}") from error
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         raise UserError(f"encoder {name!r}: it has no vocabulary; save its tokenizer beside it")
+    _check_whole(name, missing)
     _check_usable(name, tokenizer, model)
-    return tokenizer, model, pooler
+    return tokenizer, model, _take_pooler(model, missing)
 
 
-def _model_and_pooler(location: str) -> tuple[PreTrainedModel, nn.Linear | None]:
-    """Load a model; take BERT's pooler off it, and keep it if the weights have one."""
+def _model_and_missing(location: str) -> tuple[PreTrainedModel, set[str]]:
+    """Load a model; name the weights that its files lack, which are drawn at random."""
     kind = AutoConfig.from_pretrained(location).model_type
     options = {"add_pooling_layer": False} if kind in POOLER_UNUSED else {}
     model, report = AutoModel.from_pretrained(
         location, dtype=torch.float32, output_loading_info=True, **options
     )
-    if kind != "bert":
-        return model, None
+    return model, set(report["missing_keys"])
+
+
+def _check_whole(name: str, missing: set[str]) -> None:
+    """Refuse weights drawn at random, a pooler's apart: masked language models have none."""
+    lacked = sorted(key for key in missing if not key.startswith("pooler."))
+    if lacked:
+        raise UserError(
+            f"encoder {name!r}: its weights lack {len(lacked)} of the model's, e.g. {lacked[0]};"
+            f" save it with save_pretrained"
+        )
+
+
+def _take_pooler(model: PreTrainedModel, missing: set[str]) -> nn.Linear | None:
+    """Take BERT's pooler off a model, and return it if the weights have one."""
+    if model.config.model_type != "bert":
+        return None
     pooler: nn.Linear = model.pooler.dense
     model.pooler = None
-    return model, None if "pooler.dense.weight" in report["missing_keys"] else pooler
+    return None if "pooler.dense.weight" in missing else pooler
 
 
 def _check_usable(name: str, tokenizer: Any, model: PreTrainedModel) -> None:

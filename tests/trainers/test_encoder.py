@@ -6,12 +6,14 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers.processors import TemplateProcessing
 from transformers import (
     BartConfig,
@@ -258,6 +260,25 @@ def test_a_broken_folder_is_refused_in_one_line(broken: str, how: str, saved: Pa
     if how == "cut":
         path.write_bytes(data[: len(data) // 3])
     assert str(saved) in refusal(str(saved))
+
+
+@pytest.mark.parametrize(
+    ("renamed", "lacked"),
+    [
+        (lambda key: None if ".layer.1." in key else key, "16 of the model's, e.g. encoder.layer"),
+        (lambda key: f"0.auto_model.{key}", "37 of the model's, e.g. embeddings.LayerNorm"),
+    ],
+    ids=["a layer", "all, by another prefix"],
+)
+def test_an_encoder_that_lacks_weights_is_refused(
+    renamed: Callable[[str], str | None], lacked: str, saved: Path
+) -> None:
+    """They would be drawn at random, by each worker anew."""
+    path = saved / "model.safetensors"
+    weights = load_file(path)
+    kept = {name: weights[key] for key in weights if (name := renamed(key)) is not None}
+    save_file(kept, path, {"format": "pt"})
+    assert f"its weights lack {lacked}" in refusal(str(saved))
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 from transformers import (
-    AutoConfig,
     AutoModel,
     AutoTokenizer,
     BertConfig,
@@ -36,8 +35,6 @@ PROBE = "The café's 3 A.M. e-mail, UNREAD\n"
 TINY_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 SPECIALS = ("cls", "sep", "bos", "eos", "pad", "mask")
 """Tokens that stand for no text; an unknown word's token does."""
-POOLER_UNUSED = {"roberta", "xlm-roberta", "camembert", "albert", "mpnet"}
-"""Model types whose pooler no head uses."""
 POSITION_TABLES = {"position_embeddings", "embed_positions"}
 """What transformers calls a table of absolute positions."""
 
@@ -114,10 +111,8 @@ def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel, nn
 
 def _model_and_missing(location: str) -> tuple[PreTrainedModel, set[str]]:
     """Load a model; name the weights that its files lack, which are drawn at random."""
-    kind = AutoConfig.from_pretrained(location).model_type
-    options = {"add_pooling_layer": False} if kind in POOLER_UNUSED else {}
     model, report = AutoModel.from_pretrained(
-        location, dtype=torch.float32, output_loading_info=True, **options
+        location, dtype=torch.float32, output_loading_info=True
     )
     return model, set(report["missing_keys"])
 
@@ -133,12 +128,13 @@ def _check_whole(name: str, missing: set[str]) -> None:
 
 
 def _take_pooler(model: PreTrainedModel, missing: set[str]) -> nn.Linear | None:
-    """Take BERT's pooler off a model, and return it if the weights have one."""
-    if model.config.model_type != "bert":
+    """Take the pooler off a model, and return BERT's if the weights have one."""
+    pooler = getattr(model, "pooler", None)
+    if pooler is None:
         return None
-    pooler: nn.Linear = model.pooler.dense
-    model.pooler = None
-    return None if "pooler.dense.weight" in missing else pooler
+    model.pooler = nn.Identity()  # SqueezeBERT and LayoutLM call it unasked.
+    dense: nn.Linear | None = pooler.dense if model.config.model_type == "bert" else None
+    return None if "pooler.dense.weight" in missing else dense
 
 
 def _check_usable(name: str, tokenizer: Any, model: PreTrainedModel) -> None:

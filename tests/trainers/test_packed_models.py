@@ -1,6 +1,7 @@
 """Each type of model that is packed, beside its own code; and some that are padded instead."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from transformers import (
     CONFIG_MAPPING,
     AutoModel,
+    AutoModelForMaskedLM,
     DebertaV2Config,
     ModernBertConfig,
     MPNetConfig,
@@ -18,8 +20,11 @@ from transformers import (
 from tests.fakes import VOCABULARY, example_settings
 from tests.trainers.examples import assert_close, gradients, make_case, one_by_one, run_step
 from trainers.classifier import Classifier
+from trainers.encoder import load_encoder, tiny_tokenizer
 from trainers.methods.registry import METHODS
 from trainers.packing import PACKED_MODELS
+
+TEXTS = ("where is my card", "my card is here")
 
 SHAPE: dict[str, Any] = {
     "vocab_size": VOCABULARY,
@@ -73,6 +78,19 @@ def packed_model(kind: str) -> PreTrainedModel:
 
 def case_kind(kind: str) -> str:
     return "roberta" if PACKED_MODELS[kind].from_padding else "bert"
+
+
+@pytest.mark.parametrize("kind", PACKED_MODELS)
+def test_a_masked_language_model_is_the_same_encoder_each_time(kind: str, tmp_path: Path) -> None:
+    """It has no pooler; one drawn at random would give each worker an encoder of its own."""
+    tokenizer = tiny_tokenizer(TEXTS)
+    settings = SHAPE | {"vocab_size": len(tokenizer), "pad_token_id": 0} | OWN.get(kind, {})
+    AutoModelForMaskedLM.from_config(CONFIG_MAPPING[kind](**settings)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    first, second = (load_encoder(str(tmp_path), []) for _ in range(2))
+    assert first.model.config.model_type == kind
+    assert first.fingerprint == second.fingerprint
+    assert not [name for name, _ in first.model.named_parameters() if "pooler" in name]
 
 
 @pytest.mark.parametrize("n", [7, 1])

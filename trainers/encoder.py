@@ -35,6 +35,7 @@ PROBE = "The café's 3 A.M. e-mail, UNREAD\n"
 TINY_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 SPECIALS = ("cls", "sep", "bos", "eos", "pad", "mask")
 """Tokens that stand for no text; an unknown word's token does."""
+SEGMENT_TABLE = "token_type_embeddings"
 POSITION_TABLES = {"position_embeddings", "embed_positions"}
 """What transformers calls a table of absolute positions."""
 
@@ -73,8 +74,8 @@ def load_encoder(name: str, training_texts: Sequence[str]) -> Encoder:
 
     Raises:
         UserError: unknown name, extra not installed, not in the cache while offline, or an encoder
-            that lacks weights, has a decoder, does not begin with [CLS] or takes no word
-            embeddings.
+            that lacks weights, has a decoder, does not begin with [CLS], takes no word embeddings
+            or has a tokenizer of more ids than it.
     """
     pooler: nn.Linear | None = None
     if is_of_a_task(name):
@@ -138,7 +139,7 @@ def _take_pooler(model: PreTrainedModel, missing: set[str]) -> nn.Linear | None:
 
 
 def _check_usable(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
-    """Refuse what is more than an encoder, is read at the wrong token, or cannot be attacked."""
+    """Refuse what no trial can train: read at another token, not attackable, of other ids."""
     if model.config.is_encoder_decoder:
         raise UserError(
             f"encoder {name!r}: {model.config.model_type} is an encoder with a decoder; take one"
@@ -155,6 +156,37 @@ def _check_usable(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
             f"encoder {name!r}: {model.config.model_type} has no table of word embeddings that can"
             f" be perturbed; take one like BERT or RoBERTa"
         )
+    _check_ids(name, tokenizer, model)
+
+
+def _check_ids(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
+    """Refuse a tokenizer that gives ids beyond the tables of tokens or segments.
+
+    Reading beyond one fails as beyond the table of positions does: amid training.
+    """
+    highest, rows = max(tokenizer.get_vocab().values()), model.get_input_embeddings().num_embeddings
+    if highest >= rows:
+        raise UserError(
+            f"encoder {name!r}: its tokenizer gives ids up to {highest}, its table of word"
+            f" embeddings has {rows} rows; save the tokenizer that it was trained with beside it"
+        )
+    segment = max(tokenizer(PROBE, PROBE).get("token_type_ids", [0]))
+    tables = _tables(model, {SEGMENT_TABLE})
+    segments = min([table.num_embeddings for table in tables], default=segment + 1)
+    if segment >= segments:
+        raise UserError(
+            f"encoder {name!r}: its tokenizer gives pairs segment ids up to {segment}, its table of"
+            f" segments has {segments} rows; save the tokenizer that it was trained with beside it"
+        )
+
+
+def _tables(model: PreTrainedModel, names: set[str]) -> list[nn.Embedding]:
+    """A model's tables of embeddings that have one of these names."""
+    return [
+        table
+        for name, table in model.named_modules()
+        if isinstance(table, nn.Embedding) and name.rpartition(".")[2] in names
+    ]
 
 
 def _takes_word_embeddings(model: PreTrainedModel) -> bool:
@@ -186,8 +218,7 @@ def _positions(model: PreTrainedModel) -> float:
     """
     sizes = [
         table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
-        for name, table in model.named_modules()
-        if isinstance(table, nn.Embedding) and name.rpartition(".")[2] in POSITION_TABLES
+        for table in _tables(model, POSITION_TABLES)
     ]
     return min([*sizes, model.config.max_position_embeddings]) if sizes else math.inf
 

@@ -16,6 +16,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers.processors import TemplateProcessing
 from transformers import (
+    CONFIG_MAPPING,
+    AutoModel,
+    AutoTokenizer,
     BartConfig,
     BartModel,
     BertModel,
@@ -211,6 +214,43 @@ def test_an_encoder_without_word_embeddings_is_refused(tmp_path: Path, tiny: Enc
     )
     name = save_with_tiny_s_tokenizer(tmp_path, CanineModel(config), tiny.tokenizer)
     assert "canine has no table of word embeddings" in refusal(name)
+
+
+def test_a_tokenizer_of_more_tokens_than_the_table_has_is_refused(
+    saved: Path, tiny: Encoder
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(saved)
+    tokenizer.add_tokens(["unheard"])
+    tokenizer.save_pretrained(saved)
+    rows = len(tiny.tokenizer)
+    assert f"gives ids up to {rows}, its table of word embeddings has {rows} rows" in refusal(
+        str(saved)
+    )
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta"])
+def test_a_tokenizer_of_more_segments_than_the_table_has_is_refused(
+    kind: str, tmp_path: Path, tiny: Encoder
+) -> None:
+    config = CONFIG_MAPPING[kind](
+        vocab_size=len(tiny.tokenizer),
+        hidden_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=20,
+        type_vocab_size=1,
+    )
+    model = AutoModel.from_config(config)
+    name = save_with_tiny_s_tokenizer(tmp_path, model, tiny.tokenizer)
+    assert "pairs segment ids up to 1, its table of segments has 1 rows" in refusal(name)
+    blind = PreTrainedTokenizerFast(
+        tokenizer_object=tiny.tokenizer.backend_tokenizer,
+        cls_token="[CLS]",
+        model_input_names=["input_ids", "attention_mask"],
+    )
+    save_with_tiny_s_tokenizer(tmp_path, model, blind)
+    assert load_encoder(name, []).model.config.model_type == kind
 
 
 def test_fresh_is_a_copy(tiny: Encoder) -> None:

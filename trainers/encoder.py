@@ -8,6 +8,7 @@ import hashlib
 import inspect
 import json
 import math
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 from transformers import (
     AutoModel,
@@ -99,32 +99,40 @@ def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel, nn
         hub_answers()
     try:
         tokenizer = AutoTokenizer.from_pretrained(location)
-        model, missing = _model_and_missing(location)
-    except (OSError, ValueError, SafetensorError) as error:
-        reason = "is no readable model folder" if is_folder else why(error)
-        raise UserError(f"encoder {name!r}: {reason}; {HINT}") from error
+        model, report = AutoModel.from_pretrained(
+            location, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+        )
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # A damaged file ends in any type, deep in a library.
+        raise UserError(f"encoder {name!r}: {_reason(error, is_folder)}; {HINT}") from error
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         raise UserError(f"encoder {name!r}: it has no vocabulary; save its tokenizer beside it")
-    _check_whole(name, missing)
+    _check_whole(name, report["missing_keys"], report["mismatched_keys"])
     _check_usable(name, tokenizer, model)
-    return tokenizer, model, _take_pooler(model, missing)
+    return tokenizer, model, _take_pooler(model, report["missing_keys"])
 
 
-def _model_and_missing(location: str) -> tuple[PreTrainedModel, set[str]]:
-    """Load a model; name the weights that its files lack, which are drawn at random."""
-    model, report = AutoModel.from_pretrained(
-        location, dtype=torch.float32, output_loading_info=True
-    )
-    return model, set(report["missing_keys"])
+def _reason(error: Exception, is_folder: bool) -> str:
+    said = f"{type(error).__name__}: {textwrap.shorten(str(error), 160, placeholder=' ...')}"
+    if is_folder:
+        return f"is no readable model folder ({said})"
+    return why(error) if isinstance(error, OSError) else f"cannot be loaded ({said})"
 
 
-def _check_whole(name: str, missing: set[str]) -> None:
-    """Refuse weights drawn at random, a pooler's apart: masked language models have none."""
+def _check_whole(name: str, missing: set[str], resized: set[tuple[str, Any, Any]]) -> None:
+    """Refuse weights drawn at random, a missing pooler apart: masked language models have none."""
     lacked = sorted(key for key in missing if not key.startswith("pooler."))
     if lacked:
         raise UserError(
             f"encoder {name!r}: its weights lack {len(lacked)} of the model's, e.g. {lacked[0]};"
             f" save it with save_pretrained"
+        )
+    if resized:
+        key, found, expected = min(resized)
+        raise UserError(
+            f"encoder {name!r}: its {key} has the sizes {tuple(found)}, by its config.json"
+            f" {tuple(expected)}; save it with save_pretrained"
         )
 
 

@@ -303,6 +303,45 @@ def test_a_broken_folder_is_refused_in_one_line(broken: str, how: str, saved: Pa
 
 
 @pytest.mark.parametrize(
+    ("file", "change", "said"),
+    [
+        ("config.json", {"vocab_size": 99}, "embeddings.weight has the sizes (55, 64), by its"),
+        ("config.json", {"hidden_size": "a"}, "'hidden_size': TypeError: Field"),
+        ("config.json", {"hidden_act": "nope"}, "(KeyError: 'nope')"),
+        ("config.json", [1], "must be a mapping, not list"),
+        ("tokenizer.json", {"a": 1}, "(KeyError: 'added_tokens')"),
+    ],
+)
+def test_a_folder_that_contradicts_itself_is_refused_in_one_line(
+    file: str, change: Any, said: str, saved: Path
+) -> None:
+    path = saved / file
+    if file == "config.json" and isinstance(change, dict):
+        change = json.loads(path.read_text()) | change
+    path.write_text(json.dumps(change))
+    assert said in refusal(str(saved))
+
+
+def test_a_pointer_in_the_place_of_weights_is_refused_in_one_line(saved: Path) -> None:
+    """As a clone without Git LFS leaves it."""
+    (saved / "model.safetensors").unlink()
+    (saved / "pytorch_model.bin").write_text("version https://git-lfs.github.com/spec/v1\n")
+    assert "is no readable model folder (UnpicklingError: " in refusal(str(saved))
+
+
+@pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])
+def test_memory_that_runs_out_is_no_fault_of_the_folder(
+    error: type[Exception], saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(AutoModel, "from_pretrained", fail)
+    with pytest.raises(error):
+        load_encoder(str(saved), [])
+
+
+@pytest.mark.parametrize(
     ("renamed", "lacked"),
     [
         (lambda key: None if ".layer.1." in key else key, "16 of the model's, e.g. encoder.layer"),

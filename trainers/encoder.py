@@ -1,6 +1,7 @@
 """Encoders: any Hugging Face one by hub name or folder, the packaged MiniLM, and `tiny`.
 
 In: an encoder's name. Out: `Encoder`: pristine weights, tokenizer and a fingerprint of both.
+Legend: D width.
 """
 
 import copy
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from transformers import (
@@ -28,10 +30,14 @@ from transformers import (
 from transformers.utils import logging
 
 from search_spaces.errors import UserError
+from trainers.batches import collate, tokenise
 from trainers.hub import HINT, hub_answers, locate_encoder, why
+from trainers.packing import can_be_packed, run_padded, use_padded_attention
 
 NOT_OF_THE_MODEL = {"_name_or_path", "transformers_version", "architectures", "dtype"}
 PROBE = "The café's 3 A.M. e-mail, UNREAD\n"
+PROBE_LENGTH, PROBE_TOLERANCE = 16, 1e-3
+"""Tokens; and by how much of the largest number a padded text's state may differ."""
 TINY_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 SPECIALS = ("cls", "sep", "bos", "eos", "pad", "mask")
 """Tokens that stand for no text; an unknown word's token does."""
@@ -74,8 +80,8 @@ def load_encoder(name: str, training_texts: Sequence[str]) -> Encoder:
 
     Raises:
         UserError: unknown name, extra not installed, not in the cache while offline, or an encoder
-            that lacks weights, has a decoder, does not begin with [CLS], takes no word embeddings
-            or has a tokenizer of more ids than it.
+            that lacks weights, has a decoder, does not begin with [CLS], takes no word
+            embeddings, has a tokenizer of more ids than it or reads padding.
     """
     pooler: nn.Linear | None = None
     if is_of_a_task(name):
@@ -114,10 +120,13 @@ def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel, nn
 
 
 def _reason(error: Exception, is_folder: bool) -> str:
-    said = f"{type(error).__name__}: {textwrap.shorten(str(error), 160, placeholder=' ...')}"
     if is_folder:
-        return f"is no readable model folder ({said})"
-    return why(error) if isinstance(error, OSError) else f"cannot be loaded ({said})"
+        return f"is no readable model folder ({_said(error)})"
+    return why(error) if isinstance(error, OSError) else f"cannot be loaded ({_said(error)})"
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {textwrap.shorten(str(error), 160, placeholder=' ...')}"
 
 
 def _check_whole(name: str, missing: set[str], resized: set[tuple[str, Any, Any]]) -> None:
@@ -165,6 +174,8 @@ def _check_usable(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
             f" be perturbed; take one like BERT or RoBERTa"
         )
     _check_ids(name, tokenizer, model)
+    if not can_be_packed(model):
+        _check_padded(name, tokenizer, model)
 
 
 def _check_ids(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
@@ -185,6 +196,34 @@ def _check_ids(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
         raise UserError(
             f"encoder {name!r}: its tokenizer gives pairs segment ids up to {segment}, its table of"
             f" segments has {segments} rows; save the tokenizer that it was trained with beside it"
+        )
+
+
+@torch.no_grad()
+def _check_padded(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
+    """Refuse a type that gives a text another state in a padded batch than its own code alone.
+
+    As one that ignores the mask, convolves over padding or scales word embeddings on the way.
+    """
+    texts, kind = ((PROBE[:3], PROBE),), model.config.model_type
+    inputs = tokenise(tokenizer, texts, np.zeros(2, dtype=np.int64), PROBE_LENGTH)
+    alone, both = (collate(inputs, np.arange(n)) for n in (1, 2))
+    tried = copy.deepcopy(model)  # BigBird's attention changes at its first short text.
+    try:
+        expected_D = tried(input_ids=alone.tokens_P[None]).last_hidden_state[0, 0]
+        use_padded_attention(tried)
+        found_D = run_padded(tried, tried.get_input_embeddings()(both.tokens_P), both)[0]
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        raise UserError(
+            f"encoder {name!r}: {kind} cannot be run on a padded batch of word embeddings"
+            f" ({_said(error)}); take one like BERT or RoBERTa"
+        ) from error
+    if not (found_D - expected_D).abs().max() <= PROBE_TOLERANCE * expected_D.abs().max():
+        raise UserError(
+            f"encoder {name!r}: {kind} gives a text another state in a padded batch of word"
+            f" embeddings than alone; take one like BERT or RoBERTa"
         )
 
 

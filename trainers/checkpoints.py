@@ -71,12 +71,14 @@ class Checkpoints:
         if self.keeping.keep == "best" and not self._leads(name, score):
             return
         folder = self._folder(name)
+        note = folder / f"{name}.txt"
         try:
             with self._locked(folder):
                 _write(folder / ("all" if self.keeping.keep == "all" else ".") / name, run)
+                note.unlink(missing_ok=True)
         except Exception as error:  # Tokenizers raise no narrower type for a disk that is full.
             with suppress(OSError, UserError):
-                write_file(folder / f"{name}.txt", one_line(error).encode())
+                write_file(note, one_line(error).encode())
 
     def settle(self, signature: str) -> None:
         """Drop all models of a trial's cell but the best one's; call after the trial's commit.
@@ -209,7 +211,6 @@ def _write(folder: Path, run: "TrialRun") -> None:
             prepared.labels,
             run.config.max_length,
         )
-        folder.with_name(f"{folder.name}.txt").unlink(missing_ok=True)
         for path in half.iterdir():
             sync_to_disk(path)
         half.rename(folder)

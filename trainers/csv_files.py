@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from search_spaces.errors import UserError
+from trainers.files import NO_SPACE, StoreFull, one_line
 
 FIELD_CHARACTERS: Final = 2**31 - 1
 """The longest field that csv allows anywhere: one may hold a whole document."""
@@ -43,7 +44,9 @@ def read_columns(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
     """Read these columns; others may stand beside them, even without a name.
 
     Raises:
-        UserError: as `csv_rows`, a row with more or fewer fields than the header, or no row.
+        UserError: as `csv_rows`, a row with more or fewer fields than the header, no row, or the
+            cache of `datasets` cannot be written.
+        StoreFull: no space is left there.
     """
     import datasets
 
@@ -60,10 +63,20 @@ def read_columns(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
             keep_default_na=False,
             encoding="utf-8-sig",
         )
-    except (datasets.exceptions.DatasetGenerationError, ValueError) as error:
-        reason = " ".join(str(error.__cause__ or error).split())
+    except (datasets.exceptions.DatasetGenerationError, ValueError, OSError) as error:
+        cause = error.__cause__ or error
+        if isinstance(cause, OSError):
+            raise _cache_fault(Path(datasets.config.HF_DATASETS_CACHE), cause) from error
+        reason = " ".join(str(cause).split())
         raise UserError(f"{path}: not a readable CSV file ({reason})") from error
     return {column: table[column][:] for column in columns}
+
+
+def _cache_fault(cache: Path, error: OSError) -> UserError:
+    """The file was read before: what fails is the writing."""
+    if error.errno in NO_SPACE:
+        return StoreFull(f"no space left to write the cache {cache}: free some and run again")
+    return UserError(f"cannot write the cache {cache}: {one_line(error)}; set HF_DATASETS_CACHE")
 
 
 def _check_rows(path: Path) -> None:

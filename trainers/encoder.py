@@ -1,6 +1,7 @@
 """Encoders: any Hugging Face one by hub name or folder, the packaged MiniLM, and `tiny`.
 
 In: an encoder's name. Out: `Encoder`: pristine weights, tokenizer and a fingerprint of both.
+Legend: D width.
 """
 
 import copy
@@ -8,17 +9,17 @@ import hashlib
 import inspect
 import json
 import math
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from safetensors import SafetensorError
 from torch import nn
 from transformers import (
-    AutoConfig,
     AutoModel,
     AutoTokenizer,
     BertConfig,
@@ -29,15 +30,18 @@ from transformers import (
 from transformers.utils import logging
 
 from search_spaces.errors import UserError
+from trainers.batches import collate, tokenise
 from trainers.hub import HINT, hub_answers, locate_encoder, why
+from trainers.packing import can_be_packed, run_padded, use_padded_attention
 
 NOT_OF_THE_MODEL = {"_name_or_path", "transformers_version", "architectures", "dtype"}
 PROBE = "The café's 3 A.M. e-mail, UNREAD\n"
+PROBE_LENGTH, PROBE_TOLERANCE = 16, 1e-3
+"""Tokens; and by how much of the largest number a padded text's state may differ."""
 TINY_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 SPECIALS = ("cls", "sep", "bos", "eos", "pad", "mask")
 """Tokens that stand for no text; an unknown word's token does."""
-POOLER_UNUSED = {"roberta", "xlm-roberta", "camembert", "albert", "mpnet"}
-"""Model types whose pooler no head uses."""
+SEGMENT_TABLE = "token_type_embeddings"
 POSITION_TABLES = {"position_embeddings", "embed_positions"}
 """What transformers calls a table of absolute positions."""
 
@@ -76,7 +80,8 @@ def load_encoder(name: str, training_texts: Sequence[str]) -> Encoder:
 
     Raises:
         UserError: unknown name, extra not installed, not in the cache while offline, or an encoder
-            that has a decoder, does not begin with [CLS] or takes no word embeddings.
+            that lacks weights, has a decoder, does not begin with [CLS], takes no word
+            embeddings, has a tokenizer of more ids than it or reads padding.
     """
     pooler: nn.Linear | None = None
     if is_of_a_task(name):
@@ -100,32 +105,58 @@ def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel, nn
         hub_answers()
     try:
         tokenizer = AutoTokenizer.from_pretrained(location)
-        model, pooler = _model_and_pooler(location)
-    except (OSError, ValueError, SafetensorError) as error:
-        reason = "is no readable model folder" if is_folder else why(error)
-        raise UserError(f"encoder {name!r}: {reason}; {HINT}") from error
+        model, report = AutoModel.from_pretrained(
+            location, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+        )
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # A damaged file ends in any type, deep in a library.
+        raise UserError(f"encoder {name!r}: {_reason(error, is_folder)}; {HINT}") from error
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         raise UserError(f"encoder {name!r}: it has no vocabulary; save its tokenizer beside it")
+    _check_whole(name, report["missing_keys"], report["mismatched_keys"])
     _check_usable(name, tokenizer, model)
-    return tokenizer, model, pooler
+    return tokenizer, model, _take_pooler(model, report["missing_keys"])
 
 
-def _model_and_pooler(location: str) -> tuple[PreTrainedModel, nn.Linear | None]:
-    """Load a model; take BERT's pooler off it, and keep it if the weights have one."""
-    kind = AutoConfig.from_pretrained(location).model_type
-    options = {"add_pooling_layer": False} if kind in POOLER_UNUSED else {}
-    model, report = AutoModel.from_pretrained(
-        location, dtype=torch.float32, output_loading_info=True, **options
-    )
-    if kind != "bert":
-        return model, None
-    pooler: nn.Linear = model.pooler.dense
-    model.pooler = None
-    return model, None if "pooler.dense.weight" in report["missing_keys"] else pooler
+def _reason(error: Exception, is_folder: bool) -> str:
+    if is_folder:
+        return f"is no readable model folder ({_said(error)})"
+    return why(error) if isinstance(error, OSError) else f"cannot be loaded ({_said(error)})"
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {textwrap.shorten(str(error), 160, placeholder=' ...')}"
+
+
+def _check_whole(name: str, missing: set[str], resized: set[tuple[str, Any, Any]]) -> None:
+    """Refuse weights drawn at random, a missing pooler apart: masked language models have none."""
+    lacked = sorted(key for key in missing if not key.startswith("pooler."))
+    if lacked:
+        raise UserError(
+            f"encoder {name!r}: its weights lack {len(lacked)} of the model's, e.g. {lacked[0]};"
+            f" save it with save_pretrained"
+        )
+    if resized:
+        key, found, expected = min(resized)
+        raise UserError(
+            f"encoder {name!r}: its {key} has the sizes {tuple(found)}, by its config.json"
+            f" {tuple(expected)}; save it with save_pretrained"
+        )
+
+
+def _take_pooler(model: PreTrainedModel, missing: set[str]) -> nn.Linear | None:
+    """Take the pooler off a model, and return BERT's if the weights have one."""
+    pooler = getattr(model, "pooler", None)
+    if pooler is None:
+        return None
+    model.pooler = nn.Identity()  # SqueezeBERT and LayoutLM call it unasked.
+    dense: nn.Linear | None = pooler.dense if model.config.model_type == "bert" else None
+    return None if "pooler.dense.weight" in missing else dense
 
 
 def _check_usable(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
-    """Refuse what is more than an encoder, is read at the wrong token, or cannot be attacked."""
+    """Refuse what no trial can train: read at another token, not attackable, of other ids."""
     if model.config.is_encoder_decoder:
         raise UserError(
             f"encoder {name!r}: {model.config.model_type} is an encoder with a decoder; take one"
@@ -142,6 +173,67 @@ def _check_usable(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
             f"encoder {name!r}: {model.config.model_type} has no table of word embeddings that can"
             f" be perturbed; take one like BERT or RoBERTa"
         )
+    _check_ids(name, tokenizer, model)
+    if not can_be_packed(model):
+        _check_padded(name, tokenizer, model)
+
+
+def _check_ids(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
+    """Refuse a tokenizer that gives ids beyond the tables of tokens or segments.
+
+    Reading beyond one fails as beyond the table of positions does: amid training.
+    """
+    highest, rows = max(tokenizer.get_vocab().values()), model.get_input_embeddings().num_embeddings
+    if highest >= rows:
+        raise UserError(
+            f"encoder {name!r}: its tokenizer gives ids up to {highest}, its table of word"
+            f" embeddings has {rows} rows; save the tokenizer that it was trained with beside it"
+        )
+    segment = max(tokenizer(PROBE, PROBE).get("token_type_ids", [0]))
+    tables = _tables(model, {SEGMENT_TABLE})
+    segments = min([table.num_embeddings for table in tables], default=segment + 1)
+    if segment >= segments:
+        raise UserError(
+            f"encoder {name!r}: its tokenizer gives pairs segment ids up to {segment}, its table of"
+            f" segments has {segments} rows; save the tokenizer that it was trained with beside it"
+        )
+
+
+@torch.no_grad()
+def _check_padded(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
+    """Refuse a type that gives a text another state in a padded batch than its own code alone.
+
+    As one that ignores the mask, convolves over padding or scales word embeddings on the way.
+    """
+    texts, kind = ((PROBE[:3], PROBE),), model.config.model_type
+    inputs = tokenise(tokenizer, texts, np.zeros(2, dtype=np.int64), PROBE_LENGTH)
+    alone, both = (collate(inputs, np.arange(n)) for n in (1, 2))
+    tried = copy.deepcopy(model)  # BigBird's attention changes at its first short text.
+    try:
+        expected_D = tried(input_ids=alone.tokens_P[None]).last_hidden_state[0, 0]
+        use_padded_attention(tried)
+        found_D = run_padded(tried, tried.get_input_embeddings()(both.tokens_P), both)[0]
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        raise UserError(
+            f"encoder {name!r}: {kind} cannot be run on a padded batch of word embeddings"
+            f" ({_said(error)}); take one like BERT or RoBERTa"
+        ) from error
+    if not (found_D - expected_D).abs().max() <= PROBE_TOLERANCE * expected_D.abs().max():
+        raise UserError(
+            f"encoder {name!r}: {kind} gives a text another state in a padded batch of word"
+            f" embeddings than alone; take one like BERT or RoBERTa"
+        )
+
+
+def _tables(model: PreTrainedModel, names: set[str]) -> list[nn.Embedding]:
+    """A model's tables of embeddings that have one of these names."""
+    return [
+        table
+        for name, table in model.named_modules()
+        if isinstance(table, nn.Embedding) and name.rpartition(".")[2] in names
+    ]
 
 
 def _takes_word_embeddings(model: PreTrainedModel) -> bool:
@@ -173,8 +265,7 @@ def _positions(model: PreTrainedModel) -> float:
     """
     sizes = [
         table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
-        for name, table in model.named_modules()
-        if isinstance(table, nn.Embedding) and name.rpartition(".")[2] in POSITION_TABLES
+        for table in _tables(model, POSITION_TABLES)
     ]
     return min([*sizes, model.config.max_position_embeddings]) if sizes else math.inf
 

@@ -33,6 +33,7 @@ from trainers.files import (
     decode_predictions,
     encode_predictions,
     one_line,
+    sync_to_disk,
     write_file,
 )
 from trainers.outcome import (
@@ -196,8 +197,7 @@ class Store:
 
     def commit(self, config: TrialConfig, result: TrialResult) -> None:
         """Keep a finished trial: predictions first, `result.json` last."""
-        folder = self.folder(config.signature)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = self._made(config.signature)
         contents = {"config.json": config.canonical_json().encode()}
         for split, predictions in result.predictions.items():
             contents[_predictions_name(split)] = encode_predictions(predictions)
@@ -220,10 +220,16 @@ class Store:
         self._commit_without_result(config, "pruned.json", pruned)
 
     def _commit_without_result(self, config: TrialConfig, name: str, record: Frozen) -> None:
-        folder = self.folder(config.signature)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = self._made(config.signature)
         write_file(folder / "config.json", config.canonical_json().encode())
         write_file(folder / name, record.model_dump_json(indent=1).encode())
+
+    def _made(self, signature: str) -> Path:
+        """Make a trial's folder, and wait until `trials/` names it on the disk."""
+        folder = self.folder(signature)
+        folder.mkdir(parents=True, exist_ok=True)
+        sync_to_disk(folder.parent)
+        return folder
 
     def set_aside(self, signature: str) -> Path:
         """Move a corrupt or failed trial out of the way, so that it is trained again."""

@@ -5,6 +5,7 @@ import multiprocessing
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -24,6 +25,7 @@ from tests.end_to_end.sweeps import environment
 from tests.fakes import VARIANTS
 from tests.orchestrator.test_runner import config, finish, job
 from tests.results import keep as keep_result
+from trainers import pretrained
 from trainers.checkpoints import (
     Checkpoints,
     Keep,
@@ -289,6 +291,26 @@ def test_a_full_disk_costs_the_model_and_not_the_trial(tmp_path: Path, room: int
     assert kept(store) == [WEAK.signature], "dropped only for a better model"
     assert "File too large" in (why_not_kept(store, GOOD.signature) or "")
     assert [path for path in store.root.rglob("*") if ".tmp" in path.name] == []
+
+
+@pytest.mark.parametrize("keep", ["best", "all"])
+def test_a_model_that_is_kept_after_all_leaves_no_note_that_it_could_not_be(
+    keep: Keep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "store", create=True)
+    told = keeping(GOOD, keep=keep)
+
+    def fail(*_: Any) -> None:
+        raise OSError("no space")
+
+    with monkeypatch.context() as full:
+        full.setattr(pretrained, "write_pretrained", fail)
+        finish(runner_of(store, told), GOOD)
+    assert why_not_kept(store, GOOD.signature) == "no space"
+    store.set_aside(GOOD.signature)
+    finish(runner_of(store, told), GOOD)
+    assert find_model(store, GOOD.signature) is not None
+    assert why_not_kept(store, GOOD.signature) is None
 
 
 def test_a_corrupt_neighbour_costs_no_trial(tmp_path: Path) -> None:

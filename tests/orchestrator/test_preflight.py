@@ -197,7 +197,7 @@ def test_a_run_warns_in_one_line(
 
 def mpnet(folder: Path, **options: int) -> Path:
     """Save an encoder that cannot be packed, with a tokenizer."""
-    tokenizer = tiny_tokenizer(["a sentence of words, a sentence of words"])
+    tokenizer = tiny_tokenizer(["the sentence of words, the sentence of words"])
     config = MPNetConfig(
         vocab_size=len(tokenizer),
         hidden_size=24,

@@ -3,22 +3,38 @@
 import logging
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import datasets
 import pytest
 
 from search_spaces.errors import UserError
 from search_spaces.trial import TrainingSettings
 from tests.fakes import tiny_config, write_csv
+from trainers.csv_files import read_columns
 from trainers.data import check_files, deviation, load_task, select_examples, selection_split
 
 HEADER = b"sentence1,sentence2,label\n"
 LONG = b"a sentence,and another,entailment\n" * 4_000
 """More than is decoded with the header, and than one field may hold."""
 CATSWEEP_DATA = os.environ.get("CATSWEEP_DATA", "")
+
+FULL_CACHE = """
+import resource, sys
+from pathlib import Path
+from trainers.csv_files import read_columns
+from trainers.files import StoreFull
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    read_columns(Path(sys.argv[1]), ["text"])
+except StoreFull as error:
+    print(error)
+"""
 
 
 @pytest.fixture
@@ -190,3 +206,29 @@ def test_holding_out_the_only_row_is_refused(data_folder: Path) -> None:
     one_each = replace(data, splits=dict(data.splits) | {"train": data.splits["train"].take([0])})
     with pytest.raises(UserError, match="leaves none to hold out"):
         select_examples(one_each, TrainingSettings(select_on="heldout"))
+
+
+def test_a_cache_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    cache.touch()
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", cache)
+    path = write_csv(tmp_path / "few.csv", ["text"], [["a"]])
+    with pytest.raises(
+        UserError, match=f"^cannot write the cache {cache}: .*; set HF_DATASETS_CACHE"
+    ):
+        read_columns(path, ["text"])
+
+
+def test_a_cache_without_space_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "long.csv", ["text"], [["a sentence"]] * 1_000)
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_CACHE, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"HF_DATASETS_CACHE": f"{tmp_path}/datasets"},
+    )
+    said = f"no space left to write the cache {tmp_path}/datasets: free some and run again\n"
+    assert done.stdout == said

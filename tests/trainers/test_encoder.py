@@ -6,14 +6,19 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers.processors import TemplateProcessing
 from transformers import (
+    CONFIG_MAPPING,
+    AutoModel,
+    AutoTokenizer,
     BartConfig,
     BartModel,
     BertModel,
@@ -211,6 +216,43 @@ def test_an_encoder_without_word_embeddings_is_refused(tmp_path: Path, tiny: Enc
     assert "canine has no table of word embeddings" in refusal(name)
 
 
+def test_a_tokenizer_of_more_tokens_than_the_table_has_is_refused(
+    saved: Path, tiny: Encoder
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(saved)
+    tokenizer.add_tokens(["unheard"])
+    tokenizer.save_pretrained(saved)
+    rows = len(tiny.tokenizer)
+    assert f"gives ids up to {rows}, its table of word embeddings has {rows} rows" in refusal(
+        str(saved)
+    )
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta"])
+def test_a_tokenizer_of_more_segments_than_the_table_has_is_refused(
+    kind: str, tmp_path: Path, tiny: Encoder
+) -> None:
+    config = CONFIG_MAPPING[kind](
+        vocab_size=len(tiny.tokenizer),
+        hidden_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=20,
+        type_vocab_size=1,
+    )
+    model = AutoModel.from_config(config)
+    name = save_with_tiny_s_tokenizer(tmp_path, model, tiny.tokenizer)
+    assert "pairs segment ids up to 1, its table of segments has 1 rows" in refusal(name)
+    blind = PreTrainedTokenizerFast(
+        tokenizer_object=tiny.tokenizer.backend_tokenizer,
+        cls_token="[CLS]",
+        model_input_names=["input_ids", "attention_mask"],
+    )
+    save_with_tiny_s_tokenizer(tmp_path, model, blind)
+    assert load_encoder(name, []).model.config.model_type == kind
+
+
 def test_fresh_is_a_copy(tiny: Encoder) -> None:
     first = tiny.fresh()
     with torch.no_grad():
@@ -258,6 +300,64 @@ def test_a_broken_folder_is_refused_in_one_line(broken: str, how: str, saved: Pa
     if how == "cut":
         path.write_bytes(data[: len(data) // 3])
     assert str(saved) in refusal(str(saved))
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "said"),
+    [
+        ("config.json", {"vocab_size": 99}, "embeddings.weight has the sizes (55, 64), by its"),
+        ("config.json", {"hidden_size": "a"}, "'hidden_size': TypeError: Field"),
+        ("config.json", {"hidden_act": "nope"}, "(KeyError: 'nope')"),
+        ("config.json", [1], "must be a mapping, not list"),
+        ("tokenizer.json", {"a": 1}, "(KeyError: 'added_tokens')"),
+    ],
+)
+def test_a_folder_that_contradicts_itself_is_refused_in_one_line(
+    file: str, change: Any, said: str, saved: Path
+) -> None:
+    path = saved / file
+    if file == "config.json" and isinstance(change, dict):
+        change = json.loads(path.read_text()) | change
+    path.write_text(json.dumps(change))
+    assert said in refusal(str(saved))
+
+
+def test_a_pointer_in_the_place_of_weights_is_refused_in_one_line(saved: Path) -> None:
+    """As a clone without Git LFS leaves it."""
+    (saved / "model.safetensors").unlink()
+    (saved / "pytorch_model.bin").write_text("version https://git-lfs.github.com/spec/v1\n")
+    assert "is no readable model folder (UnpicklingError: " in refusal(str(saved))
+
+
+@pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])
+def test_memory_that_runs_out_is_no_fault_of_the_folder(
+    error: type[Exception], saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(AutoModel, "from_pretrained", fail)
+    with pytest.raises(error):
+        load_encoder(str(saved), [])
+
+
+@pytest.mark.parametrize(
+    ("renamed", "lacked"),
+    [
+        (lambda key: None if ".layer.1." in key else key, "16 of the model's, e.g. encoder.layer"),
+        (lambda key: f"0.auto_model.{key}", "37 of the model's, e.g. embeddings.LayerNorm"),
+    ],
+    ids=["a layer", "all, by another prefix"],
+)
+def test_an_encoder_that_lacks_weights_is_refused(
+    renamed: Callable[[str], str | None], lacked: str, saved: Path
+) -> None:
+    """They would be drawn at random, by each worker anew."""
+    path = saved / "model.safetensors"
+    weights = load_file(path)
+    kept = {name: weights[key] for key in weights if (name := renamed(key)) is not None}
+    save_file(kept, path, {"format": "pt"})
+    assert f"its weights lack {lacked}" in refusal(str(saved))
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Each type of model that is packed, beside its own code; and some that are padded instead."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from transformers import (
     CONFIG_MAPPING,
     AutoModel,
+    AutoModelForMaskedLM,
     DebertaV2Config,
     ModernBertConfig,
     MPNetConfig,
@@ -15,11 +17,15 @@ from transformers import (
     PreTrainedModel,
 )
 
+from search_spaces.errors import UserError
 from tests.fakes import VOCABULARY, example_settings
 from tests.trainers.examples import assert_close, gradients, make_case, one_by_one, run_step
 from trainers.classifier import Classifier
+from trainers.encoder import load_encoder, tiny_tokenizer
 from trainers.methods.registry import METHODS
 from trainers.packing import PACKED_MODELS
+
+TEXTS = ("where is the card", "the card is here")
 
 SHAPE: dict[str, Any] = {
     "vocab_size": VOCABULARY,
@@ -75,6 +81,19 @@ def case_kind(kind: str) -> str:
     return "roberta" if PACKED_MODELS[kind].from_padding else "bert"
 
 
+@pytest.mark.parametrize("kind", PACKED_MODELS)
+def test_a_masked_language_model_is_the_same_encoder_each_time(kind: str, tmp_path: Path) -> None:
+    """It has no pooler; one drawn at random would give each worker an encoder of its own."""
+    tokenizer = tiny_tokenizer(TEXTS)
+    settings = SHAPE | {"vocab_size": len(tokenizer), "pad_token_id": 0} | OWN.get(kind, {})
+    AutoModelForMaskedLM.from_config(CONFIG_MAPPING[kind](**settings)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    first, second = (load_encoder(str(tmp_path), []) for _ in range(2))
+    assert first.model.config.model_type == kind
+    assert first.fingerprint == second.fingerprint
+    assert not [name for name, _ in first.model.named_parameters() if "pooler" in name]
+
+
 @pytest.mark.parametrize("n", [7, 1])
 @pytest.mark.parametrize("kind", PACKED_MODELS)
 def test_packed_states_are_those_of_the_model_s_own_code(kind: str, n: int) -> None:
@@ -115,3 +134,38 @@ def test_another_type_of_model_falls_back_to_padding_and_trains(kind: str, metho
     assert all(torch.isfinite(loss) for loss in losses.values())
     reached = [name for name, value in gradients(model.encoder).items() if value.abs().max() > 0]
     assert len(reached) > 0.8 * len(gradients(model.encoder))
+
+
+UNFIT: dict[str, tuple[dict[str, Any], str]] = {
+    "fnet": ({}, "gives a text another state in a padded batch"),
+    "convbert": ({"embedding_size": 24, "head_ratio": 1}, "gives a text another state"),
+    "esm": ({}, "gives a text another state in a padded batch"),
+    "modernbert-decoder": ({"local_attention": 4}, "cannot be run on a padded batch"),
+    "xmod": ({"languages": ["en_XX"]}, "(ValueError: Input language unknown."),
+}
+"""Types that read padding, or whose own code does more to word embeddings; and what is said."""
+
+
+def saved(config: PreTrainedConfig, folder: Path) -> str:
+    tokenizer = tiny_tokenizer(TEXTS)
+    config.vocab_size = len(tokenizer)
+    random_model(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.mark.parametrize("kind", UNFIT)
+def test_a_type_whose_padded_states_are_others_is_refused(kind: str, tmp_path: Path) -> None:
+    own, said = UNFIT[kind]
+    name = saved(CONFIG_MAPPING[kind](**(SHAPE | {"pad_token_id": 0} | own)), tmp_path)
+    with pytest.raises(UserError) as caught:
+        load_encoder(name, [])
+    assert f": {kind} " in str(caught.value)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", PADDED)
+def test_a_type_that_is_padded_loads(kind: str, tmp_path: Path) -> None:
+    name = saved(copy.deepcopy(PADDED[kind]), tmp_path)
+    assert load_encoder(name, []).model.config.model_type == kind

@@ -1,6 +1,7 @@
 """A packed batch gives what a padded one gives, and what the encoder's authors' code gives."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -9,8 +10,8 @@ from transformers import PreTrainedModel
 
 from tests.fakes import example_settings, small_classifier, small_encoder
 from tests.trainers.examples import Case, assert_close, gradients, make_case, one_by_one, run_step
-from trainers import grids
-from trainers.attention import PACKED
+from trainers import grids, packing
+from trainers.attention import PACKED, packed_attention
 from trainers.methods.registry import METHODS
 from trainers.packing import run_packed, run_padded, use_packed_attention
 
@@ -105,3 +106,20 @@ def test_switching_one_encoder_leaves_the_original_as_it_was() -> None:
     before = plain.config._attn_implementation
     assert use_packed_attention(copy.deepcopy(plain))
     assert plain.config._attn_implementation == before != PACKED
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+def test_the_last_layer_drops_out_attention_in_training_alone(
+    training: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last layer alone: it is computed at [CLS], not by the encoder's own code."""
+    asked: list[float] = []
+
+    def spy(*args: Any, dropout: float, **options: Any) -> tuple[Tensor, None]:
+        asked.append(dropout)
+        return packed_attention(*args, dropout=dropout, **options)
+
+    monkeypatch.setattr(packing, "packed_attention", spy)
+    model, batch = small_classifier("bert", dropout=0.3).train(training), make_case("bert", 3).batch
+    model.encode(model.embed(batch), batch)
+    assert asked == [0.3 if training else 0.0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from search_spaces.errors import UserError
 from tests.fakes import tiny_config
 from trainers import prepared as module
 from trainers.encoder import Encoder, load_encoder, tiny_tokenizer
-from trainers.prepared import Prepared, Warm, prepare
+from trainers.prepared import SHARED, Prepared, Warm, prepare, warm_key
 
 
 @pytest.fixture
@@ -41,11 +42,48 @@ def folder(tmp_path: Path) -> str:
 
 def same(one: Prepared, other: Prepared) -> bool:
     """Whether two are of the same data and encoder, token for token."""
+    if one.fingerprints != other.fingerprints:
+        return False
     tokens = [
         np.array_equal(one.inputs[split].tokens_S, other.inputs[split].tokens_S)
         for split in one.inputs
     ]
-    return all(tokens) and one.fingerprints == other.fingerprints
+    return all(tokens)
+
+
+NO_CLASSES: dict[str, Any] = {"n_per_class": None}
+HELD_OUT: dict[str, Any] = {"select_on": "heldout"}
+BY_TINY: dict[str, Any] = {"difficulty": "encoder", "difficulty_encoder": "tiny"}
+CHANGES: dict[str, tuple[dict[str, Any], Any]] = {
+    "task": (NO_CLASSES, "rte"),
+    "encoder": ({}, "packaged:minilm"),
+    "max_length": ({}, 9),
+    "select_on": ({}, "heldout"),
+    "heldout_fraction": (HELD_OUT, 0.5),
+    "n_per_class": ({}, 6),
+    "max_eval_samples": ({}, 5),
+    "subset_seed": ({}, 4),
+    "train_fraction": (NO_CLASSES, 0.5),
+    "fraction_seed": (NO_CLASSES | {"train_fraction": 0.5}, 4),
+    "difficulty": (BY_TINY, "tfidf"),
+    "difficulty_encoder": (BY_TINY, "packaged:minilm"),
+}
+"""Another value of each setting that decides the data, and settings beside which it does."""
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_trial_of_other_data_does_not_get_the_last_one_s(name: str, data_folder: Path) -> None:
+    beside, value = CHANGES[name]
+    trial, other = tiny_config(**beside), tiny_config(**beside | {name: value})
+    assert warm_key(trial) != warm_key(other)
+    warm = Warm()
+    first, second = warm.prepared(trial, data_folder), warm.prepared(other, data_folder)
+    assert not same(first, second), "the change shows"
+    assert same(second, prepare(other, data_folder))
+
+
+def test_each_shared_setting_is_changed_above() -> None:
+    assert set(CHANGES) == set(SHARED)
 
 
 def test_an_encoder_is_loaded_once_for_all_tasks_lengths_and_subsets(

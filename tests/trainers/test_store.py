@@ -1,6 +1,7 @@
 """The store: what is committed reads back; what is cut, altered or half-written is noticed."""
 
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.fakes import tiny_config
 from tests.results import finished
 from trainers import store as store_module
 from trainers.files import decode_predictions, encode_predictions, write_file
-from trainers.outcome import FailureRecord, Predictions, ProgressRecord, TrialResult
+from trainers.outcome import FailureRecord, Predictions, ProgressRecord, PrunedRecord, TrialResult
 from trainers.store import STORE_VERSION, CorruptTrial, State, Store
 
 CONFIG = tiny_config()
@@ -255,3 +256,29 @@ def test_the_lower_class_wins_a_tie() -> None:
     logits = np.array([[1, 1, 0], [0, 2, 2]], dtype=np.float32)
     kept = Predictions(ids=["a", "b"], gold=np.array([0, 1]), logits=logits)
     assert kept.predicted.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("how", ["finished", "failed", "pruned"])
+def test_a_trial_s_folder_outlives_a_power_cut_before_its_mark_is_written(
+    how: str, store: Store, result: TrialResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = {"result.json", "failure.json", "pruned.json"}
+    synced: list[Path] = []
+
+    def fsync(handle: int) -> None:
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        if path == store.root / "trials":
+            assert SIGNATURE in {entry.name for entry in path.iterdir()}
+            assert not marks & {entry.name for entry in store.folder(SIGNATURE).iterdir()}
+        synced.append(path)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    match how:
+        case "finished":
+            store.commit(CONFIG, result)
+        case "failed":
+            store.commit_failure(CONFIG, failure())
+        case "pruned":
+            record = PrunedRecord(signature=SIGNATURE, scheduler="asha", epochs=(), pruned_at="now")
+            store.commit_pruned(CONFIG, record)
+    assert store.root / "trials" in synced

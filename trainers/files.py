@@ -6,6 +6,8 @@ In: bytes and a path, or predictions. Out: a file renamed into place, or Parquet
 import errno
 import io
 import os
+import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +91,18 @@ def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
         if error.errno in NO_SPACE:
             raise StoreFull(f"no space left to write {path}: free some and run again") from error
         raise
+
+
+def write_first(path: Path, data: bytes) -> None:
+    """Write a file unless there is one: of several processes at once the first one's stays."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        write_file(temporary, data)
+        with suppress(FileExistsError):
+            path.hardlink_to(temporary)
+        sync_to_disk(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def sync_to_disk(path: Path) -> None:

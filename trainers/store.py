@@ -34,6 +34,7 @@ from trainers.files import (
     encode_predictions,
     one_line,
     write_file,
+    write_first,
 )
 from trainers.outcome import (
     FailureRecord,
@@ -104,11 +105,11 @@ class Store:
             probe = self.root / "running" / f".probe-{uuid.uuid4().hex}"
             probe.touch()
             probe.unlink()
+            if not (self.root / "store.json").exists():
+                mark = StoreMark(version=STORE_VERSION, identity=uuid.uuid4().hex)
+                write_first(self.root / "store.json", mark.model_dump_json().encode())
         except OSError as error:
             raise UserError(f"store {self.root} cannot be written: {error.strerror}") from error
-        if not (self.root / "store.json").exists():
-            mark = StoreMark(version=STORE_VERSION, identity=uuid.uuid4().hex)
-            write_file(self.root / "store.json", mark.model_dump_json().encode())
 
     def _read_mark(self) -> StoreMark:
         path = self.root / "store.json"

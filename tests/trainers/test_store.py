@@ -13,7 +13,7 @@ from search_spaces.trial import parse_trial
 from tests.fakes import tiny_config
 from tests.results import finished
 from trainers import store as store_module
-from trainers.files import decode_predictions, encode_predictions, write_file
+from trainers.files import decode_predictions, encode_predictions, write_file, write_first
 from trainers.outcome import FailureRecord, Predictions, ProgressRecord, TrialResult
 from trainers.store import STORE_VERSION, CorruptTrial, State, Store
 
@@ -255,3 +255,19 @@ def test_the_lower_class_wins_a_tie() -> None:
     logits = np.array([[1, 1, 0], [0, 2, 2]], dtype=np.float32)
     kept = Predictions(ids=["a", "b"], gold=np.array([0, 1]), logits=logits)
     assert kept.predicted.tolist() == [0, 1]
+
+
+def test_two_that_create_a_store_at_once_have_one_identity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one creates it where the first has just seen that there is none."""
+    others: list[Store] = []
+
+    def write_late(path: Path, data: bytes) -> None:
+        monkeypatch.setattr(store_module, "write_first", write_first)
+        others.append(Store(tmp_path, create=True))
+        write_first(path, data)
+
+    monkeypatch.setattr(store_module, "write_first", write_late)
+    assert Store(tmp_path, create=True).mark == others[0].mark
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["running", "store.json", "trials"]

@@ -133,19 +133,24 @@ class Store:
         return self.root / "running" / signature
 
     def state(self, signature: str) -> State:
-        """Say what the store knows of a trial, by its files' presence and sizes."""
+        """Say what the store knows of a trial: its record is read, of its files the sizes."""
+        try:
+            return self.check(signature)
+        except CorruptTrial:
+            return State.CORRUPT
+
+    def check(self, signature: str) -> State:
+        """Say the same, or raise CorruptTrial with what is wrong."""
         folder = self.folder(signature)
         if signature in self._records:
             return State.DONE
         if (folder / "result.json").exists():
-            try:
-                self.record(signature)
-            except CorruptTrial:
-                return State.CORRUPT
+            self.record(signature)
             return State.DONE
         if (folder / "failure.json").exists():
             return State.FAILED
         if (folder / "pruned.json").exists():
+            self.pruned(signature)
             return State.PRUNED
         return State.RUNNING if self.is_locked(signature) else State.MISSING
 

@@ -1,14 +1,15 @@
 """The supervisor without Ray: a round is played on the store, and rounds come to an end."""
 
+import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from ray.exceptions import OutOfMemoryError
 
-from orchestrator import supervisor
+from orchestrator import supervisor, tune
 from orchestrator.job import Job, Slots
 from orchestrator.plan import Plan
 from orchestrator.search import Search
@@ -173,6 +174,36 @@ def test_other_searches_train_pruned_trials_to_their_end(
 def prune_all(store: Store, begin: Round) -> None:
     for _, trial in handed_out(begin):
         prune(store, trial)
+
+
+def dropped(number: int) -> None:
+    """A signal whose exception is lost, as in Python's hooks after a fork."""
+    with suppress(KeyboardInterrupt):
+        signal.raise_signal(number)
+
+
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+
+
+@SIGNALS
+def test_a_signal_that_is_lost_while_ray_starts_ends_the_sweep(
+    number: int, study: Study, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tune, "_connect", lambda *_: dropped(number))
+    with pytest.raises(KeyboardInterrupt):
+        sweep(monkeypatch, study, store, Search(), lambda begin: tune.run_round(begin, None))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@SIGNALS
+def test_a_signal_that_is_lost_in_a_round_ends_the_sweep_once(
+    number: int, study: Study, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        sweep(monkeypatch, study, store, Search(), lambda _: dropped(number))
+    plan = sweep(monkeypatch, study, store, Search(), train_all(store, []))
+    assert plan.count(State.DONE) == 7
 
 
 SEARCHES = [

@@ -101,6 +101,9 @@ def sweep(
                 time.sleep(WAIT_SECONDS)
             raise_if_interrupted()
             plan = make_plan(study, store)
+    if search.hours and (left := sum(search.to_end(plan).values())):
+        spent = f"the budget of {search.hours:g} h is spent"
+        say(f"{spent}: {left} trials are left; run again to go on")
     return plan
 
 

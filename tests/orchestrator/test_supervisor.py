@@ -279,3 +279,17 @@ def test_trials_too_many_for_a_node_s_memory_are_not_to_blame(
     assert seen[:3] == [8, 3, 1]
     assert len(plan.having(State.FAILED)) == failed
     assert len(plan.having(State.DONE)) == 7 - failed
+
+
+def test_hours_that_run_out_are_said(
+    study: Study, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def play(begin: Round) -> None:
+        keep(store, begin.trials[0], {"dev": 150})
+        time.sleep(0.4)
+
+    sweep(monkeypatch, study, store, Search(hours=1e-4), play)
+    said = "the budget of 0.0001 h is spent: 6 trials are left; run again to go on\n"
+    assert capsys.readouterr().err == said
+    sweep(monkeypatch, study, store, Search(hours=1), train_all(store, []))
+    assert capsys.readouterr().err == ""

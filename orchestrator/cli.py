@@ -8,6 +8,7 @@ import atexit
 import csv
 import gc
 import json
+import math
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -172,6 +173,8 @@ def run(
     from trainers.checkpoints import parse_keep
     from trainers.store import State, Store
 
+    if not math.isfinite(checkpoint_every):
+        raise UserError(f"--checkpoint-every: expected seconds, got {checkpoint_every}")
     resources = Resources(
         slots=slots,
         threads=threads,

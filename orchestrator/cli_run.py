@@ -27,7 +27,7 @@ def clear_the_way(study: Study, store: "Store", retry: bool) -> None:
     for trial in plan.having(State.CORRUPT, State.FAILED) if retry else []:
         say(f"set aside: {store.set_aside(trial.signature)}")
     for trial in [] if retry else plan.having(State.CORRUPT):
-        store.record(trial.signature)
+        store.check(trial.signature)
     failed = 0 if retry else plan.count(State.FAILED)
     if failed:
         say(f"{failed} trials failed before and are left alone; --retry trains them again")

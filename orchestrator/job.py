@@ -16,6 +16,9 @@ from trainers.checkpoints import Keeping
 CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 """What a container (cgroup 2) gets of CPU time: microseconds in each period of so many."""
 
+SMALLEST_SHARE = 1e-4
+"""Of a GPU: Ray counts in ten-thousandths."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
@@ -46,7 +49,7 @@ class Resources:
         each = (1.0 if gpus else 0.0) if self.gpus_per_trial is None else self.gpus_per_trial
         if each > gpus:
             raise UserError(f"--gpus-per-trial {each:g}, but this machine has {gpus} GPUs")
-        most = max(1, int(gpus / each)) if each else max(1, cores // (self.threads or 1))
+        most = _trials_on(gpus, each) if each else max(1, cores // (self.threads or 1))
         at_once = self.slots or most
         return Slots(at_once=at_once, threads=self.threads or max(1, cores // at_once), gpus=each)
 
@@ -80,6 +83,11 @@ class Slots:
         return f"{at_once} at once, {self.threads} CPU threads each{gpus}"
 
 
+def _trials_on(gpus: int, each: float) -> int:
+    """Count the trials that have room; a part is of one GPU, not of two."""
+    return gpus * int(1 / each + SMALLEST_SHARE) if each < 1 else int(gpus / each)
+
+
 def parse_gpus(text: str | None) -> float | Literal["auto"] | None:
     """Read `--gpus-per-trial`: 0 to 1, a whole number or `auto`; UserError for anything else."""
     if text is None:
@@ -88,7 +96,11 @@ def parse_gpus(text: str | None) -> float | Literal["auto"] | None:
         return "auto"
     with suppress(ValueError):
         number = float(text)
-        if 0 <= number <= 1 or (1 < number < math.inf and number.is_integer()):
+        if (
+            number == 0
+            or SMALLEST_SHARE <= number <= 1
+            or (1 < number < math.inf and number.is_integer())
+        ):
             return number
     raise UserError(
         f"--gpus-per-trial: expected a part of one, a whole number or auto, got {text!r}"

@@ -24,6 +24,7 @@ from orchestrator.stopping import early_stopping
 from orchestrator.tpe import tree_search
 from orchestrator.tune import (
     Round,
+    raise_if_interrupted,
     ran_out_of_memory,
     ray_session,
     run_round,
@@ -88,6 +89,7 @@ def sweep(
                     seconds=None if end is None else max(1.0, end - time.monotonic()),
                 )
                 fault = run_round(begin, address)
+                raise_if_interrupted()
                 # Where one ran out of memory, the round ended and the others are not to blame.
                 begun = _begun(store, search, chosen, launch)
                 fewer = _fewer_at_once(len(begun), slots) if ran_out_of_memory(fault) else None
@@ -97,7 +99,11 @@ def sweep(
                     _count(store, search, chosen, begun, fault, attempts)
             else:
                 time.sleep(WAIT_SECONDS)
+            raise_if_interrupted()
             plan = make_plan(study, store)
+    if search.hours and (left := sum(search.to_end(plan).values())):
+        spent = f"the budget of {search.hours:g} h is spent"
+        say(f"{spent}: {left} trials are left; run again to go on")
     return plan
 
 

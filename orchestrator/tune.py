@@ -22,6 +22,9 @@ from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig, parse_trial
 from trainers.files import one_line
 
+INTERRUPTS: list[int] = []
+"""The signals that came to this sweep."""
+
 OBJECT_STORE_BYTES = 128 * 1024**2
 RAY_SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -71,6 +74,8 @@ def run_round(begin: Round, address: str | None) -> Exception | None:
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     if not ray.is_initialized():
         _connect(begin.slots, address)
+        _take_signals()  # Again: ray.init() has put its own handler in place.
+        raise_if_interrupted()
         _say_what_no_node_has(begin)
 
     def resources(config: dict[str, str]) -> Any:
@@ -131,8 +136,7 @@ def _stop_when_told(*, measured: bool) -> Any:
 def _fit(tuner: Any) -> Exception | None:
     """Fit; raise what a worker says to the user, return any other fault."""
     try:
-        with terminate_as_interrupt():  # Again: ray.init() has put its own handler in place.
-            results = tuner.fit()
+        results = tuner.fit()
     except Exception as error:  # Ray raises many types: a killed worker, a lost node.
         return error
     for result in results:
@@ -191,19 +195,36 @@ def _say_what_no_node_has(begin: Round) -> None:
 
 @contextmanager
 def terminate_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM (Slurm, Kubernetes) take the clean path of Ctrl-C."""
+    """Let SIGTERM (Slurm, Kubernetes) take the clean path of Ctrl-C; both are noted."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def interrupt(_signal: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    INTERRUPTS.clear()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    _take_signals()
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def raise_if_interrupted() -> None:
+    """Raise again what Python drops when it is raised in a hook after a fork; Ray forks often."""
+    if INTERRUPTS:
+        raise KeyboardInterrupt
+
+
+def _take_signals() -> None:
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # As a shell has it behind `&`.
+                signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    INTERRUPTS.append(number)
+    raise KeyboardInterrupt
 
 
 @contextmanager

@@ -7,6 +7,7 @@ Parquet is read without threads: a process that ended just then would be aborted
 import errno
 import io
 import os
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,22 @@ def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
         if error.errno in NO_SPACE:
             raise StoreFull(f"no space left to write {path}: free some and run again") from error
         raise
+
+
+def write_first(path: Path, data: bytes) -> None:
+    """Write a file unless there is one: of several processes at once the first one's stays."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        write_file(temporary, data)
+        try:
+            path.hardlink_to(temporary)
+        except FileExistsError:
+            pass
+        except OSError:  # A file system without hard links.
+            temporary.replace(path)
+        sync_to_disk(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def sync_to_disk(path: Path) -> None:

@@ -35,6 +35,7 @@ from trainers.files import (
     one_line,
     sync_to_disk,
     write_file,
+    write_first,
 )
 from trainers.outcome import (
     FailureRecord,
@@ -105,11 +106,11 @@ class Store:
             probe = self.root / "running" / f".probe-{uuid.uuid4().hex}"
             probe.touch()
             probe.unlink()
+            if not (self.root / "store.json").exists():
+                mark = StoreMark(version=STORE_VERSION, identity=uuid.uuid4().hex)
+                write_first(self.root / "store.json", mark.model_dump_json().encode())
         except OSError as error:
             raise UserError(f"store {self.root} cannot be written: {error.strerror}") from error
-        if not (self.root / "store.json").exists():
-            mark = StoreMark(version=STORE_VERSION, identity=uuid.uuid4().hex)
-            write_file(self.root / "store.json", mark.model_dump_json().encode())
 
     def _read_mark(self) -> StoreMark:
         path = self.root / "store.json"
@@ -133,19 +134,29 @@ class Store:
         return self.root / "running" / signature
 
     def state(self, signature: str) -> State:
-        """Say what the store knows of a trial, by its files' presence and sizes."""
+        """Say what the store knows of a trial: its record is read, of its files the sizes."""
+        try:
+            return self.check(signature)
+        except CorruptTrial:
+            return State.CORRUPT
+
+    def check(self, signature: str) -> State:
+        """Say the same, or raise CorruptTrial with what is wrong."""
         folder = self.folder(signature)
         if signature in self._records:
             return State.DONE
         if (folder / "result.json").exists():
-            try:
-                self.record(signature)
-            except CorruptTrial:
-                return State.CORRUPT
+            self.record(signature)
             return State.DONE
         if (folder / "failure.json").exists():
             return State.FAILED
         if (folder / "pruned.json").exists():
+            try:
+                self.pruned(signature)
+            except CorruptTrial:
+                if (folder / "pruned.json").exists():
+                    raise
+                return self.check(signature)  # Somebody has just trained it to its end.
             return State.PRUNED
         return State.RUNNING if self.is_locked(signature) else State.MISSING
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import main
+from orchestrator.cli_run import clear_the_way
 from orchestrator.runner import failure
 from search_spaces.study import load_study
 from tests.results import keep
@@ -100,6 +101,8 @@ def test_a_bad_study_is_one_line_and_writes_nothing(
         (["run", "no/such.yaml"], "no study file no/such.yaml"),
         (["run", "quickstart", "--tasks", "rte"], "unknown task of study quickstart 'rte'"),
         (["run", "quickstart", "--slots", "0"], "--slots"),
+        (["run", "quickstart", "--checkpoint-every", "inf"], "expected seconds, got inf"),
+        (["run", "quickstart", "--checkpoint-every", "nan"], "--checkpoint-every"),
         (["run", "quickstart", "--nonsense"], "No such option"),
         (["rum", "quickstart"], "No such command 'rum'"),
         (["run", "quickstart", "--search-seed", "4294967296"], "--search-seed"),
@@ -242,6 +245,22 @@ def test_a_corrupt_result_is_named_and_kept_until_retry(
     assert len(path.read_bytes()) == 100
     assert catsweep("status", "quickstart", "--store", store.root) == 0
     assert "1 corrupt" in capsys.readouterr().out
+
+
+def test_a_corrupt_curve_of_a_pruned_trial_is_set_aside_by_retry(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, study = finished_quickstart(tmp_path), load_study("quickstart")
+    folder = store.folder(study.trials()[4].signature)
+    (folder / "result.json").unlink()
+    (folder / "pruned.json").write_text("{")
+    assert catsweep("run", "quickstart", "--store", store.root) == 2
+    error = capsys.readouterr().err
+    assert f"trial {folder.name} is corrupt" in error
+    assert "PrunedRecord" in error
+    clear_the_way(study, store, retry=True)
+    assert not folder.exists()
+    assert "set aside" in capsys.readouterr().err
 
 
 def test_a_failed_trial_stays_in_sight(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,12 +65,30 @@ def test_a_container_s_limit_is_not_exceeded(
     assert cores() == expected
 
 
-@pytest.mark.parametrize("text", ["0", "0.25", "1", "2", "auto"])
+@pytest.mark.parametrize("text", ["0", "0.0001", "0.25", "1", "2", "auto"])
 def test_what_ray_can_give_is_taken(text: str) -> None:
     assert str(parse_gpus(text)).removesuffix(".0") == text
 
 
-@pytest.mark.parametrize("text", ["1.5", "-1", "inf", "nan", "many"])
+@pytest.mark.parametrize(
+    ("each", "gpus", "expected"),
+    [
+        (0.6, 2, 2),
+        (0.4, 2, 4),
+        (0.75, 4, 4),
+        (0.1, 3, 30),
+        (1 / 3, 1, 3),
+        (1 / 49, 2, 98),
+        (0.3334, 1, 2),
+        (1.0, 3, 3),
+        (2.0, 5, 2),
+    ],
+)
+def test_a_part_of_a_gpu_is_of_one(each: float, gpus: int, expected: int) -> None:
+    assert Resources(gpus_per_trial=each).resolve(100, gpus).at_once == expected
+
+
+@pytest.mark.parametrize("text", ["1.5", "0.00009", "-1", "inf", "nan", "many"])
 def test_gpus_that_ray_cannot_give_are_refused(text: str) -> None:
     with pytest.raises(UserError, match=f"a part of one, a whole number or auto, got '{text}'"):
         parse_gpus(text)

@@ -1,14 +1,15 @@
 """The supervisor without Ray: a round is played on the store, and rounds come to an end."""
 
+import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from ray.exceptions import OutOfMemoryError
 
-from orchestrator import supervisor
+from orchestrator import supervisor, tune
 from orchestrator.job import Job, Slots
 from orchestrator.plan import Plan
 from orchestrator.search import Search
@@ -175,6 +176,36 @@ def prune_all(store: Store, begin: Round) -> None:
         prune(store, trial)
 
 
+def dropped(number: int) -> None:
+    """A signal whose exception is lost, as in Python's hooks after a fork."""
+    with suppress(KeyboardInterrupt):
+        signal.raise_signal(number)
+
+
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+
+
+@SIGNALS
+def test_a_signal_that_is_lost_while_ray_starts_ends_the_sweep(
+    number: int, study: Study, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tune, "_connect", lambda *_: dropped(number))
+    with pytest.raises(KeyboardInterrupt):
+        sweep(monkeypatch, study, store, Search(), lambda begin: tune.run_round(begin, None))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@SIGNALS
+def test_a_signal_that_is_lost_in_a_round_ends_the_sweep_once(
+    number: int, study: Study, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        sweep(monkeypatch, study, store, Search(), lambda _: dropped(number))
+    plan = sweep(monkeypatch, study, store, Search(), train_all(store, []))
+    assert plan.count(State.DONE) == 7
+
+
 SEARCHES = [
     Search(),
     Search(scheduler="asha"),
@@ -248,3 +279,17 @@ def test_trials_too_many_for_a_node_s_memory_are_not_to_blame(
     assert seen[:3] == [8, 3, 1]
     assert len(plan.having(State.FAILED)) == failed
     assert len(plan.having(State.DONE)) == 7 - failed
+
+
+def test_hours_that_run_out_are_said(
+    study: Study, store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def play(begin: Round) -> None:
+        keep(store, begin.trials[0], {"dev": 150})
+        time.sleep(0.4)
+
+    sweep(monkeypatch, study, store, Search(hours=1e-4), play)
+    said = "the budget of 0.0001 h is spent: 6 trials are left; run again to go on\n"
+    assert capsys.readouterr().err == said
+    sweep(monkeypatch, study, store, Search(hours=1), train_all(store, []))
+    assert capsys.readouterr().err == ""

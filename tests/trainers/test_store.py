@@ -1,5 +1,6 @@
 """The store: what is committed reads back; what is cut, altered or half-written is noticed."""
 
+import errno
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from search_spaces.trial import parse_trial
 from tests.fakes import tiny_config
 from tests.results import finished
 from trainers import store as store_module
-from trainers.files import decode_predictions, encode_predictions, write_file
+from trainers.files import decode_predictions, encode_predictions, write_file, write_first
 from trainers.outcome import FailureRecord, Predictions, ProgressRecord, PrunedRecord, TrialResult
 from trainers.store import STORE_VERSION, CorruptTrial, State, Store
 
@@ -282,3 +283,45 @@ def test_a_trial_s_folder_outlives_a_power_cut_before_its_mark_is_written(
             record = PrunedRecord(signature=SIGNATURE, scheduler="asha", epochs=(), pruned_at="now")
             store.commit_pruned(CONFIG, record)
     assert store.root / "trials" in synced
+
+
+def test_two_that_create_a_store_at_once_have_one_identity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one creates it where the first has just seen that there is none."""
+    others: list[Store] = []
+
+    def write_late(path: Path, data: bytes) -> None:
+        monkeypatch.setattr(store_module, "write_first", write_first)
+        others.append(Store(tmp_path, create=True))
+        write_first(path, data)
+
+    monkeypatch.setattr(store_module, "write_first", write_late)
+    assert Store(tmp_path, create=True).mark == others[0].mark
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["running", "store.json", "trials"]
+
+
+def test_a_store_can_be_made_where_there_are_no_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted", str(target))
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    made = Store(tmp_path, create=True)
+    assert Store(tmp_path, create=True).mark == made.mark
+
+
+def test_a_pruned_trial_that_is_trained_to_its_end_just_then_is_done(
+    store: Store, result: TrialResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Store(store.root, create=False)
+    pruned = PrunedRecord(signature=CONFIG.signature, scheduler="asha", epochs=(), pruned_at="now")
+    store.commit_pruned(CONFIG, pruned)
+
+    def gone(signature: str) -> PrunedRecord:
+        other.commit(CONFIG, result)
+        return Store.pruned(store, signature)
+
+    monkeypatch.setattr(store, "pruned", gone)
+    assert store.state(CONFIG.signature) is State.DONE

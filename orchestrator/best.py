@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.model_card import model_card
+from reports.cells import is_of_one_class
 from reports.study_reports import trial_reports
 from search_spaces.cells import cells_of
 from search_spaces.errors import UserError, unknown
@@ -90,11 +91,7 @@ def one_class(store: Store, record: TrialRecord) -> list[str]:
     Raises:
         CorruptTrial: predictions do not match their checksum.
     """
-    return [
-        split
-        for split in record.scores
-        if len(set(store.labels(record, split).predicted.tolist())) == 1
-    ]
+    return [split for split in record.scores if is_of_one_class(record, split, store)]
 
 
 def write_best(

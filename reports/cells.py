@@ -210,9 +210,17 @@ def of_one_class(cells: Iterable[CellResult], split: str, store: Store) -> list[
     return [
         cell
         for cell in cells
-        if (best := cell.best_on(split))
-        and len(set(store.labels(best.record, split).predicted.tolist())) == 1
+        if (best := cell.best_on(split)) and is_of_one_class(best.record, split, store)
     ]
+
+
+def is_of_one_class(record: TrialRecord, split: str, store: Store) -> bool:
+    """Say whether a trial predicts one class for every example of the split.
+
+    Raises:
+        CorruptTrial: predictions do not match their checksum.
+    """
+    return len(set(store.labels(record, split).predicted.tolist())) == 1
 
 
 def report_splits(cells: Iterable[CellResult]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from search_spaces.errors import UserError
+from search_spaces.text import quoted
 from trainers.checkpoints import Keeping
 
 CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
@@ -103,7 +104,7 @@ def parse_gpus(text: str | None) -> float | Literal["auto"] | None:
         ):
             return number
     raise UserError(
-        f"--gpus-per-trial: expected a part of one, a whole number or auto, got {text!r}"
+        f"--gpus-per-trial: expected a part of one, a whole number or auto, got {quoted(text)}"
     )
 
 

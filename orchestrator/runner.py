@@ -19,9 +19,10 @@ import torch
 from orchestrator.curves import Curves
 from orchestrator.job import Job
 from search_spaces.errors import UserError
+from search_spaces.text import one_line
 from search_spaces.trial import TrialConfig
 from trainers.checkpoints import Checkpoints
-from trainers.files import StoreFull, one_line
+from trainers.files import StoreFull
 from trainers.loop import Diverged, TrialRun
 from trainers.machine import DeviceMeter, free_memory, pick_device
 from trainers.outcome import FailureRecord, ProgressRecord

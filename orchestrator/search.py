@@ -15,6 +15,7 @@ from orchestrator.plan import Plan
 from orchestrator.stopping import SCHEDULERS
 from search_spaces.cells import Cell
 from search_spaces.errors import UserError, unknown
+from search_spaces.text import quoted
 from search_spaces.trial import TrialConfig
 from trainers.searches import CellDraw, Kind, SearchRecord, digest
 from trainers.store import State
@@ -120,7 +121,9 @@ def parse_budget(text: str | None) -> tuple[int | None, float | None]:
         elif hours is None and re.fullmatch(r"(\d+\.?\d*|\.\d+)h", part) and float(part[:-1]) > 0:
             hours = float(part[:-1])
         else:
-            raise UserError(f"--budget: expected 40 (trials per cell), 2h or 40,2h, got {text!r}")
+            raise UserError(
+                f"--budget: expected 40 (trials per cell), 2h or 40,2h, got {quoted(text)}"
+            )
     return trials, hours
 
 

@@ -32,8 +32,9 @@ from orchestrator.tune import (
 )
 from search_spaces.cells import Cell
 from search_spaces.study import Study
+from search_spaces.text import one_line
 from search_spaces.trial import TrialConfig
-from trainers.files import StoreFull, one_line
+from trainers.files import StoreFull
 from trainers.outcome import DeviceUse, EpochRecord, PrunedRecord
 from trainers.searches import keep_search
 from trainers.store import State, Store

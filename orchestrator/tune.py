@@ -19,8 +19,8 @@ from typing import Any
 from orchestrator.cli_print import say
 from orchestrator.job import Job, Slots
 from search_spaces.errors import UserError
+from search_spaces.text import one_line
 from search_spaces.trial import TrialConfig, parse_trial
-from trainers.files import one_line
 
 INTERRUPTS: list[int] = []
 """The signals that came to this sweep."""

@@ -16,6 +16,7 @@ import numpy as np
 from reports.cells import align
 from reports.design import Design
 from search_spaces.errors import UserError
+from search_spaces.text import quoted
 from trainers.metrics import Flags, Labels, Metric, Values, get_metric, sum_counts
 from trainers.outcome import Predictions
 
@@ -116,7 +117,7 @@ class Candidates:
 def _once(cell: str, what: str, names: tuple[str, ...]) -> None:
     name, times = Counter(names).most_common(1)[0]
     if times > 1:
-        raise UserError(f"{cell}: {what} {name!r} is there {times} times; each counts once")
+        raise UserError(f"{cell}: {what} {quoted(name)} is there {times} times; each counts once")
 
 
 def gather(
@@ -178,10 +179,10 @@ def in_order_of(first: Candidates, second: Candidates) -> Candidates:
     place = {name: row for row, name in enumerate(second.ids)}
     alone = sorted(set(first.ids) ^ set(second.ids))
     if alone:
-        raise UserError(f"{both} are misaligned: example {alone[0]!r} is in only one of them")
+        raise UserError(f"{both} are misaligned: example {quoted(alone[0])} is in only one of them")
     rows = [place[name] for name in first.ids]
     differing = np.flatnonzero(first.gold != second.gold[rows])
     if differing.size:
         name = first.ids[differing[0]]
-        raise UserError(f"{both} are misaligned: example {name!r} has two gold labels")
+        raise UserError(f"{both} are misaligned: example {quoted(name)} has two gold labels")
     return replace(second, ids=first.ids, gold=first.gold, predicted=second.predicted[:, rows])

@@ -15,6 +15,7 @@ from reports.design import Design
 from reports.statistics.significance import Comparison, fisher_randomization, mcnemar
 from search_spaces.cells import Cell
 from search_spaces.errors import UserError
+from search_spaces.text import quoted
 from search_spaces.trial import TrialConfig
 from trainers.metrics import Labels
 from trainers.outcome import Predictions, TrialRecord
@@ -272,12 +273,14 @@ def align(first: Predictions, second: Predictions) -> Predictions:
         place = {name: row for row, name in enumerate(second.ids)}
         for name in first.ids:
             if name not in place:
-                raise UserError(f"example {name!r} is predicted by only one of the two systems")
+                raise UserError(
+                    f"example {quoted(name)} is predicted by only one of the two systems"
+                )
         if len(place) != len(second.ids) or len(second.ids) != len(first.ids):
             raise UserError("the two systems did not predict the same examples once each")
         rows = [place[name] for name in first.ids]
         aligned = Predictions(ids=first.ids, gold=second.gold[rows], logits=second.logits[rows])
     differing = np.flatnonzero(first.gold != aligned.gold)
     if differing.size:
-        raise UserError(f"example {first.ids[differing[0]]!r} has two different gold labels")
+        raise UserError(f"example {quoted(first.ids[differing[0]])} has two different gold labels")
     return aligned

@@ -22,6 +22,7 @@ from reports.statistics.significance import (
     mcnemar,
 )
 from search_spaces.errors import UserError, nearest, unknown
+from search_spaces.text import quoted
 from trainers.metrics import METRICS, Labels
 from trainers.outcome import TrialRecord
 from trainers.store import State, Store
@@ -93,13 +94,19 @@ def read_side(name: str, store: Path, split: str) -> Side:
     if path.suffix.lower() in READERS or path.is_file():
         return Side(rows=read_rows(path))
     if not store.exists():
-        raise UserError(f"{name!r} is no file of predictions, and there is no store in {store}")
+        raise UserError(
+            f"{quoted(name)} is no file of predictions, and there is no store in {store}"
+        )
     opened = Store(store, create=False)
     known = opened.finished()
     if name not in known:
         guess = nearest(name, known)
-        hint = f"did you mean {guess!r}?" if guess else "catsweep export STUDY --to csv lists them"
-        raise UserError(f"{name!r} is no file of predictions and no trial in {store}; {hint}")
+        hint = (
+            f"did you mean {quoted(guess)}?"
+            if guess
+            else "catsweep export STUDY --to csv lists them"
+        )
+        raise UserError(f"{quoted(name)} is no file of predictions and no trial in {store}; {hint}")
     if opened.state(name) is State.FAILED:
         raise UserError(f"trial {name} has failed: {opened.failure(name).reason}")
     if opened.state(name) is State.PRUNED:
@@ -194,8 +201,8 @@ def _in_order_of(first: Rows, second: Rows) -> Rows:
     for place, (one, other) in enumerate(zip(first.gold, joined.gold, strict=True)):
         if one != other:
             raise UserError(
-                f"{first.where(place)}: example {first.ids[place]!r} has the gold label {one!r},"
-                f" but {other!r} in {joined.where(place)}"
+                f"{first.where(place)}: example {quoted(first.ids[place])} has the gold label"
+                f" {quoted(one)}, but {quoted(other)} in {joined.where(place)}"
             )
     return joined
 
@@ -204,7 +211,7 @@ def _refuse_alone(one: Rows, other: Rows) -> None:
     known = set(other.ids)
     for place, name in enumerate(one.ids):
         if name not in known:
-            raise UserError(f"{one.where(place)}: example {name!r} is not in {other.source}")
+            raise UserError(f"{one.where(place)}: example {quoted(name)} is not in {other.source}")
 
 
 def _label_list(baseline: Side, system: Side, given: Sequence[str]) -> tuple[str, ...]:
@@ -225,7 +232,7 @@ def _numbers(rows: Rows, which: Literal["gold", "predicted"], labels: tuple[str,
     for place, label in enumerate(column):
         if label not in number:
             raise UserError(
-                f"{rows.where(place)}: example {rows.ids[place]!r}:"
+                f"{rows.where(place)}: example {quoted(rows.ids[place])}:"
                 f" {unknown(f'{which} label', label, labels)};"
                 " if it is right, list all labels with --labels"
             )

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
-from search_spaces.errors import UserError, nearest, shown
+from search_spaces.errors import UserError, nearest
+from search_spaces.text import one_line, quoted, shown
 from trainers.csv_files import FIELD_CHARACTERS
-from trainers.files import one_line
 
 COLUMNS: Final = ("id", "gold", "prediction")
 WHOLE_FLOAT: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,15}))\.0+")
@@ -78,7 +78,7 @@ def read_rows(path: Path) -> Rows:
             name, gold, predicted = (_field(path, number, row, column) for column in COLUMNS)
             if name in found:
                 raise UserError(
-                    f"{path}: row {number}: id {name!r} is in row {found[name][0]} as well"
+                    f"{path}: row {number}: id {quoted(name)} is in row {found[name][0]} as well"
                 )
             found[name] = (number, gold, predicted)
     except OSError as error:
@@ -129,7 +129,7 @@ def _json_rows(path: Path) -> Numbered:
                 what = getattr(error, "msg", error)
                 raise UserError(f"{path}: row {number}: no JSON object: {what}") from error
             if not isinstance(row, tuple):
-                raise UserError(f"{path}: row {number}: expected a JSON object, got {row!r:.40}")
+                raise UserError(f"{path}: row {number}: expected a JSON object, got {quoted(row)}")
             _check_columns(f"{path}: row {number}", [name for name, _ in row])
             yield number, dict(row)
 
@@ -144,7 +144,7 @@ def _parquet_rows(path: Path) -> Numbered:
             _check_columns(path, table.column_names)
             columns = {name: table[name].to_pylist() for name in COLUMNS}
         except UnicodeDecodeError as error:
-            raise UserError(f"{path}: {error.object!r:.40} is not UTF-8 text") from error
+            raise UserError(f"{path}: {quoted(error.object)} is not UTF-8 text") from error
         except (pa.ArrowException, OSError) as error:
             raise UserError(f"{path}: no Parquet file: {one_line(error)}") from error
     for place in range(table.num_rows):
@@ -162,12 +162,12 @@ def _check_columns(where: Path | str, names: Iterable[str]) -> None:
     known = list(names)
     for column in COLUMNS:
         if known.count(column) > 1:
-            raise UserError(f"{where}: column {column!r} is there twice")
+            raise UserError(f"{where}: column {quoted(column)} is there twice")
         if column not in known:
             guess = nearest(column, known)
-            hint = f"; rename {guess!r}?" if guess else ""
+            hint = f"; rename {quoted(guess)}?" if guess else ""
             listed = ", ".join(map(shown, known)) or "none"
-            raise UserError(f"{where}: no column {column!r}{hint} (it has: {listed})")
+            raise UserError(f"{where}: no column {quoted(column)}{hint} (it has: {listed})")
 
 
 def _field(path: Path, number: int, row: Mapping[str, Any], column: str) -> str:
@@ -176,15 +176,15 @@ def _field(path: Path, number: int, row: Mapping[str, Any], column: str) -> str:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise UserError(
-            f"{path}: row {number}: {column} is {value!r:.40}, expected text or a whole number"
+            f"{path}: row {number}: {column} is {quoted(value)}, expected text or a whole number"
         )
     text = str(value).strip()
     if not text:
         raise UserError(f"{path}: row {number}: {column} is empty")
     if text.casefold() == "nan":
-        raise UserError(f"{path}: row {number}: {column} is {text!r}, which means missing")
+        raise UserError(f"{path}: row {number}: {column} is {quoted(text)}, which means missing")
     if text.encode("utf-8", "replace").decode() != text:
         raise UserError(
-            f"{path}: row {number}: {column} is {text!r:.40}, which is not Unicode text"
+            f"{path}: row {number}: {column} is {quoted(text)}, which is not Unicode text"
         )
     return normalised(text)

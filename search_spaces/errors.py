@@ -7,9 +7,14 @@ and keeps its traceback.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from search_spaces.text import one_line, quoted, shown
+
 
 class UserError(Exception):
-    """The input was wrong: what was expected, what came, and what to do, in one line."""
+    """The input was wrong: what was expected, what came, and what to do, in one clean line."""
+
+    def __init__(self, message: object) -> None:
+        super().__init__(one_line(message))
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -23,12 +28,6 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     """Build the error for a name that no registry or schema holds."""
     names = list(known)
     guess = nearest(name, names)
-    hint = f"; did you mean {guess!r}?" if guess else ""
+    hint = f"; did you mean {quoted(guess)}?" if guess else ""
     listed = ", ".join(map(shown, names))
-    return UserError(f"unknown {kind} {name!r}{hint} (known: {listed})")
-
-
-def shown(name: str) -> str:
-    """Put a label or a column's name in one line, without power over a terminal."""
-    whole = " ".join(name.split())
-    return whole if whole.isprintable() else repr(whole)
+    return UserError(f"unknown {kind} {quoted(name)}{hint} (known: {listed})")

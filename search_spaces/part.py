@@ -22,6 +22,7 @@ from search_spaces.methods import (
     required_options,
 )
 from search_spaces.settings import Seed, Whole, does_not_go_together
+from search_spaces.text import quoted
 from search_spaces.trial import TrainingSettings, TrialConfig, training_names
 
 Name = Annotated[str, Field(min_length=1)]
@@ -133,7 +134,7 @@ class Part(TrainingSettings):
                 raise UserError("axis 'lr' is missing: name at least one learning rate")
             for option in required_options(method):
                 if option not in axes:
-                    raise UserError(f"axis {option!r} is missing: method {method} needs it")
+                    raise UserError(f"axis {quoted(option)} is missing: method {method} needs it")
         return self
 
     def trials(self) -> list[TrialConfig]:
@@ -212,9 +213,11 @@ def _values(axes: Mapping[str, Axis]) -> dict[str, tuple[object, ...]]:
 def _check_axis(kind: str, name: str, values: Axis, known: Sequence[str]) -> None:
     if name not in known:
         if owners := methods_with(name):
-            raise UserError(f"unknown {kind} {name!r}: only {', '.join(owners)} have that option")
+            raise UserError(
+                f"unknown {kind} {quoted(name)}: only {', '.join(owners)} have that option"
+            )
         raise unknown(kind, name, known)
-    what = f"{kind} {name!r}"
+    what = f"{kind} {quoted(name)}"
     if name in OF_THE_DATA:
         raise UserError(f"{what} decides which examples are compared: set it for the whole study")
     if not values:
@@ -226,5 +229,5 @@ def _refuse_duplicates(what: str, values: Sequence[object]) -> None:
     seen = set()
     for value in values:
         if value in seen:
-            raise UserError(f"{what} holds {value!r} twice")
+            raise UserError(f"{what} holds {quoted(value)} twice")
         seen.add(value)

@@ -19,6 +19,7 @@ from search_spaces.errors import UserError, unknown
 from search_spaces.methods import METHOD_SETTINGS, option_names
 from search_spaces.part import OF_DATA_ALONE, Part
 from search_spaces.settings import COMBINATION, Settings
+from search_spaces.text import quoted
 from search_spaces.trial import TrialConfig
 
 OUR_WORDS = {
@@ -187,7 +188,8 @@ class _Loader(yaml.SafeLoader):
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if (key.tag, key.value) in seen:
                 raise yaml.MarkedYAMLError(
-                    problem=f"key {key.value!r} stands here again", problem_mark=key.start_mark
+                    problem=f"key {quoted(key.value)} stands here again",
+                    problem_mark=key.start_mark,
                 )
             seen.add((key.tag, key.value))
         return node
@@ -265,4 +267,4 @@ def explain(error: ValidationError, known: Iterable[str]) -> str:
     if first["type"] == "missing":
         return f"{where} is missing"
     what = OUR_WORDS.get(first["type"]) or first["msg"].lower().removeprefix("tuple ")
-    return f"{where}: {what}, got {first['input']!r}"
+    return f"{where}: {what}, got {quoted(first['input'])}"

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Literal
 
 from search_spaces.cells import Cell
 from search_spaces.errors import UserError
+from search_spaces.text import one_line, quoted
 from search_spaces.trial import TrialConfig
-from trainers.files import one_line, sync_to_disk, write_file
+from trainers.files import sync_to_disk, write_file
 from trainers.outcome import Frozen
 from trainers.store import CorruptTrial, Store
 
@@ -182,7 +183,7 @@ def parse_keep(text: str) -> Keep:
     for keep in KEEP:
         if keep == text:
             return keep
-    raise UserError(f"--keep-checkpoints: expected best, all or none, got {text!r}")
+    raise UserError(f"--keep-checkpoints: expected best, all or none, got {quoted(text)}")
 
 
 def _is_signature(name: str) -> bool:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from search_spaces.errors import UserError
-from trainers.files import NO_SPACE, StoreFull, one_line
+from search_spaces.text import one_line
+from trainers.files import NO_SPACE, StoreFull
 
 FIELD_CHARACTERS: Final = 2**31 - 1
 """The longest field that csv allows anywhere: one may hold a whole document."""

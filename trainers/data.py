@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search_spaces.errors import UserError
+from search_spaces.text import quoted
 from search_spaces.trial import TrainingSettings
 from trainers.csv_files import header_of, read_columns
 from trainers.hub import hub_answers, why
@@ -141,9 +142,9 @@ def check_files(name: str, folder: Path) -> dict[str, Path]:
         header = header_of(path)
         for column in (*task.columns, "label"):
             if column not in header:
-                raise UserError(f"{path}: no column {column!r} (it has: {', '.join(header)})")
+                raise UserError(f"{path}: no column {quoted(column)} (it has: {', '.join(header)})")
             if header.count(column) > 1:
-                raise UserError(f"{path}: column {column!r} is there twice; remove one")
+                raise UserError(f"{path}: column {quoted(column)} is there twice; remove one")
     return there
 
 
@@ -197,11 +198,13 @@ def _split(name: str, split: str, task: Task, rows: Rows, labels: tuple[str, ...
     for row, label in enumerate(rows["label"]):
         if label not in number:
             source = f"of the task ({', '.join(labels)})" if task.labels else "of the training rows"
-            raise UserError(f"task {name}: {split} row {row + 1} has {label!r}, no label {source}")
+            raise UserError(
+                f"task {name}: {split} row {row + 1} has {quoted(label)}, no label {source}"
+            )
     ids = rows.get("id") or [f"{split}-{row}" for row in range(len(rows["label"]))]
     if len(set(ids)) < len(ids):
         twice = next(value for value, times in Counter(ids).items() if times > 1)
-        raise UserError(f"task {name}: its {split} split holds id {twice!r} twice")
+        raise UserError(f"task {name}: its {split} split holds id {quoted(twice)} twice")
     return Split(
         ids=ids,
         texts=tuple(rows[column] for column in task.columns),

@@ -30,6 +30,7 @@ from transformers import (
 from transformers.utils import logging
 
 from search_spaces.errors import UserError
+from search_spaces.text import quoted
 from trainers.batches import collate, tokenise
 from trainers.hub import HINT, hub_answers, locate_encoder, why
 from trainers.packing import can_be_packed, run_padded, use_padded_attention
@@ -111,9 +112,11 @@ def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel, nn
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # A damaged file ends in any type, deep in a library.
-        raise UserError(f"encoder {name!r}: {_reason(error, is_folder)}; {HINT}") from error
+        raise UserError(f"encoder {quoted(name)}: {_reason(error, is_folder)}; {HINT}") from error
     if len(tokenizer) <= len(tokenizer.all_special_ids):
-        raise UserError(f"encoder {name!r}: it has no vocabulary; save its tokenizer beside it")
+        raise UserError(
+            f"encoder {quoted(name)}: it has no vocabulary; save its tokenizer beside it"
+        )
     _check_whole(name, report["missing_keys"], report["mismatched_keys"])
     _check_usable(name, tokenizer, model)
     return tokenizer, model, _take_pooler(model, report["missing_keys"])
@@ -134,13 +137,13 @@ def _check_whole(name: str, missing: set[str], resized: set[tuple[str, Any, Any]
     lacked = sorted(key for key in missing if not key.startswith("pooler."))
     if lacked:
         raise UserError(
-            f"encoder {name!r}: its weights lack {len(lacked)} of the model's, e.g. {lacked[0]};"
-            f" save it with save_pretrained"
+            f"encoder {quoted(name)}: its weights lack {len(lacked)} of the model's, e.g."
+            f" {lacked[0]}; save it with save_pretrained"
         )
     if resized:
         key, found, expected = min(resized)
         raise UserError(
-            f"encoder {name!r}: its {key} has the sizes {tuple(found)}, by its config.json"
+            f"encoder {quoted(name)}: its {key} has the sizes {tuple(found)}, by its config.json"
             f" {tuple(expected)}; save it with save_pretrained"
         )
 
@@ -159,19 +162,19 @@ def _check_usable(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
     """Refuse what no trial can train: read at another token, not attackable, of other ids."""
     if model.config.is_encoder_decoder:
         raise UserError(
-            f"encoder {name!r}: {model.config.model_type} is an encoder with a decoder; take one"
-            f" that is an encoder alone, like BERT or RoBERTa"
+            f"encoder {quoted(name)}: {model.config.model_type} is an encoder with a decoder; take"
+            f" one that is an encoder alone, like BERT or RoBERTa"
         )
     first = tokenizer(PROBE)["input_ids"][0]
     if first != getattr(tokenizer, "cls_token_id", None):
         raise UserError(
-            f"encoder {name!r}: its texts do not begin with a [CLS] token, which is what is"
+            f"encoder {quoted(name)}: its texts do not begin with a [CLS] token, which is what is"
             f" classified; take one like BERT or RoBERTa, not {model.config.model_type}"
         )
     if not _takes_word_embeddings(model):
         raise UserError(
-            f"encoder {name!r}: {model.config.model_type} has no table of word embeddings that can"
-            f" be perturbed; take one like BERT or RoBERTa"
+            f"encoder {quoted(name)}: {model.config.model_type} has no table of word embeddings"
+            f" that can be perturbed; take one like BERT or RoBERTa"
         )
     _check_ids(name, tokenizer, model)
     if not can_be_packed(model):
@@ -186,7 +189,7 @@ def _check_ids(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
     highest, rows = max(tokenizer.get_vocab().values()), model.get_input_embeddings().num_embeddings
     if highest >= rows:
         raise UserError(
-            f"encoder {name!r}: its tokenizer gives ids up to {highest}, its table of word"
+            f"encoder {quoted(name)}: its tokenizer gives ids up to {highest}, its table of word"
             f" embeddings has {rows} rows; save the tokenizer that it was trained with beside it"
         )
     segment = max(tokenizer(PROBE, PROBE).get("token_type_ids", [0]))
@@ -194,8 +197,9 @@ def _check_ids(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
     segments = min([table.num_embeddings for table in tables], default=segment + 1)
     if segment >= segments:
         raise UserError(
-            f"encoder {name!r}: its tokenizer gives pairs segment ids up to {segment}, its table of"
-            f" segments has {segments} rows; save the tokenizer that it was trained with beside it"
+            f"encoder {quoted(name)}: its tokenizer gives pairs segment ids up to {segment}, its"
+            f" table of segments has {segments} rows; save the tokenizer that it was trained with"
+            f" beside it"
         )
 
 
@@ -217,12 +221,12 @@ def _check_padded(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
         raise
     except Exception as error:
         raise UserError(
-            f"encoder {name!r}: {kind} cannot be run on a padded batch of word embeddings"
+            f"encoder {quoted(name)}: {kind} cannot be run on a padded batch of word embeddings"
             f" ({_said(error)}); take one like BERT or RoBERTa"
         ) from error
     if not (found_D - expected_D).abs().max() <= PROBE_TOLERANCE * expected_D.abs().max():
         raise UserError(
-            f"encoder {name!r}: {kind} gives a text another state in a padded batch of word"
+            f"encoder {quoted(name)}: {kind} gives a text another state in a padded batch of word"
             f" embeddings than alone; take one like BERT or RoBERTa"
         )
 
@@ -254,7 +258,7 @@ def check_length(name: str, model: PreTrainedModel, max_length: int) -> None:
     if max_length > positions:
         raise UserError(
             f"max_length: {max_length} is more than the {positions:.0f} positions of encoder"
-            f" {name!r}; set max_length: {positions:.0f} or less in the study"
+            f" {quoted(name)}; set max_length: {positions:.0f} or less in the study"
         )
 
 

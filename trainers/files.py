@@ -24,11 +24,6 @@ class StoreFull(UserError):
     """The store's disk has no space left: nothing more can be kept, nothing kept is lost."""
 
 
-def one_line(error: Exception) -> str:
-    """Put an exception's message in one line."""
-    return " ".join(str(error).split()) or type(error).__name__
-
-
 def encode_predictions(predictions: Predictions) -> bytes:
     """Parquet bytes: id, gold, predicted, logits; the same predictions give the same bytes."""
     width = predictions.logits.shape[1]

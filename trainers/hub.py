@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from search_spaces.errors import UserError, unknown
+from search_spaces.text import quoted
 
 BUILT_IN = ("tiny", "packaged:minilm")
 """Encoders that need neither the hub nor a folder."""
@@ -22,7 +23,7 @@ HINT = f"give a model folder, a hub name, or one of {', '.join(BUILT_IN)}"
 def locate_encoder(name: str) -> str:
     """Return the folder or hub name that `from_pretrained` takes; UserError when unknown."""
     if name.startswith(("/", ".", "~")) and not Path(name).is_dir():
-        raise UserError(f"encoder {name!r}: there is no such folder; {HINT}")
+        raise UserError(f"encoder {quoted(name)}: there is no such folder; {HINT}")
     if not name.startswith("packaged:"):
         return name
     if name not in BUILT_IN:

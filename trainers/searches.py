@@ -13,7 +13,8 @@ from typing import Literal
 from pydantic import ValidationError
 
 from search_spaces.errors import UserError
-from trainers.files import one_line, write_file
+from search_spaces.text import one_line
+from trainers.files import write_file
 from trainers.outcome import Frozen
 from trainers.store import Store
 

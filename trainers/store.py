@@ -27,12 +27,12 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from search_spaces.errors import UserError
+from search_spaces.text import one_line
 from search_spaces.trial import TrialConfig
 from trainers.files import (
     decode_labels,
     decode_predictions,
     encode_predictions,
-    one_line,
     sync_to_disk,
     write_file,
     write_first,

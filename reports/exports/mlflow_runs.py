@@ -18,7 +18,7 @@ from typing import Any
 
 from reports.exports.rows import ENDED, TrialRow, settings
 from search_spaces.errors import UserError
-from trainers.files import one_line
+from search_spaces.text import one_line
 from trainers.store import State
 
 STATUS = {State.DONE: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}

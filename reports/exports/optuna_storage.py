@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.exports.rows import ENDED, Scalar, TrialRow, settings
 from search_spaces.errors import UserError
-from trainers.files import one_line
+from search_spaces.text import one_line
 from trainers.store import State
 
 if TYPE_CHECKING:

@@ -124,7 +124,7 @@ WRONG_CSV = {
     HEAD: "no rows",
     "id,label,prediction\n1,0,0\n": "no column 'gold' (it has: id, label, prediction)",
     "id,gold,predictions\n1,0,0\n": "no column 'prediction'; rename 'predictions'?",
-    'id,"a\n\x1b[31mb"\n1,0\n': r"no column 'gold' (it has: id, 'a \x1b[31mb')",
+    'id,"a\n\x1b[31mb"\n1,0\n': r"no column 'gold' (it has: id, a \x1b[31mb)",
     "id,id,gold,prediction\n1,1,0,0\n": "column 'id' is there twice",
     HEAD + "1,0,0\n2,0\n": "row 3 has 2 fields, the heading 3",
     HEAD + "1,0,0\n2,,0\n": "row 3: gold is empty",

@@ -1,0 +1,67 @@
+"""Text from outside, as messages show it: in one line, without power over a terminal, and short.
+
+In: any value: a name, a cell of a file, what YAML gave, a library's message. Out: text to print.
+Every message takes what it did not write itself through one of these functions; the work that they
+do is bounded, whatever comes.
+"""
+
+from reprlib import Repr
+from typing import Final
+
+NAME_WIDTH: Final = 120
+MESSAGE_WIDTH: Final = 2_000
+"""Characters: of a name or a value within a message, and of a whole message."""
+
+
+def clean(text: str) -> str:
+    """Replace what is not printable by its escape: controls, bidi marks, half surrogate pairs.
+
+    Line feeds stay.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def shorten(text: str, width: int) -> str:
+    """Leave the middle out of a text of more than `width` characters."""
+    if len(text) <= width:
+        return text
+    kept = width - len(" ... ")
+    return f"{text[: kept - kept // 3]} ... {text[len(text) - kept // 3 :]}"
+
+
+def one_line(text: object, width: int = MESSAGE_WIDTH) -> str:
+    """Put a text, or an exception's message, in one clean and short line."""
+    whole = shorten(str(text), 4 * width)
+    said = shorten(clean(" ".join(whole.split())), width)
+    return said or (type(text).__name__ if isinstance(text, BaseException) else "")
+
+
+def shown(name: object) -> str:
+    """Show a name as it is, in one clean and short line."""
+    return one_line(name, NAME_WIDTH)
+
+
+def quoted(value: object) -> str:
+    """Show any value as Python writes it, cut where it is long, deep or full of aliases."""
+    return shorten(clean(_BRIEF.repr(value)), NAME_WIDTH)
+
+
+class _Brief(Repr):
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 3
+        self.maxdict = self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = 5
+        self.maxstring = self.maxother = NAME_WIDTH
+
+    def repr_int(self, x: int, level: int) -> str:  # noqa: ARG002
+        """Write a number in decimal only where that is quick, and Python allows it."""
+        return repr(x) if x.bit_length() < 256 else f"a number of {x.bit_length():,} bits"
+
+
+_BRIEF: Final = _Brief()

@@ -208,12 +208,7 @@ def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]
     Raises:
         ValueError: a value is NaN or outside [0, 1]; a test that failed is no hypothesis.
     """
-    p = _check_p(p_values)
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate((p.size - np.arange(p.size)) * p[order])
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted
+    return _adjusted(p_values, "holm")
 
 
 def benjamini_hochberg(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
@@ -227,11 +222,14 @@ def benjamini_hochberg(p_values: Sequence[float] | NDArray[np.float64]) -> NDArr
     Raises:
         ValueError: a value is NaN or outside [0, 1]; a test that failed is no hypothesis.
     """
+    return _adjusted(p_values, "fdr_bh")
+
+
+def _adjusted(p_values: Sequence[float] | NDArray[np.float64], method: str) -> NDArray[np.float64]:
+    from statsmodels.stats.multitest import multipletests  # Not for `compare`: half a second.
+
     p = _check_p(p_values)
-    order = np.argsort(-p, kind="stable")
-    stepped = np.minimum.accumulate(p.size / (p.size - np.arange(p.size)) * p[order])
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(stepped, 1.0)
+    adjusted: NDArray[np.float64] = multipletests(p, method=method)[1] if p.size else p
     return adjusted
 
 

@@ -116,6 +116,17 @@ def test_every_import_is_declared(path: Path) -> None:
         assert found & wanted, f"{package} of {found}"
 
 
+def test_every_dependency_is_imported() -> None:
+    """Those that are not have their reason beside them in pyproject.toml."""
+    others = {"nvidia-ml-py", "scikit-learn", "pandas"}
+    imported_by = {
+        name.lower().replace("_", "-")
+        for package in set().union(*map(packages, SOURCES))
+        for name in PROVIDERS.get(package, [package])
+    }
+    assert declared() - imported_by == others
+
+
 def test_init_files_are_empty() -> None:
     for floor in FLOORS:
         for path in (ROOT / floor).rglob("__init__.py"):

@@ -25,7 +25,7 @@ from trainers.checkpoints import Checkpoints
 from trainers.files import StoreFull
 from trainers.loop import Diverged, TrialRun
 from trainers.machine import DeviceMeter, free_memory, pick_device
-from trainers.outcome import FailureRecord, ProgressRecord
+from trainers.outcome import FailureRecord, Fault, ProgressRecord
 from trainers.prepared import Warm
 from trainers.snapshot import load_snapshot, save_snapshot
 from trainers.store import State, Store
@@ -201,7 +201,7 @@ def _shared_store(job: Job) -> Store:
     return store
 
 
-def classify(error: Exception) -> str:
+def classify(error: Exception) -> Fault:
     """Name what kind of failure an exception is; OSError never comes here."""
     if isinstance(error, UserError):
         return "configuration"
@@ -215,7 +215,7 @@ def classify(error: Exception) -> str:
 
 
 def failure(
-    signature: str, error: Exception, *, kind: str | None = None, gpus: float = 0.0
+    signature: str, error: Exception, *, kind: Fault | None = None, gpus: float = 0.0
 ) -> FailureRecord:
     """Put an exception on record."""
     return FailureRecord(

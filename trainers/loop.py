@@ -68,9 +68,16 @@ def stream_seed(seed: int, stream: int) -> int:
 
 
 def load_parameters(model: nn.Module, values: Mapping[str, Tensor]) -> None:
-    """Copy values into the model's parameters of the same names."""
+    """Copy values into the model's parameters of the same names.
+
+    Raises:
+        ValueError: they are not of these very parameters.
+    """
+    named = dict(model.named_parameters())
+    if {k: v.shape for k, v in values.items()} != {k: p.shape for k, p in named.items()}:
+        raise ValueError("expected a value of its shape for every parameter, and no other")
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for name, parameter in named.items():
             parameter.copy_(values[name])
 
 

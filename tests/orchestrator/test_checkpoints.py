@@ -306,6 +306,7 @@ def test_a_model_that_is_kept_after_all_leaves_no_note_that_it_could_not_be(
         full.setattr(pretrained, "write_pretrained", fail)
         finish(runner_of(store, told), GOOD)
     assert why_not_kept(store, GOOD.signature) == "no space"
+    (store.folder(GOOD.signature) / "result.json").write_text("{")
     store.set_aside(GOOD.signature)
     finish(runner_of(store, told), GOOD)
     assert find_model(store, GOOD.signature) is not None

@@ -20,6 +20,7 @@ from search_spaces.errors import UserError, unknown
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.checkpoints import Checkpoints, Keeping, keeping_of
+from trainers.files import Unreadable
 from trainers.kept_models import CHECKSUMS, check_model, find_model, why_not_kept
 from trainers.outcome import TrialRecord
 from trainers.store import State, Store
@@ -76,6 +77,8 @@ def significance(study: Study, store: Store, signature: str) -> list[str]:
             for test in report.tests
             if test.system_trial == signature
         ]
+    except Unreadable:
+        raise
     except UserError as error:  # Of another trial: this one is none the worse.
         return [f"not tested: {error}"]
 

@@ -77,8 +77,8 @@ def without_checksums(study: Study, store: "Store | None") -> list[str]:
     if not old:
         return []
     return [
-        f"{old} trials were recorded without checksums by an older catsweep: their scores are held"
-        " against their predictions instead"
+        f"{old} trials were recorded without checksums by an older catsweep: tables and exports"
+        " hold their scores against their predictions"
     ]
 
 

@@ -36,8 +36,8 @@ class Unreadable(UserError):
         place, said = error.filename or path, error.strerror or error
         if error.errno in REFUSED:
             super().__init__(
-                f"{place} may not be read ({said}): give this user the right to, with chmod or"
-                " chown, and do the same again; nothing was changed"
+                f"{place} may not be read by this user ({said}): chmod or chown it, then run the"
+                " same again"
             )
         else:
             super().__init__(f"{place} cannot be read ({said}): see to it that it can")
@@ -127,9 +127,14 @@ def decode_labels(data: bytes, n_classes: int) -> Labelled:
 
 def _open(data: bytes, n_classes: int) -> pq.ParquetFile:
     file = pq.ParquetFile(pa.BufferReader(data))
-    found = dict(zip(file.schema_arrow.names, file.schema_arrow.types, strict=True))
+    names = file.schema_arrow.names
+    found = dict(zip(names, file.schema_arrow.types, strict=True))
     logits = found.pop("logits", None)
-    if found != LABELS or not _is_rows_of_floats(logits, n_classes):
+    if (
+        found != LABELS
+        or len(names) != len(LABELS) + 1
+        or not _is_rows_of_floats(logits, n_classes)
+    ):
         raise ValueError(f"its columns are not those of predictions for {n_classes} classes")
     return file
 

@@ -46,14 +46,20 @@ def write_model(folder: Path, run: "TrialRun") -> None:
             prepared.labels,
             run.config.max_length,
         )
-        files = {path.name: _measure(path) for path in sorted(half.iterdir())}
-        for path in half.iterdir():
-            sync_to_disk(path)
-        write_file(half / CHECKSUMS, encode_record(ModelRecord(files=files)))
+        seal_model(half)
         half.rename(folder)
         sync_to_disk(folder.parent)
     finally:
         shutil.rmtree(half, ignore_errors=True)
+
+
+def seal_model(folder: Path) -> None:
+    """Sync a folder's files and write their checksums beside them."""
+    paths = sorted(folder.iterdir())
+    for path in paths:
+        sync_to_disk(path)
+    files = {path.name: _measure(path) for path in paths}
+    write_file(folder / CHECKSUMS, encode_record(ModelRecord(files=files)))
 
 
 def _measure(path: Path) -> FileRecord:

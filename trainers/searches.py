@@ -13,7 +13,7 @@ from typing import Literal
 
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
-from trainers.files import Unreadable, is_there, listing, write_file
+from trainers.files import Unreadable, listing, write_file
 from trainers.records import Count, Frozen, Record, decode_record, encode_record
 from trainers.store import Store
 
@@ -51,12 +51,16 @@ def digest(signatures: Iterable[str]) -> str:
 
 
 def keep_search(store: Store, record: SearchRecord) -> None:
-    """Write the record, unless the same one is there."""
-    data = encode_record(record)
-    path = store.searches / _name(data)
-    path.parent.mkdir(exist_ok=True)
-    if not is_there(path):
-        write_file(path, data)
+    """Write the record, unless the same one is there, of whatever version.
+
+    Raises:
+        UserError: one that is there cannot be read.
+    """
+    known = (found.model_copy(update={"version": record.version}) for found in read_searches(store))
+    if record not in known:
+        data = encode_record(record)
+        store.searches.mkdir(exist_ok=True)
+        write_file(store.searches / _name(data), data)
 
 
 def read_searches(store: Store) -> list[SearchRecord]:

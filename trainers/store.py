@@ -119,8 +119,8 @@ class Store:
         except OSError as error:
             place = error.filename or self.root
             raise UserError(
-                f"store {self.root} cannot be written: {error.strerror} ({place}): give this user"
-                " the right to, or another store"
+                f"store {self.root} cannot be written: {error.strerror} ({place}): chmod or chown"
+                " it, or give another store"
             ) from error
 
     @property

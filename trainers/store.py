@@ -112,7 +112,7 @@ class Store:
             for name in ("trials", "running"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
             for path in (self.root, *(self.root / name for name in FOLDERS)):
-                if path.exists() and not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+                if path.exists() and not _may_be_used(path):
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
             if not is_there(mark):
                 make_mark(mark)
@@ -347,6 +347,11 @@ class Store:
     def free_bytes(self) -> int:
         """Free space on the store's disk."""
         return shutil.disk_usage(self.root).free
+
+
+def _may_be_used(folder: Path) -> bool:
+    effective = os.access in os.supports_effective_ids
+    return os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=effective)
 
 
 def _is_signature(name: str) -> bool:

@@ -205,10 +205,10 @@ class Damaged:
         return refused
 
     def _of_trials(self) -> Iterator[Callable[[], object]]:
-        for trial in self.trials:
+        for place in (DONE, PRUNED, FAILED):
             store = Store(self.store.root, create=False)
             for read in (store.state, store.check, partial(self._whole, store)):
-                yield partial(read, trial.signature)
+                yield partial(read, self.trials[place].signature)
 
     @staticmethod
     def _whole(store: Store, name: str) -> None:

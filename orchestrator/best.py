@@ -19,13 +19,9 @@ from search_spaces.cells import cells_of
 from search_spaces.errors import UserError, unknown
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
-from trainers.checkpoints import (
-    Checkpoints,
-    Keeping,
-    find_model,
-    keeping_of,
-    why_not_kept,
-)
+from trainers.checkpoints import Checkpoints, Keeping, keeping_of
+from trainers.files import Unreadable
+from trainers.kept_models import CHECKSUMS, check_model, find_model, why_not_kept
 from trainers.outcome import TrialRecord
 from trainers.store import State, Store
 
@@ -62,7 +58,7 @@ def choose(
         for trial in grid
     }
     done = [
-        (trial, store.record(trial.signature))
+        (trial, store.trusted(trial.signature))
         for trial in study.trials()
         if trial in candidates and store.state(trial.signature) in {State.DONE, State.CORRUPT}
     ]
@@ -81,6 +77,8 @@ def significance(study: Study, store: Store, signature: str) -> list[str]:
             for test in report.tests
             if test.system_trial == signature
         ]
+    except Unreadable:
+        raise
     except UserError as error:  # Of another trial: this one is none the worse.
         return [f"not tested: {error}"]
 
@@ -117,7 +115,8 @@ def write_best(
             if kept is None:
                 kept, record, home = _retrain(study.name, scratch, chosen, data)
             model = scratch / "model"
-            shutil.copytree(kept, model)
+            check_model(kept)
+            shutil.copytree(kept, model, ignore=shutil.ignore_patterns(CHECKSUMS))
             tests = significance(study, store, signature)
             constant = one_class(home, record)
             text = model_card(study.name, chosen.config, record, chosen.finished, tests, constant)
@@ -183,8 +182,13 @@ def _say_if_different(before: TrialRecord, now: TrialRecord) -> None:
 
 
 def settle_models(keeping: Keeping, store: Store) -> None:
-    """Drop what a killed run left beside the best models."""
+    """Drop what a killed run left beside the best models.
+
+    Raises:
+        Unreadable: the folders of the models cannot be looked into.
+    """
     checkpoints = Checkpoints(store, keeping)
+    checkpoints.look()
     for cell in keeping.cells.values():
         checkpoints.settle(cell[0])
 

@@ -243,7 +243,7 @@ def report(
 
 
 def _reports_folder(study: Study, store: "Store") -> Path:
-    return store.root / "reports" / study.name
+    return store.reports / study.name
 
 
 @app.command()

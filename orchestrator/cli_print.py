@@ -48,7 +48,8 @@ def show_plan(
     if not console.is_terminal:
         console.width = 120
     console.print(progress.panel(view, outlook))
-    for line in [*(outlook_lines(outlook) if outlook else []), *troubles(view.plan, store)]:
+    lines = [*without_checksums(study, store), *troubles(view.plan, store)]
+    for line in [*(outlook_lines(outlook) if outlook else []), *lines]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -68,6 +69,17 @@ def troubles(plan: "Plan", store: "Store | None") -> list[str]:
         except CorruptTrial as error:
             lines.append(str(error))
     return lines
+
+
+def without_checksums(study: Study, store: "Store | None") -> list[str]:
+    """Say in a line how many finished trials an older version recorded, if any."""
+    old = store.without_checksum(study.trials()) if store else 0
+    if not old:
+        return []
+    return [
+        f"{old} trials were recorded without checksums by an older catsweep: tables and exports"
+        " hold their scores against their predictions"
+    ]
 
 
 def print_report(
@@ -100,7 +112,7 @@ def print_report(
         raise UserError(f"cannot write reports to {folder}: {error.strerror}") from error
     for line in published.lacking if published else ():
         say(f"warning: {line}")
-    for line in left_out(study, reports):
+    for line in [*without_checksums(study, store), *left_out(study, reports)]:
         say(line)
     if as_json:
         tables = [json.loads(to_json(report.table)) for report in reports]

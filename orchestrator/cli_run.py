@@ -19,17 +19,23 @@ if TYPE_CHECKING:
 
 
 def clear_the_way(study: Study, store: "Store", retry: bool) -> None:
-    """Refuse to go on over corrupt trials, or set them and the failed ones aside on request."""
+    """Refuse to go on over corrupt trials, or set them and the failed ones aside on request.
+
+    For the latter every file is read: a prediction that was altered shows in no size.
+    """
     from orchestrator.plan import make_plan
     from trainers.store import State
 
     plan = make_plan(study, store)
-    for trial in plan.having(State.CORRUPT, State.FAILED) if retry else []:
-        say(f"set aside: {store.set_aside(trial.signature)}")
-    for trial in [] if retry else plan.having(State.CORRUPT):
+    if retry:
+        damaged = [t for t in plan.having(State.DONE) if not store.is_whole(t.signature)]
+        for trial in [*plan.having(State.CORRUPT, State.FAILED), *damaged]:
+            if aside := store.set_aside(trial.signature):  # Else another process was quicker.
+                say(f"set aside: {aside}")
+        return
+    for trial in plan.having(State.CORRUPT):
         store.check(trial.signature)
-    failed = 0 if retry else plan.count(State.FAILED)
-    if failed:
+    if failed := plan.count(State.FAILED):
         say(f"{failed} trials failed before and are left alone; --retry trains them again")
 
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ from orchestrator.outlook import Outlook, said
 from orchestrator.plan import Plan, make_plan
 from orchestrator.search import Search
 from search_spaces.cells import Cell
+from search_spaces.errors import UserError
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.outcome import ProgressRecord
@@ -200,13 +201,20 @@ def live(study: Study, store: Store, slots: int | None, search: Search) -> Itera
     stop = threading.Event()
     show = _show_panel if sys.stderr.isatty() else _show_lines
     glance = partial(look, study, store, slots, search)
-    thread = threading.Thread(target=show, args=(glance, stop), name="progress", daemon=True)
+    thread = threading.Thread(
+        target=_watch, args=(show, glance, stop), name="progress", daemon=True
+    )
     thread.start()
     try:
         yield
     finally:
         stop.set()
         thread.join()
+
+
+def _watch(show: Callable[..., None], glance: Callable[[], View], stop: threading.Event) -> None:
+    with suppress(UserError):  # What cannot be read ends the sweep, too, which says it.
+        show(glance, stop)
 
 
 def _show_panel(glance: Callable[[], View], stop: threading.Event) -> None:

@@ -24,20 +24,13 @@ from search_spaces.trial import TrialConfig
 from trainers.checkpoints import Checkpoints
 from trainers.files import StoreFull
 from trainers.loop import Diverged, TrialRun
-from trainers.machine import DeviceMeter, free_memory, pick_device
-from trainers.outcome import FailureRecord, ProgressRecord
+from trainers.machine import DeviceMeter, free_memory, pick_device, ran_out_of_memory
+from trainers.outcome import FailureRecord, Fault, ProgressRecord
 from trainers.prepared import Warm
-from trainers.snapshot import load_snapshot, save_snapshot
+from trainers.snapshot import UnusableSnapshot, load_snapshot, save_snapshot
 from trainers.store import State, Store
 
 PROGRESS_EVERY = 1.0
-OUT_OF_MEMORY = (
-    "can't allocate memory",  # torch on a CPU
-    "error: out of memory",  # CUDA outside torch's allocator
-    "ALLOC_FAILED",  # cuBLAS, cuDNN and their like
-    "ALLOCATION_FAILED",
-)
-"""What those errors say that have no type of their own."""
 
 
 class TrialRunner:
@@ -61,6 +54,7 @@ class TrialRunner:
         self.curves: Curves | None = None
         self.score: float | None = None
         self.crowded = False
+        self.remark: str | None = None
         self._owned = ExitStack()
 
     def start(self, config: TrialConfig) -> None:
@@ -70,7 +64,7 @@ class TrialRunner:
         """
         self._owned.close()
         self.run, self.curve, self.curves, self.score = None, [], None, None
-        self.crowded = False
+        self.crowded, self.remark = False, None
         free_memory(self.device)
         mine = self._owned.enter_context(self.store.lock(config.signature))
         ended = self.store.state(config.signature) in {State.DONE, State.FAILED}
@@ -80,8 +74,7 @@ class TrialRunner:
             self._owned.close()
             return
         try:
-            self.run = TrialRun(config, self.warm.prepared(config, self.job.data), self.device)
-            load_snapshot(self.run, self._checkpoint(config))
+            self.run = self._resumed(config)
         except Exception as error:
             self._fail(config, error)
         if self.run is None:
@@ -92,6 +85,24 @@ class TrialRunner:
         self._meter = DeviceMeter(self.device, self.gpus)
         self._saved_at = self._told_at = time.monotonic()
         self._tell(self.run)
+
+    def _resumed(self, config: TrialConfig) -> TrialRun:
+        """Bring a trial to where its checkpoint left it, or begin afresh where that is of no use.
+
+        `remark` then says so.
+        """
+        prepared = self.warm.prepared(config, self.job.data)
+        run = TrialRun(config, prepared, self.device)
+        try:
+            load_snapshot(run, self._checkpoint(config))
+            return run
+        except UnusableSnapshot as error:
+            self.remark = (
+                f"trial {config.signature} begins afresh: its checkpoint is of no use ({error})"
+            )
+        del run  # It may be half restored.
+        free_memory(self.device)
+        return TrialRun(config, prepared, self.device)
 
     def advance(self) -> bool:
         """Train one epoch; after the last one commit. Returns whether the trial is over.
@@ -201,21 +212,17 @@ def _shared_store(job: Job) -> Store:
     return store
 
 
-def classify(error: Exception) -> str:
+def classify(error: Exception) -> Fault:
     """Name what kind of failure an exception is; OSError never comes here."""
     if isinstance(error, UserError):
         return "configuration"
     if isinstance(error, Diverged):
         return "diverged"
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return "out_of_memory"
-    if any(message in str(error) for message in OUT_OF_MEMORY):
-        return "out_of_memory"
-    return "exception"
+    return "out_of_memory" if ran_out_of_memory(error) else "exception"
 
 
 def failure(
-    signature: str, error: Exception, *, kind: str | None = None, gpus: float = 0.0
+    signature: str, error: Exception, *, kind: Fault | None = None, gpus: float = 0.0
 ) -> FailureRecord:
     """Put an exception on record."""
     return FailureRecord(

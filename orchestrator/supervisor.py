@@ -125,7 +125,7 @@ def _scheduler(search: Search, plan: Plan, store: Store) -> Any:
     past: list[tuple[TrialConfig, Sequence[EpochRecord]]] = []
     cells: dict[str, Cell] = {}
     if search.stops_early:
-        past += [(t, store.record(t.signature).epochs) for t in plan.having(State.DONE)]
+        past += [(t, store.trusted(t.signature).epochs) for t in plan.having(State.DONE)]
         past += [(t, store.pruned(t.signature).epochs) for t in plan.having(State.PRUNED)]
         cells = {trial.signature: cell for cell, grid in plan.grids.items() for trial in grid}
     return early_stopping(search.scheduler, past, prune, cells)

@@ -184,7 +184,7 @@ def _scores(trials: Sequence[TrialConfig], plan: Plan, store: Store) -> dict[str
     for trial in trials:
         match plan.states[trial.signature]:
             case State.DONE:
-                found[trial.signature] = store.record(trial.signature).selection_score
+                found[trial.signature] = store.trusted(trial.signature).selection_score
             case State.PRUNED:
                 curve = store.pruned(trial.signature).epochs
                 found[trial.signature] = trial.selected([epoch.score for epoch in curve])

@@ -123,6 +123,8 @@ def _stop_when_told(*, measured: bool) -> Any:
             self.told = False
 
         def __call__(self, _trial_id: str, result: dict[str, Any]) -> bool:
+            if "remark" in result:
+                say(f"warning: {result['remark']}")
             crowded = measured and result.get("crowded", False)
             self.told = self.told or crowded or result.get("stop_sweep") is not None
             return self.told

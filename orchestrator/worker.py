@@ -48,7 +48,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         """Train for some seconds.
 
         `stop_sweep` is a line for the user when no trial can succeed; `crowded` says that this one
-        ran out of memory beside others, and is to be planned anew.
+        ran out of memory beside others, and is to be planned anew; `remark` is a line about it.
         """
         done = True
         if self.stop_sweep is None:
@@ -57,7 +57,15 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             except StoreFull as error:
                 self.stop_sweep = str(error)
         crowded = self.stop_sweep is None and self.runner.crowded
-        return {"done": done, "stop_sweep": self.stop_sweep, "crowded": crowded, **self._curve()}
+        told = {"done": done, "stop_sweep": self.stop_sweep, "crowded": crowded}
+        return told | self._remark() | self._curve()
+
+    def _remark(self) -> dict[str, Any]:
+        """Return what there is to say of the trial, once."""
+        if self.stop_sweep or not self.runner.remark:
+            return {}
+        said, self.runner.remark = self.runner.remark, None
+        return {"remark": said}
 
     def _curve(self) -> dict[str, Any]:
         """Return where the trial's curve ends, and the curve as JSON; nothing before an epoch."""

@@ -82,7 +82,7 @@ class Candidates:
         if self.predicted.min() < 0 or self.predicted.max() >= self.n_classes:
             for name, row in zip(self.trials, self.predicted, strict=True):
                 self._check_labels(f"trial {name}", row)
-        if self.metric.max_classes is not None and self.n_classes > self.metric.max_classes:
+        if not self.metric.fits(self.n_classes):
             raise UserError(f"{self.cell}: {self.metric.name} is not for {self.n_classes} classes")
 
     def _check_labels(self, what: str, labels: Labels) -> None:

@@ -4,20 +4,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from search_spaces.trial import TrialConfig
-from trainers.metrics import METRICS, score
 from trainers.outcome import (
     Environment,
     EpochRecord,
     Predictions,
     ProgressRecord,
-    ScoreRecord,
+    PrunedRecord,
     TrialRecord,
     TrialResult,
+    score_records,
 )
 from trainers.store import Store
 from trainers.tasks import get_task
 
 N = 200
+MOMENT = "2026-01-01T00:00:00+00:00"
 
 
 def predictions(split: str, right: int, *, n: int = N, n_classes: int = 2) -> Predictions:
@@ -72,12 +73,7 @@ def result_of(
 ) -> TrialResult:
     """Build the result of a trial that left these predictions of each split."""
     scores = {
-        split: {
-            name: ScoreRecord(value=found.value, undefined=found.undefined)
-            for name, metric in METRICS.items()
-            if metric.max_classes is None or n_classes <= metric.max_classes
-            for found in [score(metric, entry.gold, entry.predicted, n_classes)]
-        }
+        split: score_records(entry.gold, entry.predicted, n_classes)
         for split, entry in kept.items()
     }
     selection = "heldout" if "heldout" in kept else "dev"
@@ -105,7 +101,7 @@ def result_of(
         fingerprints=fingerprints
         or {"encoder": "0" * 16} | {name: fingerprint(name) for name in kept},
         environment=Environment(host="test", device="cpu", threads=1, versions={}),
-        finished_at="2026-01-01T00:00:00+00:00",
+        finished_at=MOMENT,
     )
     return TrialResult(record=record, predictions=kept)
 
@@ -121,6 +117,17 @@ def keep(
 ) -> None:
     """Put such a result into a store."""
     store.commit(config, finished(config, right, seconds=seconds, n=n, n_classes=n_classes))
+
+
+def stopped(trial: TrialConfig, *scores: float) -> PrunedRecord:
+    """The record of a trial that a scheduler stopped after epochs with these scores, or one."""
+    epochs = tuple(
+        EpochRecord(epoch=n, losses={}, score=score, train_seconds=1.0, evaluate_seconds=0.0)
+        for n, score in enumerate(scores or (0.5,), 1)
+    )
+    return PrunedRecord(
+        signature=trial.signature, scheduler="asha", epochs=epochs, pruned_at=MOMENT
+    )
 
 
 def begun(

@@ -16,7 +16,6 @@ import hashlib
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,8 +25,9 @@ from search_spaces.cells import Cell
 from search_spaces.errors import UserError
 from search_spaces.text import one_line, quoted
 from search_spaces.trial import TrialConfig
-from trainers.files import sync_to_disk, write_file
-from trainers.outcome import Frozen
+from trainers.files import is_there, listing, write_file
+from trainers.kept_models import write_model
+from trainers.records import Frozen
 from trainers.store import CorruptTrial, Store
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Checkpoints:
         self._cell_of = {name: cell for cell, names in keeping.cells.items() for name in names}
         cells = keeping.cells.values()
         self._place = {name: place for names in cells for place, name in enumerate(names)}
-        self._trials = str(store.root / "trials")
+        self._trials = str(store.trials)
         self._ended: dict[str, float] = {}
 
     def offer(self, run: "TrialRun", score: float) -> None:
@@ -75,7 +75,7 @@ class Checkpoints:
         note = folder / f"{name}.txt"
         try:
             with self._locked(folder):
-                _write(folder / ("all" if self.keeping.keep == "all" else ".") / name, run)
+                write_model(folder / ("all" if self.keeping.keep == "all" else ".") / name, run)
                 note.unlink(missing_ok=True)
         except Exception as error:  # Tokenizers raise no narrower type for a disk that is full.
             with suppress(OSError, UserError):
@@ -90,13 +90,25 @@ class Checkpoints:
         if self.keeping.keep == "none" or signature not in self._cell_of:
             return
         folder = self._folder(signature)
-        if not folder.is_dir():
-            return
-        with suppress(OSError), self._locked(folder):
+        with suppress(OSError, UserError):
+            if is_there(folder):
+                self._clear(folder)
+
+    def _clear(self, folder: Path) -> None:
+        with self._locked(folder):
             for half in (*folder.glob(".*.tmp"), *folder.glob("all/.*.tmp")):
                 shutil.rmtree(half, ignore_errors=True)
             if self.keeping.keep == "best":
                 self._drop_all_but_best(folder)
+
+    def look(self) -> None:
+        """Look into the cells' folders before a sweep: what cannot be seen there cannot be kept.
+
+        Raises:
+            Unreadable: the system does not let this process look.
+        """
+        for name in self.keeping.cells if self.keeping.keep != "none" else ():
+            listing(self.store.checkpoints / self.keeping.study / name)
 
     def _drop_all_but_best(self, folder: Path) -> None:
         """Drop a model only for a better model, and a note only for a better trial."""
@@ -113,7 +125,7 @@ class Checkpoints:
 
     def _folder(self, signature: str) -> Path:
         """Where the models of a trial's cell are kept."""
-        return self.store.root / "checkpoints" / self.keeping.study / self._cell_of[signature]
+        return self.store.checkpoints / self.keeping.study / self._cell_of[signature]
 
     def best(self, names: Iterable[str]) -> str | None:
         """Return the best of these trials that finished; the earlier in its cell wins a tie."""
@@ -139,7 +151,7 @@ class Checkpoints:
         if not os.path.exists(f"{self._trials}/{signature}/result.json"):  # noqa: PTH110
             return None  # By a plain string: a large cell asks thousands of times.
         with suppress(CorruptTrial):
-            self._ended[signature] = self.store.record(signature).selection_score
+            self._ended[signature] = self.store.trusted(signature).selection_score
         return self._ended.get(signature)
 
     @contextmanager
@@ -149,19 +161,6 @@ class Checkpoints:
         with (folder / "lock").open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-
-def find_model(store: Store, signature: str) -> Path | None:
-    """Return a trial's kept model, whichever study keeps it, or None."""
-    root = store.root / "checkpoints"
-    found = (path for part in ("*/*", "*/*/all") for path in root.glob(f"{part}/{signature}"))
-    return next((path for path in found if (path / "model.safetensors").is_file()), None)
-
-
-def why_not_kept(store: Store, signature: str) -> str | None:
-    """Return why a trial's model could not be kept, where that was noted."""
-    notes = (store.root / "checkpoints").glob(f"*/*/{signature}.txt")
-    return next((note.read_text("utf-8") for note in notes), None)
 
 
 def cell_name(cell: Cell) -> str:
@@ -193,28 +192,3 @@ def _is_signature(name: str) -> bool:
 def _unlink(note: Path) -> None:
     if note.suffix == ".txt":
         note.unlink(missing_ok=True)
-
-
-def _write(folder: Path, run: "TrialRun") -> None:
-    """Write under another name, sync and rename: a model folder is whole or absent."""
-    from trainers.pretrained import write_pretrained
-
-    folder.parent.mkdir(exist_ok=True)
-    if folder.exists():  # Of an earlier attempt at the same trial.
-        shutil.rmtree(folder)
-    half = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        prepared = run.prepared
-        write_pretrained(
-            half,
-            run.model,
-            prepared.encoder.tokenizer,
-            prepared.labels,
-            run.config.max_length,
-        )
-        for path in half.iterdir():
-            sync_to_disk(path)
-        half.rename(folder)
-        sync_to_disk(folder.parent)
-    finally:
-        shutil.rmtree(half, ignore_errors=True)

@@ -22,14 +22,14 @@ from trainers.classifier import Classifier
 from trainers.machine import environment, forget_peak_memory, peak_memory
 from trainers.methods.registry import METHODS
 from trainers.methods.step import Losses, Training
-from trainers.metrics import METRICS, score
+from trainers.metrics import score
 from trainers.optimizer import learning_rate, make_optimizer
 from trainers.outcome import (
     EpochRecord,
     Predictions,
-    ScoreRecord,
     TrialRecord,
     TrialResult,
+    score_records,
 )
 from trainers.prepared import Prepared
 
@@ -68,9 +68,16 @@ def stream_seed(seed: int, stream: int) -> int:
 
 
 def load_parameters(model: nn.Module, values: Mapping[str, Tensor]) -> None:
-    """Copy values into the model's parameters of the same names."""
+    """Copy values into the model's parameters of the same names.
+
+    Raises:
+        ValueError: they are not of these very parameters.
+    """
+    named = dict(model.named_parameters())
+    if {k: v.shape for k, v in values.items()} != {k: p.shape for k, p in named.items()}:
+        raise ValueError("expected a value of its shape for every parameter, and no other")
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for name, parameter in named.items():
             parameter.copy_(values[name])
 
 
@@ -289,7 +296,10 @@ class TrialRun:
             metric=self.prepared.metric,
             selection=self.prepared.selection,
             selected_epoch=self.place.best_epoch if self.best else self.config.trained_epochs,
-            scores={split: self._scores(kept) for split, kept in predictions.items()},
+            scores={
+                split: score_records(kept.gold, kept.predicted, len(self.prepared.labels))
+                for split, kept in predictions.items()
+            },
             epochs=tuple(EpochRecord.model_validate(epoch) for epoch in self.place.curve),
             steps=self.place.step,
             train_seconds=self.place.train_seconds,
@@ -300,16 +310,3 @@ class TrialRun:
             environment=environment(self.device),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-
-    def _scores(self, predictions: Predictions) -> dict[str, ScoreRecord]:
-        """Score with every metric that this number of classes allows."""
-        n_classes = len(self.prepared.labels)
-        found = {
-            name: score(metric, predictions.gold, predictions.predicted, n_classes)
-            for name, metric in METRICS.items()
-            if metric.max_classes is None or n_classes <= metric.max_classes
-        }
-        return {
-            name: ScoreRecord(value=entry.value, undefined=entry.undefined)
-            for name, entry in found.items()
-        }

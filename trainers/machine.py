@@ -16,6 +16,14 @@ from trainers.outcome import DeviceUse, Environment
 HIGH_WATER = Path("/proc/self/status")
 COMPUTING = ("catsweep", "torch", "transformers", "tokenizers", "numpy")
 
+OUT_OF_MEMORY = (
+    "can't allocate memory",  # torch on a CPU
+    "error: out of memory",  # CUDA outside torch's allocator
+    "ALLOC_FAILED",  # cuBLAS, cuDNN and their like
+    "ALLOCATION_FAILED",
+)
+"""What those errors say that have no type of their own."""
+
 
 def pick_device() -> torch.device:
     """The GPU that this process may see, else the CPU."""
@@ -57,6 +65,13 @@ def forget_peak_memory(device: torch.device) -> None:
     elif HIGH_WATER.exists():
         with suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")
+
+
+def ran_out_of_memory(error: Exception) -> bool:
+    """Say whether an exception means that this machine's or its GPU's memory is spent."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(message in str(error) for message in OUT_OF_MEMORY)
 
 
 def free_memory(device: torch.device) -> None:

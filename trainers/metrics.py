@@ -35,15 +35,20 @@ class Metric:
     """A metric is what it counts on each example and what it makes of the sums.
 
     `counts(gold (N,), predicted (N,), C)` gives (N, K) and treats the examples one by one.
-    `scores(sums (..., K))` gives values (...) in [-1, 1] and flags (...): 0.0 and True where the
-    score is undefined. With two classes, making a wrong prediction right must never lower the
-    score: the exact randomization test bisects on it.
+    `scores(sums (..., K))` gives values (...) from `lowest` to 1, and flags (...): 0.0 and True
+    where the score is undefined. With two classes, making a wrong prediction right must never lower
+    the score: the exact randomization test bisects on it.
     """
 
     name: str
     counts: Callable[[Labels, Labels, int], Counts]
     scores: Callable[[Counts], tuple[Values, Flags]]
     max_classes: int | None = None
+    lowest: float = 0.0
+
+    def fits(self, n_classes: int) -> bool:
+        """Whether it is defined for so many classes."""
+        return self.max_classes is None or n_classes <= self.max_classes
 
 
 def _one_hot(labels: Labels, n_classes: int) -> Counts:
@@ -118,7 +123,7 @@ def _macro_f1_scores(sums: Counts) -> tuple[Values, Flags]:
 METRICS: Final[dict[str, Metric]] = {
     "accuracy": Metric(name="accuracy", counts=_accuracy_counts, scores=_accuracy_scores),
     "f1": Metric(name="f1", counts=_f1_counts, scores=_f1_scores, max_classes=2),
-    "mcc": Metric(name="mcc", counts=_mcc_counts, scores=_mcc_scores),
+    "mcc": Metric(name="mcc", counts=_mcc_counts, scores=_mcc_scores, lowest=-1.0),
     "macro_f1": Metric(name="macro_f1", counts=_macro_f1_counts, scores=_macro_f1_scores),
 }
 
@@ -161,7 +166,7 @@ def check_classes(metric: Metric, n_classes: int, labels: dict[str, Labels]) -> 
     if len({array.size for array in labels.values()}) > 1:
         sizes = ", ".join(f"{what} {array.size}" for what, array in labels.items())
         raise ValueError(f"expected one label per example in each list, got {sizes}")
-    if metric.max_classes is not None and n_classes > metric.max_classes:
+    if not metric.fits(n_classes):
         raise ValueError(f"{metric.name} is for {metric.max_classes} classes, got {n_classes}")
     for what, array in labels.items():
         if array.max() >= n_classes:

@@ -1,17 +1,38 @@
 """What a trial leaves behind: predictions of each split, and a record of the training.
 
-No torch here: reports read these without it. N examples, C classes.
+No torch here: reports read these without it. The types of a record say what it means: what does not
+is refused when it is made, and when it is read. N examples, C classes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field, model_validator
 
-RECORD_VERSION = 1
+from search_spaces.text import quoted
+from trainers.metrics import METRICS, Labels, score
+from trainers.records import (
+    RECORD_VERSION,
+    Count,
+    FileName,
+    Frozen,
+    Moment,
+    Record,
+    Seconds,
+    Sha256,
+    Signature,
+)
+
+Fault = Literal["configuration", "out_of_memory", "diverged", "exception", "infrastructure"]
+"""Why a trial did not finish."""
+SAME = 1e-9
+"""Scores that differ by no more are equal: another machine may round the last bits otherwise."""
+Value = Annotated[float, Field(ge=-1, le=1)]
+"""Of a metric."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,34 +59,41 @@ class Labelled:
     predicted: npt.NDArray[np.int64]
 
 
-class Frozen(BaseModel):
-    """A record as it is stored: frozen, and strict about its fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 class EpochRecord(Frozen):
     """One epoch: its mean training losses, and the selection split's score at its end."""
 
-    epoch: int
+    epoch: Count
     losses: dict[str, float]
-    score: float
-    train_seconds: float
-    evaluate_seconds: float
+    score: Value
+    train_seconds: Seconds
+    evaluate_seconds: Seconds
 
 
 class ScoreRecord(Frozen):
     """A metric's value in [-1, 1]; `undefined` when it is 0 only because of a 0/0."""
 
-    value: float
+    value: Value
     undefined: bool
+
+
+def score_records(gold: Labels, predicted: Labels, n_classes: int) -> dict[str, ScoreRecord]:
+    """Score labels (N,) with every metric of so many classes."""
+    found = {
+        name: score(metric, gold, predicted, n_classes)
+        for name, metric in METRICS.items()
+        if metric.fits(n_classes)
+    }
+    return {
+        name: ScoreRecord(value=entry.value, undefined=entry.undefined)
+        for name, entry in found.items()
+    }
 
 
 class FileRecord(Frozen):
     """A file of the trial's folder: its size and its checksum."""
 
-    bytes: int
-    sha256: str
+    bytes: Count
+    sha256: Sha256
 
 
 class Environment(Frozen):
@@ -73,7 +101,7 @@ class Environment(Frozen):
 
     host: str
     device: str
-    threads: int
+    threads: Annotated[int, Field(ge=1, le=100_000)]
     versions: dict[str, str]
 
 
@@ -85,33 +113,75 @@ class DeviceUse(Frozen):
     driver does not say).
     """
 
-    share: float
-    memory_bytes: int
-    total_bytes: int
-    busy: float | None
+    share: Annotated[float, Field(ge=0, le=100_000)]
+    memory_bytes: Count
+    total_bytes: Count
+    busy: Annotated[float, Field(ge=0, le=1)] | None
 
 
-class TrialRecord(Frozen):
+class TrialRecord(Record):
     """`result.json`: everything about a finished trial but its logits."""
 
-    version: int = RECORD_VERSION
-    signature: str
-    labels: tuple[str, ...]
+    signature: Signature
+    labels: Annotated[tuple[str, ...], Field(min_length=1)]
     metric: str
     selection: str
-    selected_epoch: int
+    selected_epoch: Count
     scores: dict[str, dict[str, ScoreRecord]]
     epochs: tuple[EpochRecord, ...]
-    steps: int
-    train_seconds: float
-    evaluate_seconds: float
-    peak_memory_bytes: int
+    steps: Count
+    train_seconds: Seconds
+    evaluate_seconds: Seconds
+    peak_memory_bytes: Count
     device_use: DeviceUse | None = None
-    resumed: int
+    resumed: Count
     fingerprints: dict[str, str]
     environment: Environment
-    finished_at: str
-    files: dict[str, FileRecord] = {}
+    finished_at: Moment
+    files: dict[FileName, FileRecord] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _means_something(self) -> Self:
+        for problem in self._problems():
+            raise ValueError(problem)
+        return self
+
+    def _problems(self) -> Iterator[str]:
+        """Say how its parts contradict each other."""
+        if len(set(self.labels)) < len(self.labels):
+            yield "labels: one is there twice"
+        known = {name for name, metric in METRICS.items() if metric.fits(len(self.labels))}
+        if self.metric not in known:
+            yield f"metric: {quoted(self.metric)} is no metric of {len(self.labels)} labels"
+        if self.selection not in self.scores:
+            yield f"selection: no scores of {quoted(self.selection)}"
+        for split, scores in self.scores.items():
+            if scores.keys() != known:
+                yield f"scores: of {quoted(split)}, expected those of {', '.join(sorted(known))}"
+            if any(found.value < METRICS[name].lowest for name, found in scores.items()):
+                yield f"scores: of {quoted(split)}, one is too low for its metric"
+            if split not in self.fingerprints:
+                yield f"fingerprints: none of {quoted(split)}"
+        if "encoder" not in self.fingerprints:
+            yield "fingerprints: none of the encoder"
+        yield from _wrong_epochs(self.epochs)
+        if not 1 <= self.selected_epoch <= len(self.epochs):
+            yield f"selected_epoch: {self.selected_epoch} of {len(self.epochs)} epochs"
+
+    def hold_against(self, split: str, gold: Labels, predicted: Labels) -> None:
+        """Hold a split's scores against its labels (N,): one without a checksum in every metric.
+
+        Raises:
+            ValueError: a score is not what the labels give; the last bits may differ.
+        """
+        scores = self.scores[split]
+        for name in scores if self.version < RECORD_VERSION else (self.metric,):
+            told, given = scores[name], score(name, gold, predicted, len(self.labels))
+            if abs(told.value - given.value) > SAME or told.undefined != given.undefined:
+                raise ValueError(
+                    f"{name} on {split} is {told.value:.10g} on record,"
+                    f" but {given.value:.10g} by its predictions"
+                )
 
     @property
     def seconds(self) -> float:
@@ -124,21 +194,16 @@ class TrialRecord(Frozen):
         return self.scores[self.selection][self.metric].value
 
 
-class FailureRecord(Frozen):
-    """`failure.json`: why a trial did not finish.
+class FailureRecord(Record):
+    """`failure.json`: why a trial did not finish; `gpus` is the trial's share of a GPU."""
 
-    `kind` is configuration, out_of_memory, diverged, exception or infrastructure; `gpus` is the
-    trial's share of a GPU.
-    """
-
-    version: int = RECORD_VERSION
-    signature: str
-    kind: str
+    signature: Signature
+    kind: Fault
     reason: str
     traceback: str
     host: str
-    gpus: float = 0.0
-    failed_at: str
+    gpus: Annotated[float, Field(ge=0, le=100_000)] = 0.0
+    failed_at: Moment
 
     @property
     def crowded(self) -> bool:
@@ -146,14 +211,19 @@ class FailureRecord(Frozen):
         return self.kind == "out_of_memory" and 0 < self.gpus < 1
 
 
-class PrunedRecord(Frozen):
+class PrunedRecord(Record):
     """`pruned.json`: the curve of a trial that a scheduler stopped early, and which one did."""
 
-    version: int = RECORD_VERSION
-    signature: str
+    signature: Signature
     scheduler: str
     epochs: tuple[EpochRecord, ...]
-    pruned_at: str
+    pruned_at: Moment
+
+    @model_validator(mode="after")
+    def _means_something(self) -> Self:
+        for problem in _wrong_epochs(self.epochs):
+            raise ValueError(problem)
+        return self
 
     @property
     def seconds(self) -> float:
@@ -162,17 +232,22 @@ class PrunedRecord(Frozen):
 
 
 class ProgressRecord(Frozen):
-    """`progress.json`: where a running trial is."""
+    """`progress.json`: where a running trial is; `loss` may be no number just before it fails."""
 
-    signature: str
+    signature: Signature
     launch: str
     host: str
-    pid: int
-    step: int
-    steps: int
-    seconds: float
-    loss: float | None
-    updated_at: float
+    pid: Count
+    step: Count
+    steps: Count
+    seconds: Seconds
+    loss: Annotated[float, Field(allow_inf_nan=True)] | None
+    updated_at: Annotated[float, Field(ge=0, le=1e12)]
+
+
+def _wrong_epochs(epochs: tuple[EpochRecord, ...]) -> Iterator[str]:
+    if not epochs or [epoch.epoch for epoch in epochs] != [*range(1, len(epochs) + 1)]:
+        yield "epochs: expected one at least, numbered from 1"
 
 
 @dataclass(frozen=True, kw_only=True)

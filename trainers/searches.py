@@ -8,17 +8,15 @@ do not say it.
 
 import hashlib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
-
-from pydantic import ValidationError
 
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
-from trainers.files import write_file
-from trainers.outcome import Frozen
+from trainers.files import Unreadable, listing, write_file
+from trainers.records import Count, Frozen, Record, decode_record, encode_record
 from trainers.store import Store
 
-SEARCHES_VERSION = 1
 Kind = Literal["grid", "random", "adaptive"]
 
 
@@ -32,19 +30,18 @@ class CellDraw(Frozen):
     drawn: tuple[str, ...]
 
 
-class SearchRecord(Frozen):
+class SearchRecord(Record):
     """One search: its study and settings, its kind, and its draw in each cell.
 
     `kind` is `random` where the draw knew no score, `adaptive` where scores guide it.
     """
 
-    version: int = SEARCHES_VERSION
     study: str
     search: str
     kind: Kind
     scheduler: str
-    budget: int | None
-    seed: int
+    budget: Count | None
+    seed: Count
     cells: tuple[CellDraw, ...]
 
 
@@ -54,12 +51,16 @@ def digest(signatures: Iterable[str]) -> str:
 
 
 def keep_search(store: Store, record: SearchRecord) -> None:
-    """Write the record, unless the same one is there."""
-    data = record.model_dump_json().encode()
-    path = store.root / "searches" / f"{hashlib.sha256(data).hexdigest()[:12]}.json"
-    path.parent.mkdir(exist_ok=True)
-    if not path.exists():
-        write_file(path, data)
+    """Write the record, unless the same one is there, of whatever version.
+
+    Raises:
+        UserError: one that is there cannot be read.
+    """
+    known = (found.model_copy(update={"version": record.version}) for found in read_searches(store))
+    if record not in known:
+        data = encode_record(record)
+        store.searches.mkdir(exist_ok=True)
+        write_file(store.searches / _name(data), data)
 
 
 def read_searches(store: Store) -> list[SearchRecord]:
@@ -68,13 +69,24 @@ def read_searches(store: Store) -> list[SearchRecord]:
     Raises:
         UserError: one cannot be read.
     """
-    found = []
-    for path in sorted((store.root / "searches").glob("*.json")):
-        try:
-            found.append(SearchRecord.model_validate_json(path.read_bytes()))
-        except (OSError, ValidationError) as error:
-            raise UserError(
-                f"{path} is no record of a search ({one_line(error)}): without it a report cannot"
-                " say how trials were chosen; restore the file, or remove it and run the grid whole"
-            ) from error
-    return found
+    paths = [Path(entry.path) for entry in listing(store.searches)]
+    return [_read(path) for path in paths if path.match("[!.]*.json")]
+
+
+def _read(path: Path) -> SearchRecord:
+    try:
+        data = path.read_bytes()
+        if path.name != _name(data):
+            raise ValueError("its name is not that of its content")
+        return decode_record(SearchRecord, data)
+    except (IsADirectoryError, ValueError) as error:
+        raise UserError(
+            f"{path} is no record of a search ({one_line(error)}): without it a report cannot"
+            " say how trials were chosen; restore the file, or remove it and run the grid whole"
+        ) from error
+    except OSError as error:
+        raise Unreadable(path, error) from error
+
+
+def _name(data: bytes) -> str:
+    return f"{hashlib.sha256(data).hexdigest()[:12]}.json"

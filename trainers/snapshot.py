@@ -1,51 +1,46 @@
 """A trial's checkpoint: one safetensors file from which it continues bit for bit.
 
 In: a TrialRun between two steps. Out: a file with weights, optimizer state, random state, running
-sums, what the method carries on and, as metadata, the place in the epochs. The data order needs no
-state: it follows from the seed and the epoch.
+sums, what the method carries on and, as metadata, the place in the epochs and a checksum over all
+of it. The data order needs no state: it follows from the seed and the epoch.
 """
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from xxhash import xxh3_128
 
-from search_spaces.trial import TrialConfig
-from trainers.files import NO_SPACE, StoreFull, sync_to_disk
+from search_spaces.text import one_line
+from trainers.files import replacing
 from trainers.loop import Place, TrialRun, load_parameters
+from trainers.machine import ran_out_of_memory
+from trainers.outcome import EpochRecord
+
+
+class UnusableSnapshot(Exception):
+    """No trial can continue from this file, and the run it was read for may be half restored."""
 
 
 def save_snapshot(run: TrialRun, path: Path) -> None:
-    """Write the trial's state to `path`: to a temporary name first, synced, then renamed.
+    """Write the trial's state beside `path`, synced, then give it that name.
 
     Raises:
         StoreFull: no space is left; an earlier snapshot stays as it was.
     """
+    tensors = _tensors(run)
     meta = {
         "config": run.config.canonical_json(),
         "place": json.dumps(dataclasses.asdict(run.place)),
         "fingerprints": json.dumps(dict(run.prepared.fingerprints)),
     }
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        save_file(_tensors(run), temporary, metadata=meta)
-        sync_to_disk(temporary)
-    except (SafetensorError, OSError) as error:
-        temporary.unlink(missing_ok=True)
-        if _means_full(error):
-            raise StoreFull(f"no space left to write {path}: free some and run again") from error
-        raise
-    temporary.replace(path)
-
-
-def _means_full(error: Exception) -> bool:
-    """Whether no space was left; safetensors gives the error's number in its message only."""
-    told = any(f"os error {number}" in str(error) for number in NO_SPACE)
-    return told or (isinstance(error, OSError) and error.errno in NO_SPACE)
+    with replacing(path) as half:
+        save_file(tensors, half, metadata=meta | {"checksum": _checksum(tensors, meta)})
 
 
 def _tensors(run: TrialRun) -> dict[str, Tensor]:
@@ -60,46 +55,73 @@ def _tensors(run: TrialRun) -> dict[str, Tensor]:
     kept["random.method"] = run.random.get_state()
     if run.device.type == "cuda":
         kept["random.cuda"] = torch.cuda.get_rng_state(run.device)
-    return {name: tensor.contiguous() for name, tensor in kept.items()}
+    return {name: tensor.cpu().contiguous() for name, tensor in kept.items()}
+
+
+def _checksum(tensors: Mapping[str, Tensor], meta: Mapping[str, str]) -> str:
+    """Hash names, types, shapes and bytes of all tensors, and the metadata."""
+    digest = xxh3_128(json.dumps(sorted(meta.items())).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def load_snapshot(run: TrialRun, path: Path) -> bool:
-    """Continue from `path` if it is a whole snapshot of this very trial; say whether it was."""
+    """Continue from `path`; say whether there was anything.
+
+    Raises:
+        UnusableSnapshot: it is no whole snapshot of this very trial; begin with another run.
+        MemoryError, RuntimeError: it does not fit in memory.
+    """
     try:
-        with safe_open(path, framework="pt", device=str(run.device)) as file:
+        if not path.exists():
+            return False
+        with safe_open(path, framework="pt") as file:
             meta = file.metadata() or {}
-            if not _belongs(meta, run):
-                return False
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError):
-        return False
-    _restore(run, tensors, Place(**json.loads(meta["place"])))
+        _check(meta, tensors, run)
+        _restore(run, tensors, Place(**json.loads(meta["place"])))
+    except Exception as error:
+        if ran_out_of_memory(error):
+            raise
+        raise UnusableSnapshot(one_line(error)) from error
     return True
 
 
-def _belongs(meta: dict[str, str], run: TrialRun) -> bool:
-    config: TrialConfig = run.config
-    prints = json.loads(meta.get("fingerprints", "{}"))
-    return meta.get("config") == config.canonical_json() and prints == run.prepared.fingerprints
+def _check(meta: dict[str, str], tensors: Mapping[str, Tensor], run: TrialRun) -> None:
+    told = meta.pop("checksum", None)
+    if told is None:
+        raise ValueError("it has no checksum: an older catsweep wrote it")
+    if told != _checksum(tensors, meta):
+        raise ValueError("it does not match its checksum")
+    if meta["config"] != run.config.canonical_json():
+        raise ValueError("it is of another trial")
+    if json.loads(meta["fingerprints"]) != run.prepared.fingerprints:
+        raise ValueError("it was trained from other data or another encoder")
 
 
-def _restore(run: TrialRun, tensors: dict[str, Tensor], place: Place) -> None:
+def _restore(run: TrialRun, tensors: Mapping[str, Tensor], place: Place) -> None:
     def part(prefix: str) -> dict[str, Tensor]:
         return {
-            name.removeprefix(prefix): value
+            name.removeprefix(prefix): value.to(run.device)
             for name, value in tensors.items()
             if name.startswith(prefix)
         }
 
+    for epoch in place.curve:
+        EpochRecord.model_validate(epoch)
     load_parameters(run.model, part("model."))
     named = dict(run.model.named_parameters())
     for entry, value in part("optimizer.").items():
         key, name = entry.split(".", 1)
+        if value.shape not in {named[name].shape, torch.Size([])}:
+            raise ValueError(f"{entry} has another shape than its parameter")
         run.optimizer.state[named[name]][key] = value
     run.best = part("best.") or None
     run.loss_sums, run.carried = part("losses."), part("carried.")
-    torch.set_rng_state(tensors["random.cpu"].cpu())
-    run.random.set_state(tensors["random.method"].cpu())
-    if "random.cuda" in tensors:
-        torch.cuda.set_rng_state(tensors["random.cuda"].cpu(), run.device)
+    torch.set_rng_state(tensors["random.cpu"])
+    run.random.set_state(tensors["random.method"])
+    if "random.cuda" in tensors and run.device.type == "cuda":
+        torch.cuda.set_rng_state(tensors["random.cuda"], run.device)
     run.place = dataclasses.replace(place, resumed=place.resumed + 1)

@@ -8,39 +8,36 @@
     set-aside/<signature>-<n>/      corrupt or failed trials that a retry moved out of the way
 
 In: a folder. Out: what it holds, and atomic writes to it. `result.json` is written last: it is the
-commit mark. Every file is written to a temporary name, synced and renamed.
+commit mark. Every file is written to a temporary name, synced and renamed. A trial without a record
+is missing; one whose files are cut, altered or gone is corrupt; where the system does not let this
+process look, it is neither, and nothing is done.
 """
 
-import fcntl
+import errno
 import hashlib
 import os
+import re
 import shutil
-import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO, TypeVar
-
-import pyarrow as pa
-from pydantic import ValidationError
 
 from search_spaces.errors import UserError
-from search_spaces.text import one_line
 from search_spaces.trial import TrialConfig
 from trainers.files import (
     decode_labels,
     decode_predictions,
     encode_predictions,
+    is_there,
+    listing,
     sync_to_disk,
     write_file,
-    write_first,
 )
+from trainers.locks import hold, is_held
 from trainers.outcome import (
     FailureRecord,
     FileRecord,
-    Frozen,
     Labelled,
     Predictions,
     ProgressRecord,
@@ -48,11 +45,25 @@ from trainers.outcome import (
     TrialRecord,
     TrialResult,
 )
+from trainers.records import RECORD_VERSION, Record, encode_record, validated
+from trainers.store_mark import STORE_VERSION, make_mark, raise_mark, read_mark
+from trainers.trial_folder import (
+    FAILURE,
+    PRUNED,
+    RESULT,
+    SETTINGS,
+    CorruptTrial,
+    has,
+    hold_against,
+    predictions_name,
+    read_record,
+    read_result,
+    read_split,
+)
 
-STORE_VERSION = 1
-LOCK_TRIES = 5
-Record = TypeVar("Record", bound=Frozen)
-Decoded = TypeVar("Decoded", Labelled, Predictions)
+__all__ = ["CorruptTrial", "State", "Store"]
+
+FOLDERS = ("trials", "running", "searches", "set-aside", "checkpoints")
 
 
 class State(StrEnum):
@@ -66,75 +77,91 @@ class State(StrEnum):
     PRUNED = "pruned"
 
 
-class CorruptTrial(UserError):
-    """A stored trial's files are truncated or altered."""
-
-
-class StoreMark(Frozen):
-    """`store.json`: the layout's version, and an identity by which a shared store is recognised."""
-
-    version: int
-    identity: str
-
-
 class Store:
     """Finished, failed and running trials in one folder.
 
     Raises:
-        UserError: the folder is a file, cannot be read or written, or was made by a newer version.
+        UserError: the folder or one within it is a file, cannot be read or written, or was made by
+            a newer version.
     """
 
     def __init__(self, root: Path, *, create: bool) -> None:
         self.root = root.absolute()
-        try:
-            if self.root.exists() and not self.root.is_dir():
-                raise UserError(f"store {root} is a file; give a folder")
-            if not create and not (self.root / "store.json").is_file():
-                hint = f"`catsweep run STUDY --store {root}` makes one"
-                raise UserError(f"no store in {root}: {hint}")
-        except OSError as error:  # A folder above it that may not be read, a name without end.
-            raise UserError(f"store {root} cannot be read: {error.strerror}") from error
-        if create:
-            self._create()
-        self.mark = self._read_mark()
         self._records: dict[str, TrialRecord] = {}
+        self._held: set[tuple[str, str]] = set()
+        if is_there(self.root) and not self.root.is_dir():
+            raise UserError(f"store {root} is a file; give a folder")
+        mark = self.root / "store.json"
+        if not create and not is_there(mark):
+            raise UserError(f"no store in {root}: `catsweep run STUDY --store {root}` makes one")
+        self._check_folders()
+        if create:
+            self._create(mark)
+        self.mark = read_mark(mark)
+        if create and self.mark.version < STORE_VERSION:
+            self.mark = raise_mark(mark, self.mark)
 
-    def _create(self) -> None:
+    def _check_folders(self) -> None:
+        """Refuse what is no folder, or a link that leads to none, where a folder belongs."""
+        for path in (self.root / name for name in FOLDERS):
+            if is_there(path) and not path.is_dir():
+                raise UserError(f"{path} is no folder: move it out of the way")
+
+    def _create(self, mark: Path) -> None:
         try:
             for name in ("trials", "running"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
-            probe = self.root / "running" / f".probe-{uuid.uuid4().hex}"
-            probe.touch()
-            probe.unlink()
-            if not (self.root / "store.json").exists():
-                mark = StoreMark(version=STORE_VERSION, identity=uuid.uuid4().hex)
-                write_first(self.root / "store.json", mark.model_dump_json().encode())
+            for path in (self.root, *(self.root / name for name in FOLDERS)):
+                if path.exists() and not _may_be_used(path):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            if not is_there(mark):
+                make_mark(mark)
         except OSError as error:
-            raise UserError(f"store {self.root} cannot be written: {error.strerror}") from error
-
-    def _read_mark(self) -> StoreMark:
-        path = self.root / "store.json"
-        try:
-            mark = StoreMark.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
-            raise UserError(f"{path} is no catsweep store mark: {one_line(error)}") from error
-        if mark.version > STORE_VERSION:
+            place = error.filename or self.root
             raise UserError(
-                f"store {self.root} has version {mark.version}, this catsweep reads"
-                f" up to {STORE_VERSION}: update catsweep"
-            )
-        return mark
+                f"store {self.root} cannot be written: {error.strerror} ({place}): chmod or chown"
+                " it, or give another store"
+            ) from error
+
+    @property
+    def trials(self) -> Path:
+        """Where finished, failed and pruned trials are kept."""
+        return self.root / "trials"
+
+    @property
+    def searches(self) -> Path:
+        """Where it is kept which trials a search drew."""
+        return self.root / "searches"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where trained models are kept."""
+        return self.root / "checkpoints"
+
+    @property
+    def reports(self) -> Path:
+        """Where tables and pages are written, a folder for each study."""
+        return self.root / "reports"
+
+    @property
+    def exports(self) -> Path:
+        """Where files for other programs are written."""
+        return self.root / "exports"
 
     def folder(self, signature: str) -> Path:
         """Where a finished or failed trial is kept."""
-        return self.root / "trials" / signature
+        return self.trials / signature
 
     def running_folder(self, signature: str) -> Path:
         """Where a running trial keeps its lock, its progress and its checkpoint."""
         return self.root / "running" / signature
 
     def state(self, signature: str) -> State:
-        """Say what the store knows of a trial: its record is read, of its files the sizes."""
+        """Say what the store knows of a trial: its record is read, of its files the sizes.
+
+        Raises:
+            Unreadable: that cannot be told.
+        """
         try:
             return self.check(signature)
         except CorruptTrial:
@@ -142,76 +169,88 @@ class Store:
 
     def check(self, signature: str) -> State:
         """Say the same, or raise CorruptTrial with what is wrong."""
-        folder = self.folder(signature)
         if signature in self._records:
             return State.DONE
-        if (folder / "result.json").exists():
-            self.record(signature)
-            return State.DONE
-        if (folder / "failure.json").exists():
-            return State.FAILED
-        if (folder / "pruned.json").exists():
-            try:
-                self.pruned(signature)
-            except CorruptTrial:
-                if (folder / "pruned.json").exists():
-                    raise
-                return self.check(signature)  # Somebody has just trained it to its end.
-            return State.PRUNED
+        folder = self.folder(signature)
+        for state, name, read in (
+            (State.DONE, RESULT, self.record),
+            (State.FAILED, FAILURE, self.failure),
+            (State.PRUNED, PRUNED, self.pruned),
+        ):
+            if has(folder, name):
+                try:
+                    read(signature)
+                except CorruptTrial:
+                    if has(folder, name):
+                        raise
+                    return self.check(signature)  # Just trained to its end, or set aside.
+                return state
         return State.RUNNING if self.is_locked(signature) else State.MISSING
 
     def record(self, signature: str) -> TrialRecord:
         """Read a finished trial's record, once; CorruptTrial when it or a file's size is wrong."""
-        if signature in self._records:
-            return self._records[signature]
-        folder = self.folder(signature)
-        try:
-            record = TrialRecord.model_validate_json((folder / "result.json").read_bytes())
-            if record.signature != signature:
-                raise ValueError(f"it holds the result of trial {record.signature}")
-            for name, expected in record.files.items():
-                size = (folder / name).stat().st_size
-                if size != expected.bytes:
-                    raise ValueError(f"{name} has {size} bytes, not {expected.bytes}")
-        except (OSError, ValueError) as error:
-            raise _corrupt(folder, error) from error
-        self._records[signature] = record
+        if signature not in self._records:
+            self._records[signature] = read_result(self.folder(signature))
+        return self._records[signature]
+
+    def trusted(self, signature: str) -> TrialRecord:
+        """Read the same to choose by its scores: without a checksum they are recomputed first."""
+        record = self.record(signature)
+        for split in record.scores if record.version < RECORD_VERSION else ():
+            self.labels(record, split)
         return record
+
+    def without_checksum(self, trials: Iterable[TrialConfig]) -> int:
+        """Count those of these trials whose record was read, and is from before checksums."""
+        found = (self._records.get(trial.signature) for trial in trials)
+        return sum(1 for record in found if record and record.version < RECORD_VERSION)
 
     def failure(self, signature: str) -> FailureRecord:
         """Read why a trial failed."""
-        return _read(FailureRecord, self.folder(signature) / "failure.json")
+        return read_record(FailureRecord, self.folder(signature), FAILURE)
 
     def pruned(self, signature: str) -> PrunedRecord:
         """Read the curve of a trial that was stopped early."""
-        return _read(PrunedRecord, self.folder(signature) / "pruned.json")
+        return read_record(PrunedRecord, self.folder(signature), PRUNED)
 
     def predictions(self, record: TrialRecord, split: str) -> Predictions:
-        """Read one split's predictions and check them against their checksum."""
-        return self._decode(record, split, decode_predictions)
+        """Read one split's predictions.
+
+        Raises:
+            CorruptTrial: they are not what was written, or the record's scores are not theirs.
+        """
+        folder = self.folder(record.signature)
+        found = read_split(folder, record, split, decode_predictions)
+        self._hold_once(record, split, found)
+        return found
 
     def labels(self, record: TrialRecord, split: str) -> Labelled:
         """Read the same without class scores: what tests over all trials of a cell need."""
-        return self._decode(record, split, decode_labels)
+        found = read_split(self.folder(record.signature), record, split, decode_labels)
+        self._hold_once(record, split, found)
+        return found
 
-    def _decode(
-        self, record: TrialRecord, split: str, decode: Callable[[bytes], Decoded]
-    ) -> Decoded:
-        folder, name = self.folder(record.signature), _predictions_name(split)
+    def _hold_once(self, record: TrialRecord, split: str, found: Labelled | Predictions) -> None:
+        if (record.signature, split) not in self._held:
+            hold_against(self.folder(record.signature), record, split, found)
+            self._held.add((record.signature, split))
+
+    def is_whole(self, signature: str) -> bool:
+        """Say whether every file of a finished trial is as it was written: all are read."""
         try:
-            data = (folder / name).read_bytes()
-            if hashlib.sha256(data).hexdigest() != record.files[name].sha256:
-                raise ValueError(f"{name} does not match its checksum")
-            return decode(data)
-        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-            raise _corrupt(folder, error) from error
+            record = self.record(signature)
+            for split in record.scores:
+                self.predictions(record, split)
+        except CorruptTrial:
+            return False
+        return True
 
     def commit(self, config: TrialConfig, result: TrialResult) -> None:
         """Keep a finished trial: predictions first, `result.json` last."""
         folder = self._made(config.signature)
-        contents = {"config.json": config.canonical_json().encode()}
+        contents = {SETTINGS: config.canonical_json().encode()}
         for split, predictions in result.predictions.items():
-            contents[_predictions_name(split)] = encode_predictions(predictions)
+            contents[predictions_name(split)] = encode_predictions(predictions)
         for name, data in contents.items():
             write_file(folder / name, data)
         files = {
@@ -219,21 +258,21 @@ class Store:
             for name, data in contents.items()
         }
         record = result.record.model_copy(update={"files": files})
-        write_file(folder / "result.json", record.model_dump_json(indent=1).encode())
-        (folder / "pruned.json").unlink(missing_ok=True)
+        write_file(folder / RESULT, encode_record(record))
+        (folder / PRUNED).unlink(missing_ok=True)
 
     def commit_failure(self, config: TrialConfig, failure: FailureRecord) -> None:
         """Keep why a trial failed."""
-        self._commit_without_result(config, "failure.json", failure)
+        self._commit_without_result(config, FAILURE, failure)
 
     def commit_pruned(self, config: TrialConfig, pruned: PrunedRecord) -> None:
         """Keep how far a trial came that was stopped early; it has no predictions."""
-        self._commit_without_result(config, "pruned.json", pruned)
+        self._commit_without_result(config, PRUNED, pruned)
 
-    def _commit_without_result(self, config: TrialConfig, name: str, record: Frozen) -> None:
+    def _commit_without_result(self, config: TrialConfig, name: str, record: Record) -> None:
         folder = self._made(config.signature)
-        write_file(folder / "config.json", config.canonical_json().encode())
-        write_file(folder / name, record.model_dump_json(indent=1).encode())
+        write_file(folder / SETTINGS, config.canonical_json().encode())
+        write_file(folder / name, encode_record(record))
 
     def _made(self, signature: str) -> Path:
         """Make a trial's folder, and wait until `trials/` names it on the disk."""
@@ -242,41 +281,40 @@ class Store:
         sync_to_disk(folder.parent)
         return folder
 
-    def set_aside(self, signature: str) -> Path:
-        """Move a corrupt or failed trial out of the way, so that it is trained again."""
-        shelf = self.root / "set-aside"
-        shelf.mkdir(exist_ok=True)
-        taken = (shelf / f"{signature}-{number}" for number in range(1, 10_000))
-        target = next(path for path in taken if not path.exists())
-        self.folder(signature).rename(target)
+    def set_aside(self, signature: str) -> Path | None:
+        """Move a corrupt or failed trial out of the way, so that it is trained again.
+
+        None where another process has just done so, or trains it already.
+        """
+        with self.lock(signature) as mine:
+            if not mine or not self._is_in_the_way(signature):
+                return None
+            shelf = self.root / "set-aside"
+            shelf.mkdir(exist_ok=True)
+            taken = (shelf / f"{signature}-{number}" for number in range(1, 10_000))
+            target = next(path for path in taken if not is_there(path))
+            self.folder(signature).rename(target)
+            self.forget_running(signature)
+            return target
+
+    def _is_in_the_way(self, signature: str) -> bool:
         self._records.pop(signature, None)
-        return target
+        state = self.state(signature)
+        if state is State.DONE:
+            return not self.is_whole(signature)
+        return state in {State.CORRUPT, State.FAILED}
 
     def is_locked(self, signature: str) -> bool:
-        """Say whether a living process trains this trial now."""
-        path = self.running_folder(signature) / "lock"
-        try:
-            with path.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
+        """Say whether a living process trains this trial now.
 
-    @contextmanager
-    def lock(self, signature: str) -> Iterator[bool]:
-        """Try to own a trial; yields whether this process does. The kernel frees a dead owner's."""
-        path = self.running_folder(signature) / "lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as held:
-            mine = False
-            # The last owner may remove the folder meanwhile: then this process does not own it.
-            with suppress(BlockingIOError, FileNotFoundError):
-                file = held.enter_context(path.open("ab"))
-                _lock_patiently(file)
-                mine = path.stat().st_ino == os.fstat(file.fileno()).st_ino
-            yield mine
+        Raises:
+            Unreadable: that cannot be told.
+        """
+        return is_held(self.running_folder(signature) / "lock")
+
+    def lock(self, signature: str) -> AbstractContextManager[bool]:
+        """Try to own a trial; yields whether this process does."""
+        return hold(self.running_folder(signature) / "lock")
 
     def forget_running(self, signature: str) -> None:
         """Drop a trial's checkpoint and progress; its owner calls this after the commit."""
@@ -291,55 +329,43 @@ class Store:
         """Read where a running trial is, if it has said so."""
         path = self.running_folder(signature) / "progress.json"
         try:
-            return ProgressRecord.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError):
+            return validated(ProgressRecord, path.read_bytes())
+        except (OSError, ValueError):
             return None
 
     def finished(self) -> set[str]:
-        """Signatures of the trials that ended, however they did: one scan, no file is read."""
-        return {entry.name for entry in _entries(self.root / "trials") if _has_ended(entry.path)}
+        """Signatures of the trials that ended, however they did: one scan, no file is read.
+
+        Those whose folder cannot be looked into are among them: `check` says what it is.
+        """
+        return {
+            entry.name
+            for entry in listing(self.trials)
+            if _is_signature(entry.name) and _has_ended(entry.path)
+        }
 
     def free_bytes(self) -> int:
         """Free space on the store's disk."""
         return shutil.disk_usage(self.root).free
 
 
-def _entries(folder: Path) -> Iterable[os.DirEntry[str]]:
-    try:
-        return list(os.scandir(folder))
-    except FileNotFoundError:
-        return []
+def _may_be_used(folder: Path) -> bool:
+    effective = os.access in os.supports_effective_ids
+    return os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=effective)
+
+
+def _is_signature(name: str) -> bool:
+    return re.fullmatch("[0-9a-f]{12}", name) is not None
 
 
 def _has_ended(folder: str) -> bool:
     """Look by plain strings: a large store asks ten thousand times."""
-    ends = ("result.json", "failure.json", "pruned.json")
-    return any(os.path.exists(f"{folder}/{name}") for name in ends)  # noqa: PTH110
-
-
-def _read(kind: type[Record], path: Path) -> Record:
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise _corrupt(path.parent, error) from error
-
-
-def _lock_patiently(file: BinaryIO) -> None:
-    """Lock, waiting out a probe of `is_locked`, which holds a lock for a moment."""
-    for _ in range(LOCK_TRIES - 1):
-        with suppress(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        time.sleep(0.01)
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _corrupt(folder: Path, error: Exception) -> CorruptTrial:
-    return CorruptTrial(
-        f"trial {folder.name} is corrupt ({one_line(error)}): `catsweep run STUDY --retry`"
-        f" sets {folder} aside and trains it again"
-    )
-
-
-def _predictions_name(split: str) -> str:
-    return f"predictions-{split}.parquet"
+    for name in (RESULT, FAILURE, PRUNED):
+        try:
+            os.stat(f"{folder}/{name}")  # noqa: PTH116
+        except FileNotFoundError:
+            continue
+        except OSError:
+            pass
+        return True
+    return os.path.islink(folder)  # noqa: PTH114

@@ -98,7 +98,7 @@ def _read(trial: TrialConfig, store: Store, ended: bool) -> TrialRow:
     state = store.state(name) if ended or store.is_locked(name) else State.MISSING
     match state:
         case State.DONE | State.CORRUPT:
-            return TrialRow(config=trial, state=State.DONE, record=store.record(name))
+            return TrialRow(config=trial, state=State.DONE, record=store.trusted(name))
         case State.PRUNED:
             return TrialRow(config=trial, state=state, pruned=store.pruned(name))
         case State.FAILED:

@@ -40,7 +40,7 @@ def export(study: Study, store: Store, to: str, out: str | None, *, predictions:
     rows = read_rows(study.trials(), store)
     if not any(row.state in ENDED for row in rows):
         raise UserError(f"no trial of study {study.name} has ended in {store.root}: run it first")
-    place = out or str(store.root / "exports" / f"{study.name}{target.ending}")
+    place = out or str(store.exports / f"{study.name}{target.ending}")
     try:
         lines = [target.write(study.name, rows, place)]
         return lines + ([_predictions(rows, store, place, to)] if predictions else [])

@@ -190,13 +190,22 @@ def _same_examples(first: Labelled, other: Labelled) -> bool:
     return bool(first.ids.equals(other.ids) and np.array_equal(first.gold, other.gold))
 
 
-def spread_over_seeds(cell: CellResult, split: str, delta: float) -> SeedSpread | None:
-    """Put a difference on a split beside the chosen setting's spread over seeds, if it has some."""
+def spread_over_seeds(
+    cell: CellResult, split: str, delta: float, store: Store
+) -> SeedSpread | None:
+    """Put a difference on a split beside the chosen setting's spread over seeds, if it has some.
+
+    Raises:
+        CorruptTrial: a trial's score is not that of its predictions.
+    """
     if cell.best is None:
         return None
     same = [trial for trial in cell.finished if _same_setting(trial, cell.best)]
     there = [trial for trial in same if split in trial.record.scores]
-    scores = {t.config.seed: t.record.scores[split][t.record.metric].value for t in there}
+    scores = {}
+    for trial in there if len(there) > 1 else ():
+        record = store.trusted(trial.record.signature)
+        scores[trial.config.seed] = record.scores[split][record.metric].value
     return seed_spread(scores, delta) if len(scores) > 1 else None
 
 

@@ -171,7 +171,7 @@ def _test(
         choice=choice,
         gap=gap,
         interval=interval,
-        seeds=spread_over_seeds(cell, split, comparison.delta),
+        seeds=spread_over_seeds(cell, split, comparison.delta, store),
         p_after=_p_after(choice, comparison, selected=selected, even=len(epochs) == 1),
         p_after_holm=None,
         family_after=0,

@@ -25,18 +25,17 @@ from tests.end_to_end.sweeps import environment
 from tests.fakes import VARIANTS
 from tests.orchestrator.test_runner import config, finish, job
 from tests.results import keep as keep_result
+from tests.results import stopped
 from trainers import pretrained
 from trainers.checkpoints import (
     Checkpoints,
     Keep,
     Keeping,
     cell_name,
-    find_model,
     keeping_of,
     parse_keep,
-    why_not_kept,
 )
-from trainers.outcome import PrunedRecord
+from trainers.kept_models import find_model, why_not_kept
 from trainers.store import State, Store
 
 WEAK, GOOD = config(1e-5), config(4e-3, 16)
@@ -95,7 +94,7 @@ def test_the_model_has_the_weights_of_the_selected_epoch(tmp_path: Path) -> None
     runner.advance()
     run = runner.run
     assert run is not None
-    run.place.curve[0]["score"] = 2.0
+    run.place.curve[0]["score"] = 1.0
     name = "embeddings.word_embeddings.weight"
     first = dict(run.model.encoder.named_parameters())[name].detach().clone()
     while not runner.advance():
@@ -113,7 +112,7 @@ def test_a_trial_that_is_stopped_early_or_fails_leaves_no_model(tmp_path: Path) 
     finish(runner, WEAK)
     runner.start(GOOD)
     runner.advance()
-    record = PrunedRecord(signature=GOOD.signature, scheduler="asha", epochs=(), pruned_at="now")
+    record = stopped(GOOD)
     store.commit_pruned(GOOD, record)
     finish(runner, WEAK)  # As a worker goes on: the lock of the stopped trial is free.
     assert kept(store) == [WEAK.signature]
@@ -223,13 +222,13 @@ def test_workers_that_race_keep_exactly_the_best(tmp_path: Path) -> None:
 KILLED = (
     "import os, signal, sys\n"
     "from pathlib import Path\n"
-    "import trainers.checkpoints, trainers.store\n"
+    "import trainers.checkpoints, trainers.kept_models, trainers.store\n"
     "from tests.orchestrator.test_checkpoints import GOOD, WEAK, finish, keeping, runner_of\n"
     "from trainers.store import Store\n"
     "def die(*_args, **_kwargs):\n"
     "    os.kill(os.getpid(), signal.SIGKILL)\n"
     "if sys.argv[2] == 'writing':\n"
-    "    trainers.checkpoints.sync_to_disk = die\n"
+    "    trainers.kept_models.sync_to_disk = die\n"
     "elif sys.argv[2] == 'committing':\n"
     "    Store.commit = die\n"
     "else:\n"
@@ -307,6 +306,7 @@ def test_a_model_that_is_kept_after_all_leaves_no_note_that_it_could_not_be(
         full.setattr(pretrained, "write_pretrained", fail)
         finish(runner_of(store, told), GOOD)
     assert why_not_kept(store, GOOD.signature) == "no space"
+    (store.folder(GOOD.signature) / "result.json").write_text("{")
     store.set_aside(GOOD.signature)
     finish(runner_of(store, told), GOOD)
     assert find_model(store, GOOD.signature) is not None

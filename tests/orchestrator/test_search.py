@@ -19,7 +19,7 @@ from search_spaces.methods import METHOD_SETTINGS
 from search_spaces.study import parse_study
 from search_spaces.trial import TrialConfig
 from tests.fakes import VARIANTS, example_settings, study_of, tiny_config
-from tests.results import finished
+from tests.results import MOMENT, finished
 from trainers.outcome import EpochRecord, PrunedRecord
 from trainers.store import State, Store
 
@@ -233,7 +233,7 @@ def test_a_resumed_search_knows_what_is_in_the_store(tmp_path: Path) -> None:
         signature=trials[10].signature,
         scheduler="asha",
         epochs=(epoch(1, 0.2),),
-        pruned_at="2026-01-01",
+        pruned_at=MOMENT,
     )
     store.commit_pruned(trials[10], pruned)
     plan = make_plan(study_of(trials), store)
@@ -260,7 +260,7 @@ def test_a_pruned_trial_is_known_by_the_score_that_it_was_stopped_with(
         signature=trials[0].signature,
         scheduler="asha",
         epochs=(epoch(1, 0.7), epoch(2, 0.2)),
-        pruned_at="2026-01-01",
+        pruned_at=MOMENT,
     )
     store.commit_pruned(trials[0], pruned)
     plan = make_plan(study_of(trials), store)
@@ -389,5 +389,6 @@ def test_variants_that_a_table_keeps_apart_are_not_compared_with_each_other(
     ):
         live = Live(trial)
         scheduler.on_trial_add(Nobody(), live)
-        result = {"epoch": 1, "score": 0.1, "curve": "[]"}
+        curve = f"[{epoch(1, 0.1).model_dump_json()}]"
+        result = {"epoch": 1, "score": 0.1, "curve": curve}
         assert scheduler.on_trial_result(Nobody(), live, result) == decision

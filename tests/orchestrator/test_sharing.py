@@ -26,7 +26,7 @@ from search_spaces.methods import METHOD_SETTINGS
 from search_spaces.trial import TrialConfig
 from tests.fakes import example_settings, study_of, tiny_config
 from tests.results import begun, finished
-from trainers.outcome import DeviceUse, TrialResult
+from trainers.outcome import DeviceUse, Fault, TrialResult
 from trainers.store import State, Store
 
 GIB = 2**30
@@ -168,11 +168,12 @@ def test_after_an_out_of_memory_failure_fewer_share(
     """A trial that ran out of memory beside others runs again; one that was alone has failed."""
     store, sharing = Store(tmp_path, create=True), Sharing()
     beside, alone, diverged = grid("library", 3)
-    for trial, gpus, kind in (
+    fates: list[tuple[TrialConfig, float, Fault]] = [
         (beside, 1 / 7, "out_of_memory"),
         (alone, 1.0, "out_of_memory"),
         (diverged, 1 / 7, "diverged"),
-    ):
+    ]
+    for trial, gpus, kind in fates:
         record = failure(trial.signature, MemoryError("no more"), kind=kind, gpus=gpus)
         store.commit_failure(trial, record)
     assert _give_more_room(store, [beside, alone, diverged], SHARED, sharing)

@@ -16,7 +16,7 @@ from orchestrator.search import Search
 from orchestrator.tune import Round
 from search_spaces.study import Study, parse_study
 from search_spaces.trial import TrialConfig, parse_trial
-from tests.results import begun, keep
+from tests.results import MOMENT, begun, keep
 from trainers.outcome import EpochRecord, PrunedRecord
 from trainers.store import State, Store
 
@@ -46,7 +46,7 @@ def prune(store: Store, trial: TrialConfig) -> None:
     store.commit_pruned(
         trial,
         PrunedRecord(
-            signature=trial.signature, scheduler="asha", epochs=(epoch,), pruned_at="2026-01-01"
+            signature=trial.signature, scheduler="asha", epochs=(epoch,), pruned_at=MOMENT
         ),
     )
 

@@ -10,8 +10,8 @@ from reports.cells import CellResult, read_groups
 from search_spaces.cells import grouped
 from search_spaces.methods import METHOD_SETTINGS
 from search_spaces.trial import TrialConfig
-from tests.results import labelled, result_of
-from trainers.outcome import PrunedRecord, TrialRecord
+from tests.results import labelled, result_of, stopped
+from trainers.outcome import TrialRecord
 from trainers.store import Store
 
 OPTIONS: dict[str, dict[str, float]] = {
@@ -50,10 +50,7 @@ def predict(
 
 def prune(store: Store, trial: TrialConfig) -> None:
     """Let a scheduler have stopped a trial."""
-    pruned = PrunedRecord(
-        signature=trial.signature, scheduler="asha", epochs=(), pruned_at="2026-01-01"
-    )
-    store.commit_pruned(trial, pruned)
+    store.commit_pruned(trial, stopped(trial))
 
 
 def record_of(trial: TrialConfig, right: int, n: int = 100) -> TrialRecord:

@@ -22,7 +22,7 @@ from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from tests.references import selection as slow
 from tests.reports.stores import predict, prune, read_cells, trials
-from tests.results import labelled, result_of
+from tests.results import MOMENT, labelled, result_of
 from trainers.metrics import METRICS, Labels
 from trainers.outcome import FailureRecord, Predictions, TrialRecord
 from trainers.searches import CellDraw, SearchRecord, digest, keep_search
@@ -183,7 +183,7 @@ def test_a_failed_trial_stays_in_the_budget(store: Store) -> None:
         reason="loss",
         traceback="",
         host="h",
-        failed_at="2026-01-01",
+        failed_at=MOMENT,
     )
     store.commit_failure(cells[1][4], failure)
     chosen = choices(read(store, *cells), store)[CAT]
@@ -287,14 +287,14 @@ def test_the_spread_is_over_seeds_of_the_chosen_setting_alone(store: Store) -> N
         row = np.where(np.arange(100) < count, gold, 1 - gold)
         predict(store, [trial], gold, row[None], ("dev", "test"))
     (cell,) = read(store, seeds)
-    found = spread(cell, "test", 0.05)
+    found = spread(cell, "test", 0.05, store)
     assert found is not None
     assert found.seeds == 4
     assert found.mean == pytest.approx(0.81)
     assert found.deviation == pytest.approx(stdev([0.9, 0.7, 0.8, 0.84]))
     assert found.ratio == pytest.approx(0.05 / found.deviation)
-    assert spread(replace(cell, finished=cell.finished[:2]), "test", 0.05) is None
-    assert spread(replace(cell, finished=()), "test", 0.05) is None
+    assert spread(replace(cell, finished=cell.finished[:2]), "test", 0.05, store) is None
+    assert spread(replace(cell, finished=()), "test", 0.05, store) is None
 
 
 def test_a_trial_is_not_compared_with_all_others_to_find_its_seeds(
@@ -311,7 +311,7 @@ def test_a_trial_is_not_compared_with_all_others_to_find_its_seeds(
         return record.scores[record.selection][record.metric].value
 
     monkeypatch.setattr(TrialRecord, "selection_score", property(score))
-    found = spread(cell, "dev", 0.05)
+    found = spread(cell, "dev", 0.05, store)
     assert found is not None
     assert found.seeds == 3
     assert len(asked) == len(cell.finished) == 12
@@ -324,10 +324,10 @@ def test_seeds_that_were_run_before_a_split_was_there_are_left_out(store: Store)
     predict(store, seeds[:1], gold, rows[:1], ("dev",))
     predict(store, seeds[1:], gold, rows[1:], ("dev", "test"))
     (cell,) = read(store, seeds)
-    found = spread(cell, "test", 0.05)
+    found = spread(cell, "test", 0.05, store)
     assert found is not None
     assert found.seeds == 2
     both = (rows[1:] == gold).mean(axis=1)
     assert found.deviation == pytest.approx(np.std(both, ddof=1))
     two = replace(cell, finished=cell.finished[:2])
-    assert spread(two, "test", 0.05) is None
+    assert spread(two, "test", 0.05, store) is None

@@ -15,7 +15,7 @@ from search_spaces.errors import UserError
 from search_spaces.study import load_study
 from tests.reports.pairs import Labels, pair
 from tests.reports.stores import prune
-from tests.results import finished, keep
+from tests.results import MOMENT, finished, keep
 from trainers.outcome import FailureRecord
 from trainers.store import Store
 
@@ -302,7 +302,7 @@ def test_sides_that_are_not_there(tmp_path: Path) -> None:
         reason="loss is nan",
         traceback="",
         host="h",
-        failed_at="",
+        failed_at=MOMENT,
     )
     store.commit_failure(other, failure)
     with pytest.raises(UserError, match=f"trial {other.signature} has failed: loss is nan"):

@@ -236,7 +236,7 @@ def test_a_process_that_ends_after_reading_parquet_is_not_aborted(tmp_path: Path
         "from pathlib import Path\n"
         "from reports.prediction_files import read_rows\n"
         "from trainers.files import decode_predictions\n"
-        "decode_predictions(Path(sys.argv[2]).read_bytes())\n"
+        "decode_predictions(Path(sys.argv[2]).read_bytes(), 2)\n"
         "read_rows(Path(sys.argv[1]))\n"
     )
     command = [sys.executable, "-c", code, str(path), str(tmp_path / "stored")]

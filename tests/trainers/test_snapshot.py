@@ -19,7 +19,7 @@ from trainers.files import StoreFull, encode_predictions
 from trainers.loop import TrialRun
 from trainers.outcome import TrialResult
 from trainers.prepared import Prepared
-from trainers.snapshot import load_snapshot, save_snapshot
+from trainers.snapshot import UnusableSnapshot, load_snapshot, save_snapshot
 
 STEPS = (1, 4, 6, 7, 12)
 """Of 12 in 3 epochs: the first, the last of an epoch, two amid one, and the very last."""
@@ -64,6 +64,13 @@ def bytes_of(result: TrialResult) -> dict[str, bytes]:
 
 def curve_of(result: TrialResult) -> list[tuple[int, dict[str, float], float]]:
     return [(epoch.epoch, epoch.losses, epoch.score) for epoch in result.record.epochs]
+
+
+def refused(run: TrialRun, path: Path) -> str:
+    with pytest.raises(UnusableSnapshot) as caught:
+        load_snapshot(run, path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 def disturb() -> None:
@@ -182,7 +189,7 @@ def test_a_broken_snapshot_is_ignored_wherever_it_was_cut(
         run = begin(tiny_prepared)
         before = {name: p.clone() for name, p in run.model.named_parameters()}
         state = torch.get_rng_state()
-        assert not load_snapshot(run, cut), size
+        refused(run, cut)
         assert run.place.step == 0
         assert torch.equal(torch.get_rng_state(), state)
         assert all(torch.equal(p, before[name]) for name, p in run.model.named_parameters())
@@ -192,21 +199,21 @@ def test_what_is_no_snapshot_is_ignored(tiny_prepared: Prepared, tmp_path: Path)
     run, path = begin(tiny_prepared), tmp_path / "other"
     assert not load_snapshot(run, path)
     path.write_bytes(b"not safetensors at all, but long enough to be read")
-    assert not load_snapshot(run, path)
+    refused(run, path)
     save_file({"weight": torch.zeros(2)}, path)
-    assert not load_snapshot(run, path)
+    assert "no checksum" in refused(run, path)
     save_file({"weight": torch.zeros(2)}, path, metadata={"config": "{}", "place": "{}"})
-    assert not load_snapshot(run, path)
+    assert "no checksum" in refused(run, path)
     path.unlink()
     path.mkdir()
-    assert not load_snapshot(run, path)
+    refused(run, path)
     assert run.place.step == 0
 
 
 def test_a_snapshot_of_another_trial_is_ignored(half: Path, tiny_prepared: Prepared) -> None:
     assert load_snapshot(begin(tiny_prepared), half)
     for changes in ({"seed": 1}, {"lr": 1e-3}, {"method": example_settings("at")}, {"epochs": 4}):
-        assert not load_snapshot(begin(tiny_prepared, **changes), half)
+        assert "another trial" in refused(begin(tiny_prepared, **changes), half)
 
 
 @pytest.mark.parametrize("name", ["encoder", "train", "test"])
@@ -215,7 +222,7 @@ def test_a_snapshot_over_other_data_or_weights_is_ignored(
 ) -> None:
     changed = dict(tiny_prepared.fingerprints) | {name: "0" * 16}
     other = replace(tiny_prepared, fingerprints=changed)
-    assert not load_snapshot(begin(other), half)
+    assert "other data" in refused(begin(other), half)
 
 
 def test_saving_leaves_one_whole_file(half: Path) -> None:
@@ -250,7 +257,10 @@ def test_a_snapshot_has_its_name_once_its_bytes_outlive_a_power_cut(
     monkeypatch.setattr(os, "fsync", fsync)
     run = begin(tiny_prepared)
     save_snapshot(run, half)
-    assert synced == [(half.with_name(f".{half.name}.tmp"), before)]
+    (new, at_first), (folder, _) = synced
+    assert (new.parent, at_first) == (half.parent, before)
+    assert new.name.startswith(f".{half.name}.")
+    assert folder == half.parent
     assert load_snapshot(run, half)
 
 

@@ -1,0 +1,123 @@
+"""A kept model on the disk: written as a whole, found again, and checked before it is handed out.
+
+In: a finished TrialRun, or a store and a signature. Out: a folder that `from_pretrained` loads, and
+in it `checksums.json` over its files.
+"""
+
+import hashlib
+import shutil
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from search_spaces.errors import UserError
+from search_spaces.text import one_line
+from trainers.files import Unreadable, is_there, listing, sync_to_disk, write_file
+from trainers.outcome import FileRecord
+from trainers.records import FileName, Record, decode_record, encode_record
+from trainers.store import Store
+
+if TYPE_CHECKING:
+    from trainers.loop import TrialRun
+
+CHECKSUMS: Final = "checksums.json"
+
+
+class ModelRecord(Record):
+    """`checksums.json`: the files of a model's folder."""
+
+    files: dict[FileName, FileRecord]
+
+
+def write_model(folder: Path, run: "TrialRun") -> None:
+    """Write under another name, sync and rename: a model folder is whole or absent."""
+    from trainers.pretrained import write_pretrained
+
+    folder.parent.mkdir(exist_ok=True)
+    if folder.exists():  # Of an earlier attempt at the same trial.
+        shutil.rmtree(folder)
+    half = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        prepared = run.prepared
+        write_pretrained(
+            half,
+            run.model,
+            prepared.encoder.tokenizer,
+            prepared.labels,
+            run.config.max_length,
+        )
+        seal_model(half)
+        half.rename(folder)
+        sync_to_disk(folder.parent)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def seal_model(folder: Path) -> None:
+    """Sync a folder's files and write their checksums beside them."""
+    paths = sorted(folder.iterdir())
+    for path in paths:
+        sync_to_disk(path)
+    files = {path.name: _measure(path) for path in paths}
+    write_file(folder / CHECKSUMS, encode_record(ModelRecord(files=files)))
+
+
+def _measure(path: Path) -> FileRecord:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileRecord(bytes=path.stat().st_size, sha256=digest)
+
+
+def find_model(store: Store, signature: str) -> Path | None:
+    """Return a trial's kept model, whichever study keeps it, or None.
+
+    Raises:
+        Unreadable: a folder that may hold one cannot be looked into.
+    """
+    for cell in _cells(store):
+        for path in (cell / signature, cell / "all" / signature):
+            if is_there(path / "model.safetensors"):
+                return path
+    return None
+
+
+def why_not_kept(store: Store, signature: str) -> str | None:
+    """Return why a trial's model could not be kept, where that was noted."""
+    notes = (cell / f"{signature}.txt" for cell in _cells(store))
+    return next(
+        (
+            one_line(note.read_bytes().decode("utf-8", "replace"))
+            for note in notes
+            if is_there(note)
+        ),
+        None,
+    )
+
+
+def _cells(store: Store) -> list[Path]:
+    studies = [entry for entry in listing(store.checkpoints) if entry.is_dir()]
+    return [
+        Path(cell.path) for study in studies for cell in listing(Path(study.path)) if cell.is_dir()
+    ]
+
+
+def check_model(folder: Path) -> None:
+    """See that a kept model is as it was written; one of an older version has no checksums.
+
+    Raises:
+        UserError: it is damaged, or cannot be read.
+    """
+    try:
+        if not is_there(folder / CHECKSUMS):
+            return
+        record = decode_record(ModelRecord, (folder / CHECKSUMS).read_bytes())
+        for name, expected in record.files.items():
+            if _measure(folder / name) != expected:
+                raise ValueError(f"{name} does not match its checksum")
+    except (FileNotFoundError, IsADirectoryError, ValueError) as error:
+        raise UserError(
+            f"the kept model in {folder} is damaged ({one_line(error)}): remove that folder, then"
+            " --retrain trains that one trial again"
+        ) from error
+    except OSError as error:
+        raise Unreadable(folder, error) from error

@@ -4,7 +4,7 @@ In: trials and a store. Out: a `TrialRow` each, in the study's order. Nothing is
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -81,6 +81,10 @@ class TrialRow:
             for split, metrics in self.record.scores.items()
             for metric, found in metrics.items()
         }
+
+
+Watch = Callable[[Sequence[TrialRow]], Iterable[TrialRow]]
+"""What shows how far a loop over trials is, where that takes long."""
 
 
 def read_rows(trials: Sequence[TrialConfig], store: Store) -> list[TrialRow]:

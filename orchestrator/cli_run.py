@@ -40,8 +40,9 @@ def check(
 
     plan = make_plan(study, store)
     ended = plan.having(State.CORRUPT, State.FAILED)
-    for trial in ended if store and not retry else []:
-        store.check(trial.signature)
+    if store and not retry:
+        for trial in ended:
+            store.check(trial.signature)
     missing = [*search.wanted(plan), *(ended if retry else [])]
     if not missing:
         return []

@@ -23,17 +23,8 @@ from trainers.outcome import FailureRecord
 from trainers.store import Store
 
 PRINTS = {
-    *(
-        "print",
-        "pprint",
-        "typer.echo",
-        "typer.secho",
-        "click.echo",
-        "rich.print",
-        "Console",
-        "Live",
-    ),
-    *("track", "Progress", "sys.stdout.write", "sys.stderr.write", "sys.stdout.flush"),
+    *("print", "pprint", "typer.echo", "typer.secho", "click.echo", "rich.print", "Console"),
+    *("Live", "track", "Progress", "sys.stdout.write", "sys.stderr.write", "sys.stdout.flush"),
     *("sys.stderr.flush", "sys.stdout.writelines", "sys.stderr.writelines", "os.write"),
     *("traceback.print_exc", "warnings.warn"),
 }
@@ -48,20 +39,17 @@ axes: {lr: [1e-3, 1e-4]}
 
 
 def called(path: Path) -> set[str]:
-    calls = [
-        node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)
-    ]
-    return {ast.unparse(call.func) for call in calls}
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    return {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
 
 
 def streams(path: Path) -> set[str]:
     """`sys.stdout` and `sys.stderr` but for a question to them: `sys.stderr.isatty()`."""
-    tree = ast.parse(path.read_text("utf-8"))
-    asked = {
-        id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Attribute) and n.attr == "isatty"
-    }
-    found = (n for n in ast.walk(tree) if isinstance(n, ast.Attribute) and id(n) not in asked)
-    return {ast.unparse(n) for n in found} & {"sys.stdout", "sys.stderr", "sys.__stdout__"}
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    found = [node for node in nodes if isinstance(node, ast.Attribute)]
+    asked = {id(node.value) for node in found if node.attr == "isatty"}
+    used = {ast.unparse(node) for node in found if id(node) not in asked}
+    return used & {"sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
@@ -133,8 +121,7 @@ def test_names_and_failures_have_no_power(
     assert catsweep(command, path, "--store", store.root, *more) == 0
     found = capsys.readouterr()
     assert not {"\x1b", "\u202e", "\x9b", "\x07"} & {*found.out, *found.err}
-    assert "[/b][red]" in found.out
-    assert "[red]" in found.out
+    assert "[/b][red]" in found.out.replace("\\", "")
     if command in {"plan", "status"}:
         (line,) = [line for line in found.out.splitlines() if line.startswith("failed")]
         assert line.endswith("x07 second line")

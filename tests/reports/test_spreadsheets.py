@@ -36,11 +36,8 @@ def test_other_texts_stay(text: str) -> None:
 
 
 def hostile(encoder: str) -> Study:
-    quoted = json.dumps(encoder)
-    return parse_study(
-        f"name: s\ntasks: [mrpc]\nencoders: [{quoted}]\nmethods: [standard]\naxes: {{lr: [1e-3]}}\n",
-        "s",
-    )
+    text = "name: s\ntasks: [mrpc]\nencoders: [{}]\nmethods: [standard]\naxes: {{lr: [1e-3]}}\n"
+    return parse_study(text.format(json.dumps(encoder)), "s")
 
 
 @pytest.mark.parametrize("encoder", FORMULAS)

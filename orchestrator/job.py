@@ -96,7 +96,7 @@ def parse_gpus(text: str | None) -> float | Literal["auto"] | None:
         return None
     if text == "auto":
         return "auto"
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]*)?|\.[0-9]+", text):
+    if re.fullmatch(r"([0-9]{1,9}\.?[0-9]*|\.[0-9]+)(e-[0-9]{1,2})?", text):
         number = float(text)
         if number == 0 or SMALLEST_SHARE <= number <= 1 or (number > 1 and number.is_integer()):
             return number

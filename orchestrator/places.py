@@ -22,7 +22,9 @@ def place(option: str) -> Callable[[str | Path], Path]:
     """Build what reads an option that names a file or folder, there or not."""
 
     def read(text: str | Path) -> Path:
-        return _checked(option, str(text))
+        path = _checked(option, str(text))
+        _refuse_other_encodings(option, str(path.absolute()))
+        return path
 
     read.__name__ = "path"  # As the help shows it.
     return read
@@ -41,10 +43,7 @@ def target(option: str) -> Callable[[str], str]:
 def _checked(option: str, text: str) -> Path:
     if not text:
         raise UserError(f"{option}: the path is empty; name a file or folder")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise UserError(f"{option} {quoted(text)}: not UTF-8; give it another name") from None
+    _refuse_other_encodings(option, text)
     path = Path(os.path.expanduser(text))  # noqa: PTH111 (Path's fails where there is no such user)
     try:
         os.lstat(path / ROOM)
@@ -54,6 +53,14 @@ def _checked(option: str, text: str) -> Path:
         if error.errno == errno.ENAMETOOLONG:
             raise UserError(f"{option} {shown(text)}: {error.strerror}") from error
     return path
+
+
+def _refuse_other_encodings(option: str, text: str) -> None:
+    """A path goes to workers as JSON, and is printed."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{option} {quoted(text)}: not UTF-8; give it another name") from error
 
 
 def check_writable(what: str, folder: Path) -> None:

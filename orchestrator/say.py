@@ -8,6 +8,7 @@ import errno
 import io
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,6 +95,29 @@ def _on(number: int, before: TextIO | None, kind: type[io.TextIOWrapper]) -> Tex
     encoding = before.encoding if before else "utf-8"
     binary = io.BufferedWriter(io.FileIO(number, "w", closefd=False))
     return kind(binary, encoding, "backslashreplace", line_buffering=number == 2)
+
+
+def calm_libraries() -> None:
+    """Have the warnings of libraries printed as remarks, and none of them end a command.
+
+    As PYTHONWARNINGS=error would, here and in the processes that are started from here.
+    """
+    os.environ.pop("PYTHONWARNINGS", None)
+    if any(action == "error" for action, *_ in warnings.filters):
+        warnings.resetwarnings()
+        warnings.simplefilter("ignore")
+    warnings.showwarning = _remark
+
+
+def _remark(
+    message: Warning | str,
+    category: type[Warning],  # noqa: ARG001
+    filename: str,  # noqa: ARG001
+    lineno: int,  # noqa: ARG001
+    file: TextIO | None = None,  # noqa: ARG001
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    say(f"warning: {message}")
 
 
 def say(line: object) -> None:

@@ -18,9 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from reports.exports.rows import Scalar, TrialRow, settings
+from reports.exports.rows import Scalar, TrialRow, refuse_folder, settings
 from reports.spreadsheets import BEGINS, for_spreadsheets
-from search_spaces.errors import UserError
 from trainers.outcome import TrialRecord
 from trainers.store import Store
 
@@ -160,8 +159,7 @@ def _long(record: TrialRecord, split: str, store: Store) -> pa.Table:
 @contextmanager
 def _writer(path: Path, kind: str, schema: pa.Schema) -> Iterator[Any]:
     """Write under another name, and rename: the file is the old one or whole."""
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: expected the name of a file")
+    refuse_folder(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     half = _new_file(path.parent)
     try:

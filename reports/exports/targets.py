@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.exports.rows import ENDED, TrialRow, Watch, read_rows
+from reports.exports.rows import ENDED, TrialRow, Watch, read_rows, refuse_folder
 from search_spaces.errors import UserError, unknown
 from search_spaces.study import Study
 from trainers.store import Store
@@ -50,6 +50,8 @@ def export(
         raise UserError(f"no trial of study {study.name} has ended in {store.root}: run it first")
     place = out or str(store.root / "exports" / f"{study.name}{target.ending}")
     try:
+        if predictions:
+            refuse_folder(_beside(place))  # Before the other file is written.
         lines = [target.write(study.name, rows, place, watch)]
         return lines + ([_predictions(rows, store, place, to)] if predictions else [])
     except OSError as error:
@@ -71,10 +73,14 @@ def _flat(kind: str) -> Callable[[str, Sequence[TrialRow], str, Watch], str]:
 def _predictions(rows: Sequence[TrialRow], store: Store, place: str, kind: str) -> str:
     from reports.exports.flat import write_predictions
 
-    path = Path(place)
-    beside = path.with_name(f"{path.stem}-predictions{path.suffix}")
+    beside = _beside(place)
     write_predictions(rows, store, beside, kind)
     return f"{beside}: predictions of {sum(row.record is not None for row in rows)} trials"
+
+
+def _beside(place: str) -> Path:
+    path = Path(place)
+    return path.with_name(f"{path.stem}-predictions{path.suffix}")
 
 
 def _optuna(study: str, rows: Sequence[TrialRow], place: str, _watch: Watch) -> str:

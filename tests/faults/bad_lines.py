@@ -16,7 +16,7 @@ def line(name: str, *words: str, says: tuple[str, ...]) -> Case:
 
 
 def budget(text: str) -> Case:
-    name = f"budget {text[:12]!a}"
+    name = f"budget {text[:12]!a} of {len(text)}"
     return run(name, "--search", "random", "--budget", text, says=(BUDGET, "got "))
 
 
@@ -90,6 +90,7 @@ LINES = [
         "127.0.0.1:1",
         says=("no Ray cluster answers at 127.0.0.1:1",),
     ),
+    run("a port beyond bounds", "--address", "127.0.0.1:99999", says=("no Ray cluster", ":99999")),
     line("an unknown command", "rum", says=("No such command 'rum'",)),
     line("a hostile command", "\x1b[2J\n", says=(r"No such command '\x1b[2J\n'",)),
     line("a long command", LONG, says=("No such command 'xxx",)),

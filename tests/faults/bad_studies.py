@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.faults.cases import STUDY, Case, both, edited, folder, link, pipe, write
 
+MANY = f"batch_size: {[*range(1, 301)]}, max_length: {[*range(4, 304)]}"
 BIG = "a: &a [x, x, x]\n" + "".join(
     f"{one}: &{one} [{', '.join([f'*{before}'] * 9)}]\n"
     for before, one in zip("abcdefgh", "bcdefghi", strict=True)
@@ -93,9 +94,7 @@ STUDIES = [
     study("lr twice", "1e-3, 1e-4", "1e-3, 0.001", "the grid holds 'library tiny", "twice"),
     study("no lr", "lr: [1e-3, 1e-4]", "", "axes is missing"),
     study("an axis of lists", "1e-3", "[1e-3]", "axes.lr.0: input should be one word or number"),
-    study(
-        "a grid beyond bounds", "lr:", f"batch_size: {[*range(1, 60_000)]}, lr:", "119,998 trials"
-    ),
+    study("a grid beyond bounds", "lr:", f"{MANY}, lr:", "180,000 trials"),
     study("a long name", "small", "n" * 5_000, "name: string should have at most 100 characters"),
     study("a name that leaves the store", "small", "../../x", "name: ", "got '../../x'"),
     study("a huge name", "small", f"0x{'f' * 20_000}", "line 1, column 7: a number of 20,002"),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from search_spaces.study import load_study
+from search_spaces.study import load_study, parse_study
 from tests.fakes import write_data
 from tests.results import keep
 from trainers.store import Store
@@ -24,6 +24,7 @@ axes: {lr: [1e-3, 1e-4]}
 epochs: 1
 n_per_class: 4
 """
+FIRST, SECOND = (trial.signature for trial in parse_study(STUDY, "s.yaml").trials())
 Make = Callable[[Path], object]
 
 
@@ -36,7 +37,8 @@ class Case:
     """`make` spoils something in the work folder; `says` are parts of the line on standard error.
 
     A `process` is started for it; else it runs in the test's own. `silent`: there is no line.
-    `stdout`, `stderr`: what the process gets for them, a path or `closed`.
+    `stdout`, `stderr`: what the process gets for them: a path, `closed`, or a reader that is
+    `gone`. `unprivileged`: it may not read what its own rights forbid, not even as root.
     """
 
     name: str
@@ -49,7 +51,7 @@ class Case:
     silent: bool = False
     stdout: str | None = None
     stderr: str | None = None
-    prefix: Sequence[str] = ()
+    unprivileged: bool = False
 
 
 def build(work: Path) -> None:
@@ -162,6 +164,11 @@ def json_set(path: str, *keys: str, value: object) -> Make:
         (work / path).write_text(json.dumps(whole), "utf-8")
 
     return make
+
+
+def closed(path: str) -> Make:
+    """Take all rights of a file or folder away."""
+    return lambda work: (work / path).chmod(0)
 
 
 def cut(path: str, size: int) -> Make:

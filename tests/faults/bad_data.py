@@ -43,8 +43,8 @@ def train(name: str, text: str | bytes, *says: str) -> Case:
 
 
 DATA = [
-    data("a file", instead("data", write("data", "x")), "data folder data does not exist"),
-    data("a link to itself", instead("data", link("data", "data")), "data folder data"),
+    data("a file", instead("data", write("data", "x")), "data folder data"),
+    data("a link to itself", instead("data", link("data", "data")), "data"),
     data("no file", remove(TRAIN), "task hwu64: no file data/hwu64/train.csv in the data folder"),
     data("a folder for a file", instead(TRAIN, folder(TRAIN)), "train.csv"),
     data("a pipe for a file", instead(TRAIN, pipe(TRAIN)), "train.csv"),
@@ -61,6 +61,6 @@ DATA = [
     train("an open quote", 'text,label\na,b\n"a,b\nc,d\n', TRAIN, "line 3"),
     train("UTF-16", "text,label\na,b\n".encode("utf-16"), TRAIN),
     train("gzip", bytes([31, 139, 8, 0, *range(200)]), TRAIN),
-    train("ids twice", "id,text,label\n1,a,b\n1,c,d\n", "'1' twice"),
+    train("ids twice", "id,text,label\n1,a,b\n1,c,d\n", "id '1'"),
     train("one row of a label", "text,label\na,b\nc,d\n", "hwu64"),
 ]

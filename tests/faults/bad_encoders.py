@@ -56,6 +56,6 @@ ENCODERS = [
     encoder("more tokens than the table", more_tokens, "./enc", "tokenizer gives ids"),
     encoder("more positions than it has", write("x", ""), "./enc", "128", line="max_length: 512\n"),
     encoder("an unknown user's home", write("x", ""), "~nosuchuser/enc", path="~nosuchuser/enc"),
-    encoder("NUL in a name", write("x", ""), r"./\x00", path="./\0"),
+    encoder("NUL in a name", write("x", ""), r"\x00", path="./\0"),
     encoder("a hub name without the hub", write("x", ""), "nobody/none", path="nobody/none"),
 ]

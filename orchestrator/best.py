@@ -5,7 +5,6 @@ model folder with a model card, from the kept model or by training that one tria
 """
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.model_card import model_card
+from orchestrator.say import say
 from reports.cells import is_of_one_class
 from reports.study_reports import trial_reports
 from search_spaces.cells import cells_of
@@ -159,7 +159,7 @@ def _retrain(
     runner = TrialRunner(job)
     runner.start(config)
     while not runner.advance():
-        sys.stderr.write(f"epoch {len(runner.curve)} of {config.trained_epochs}\n")
+        say(f"epoch {len(runner.curve)} of {config.trained_epochs}")
     if store.state(config.signature) is not State.DONE:
         raise UserError(f"trial failed: {store.failure(config.signature).reason}")
     model, record = find_model(store, config.signature), store.record(config.signature)
@@ -174,10 +174,10 @@ def _say_if_different(before: TrialRecord, now: TrialRecord) -> None:
     if {name: file.sha256 for name, file in before.files.items()} != {
         name: file.sha256 for name, file in now.files.items()
     }:
-        sys.stderr.write(
+        say(
             f"warning: trained again, the predictions differ from the stored ones:"
             f" {now.metric} {now.selection_score:.4f} on {now.selection},"
-            f" was {before.selection_score:.4f}\n"
+            f" was {before.selection_score:.4f}"
         )
 
 

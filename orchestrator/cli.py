@@ -1,7 +1,8 @@
 """The command line: `catsweep plan|run|status|report|export|best STUDY`, `compare A B`.
 
 Help and errors answer in under a second: whatever imports torch, Ray or scipy is imported where it
-is used. Exit codes: 0 all done, 1 some trials failed, 2 the input was wrong, 130 interrupted.
+is used. Exit codes: 0 all done, 1 some trials failed (or standard output did), 2 the input was
+wrong, 130 interrupted. `main.py` runs this as a process.
 """
 
 import atexit
@@ -12,15 +13,20 @@ import math
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli_print import print_report, say, show_plan, troubles
+from orchestrator.cli_print import print_report, show_plan, troubles
+from orchestrator.interrupts import unwinding
+from orchestrator.places import check_writable, place, target
+from orchestrator.say import OutputLost, echo, explain, say, watched
 from search_spaces.errors import UserError
 from search_spaces.study import Study, load_study
+from search_spaces.text import one_line
 
 if TYPE_CHECKING:
     from trainers.store import Store
@@ -36,12 +42,21 @@ app = typer.Typer(
 
 StudyArgument = Annotated[str, typer.Argument(help="A shipped study's name, or a YAML file.")]
 StoreOption = Annotated[
-    Path, typer.Option("--store", envvar="CATSWEEP_STORE", help="The folder of finished trials.")
+    Path,
+    typer.Option(
+        "--store",
+        envvar="CATSWEEP_STORE",
+        parser=place("--store"),
+        help="The folder of finished trials.",
+    ),
 ]
 DataOption = Annotated[
     Path | None,
     typer.Option(
-        "--data", envvar="CATSWEEP_DATA", help="A folder of CSV files; without it, the hub."
+        "--data",
+        envvar="CATSWEEP_DATA",
+        parser=place("--data"),
+        help="A folder of CSV files; without it, the hub.",
     ),
 ]
 TasksOption = Annotated[
@@ -50,11 +65,15 @@ TasksOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 DEFAULT_STORE = Path("catsweep-store")
 INTERRUPTED = 130
+BROKEN_PIPE = 141
+"""What a shell says of a program whose reader is gone, as in `| head`."""
+MOST = 100_000
+"""Trials at once, or threads: more than the largest clusters have cores for one study."""
 
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"catsweep {version('catsweep')}")
+        echo(f"catsweep {version('catsweep')}")
         raise typer.Exit
 
 
@@ -68,14 +87,17 @@ def _options(
     """Take what stands before a command."""
 
 
-def _study(name: str, tasks: str | None) -> Study:
-    from orchestrator.preflight import check_examples, check_names, check_tables
+def _study(name: str, tasks: str | None, *, to_train: bool = False) -> Study:
+    """Load a study; where it is to be trained, its encoders must be there."""
+    from orchestrator.preflight import check_encoders, check_examples, check_names, check_tables
 
     study = load_study(name)
     check_tables(study)
     if tasks is not None:
         study = study.narrow([task.strip() for task in tasks.split(",")])
     check_names(study)
+    if to_train:
+        check_encoders(study)
     check_examples(study)
     return study
 
@@ -91,12 +113,28 @@ def _existing(store: Path) -> "Store | None":
     return None if nothing else Store(store, create=False)
 
 
+def _begun(store: Path) -> "Store | None":
+    """Open the store that `run` goes on with; None where it is to make one, and can."""
+    from trainers.store import Store
+
+    try:
+        there = (store / "store.json").exists() or (store.exists() and not store.is_dir())
+    except OSError:
+        there = True  # Opening it says what is wrong.
+    if there:
+        return Store(store, create=False)
+    check_writable("store", store)
+    return None
+
+
 @app.command()
 def plan(
     study: StudyArgument,
     store: StoreOption = DEFAULT_STORE,
     tasks: TasksOption = None,
-    slots: Annotated[int | None, typer.Option(min=1, help="Trials at once, for the time.")] = None,
+    slots: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="Trials at once, for the time.")
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -104,7 +142,7 @@ def plan(
     from orchestrator.job import cores
     from orchestrator.preflight import deviations
 
-    chosen, at_once = _study(study, tasks), slots or cores()
+    chosen, at_once = _study(study, tasks, to_train=True), slots or cores()
     notes = deviations(chosen, data)
     show_plan(chosen, _existing(store), at_once, ahead=True, as_json=as_json)
     for line in notes:
@@ -129,9 +167,11 @@ def run(
     data: DataOption = None,
     tasks: TasksOption = None,
     slots: Annotated[
-        int | None, typer.Option(min=1, help="Trials at once (default: one per core).")
+        int | None, typer.Option(min=1, max=MOST, help="Trials at once (default: one per core).")
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads of each trial.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="CPU threads of each trial.")
+    ] = None,
     gpus_per_trial: Annotated[
         str | None,
         typer.Option(
@@ -158,14 +198,17 @@ def run(
         str, typer.Option(help="Which trained models stay: best (one per cell), all or none.")
     ] = "best",
     tensorboard: Annotated[
-        Path | None, typer.Option(help="A folder for each trial's curves, for TensorBoard.")
+        Path | None,
+        typer.Option(
+            parser=place("--tensorboard"), help="A folder for each trial's curves, for TensorBoard."
+        ),
     ] = None,
     retry: Annotated[
         bool, typer.Option("--retry", help="Train failed and corrupt trials again.")
     ] = False,
 ) -> None:
     """Train what the store lacks, then write the report. Run it again to resume."""
-    from orchestrator.cli_run import clear_the_way, train
+    from orchestrator.cli_run import check, clear_the_way, train
     from orchestrator.job import Resources, parse_gpus
     from orchestrator.preflight import check_files_of
     from orchestrator.search import Search, parse_budget
@@ -185,11 +228,14 @@ def run(
     )
     most, hours = parse_budget(budget)
     how = Search(name=search, scheduler=scheduler, trials=most, hours=hours, seed=search_seed)
-    chosen = _study(study, tasks)
+    chosen = _study(study, tasks, to_train=True)
     how.check(cells_of(chosen))
     keep = parse_keep(keep_checkpoints)
     check_files_of(chosen, data)
-    opened = Store(store, create=True)
+    notes = check(chosen, _begun(store), data, resources, how, retry=retry)
+    opened = Store(store, create=True)  # Not before: a run that is refused leaves nothing.
+    for line in notes:
+        say(f"warning: {line}")
     clear_the_way(chosen, opened, retry)
     done = train(chosen, opened, data, resources, how, keep)
     for line in troubles(done, opened):
@@ -214,7 +260,10 @@ def report(
     store: StoreOption = DEFAULT_STORE,
     tasks: TasksOption = None,
     out: Annotated[
-        Path | None, typer.Option(help="Where to write (default: the store's reports folder).")
+        Path | None,
+        typer.Option(
+            parser=place("--out"), help="Where to write (default: the store's reports folder)."
+        ),
     ] = None,
     html: Annotated[
         bool, typer.Option("--html", help="Write one page with pictures, too.")
@@ -252,7 +301,10 @@ def export(
     to: Annotated[str, typer.Option(help="csv, parquet, optuna or mlflow.")],
     out: Annotated[
         str | None,
-        typer.Option(help="The file, or a tracking server's URI (default: the store's exports)."),
+        typer.Option(
+            parser=target("--out"),
+            help="The file, or a tracking server's URI (default: the store's exports).",
+        ),
     ] = None,
     store: StoreOption = DEFAULT_STORE,
     tasks: TasksOption = None,
@@ -264,16 +316,20 @@ def export(
     from reports.exports.targets import export as write
     from trainers.store import Store
 
-    opened = Store(store, create=False)
-    for line in write(_study(study, tasks), opened, to, out, predictions=predictions):
-        typer.echo(line)
+    opened, watch = Store(store, create=False), partial(watched, "trials")
+    with unwinding():
+        lines = write(_study(study, tasks), opened, to, out, predictions=predictions, watch=watch)
+    for line in lines:
+        echo(one_line(line))
 
 
 @app.command()
 def best(
     study: StudyArgument,
     task: Annotated[str, typer.Option(help="The task whose best trial is wanted.")],
-    out: Annotated[Path, typer.Option(help="The model folder to write; a new one.")],
+    out: Annotated[
+        Path, typer.Option(parser=place("--out"), help="The model folder to write; a new one.")
+    ],
     method: Annotated[str | None, typer.Option(help="Only trials of this method.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Only trials of this encoder.")] = None,
     store: StoreOption = DEFAULT_STORE,
@@ -288,15 +344,23 @@ def best(
 
     chosen, opened = _study(study, None), Store(store, create=False)
     found = choose(chosen, opened, task, method, encoder)
-    typer.echo(write_best(chosen, opened, found, out, retrain=retrain, data=data))
+    with unwinding():
+        line = write_best(chosen, opened, found, out, retrain=retrain, data=data)
+    echo(one_line(line))
 
 
 @app.command()
 def compare(
     baseline: Annotated[
-        str, typer.Argument(help="A stored trial's signature, or a CSV, JSONL or Parquet file.")
+        str,
+        typer.Argument(
+            parser=target("baseline"),
+            help="A stored trial's signature, or a CSV, JSONL or Parquet file.",
+        ),
     ],
-    system: Annotated[str, typer.Argument(help="Another, with the same examples.")],
+    system: Annotated[
+        str, typer.Argument(parser=target("system"), help="Another, with the same examples.")
+    ],
     store: StoreOption = DEFAULT_STORE,
     split: Annotated[str, typer.Option(help="The split of stored trials.")] = "dev",
     metrics: Annotated[
@@ -314,7 +378,7 @@ def compare(
 
     sides = (read_side(name, store, split) for name in (baseline, system))
     found = compare_pair(*sides, metrics=_listed(metrics), labels=_listed(labels))
-    typer.echo(json.dumps(to_dict(found), indent=1) if as_json else to_text(found))
+    echo(json.dumps(to_dict(found), indent=1) if as_json else to_text(found))
 
 
 def _listed(text: str | None) -> list[str]:
@@ -339,6 +403,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     except UserError as error:
         say(f"catsweep: {error}")
         return 2
+    except OutputLost as error:
+        if not error.quietly:
+            say(f"catsweep: {error}")
+        return BROKEN_PIPE if error.quietly else 1
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
     except Exception as error:
@@ -346,7 +414,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         if message is None:
             raise
         said = message()  # The help itself where no command was given.
-        say(said if said.startswith("Usage:") else f"catsweep: {said} (see catsweep --help)")
+        if said.startswith("Usage:"):
+            explain(said)
+        else:
+            say(f"catsweep: {said} (see catsweep --help)")
         return 2
     if result == INTERRUPTED:
         say("catsweep: interrupted; finished trials are kept, run the same command to resume")

@@ -10,8 +10,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from orchestrator.interrupts import unwinding
+from orchestrator.say import draw, echo, say
 from search_spaces.errors import UserError
 from search_spaces.study import Study
 
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from orchestrator.plan import Plan
     from reports.page.publish import Extras
     from trainers.store import Store
-
-
-def say(text: str) -> None:
-    """Write a line for people, beside what programs read."""
-    sys.stderr.write(f"{text}\n")
 
 
 def show_plan(
@@ -40,17 +35,10 @@ def show_plan(
     outlook = look_ahead(study, view.plan, store) if ahead and view.plan.trials else None
     if as_json:
         more = {"outlook": outlook_json(outlook)} if outlook else {}
-        typer.echo(json.dumps(progress.as_json(view) | more, indent=1))
+        echo(json.dumps(progress.as_json(view) | more, indent=1))
         return
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:
-        console.width = 120
-    console.print(progress.panel(view, outlook))
     lines = [*without_checksums(study, store), *troubles(view.plan, store)]
-    for line in [*(outlook_lines(outlook) if outlook else []), *lines]:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    draw(progress.panel(view, outlook), [*(outlook_lines(outlook) if outlook else []), *lines])
 
 
 def troubles(plan: "Plan", store: "Store | None") -> list[str]:
@@ -106,8 +94,9 @@ def print_report(
     intervals = extras is not None and extras.intervals
     reports = study_reports(study, store, data, intervals=intervals)
     try:
-        files = write_reports(reports, folder)
-        published = publish(study, store, reports, folder, extras) if extras else None
+        with unwinding():
+            files = write_reports(reports, folder)
+            published = publish(study, store, reports, folder, extras) if extras else None
     except OSError as error:
         raise UserError(f"cannot write reports to {folder}: {error.strerror}") from error
     for line in published.lacking if published else ():
@@ -117,11 +106,11 @@ def print_report(
     if as_json:
         tables = [json.loads(to_json(report.table)) for report in reports]
         both = {"tables": tables, "comparisons": comparisons_of(reports)}
-        typer.echo(json.dumps(both, indent=1))
+        echo(json.dumps(both, indent=1))
         return
     render = to_text if sys.stdout.isatty() else to_markdown
     for report in reports:
-        typer.echo(render(report.table))
+        echo(render(report.table))
     files += published.files if published else ()
     inside = Counter(file.parent.name for file in files if file.parent != folder)
     names = [file.name for file in files if file.parent == folder]

@@ -7,8 +7,9 @@ when there is something to train.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.cli_print import say
+from orchestrator.say import say
 from search_spaces.study import Study
+from search_spaces.trial import TrialConfig
 
 if TYPE_CHECKING:
     from orchestrator.job import Resources
@@ -18,24 +19,59 @@ if TYPE_CHECKING:
     from trainers.store import Store
 
 
-def clear_the_way(study: Study, store: "Store", retry: bool) -> None:
-    """Refuse to go on over corrupt trials, or set them and the failed ones aside on request.
+def check(
+    study: Study,
+    store: "Store | None",
+    data: Path | None,
+    resources: "Resources",
+    search: "Search",
+    *,
+    retry: bool,
+) -> list[str]:
+    """Find what would end a run, before anything is written; return what the user should know.
 
-    For the latter every file is read: a prediction that was altered shows in no size.
+    Raises:
+        UserError: a folder, an address, data or an encoder is of no use, or a trial is corrupt.
     """
+    from orchestrator.job import this_machine
+    from orchestrator.places import check_writable
+    from orchestrator.plan import make_plan
+    from orchestrator.preflight import check_address, check_all
+    from trainers.store import State
+
+    plan = make_plan(study, store)
+    if store and not retry:
+        for trial in plan.having(State.CORRUPT):
+            store.check(trial.signature)
+    missing = [*search.wanted(plan), *(_to_retry(plan, store) if store and retry else [])]
+    if not missing:
+        return []
+    resources.resolve(*this_machine())
+    if resources.tensorboard:
+        check_writable("--tensorboard", resources.tensorboard)
+    check_address(resources.address)
+    return check_all(missing, data)
+
+
+def _to_retry(plan: "Plan", store: "Store") -> list[TrialConfig]:
+    """Return the failed and corrupt trials; every file is read: a size may hide a change."""
+    from trainers.store import State
+
+    damaged = [t for t in plan.having(State.DONE) if not store.is_whole(t.signature)]
+    return [*plan.having(State.CORRUPT, State.FAILED), *damaged]
+
+
+def clear_the_way(study: Study, store: "Store", retry: bool) -> None:
+    """Set corrupt and failed trials aside on request, and say how many failed ones are left."""
     from orchestrator.plan import make_plan
     from trainers.store import State
 
     plan = make_plan(study, store)
     if retry:
-        damaged = [t for t in plan.having(State.DONE) if not store.is_whole(t.signature)]
-        for trial in [*plan.having(State.CORRUPT, State.FAILED), *damaged]:
+        for trial in _to_retry(plan, store):
             if aside := store.set_aside(trial.signature):  # Else another process was quicker.
                 say(f"set aside: {aside}")
-        return
-    for trial in plan.having(State.CORRUPT):
-        store.check(trial.signature)
-    if failed := plan.count(State.FAILED):
+    elif failed := plan.count(State.FAILED):
         say(f"{failed} trials failed before and are left alone; --retry trains them again")
 
 
@@ -50,14 +86,12 @@ def train(
     """Train what the search wants of a study and the store lacks; return the last plan.
 
     Raises:
-        UserError: a search, a folder or an address is of no use, or no trial can succeed.
+        UserError: no trial can succeed.
     """
     from orchestrator import progress
     from orchestrator.best import not_kept, settle_models
-    from orchestrator.curves import check_folder
     from orchestrator.job import Job, this_machine
     from orchestrator.plan import make_plan
-    from orchestrator.preflight import check_address, check_all
     from search_spaces.cells import cells_of
     from trainers.checkpoints import keeping_of
     from trainers.searches import keep_search
@@ -73,10 +107,7 @@ def train(
         return plan
     slots = resources.resolve(*this_machine())
     say(progress.headline(progress.look(study, store, slots.at_once, search)))
-    say(f"store {store.root}; {slots}; checking data and encoders")
-    check_address(resources.address)
-    for line in check_all(missing, data):
-        say(f"warning: {line}")
+    say(f"store {store.root}; {slots}")
     from orchestrator.supervisor import sweep
 
     job = Job(
@@ -86,7 +117,7 @@ def train(
         threads=slots.threads,
         checkpoint_every=resources.checkpoint_every,
         keeping=keeping,
-        tensorboard=check_folder(resources.tensorboard) if resources.tensorboard else None,
+        tensorboard=resources.tensorboard.absolute() if resources.tensorboard else None,
     )
     with progress.live(study, store, slots.at_once, search):
         done = sweep(study, store, job, slots, search, resources.address)

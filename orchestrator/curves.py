@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 
 if TYPE_CHECKING:
@@ -74,12 +73,3 @@ def curve_folder(folder: Path, config: TrialConfig) -> Path:
 def _scalars(epoch: Mapping[str, Any]) -> dict[str, float]:
     losses = {f"loss/{name}": value for name, value in epoch["losses"].items()}
     return {"score": epoch["score"], **losses, "seconds/train": epoch["train_seconds"]}
-
-
-def check_folder(folder: Path) -> Path:
-    """Make the folder of `--tensorboard` and return its full path; UserError if that fails."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--tensorboard {folder}: cannot be written: {error.strerror}") from error
-    return folder.absolute()

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -95,13 +96,9 @@ def parse_gpus(text: str | None) -> float | Literal["auto"] | None:
         return None
     if text == "auto":
         return "auto"
-    with suppress(ValueError):
+    if re.fullmatch(r"([0-9]{1,9}\.?[0-9]*|\.[0-9]+)(e-[0-9]{1,2})?", text):
         number = float(text)
-        if (
-            number == 0
-            or SMALLEST_SHARE <= number <= 1
-            or (1 < number < math.inf and number.is_integer())
-        ):
+        if number == 0 or SMALLEST_SHARE <= number <= 1 or (number > 1 and number.is_integer()):
             return number
     raise UserError(
         f"--gpus-per-trial: expected a part of one, a whole number or auto, got {quoted(text)}"

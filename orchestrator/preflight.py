@@ -6,7 +6,8 @@ warn of. Names and files are quick; `check_all` loads every task and encoder onc
 """
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
@@ -26,14 +27,30 @@ COUNTED_BYTES = 32 * 2**20
 
 
 def check_names(study: Study) -> None:
-    """Check that every task is known and can be selected on, and packaged encoders installed."""
-    for part in study.parts:
-        for name in part.tasks:
-            selection_split(name, part)
-        for name in part.encoders:
-            locate_encoder(name)
-        if part.difficulty == "encoder":
-            locate_encoder(part.difficulty_encoder)
+    """Check that every task is known and can be selected on."""
+    with _named(study):
+        for part in study.parts:
+            for name in part.tasks:
+                selection_split(name, part)
+
+
+def check_encoders(study: Study) -> None:
+    """Check that packaged encoders are installed, and that folders are there."""
+    with _named(study):
+        for part in study.parts:
+            for name in part.encoders:
+                locate_encoder(name)
+            if part.difficulty == "encoder":
+                locate_encoder(part.difficulty_encoder)
+
+
+@contextmanager
+def _named(study: Study) -> Iterator[None]:
+    """Say in which study something is wrong."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"study {study.name}: {error}") from error
 
 
 def check_tables(study: Study) -> None:

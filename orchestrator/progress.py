@@ -15,10 +15,12 @@ from typing import Any
 
 from orchestrator.outlook import Outlook, said
 from orchestrator.plan import Plan, make_plan
+from orchestrator.say import live_area, say
 from orchestrator.search import Search
 from search_spaces.cells import Cell
 from search_spaces.errors import UserError
 from search_spaces.study import Study
+from search_spaces.text import one_line
 from search_spaces.trial import TrialConfig
 from trainers.outcome import ProgressRecord
 from trainers.store import State, Store
@@ -147,25 +149,29 @@ def panel(view: View, outlook: Outlook | None = None) -> Any:
     """Render the view for a terminal: headline, cells, running trials."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
+    from rich.text import Text
 
+    top = Text(one_line(headline(view)))
     if not view.plan.trials:
-        return headline(view)
+        return top
     done = _ended(view.plan)
     total = done + view.plan.count(State.RUNNING) + view.waiting
     bar = ProgressBar(total=total, completed=done, width=60)
-    return Group(headline(view), bar, cells_table(view, outlook), *_running_lines(view))
+    running = [Text(one_line(line)) for line in _running_lines(view)]
+    return Group(top, bar, cells_table(view, outlook), *running)
 
 
 def cells_table(view: View, outlook: Outlook | None = None) -> Any:
     """Render trials per cell, done and missing, the best so far and the time, and GPU-hours."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("task, encoder, method", overflow="fold")
-    shown = [State.DONE, State.RUNNING, State.FAILED]
-    shown += [State.PRUNED] if view.plan.count(State.PRUNED) else []
-    states = ["runs" if state is State.RUNNING else str(state) for state in shown]
+    columns = [State.DONE, State.RUNNING, State.FAILED]
+    columns += [State.PRUNED] if view.plan.count(State.PRUNED) else []
+    states = ["runs" if state is State.RUNNING else str(state) for state in columns]
     for title in ("trials", *states, "missing", "best", "each", "left"):
         width = 6 if title in {"each", "left"} else max(4, len(title))
         table.add_column(title, justify="right", no_wrap=True, min_width=width)
@@ -175,9 +181,9 @@ def cells_table(view: View, outlook: Outlook | None = None) -> Any:
         counts = cell.counts
         missing = counts.get(State.MISSING, 0) + counts.get(State.CORRUPT, 0)
         table.add_row(
-            " ".join(cell.cell),
+            Text(" ".join(map(one_line, cell.cell))),
             str(cell.total),
-            *(str(counts.get(state, 0)) for state in shown),
+            *(str(counts.get(state, 0)) for state in columns),
             str(missing),
             "--" if cell.best is None else f"{100 * cell.best:.1f}",
             duration(cell.seconds_per_trial),
@@ -218,12 +224,9 @@ def _watch(show: Callable[..., None], glance: Callable[[], View], stop: threadin
 
 
 def _show_panel(glance: Callable[[], View], stop: threading.Event) -> None:
-    from rich.console import Console
-    from rich.live import Live
-
-    with Live(console=Console(stderr=True), auto_refresh=False) as shown:
+    with live_area() as area:
         for view, _ in _looks(glance, stop):
-            shown.update(panel(view), refresh=True)
+            area.update(panel(view), refresh=True)
 
 
 def _show_lines(glance: Callable[[], View], stop: threading.Event) -> None:
@@ -233,7 +236,7 @@ def _show_lines(glance: Callable[[], View], stop: threading.Event) -> None:
         ended = _ended(view.plan)
         due = ended != shown and time.monotonic() - shown_at >= LINE_SECONDS
         if due or (stopping and ended != shown):
-            print(time.strftime("%H:%M:%S"), headline(view), file=sys.stderr, flush=True)  # noqa: T201
+            say(f"{time.strftime('%H:%M:%S')} {headline(view)}")
             shown, shown_at = ended, time.monotonic()
 
 

@@ -20,6 +20,9 @@ from search_spaces.trial import TrialConfig
 from trainers.searches import CellDraw, Kind, SearchRecord, digest
 from trainers.store import State
 
+MOST_HOURS = 1_000_000
+"""More than a century: longer is a slip of the finger."""
+
 OPEN = frozenset({State.MISSING, State.RUNNING})
 
 
@@ -116,15 +119,21 @@ def parse_budget(text: str | None) -> tuple[int | None, float | None]:
     """Read `--budget`: `40` trials of each cell, `2h` hours, or `40,2h`; UserError otherwise."""
     trials, hours = None, None
     for part in map(str.strip, text.split(",")) if text else ():
-        if trials is None and re.fullmatch(r"[1-9]\d*", part):
+        if trials is None and re.fullmatch(r"[1-9][0-9]{0,8}", part):
             trials = int(part)
-        elif hours is None and re.fullmatch(r"(\d+\.?\d*|\.\d+)h", part) and float(part[:-1]) > 0:
-            hours = float(part[:-1])
+        elif hours is None and 0 < _hours(part) <= MOST_HOURS:
+            hours = _hours(part)
         else:
             raise UserError(
                 f"--budget: expected 40 (trials per cell), 2h or 40,2h, got {quoted(text)}"
             )
     return trials, hours
+
+
+def _hours(text: str) -> float:
+    """Read `2.5h`; 0 for anything else."""
+    found = re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)h", text)
+    return float(found[1]) if found else 0.0
 
 
 def _grid(_search: Search, trials: Sequence[TrialConfig], _plan: Plan) -> Sequence[TrialConfig]:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator.cli_print import say
 from orchestrator.job import Job, Slots
 from orchestrator.plan import Plan, make_plan
 from orchestrator.runner import failure
+from orchestrator.say import say
 from orchestrator.search import Search
 from orchestrator.sharing import Group, Sharing, group_of
 from orchestrator.stopping import early_stopping

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.cli_print import say
 from orchestrator.job import Job, Slots
+from orchestrator.say import say
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
 from search_spaces.trial import TrialConfig, parse_trial

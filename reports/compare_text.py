@@ -6,8 +6,8 @@ In: a `PairReport`. Out: text, or what `json.dumps` takes.
 from dataclasses import asdict
 from typing import Any, Final
 
-from reports.compare import MetricReport, PairReport
-from reports.tables.terminal import clean
+from reports.compare import Differing, MetricReport, PairReport
+from search_spaces.text import one_line, shown
 
 LISTED: Final = 20  # discordant examples that the text lists; JSON has all
 TABLE: Final = {
@@ -45,11 +45,11 @@ def to_dict(report: PairReport) -> dict[str, Any]:
 
 def to_text(report: PairReport) -> str:
     """A page for reading: scores with intervals, tests, the table, the first differing examples."""
-    labels = [clean(label) for label in report.labels]
+    labels = [shown(label) for label in report.labels]
     lines = [
         f"{report.n:,} examples{f' of {report.split}' if report.split else ''};"
-        f" baseline {clean(report.baseline)}, system {clean(report.system)}",
-        f"{len(labels)} labels: {', '.join(labels)}"
+        f" baseline {shown(report.baseline)}, system {shown(report.system)}",
+        f"{len(labels)} labels: {one_line(', '.join(labels))}"
         + (f" (f1 is of {labels[1]})" if len(labels) == 2 else ""),
     ]
     if report.one_class:
@@ -62,12 +62,16 @@ def to_text(report: PairReport) -> str:
         *(f"{n.replace('_', ' '):{width}} {report.table[k]:>8,}" for n, k in TABLE.items()),
     ]
     lines += ["", f"labelled differently: {len(report.differing):,} of {report.n:,} examples"]
-    shown = report.differing[:LISTED]
-    named = (f"{d.id}: gold {d.gold}, baseline {d.baseline}, system {d.system}" for d in shown)
-    lines += [f"  {clean(line)}" for line in named]
-    more = len(report.differing) - len(shown)
-    lines += [f"  and {more:,} more (--json lists all)"] if more else []
+    lines += [f"  {_in_words(example)}" for example in report.differing[:LISTED]]
+    more = len(report.differing) - LISTED
+    lines += [f"  and {more:,} more (--json lists all)"] if more > 0 else []
     return "\n".join(lines)
+
+
+def _in_words(example: Differing) -> str:
+    labels = {"gold": example.gold, "baseline": example.baseline, "system": example.system}
+    said = ", ".join(f"{name} {shown(label)}" for name, label in labels.items())
+    return f"{shown(example.id)}: {said}"
 
 
 def _headline(entry: MetricReport) -> str:

@@ -11,7 +11,7 @@ from itertools import product
 from math import prod
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from search_spaces.errors import UserError, unknown
@@ -58,7 +58,9 @@ OF_THE_DATA = (
 
 
 MOST_TRIALS = 100_000
-"""Of one part: more than twice as many as all tables of the paper together."""
+"""Of a study, part by part: more than twice as many as all tables of the paper together."""
+
+TOO_MANY = f"more than {MOST_TRIALS:,} are refused: give the axes fewer values"
 
 OF_DATA_ALONE = (1, 2)
 """Tables of the paper that describe the datasets: for them tasks are enough, without a trial."""
@@ -92,8 +94,8 @@ class Part(TrainingSettings):
 
     @field_validator("tables", "tasks", "encoders", "methods", "seeds")
     @classmethod
-    def _no_duplicates(cls, values: tuple[object, ...]) -> tuple[object, ...]:
-        _refuse_duplicates("the list", values)
+    def _no_duplicates(cls, values: Axis, field: ValidationInfo) -> Axis:
+        refuse_duplicates(str(field.field_name), values)
         return values
 
     @model_validator(mode="after")
@@ -157,17 +159,21 @@ class Part(TrainingSettings):
             for point in points[method]
         )
 
-    def _refuse_too_many(self) -> None:
+    def sizes(self) -> dict[str, int]:
+        """Count the trials of each method, without making any."""
         pairs = len(self.encoders) * len(self.tasks)
-        sizes = {
+        return {
             method: pairs * prod(len(axis) for axis in _values(self._axes_of(method)).values())
             for method in self.methods
         }
+
+    def _refuse_too_many(self) -> None:
+        sizes = self.sizes()
         if sum(sizes.values()) > MOST_TRIALS:
             largest = max(sizes, key=lambda method: sizes[method])
             raise UserError(
                 f"{sum(sizes.values()):,} trials, {sizes[largest]:,} of them of method {largest};"
-                f" more than {MOST_TRIALS:,} are refused: give its axes fewer values"
+                f" {TOO_MANY}"
             )
 
     def _points_of(self, method: str) -> list[TrialConfig]:
@@ -190,7 +196,7 @@ class Part(TrainingSettings):
             for fields, chosen, seed in product(training, options, axes["seeds"])
         ]
         if len(set(found)) < len(found):
-            _refuse_duplicates("the grid", [trial.describe() for trial in found])
+            refuse_duplicates("the grid", [trial.describe() for trial in found])
         return found
 
     def _axes_of(self, method: str) -> dict[str, Axis]:
@@ -222,12 +228,13 @@ def _check_axis(kind: str, name: str, values: Axis, known: Sequence[str]) -> Non
         raise UserError(f"{what} decides which examples are compared: set it for the whole study")
     if not values:
         raise UserError(f"{what} is empty: give it at least one value")
-    _refuse_duplicates(what, _values({name: values})[name])
+    refuse_duplicates(what, _values({name: values})[name])
 
 
-def _refuse_duplicates(what: str, values: Sequence[object]) -> None:
+def refuse_duplicates(what: str, values: Sequence[object]) -> None:
+    """Refuse a list that holds a value twice, with its name."""
     seen = set()
     for value in values:
         if value in seen:
-            raise UserError(f"{what} holds {quoted(value)} twice")
+            raise UserError(f"{what} holds {quoted(value)} twice; keep one")
         seen.add(value)

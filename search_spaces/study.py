@@ -5,6 +5,7 @@ A study is one product of tasks, encoders, methods, axes and seeds, or the union
 `includes`. A trial that several parts want is one trial.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -12,13 +13,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field, ValidationError
 
 from search_spaces.errors import UserError, unknown
 from search_spaces.methods import METHOD_SETTINGS, option_names
-from search_spaces.part import OF_DATA_ALONE, Part
+from search_spaces.part import MOST_TRIALS, OF_DATA_ALONE, TOO_MANY, Part, refuse_duplicates
 from search_spaces.settings import COMBINATION, Settings
+from search_spaces.study_file import parse_fields, read_study
 from search_spaces.text import quoted
 from search_spaces.trial import TrialConfig
 
@@ -145,21 +146,12 @@ def load_study(name_or_path: str) -> Study:
 def _load(name_or_path: str, folder: Path, *, included: bool) -> Study:
     """Load a study; a path is from `folder`, where the file is that includes it."""
     if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path:
-        path = folder / name_or_path
-        return _parse(_read(path), str(path), path.parent, included=included)
+        path = folder / os.path.expanduser(name_or_path)  # noqa: PTH111 (Path's may raise)
+        return _parse(read_study(path), str(path), path.parent, included=included)
     if name_or_path not in shipped():
         raise unknown("study", name_or_path, shipped())
     entry = resources.files("search_spaces") / "studies" / f"{name_or_path}.yaml"
     return _parse(entry.read_text("utf-8"), name_or_path, folder, included=included)
-
-
-def _read(path: Path) -> str:
-    try:
-        if not path.is_file():
-            raise UserError(f"no study file {path}")
-        return path.read_text("utf-8")
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read study {path}: {error}") from error
 
 
 def parse_study(text: str, source: str) -> Study:
@@ -169,7 +161,7 @@ def parse_study(text: str, source: str) -> Study:
 
 def _parse(text: str, source: str, folder: Path, *, included: bool) -> Study:
     try:
-        fields = _fields(text)
+        fields = parse_fields(text)
         if included and "includes" in fields:
             raise UserError("it includes others and cannot be included: name those")
         return _build(fields, folder)
@@ -177,38 +169,6 @@ def _parse(text: str, source: str, folder: Path, *, included: bool) -> Study:
         raise UserError(f"study {source}: {explain(error, _known_keys())}") from error
     except UserError as error:
         raise UserError(f"study {source}: {error}") from error
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key stands once, as its specification has it; PyYAML keeps the last."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
-        seen: set[tuple[str, str]] = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if (key.tag, key.value) in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {quoted(key.value)} stands here again",
-                    problem_mark=key.start_mark,
-                )
-            seen.add((key.tag, key.value))
-        return node
-
-
-def _fields(text: str) -> dict[Any, Any]:
-    try:
-        fields = yaml.load(text, _Loader)
-    except yaml.MarkedYAMLError as error:
-        mark, why = error.problem_mark, [error.context, error.problem]
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise UserError(f"not YAML: {place}{', '.join(part for part in why if part)}") from error
-    except RecursionError as error:
-        raise UserError("not YAML that can be read: it is nested too deeply") from error
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date without a 13th month
-        raise UserError(f"not YAML that can be read: {' '.join(str(error).split())}") from error
-    if not isinstance(fields, dict):
-        raise UserError(f"expected keys and values, got {type(fields).__name__}")
-    return fields
 
 
 def _known_keys() -> list[str]:
@@ -220,7 +180,11 @@ def _build(fields: dict[Any, Any], folder: Path) -> Study:
     header = Header.model_validate(
         {key: value for key, value in fields.items() if key in Header.model_fields}
     )
-    included = [_load(name, folder, included=True) for name in header.includes]
+    refuse_duplicates("includes", header.includes)
+    included: list[Study] = []
+    for name in header.includes:
+        included.append(_load(name, folder, included=True))
+        _refuse_too_many([part for study in included for part in study.parts])
     found = [part for study in included for part in study.parts]
     beside = {key: value for key, value in fields.items() if key not in Study.model_fields}
     own = fields.get("parts", [{}] if beside or not found else [])
@@ -231,12 +195,20 @@ def _build(fields: dict[Any, Any], folder: Path) -> Study:
     for number, part in enumerate(own, 1):
         try:
             found.append(Part.model_validate(_joined(beside, part)))
+            _refuse_too_many(found)
             found[-1].trials()  # Here alone: to join the parts would take as long again.
         except (ValidationError, UserError) as error:
             what = explain(error, _known_keys()) if isinstance(error, ValidationError) else error
             where = f"part {number}: " if "parts" in fields else BESIDE if included else ""
             raise UserError(f"{where}{what}") from error
     return Study(name=header.name, description=header.description, parts=tuple(found))
+
+
+def _refuse_too_many(parts: Sequence[Part]) -> None:
+    """Look before trials are made: those of many parts would take hours and all memory."""
+    total = sum(sum(part.sizes().values()) for part in parts)
+    if len(parts) > 1 and total > MOST_TRIALS:  # One says by itself which method has too many.
+        raise UserError(f"{total:,} trials with the parts before; {TOO_MANY}")
 
 
 def _joined(beside: dict[Any, Any], part: dict[Any, Any]) -> dict[Any, Any]:

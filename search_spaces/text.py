@@ -7,6 +7,7 @@ do is bounded, whatever comes.
 
 from reprlib import Repr
 from typing import Final
+from unicodedata import category
 
 NAME_WIDTH: Final = 120
 MESSAGE_WIDTH: Final = 2_000
@@ -16,11 +17,15 @@ MESSAGE_WIDTH: Final = 2_000
 def clean(text: str) -> str:
     """Replace what is not printable by its escape: controls, bidi marks, half surrogate pairs.
 
-    Line feeds stay.
+    Line feeds and spaces of any width stay.
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c == "\n" else _escape(c) for c in text)
+    return "".join(c if c.isprintable() or c == "\n" or _is_space(c) else _escape(c) for c in text)
+
+
+def _is_space(character: str) -> bool:
+    return category(character) == "Zs"
 
 
 def _escape(character: str) -> str:

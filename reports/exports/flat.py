@@ -2,32 +2,68 @@
 
 In: `TrialRow`s. Out: one file, replaced as a whole: exporting twice leaves one.
 Columns: signature, every setting, state, then what was measured; `dev.accuracy` is a score. Empty:
-the trial's method has no such setting, or the trial has no result.
+the trial's method has no such setting, or the trial has no result. In CSV a text that a spreadsheet
+would compute is behind an apostrophe (`reports/spreadsheets.py`); Parquet has every text as it is.
 """
 
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from reports.exports.rows import Scalar, TrialRow, settings
-from search_spaces.errors import UserError
+from reports.exports.rows import Scalar, TrialRow, refuse_folder, settings
+from reports.spreadsheets import BEGINS, for_spreadsheets
 from trainers.outcome import TrialRecord
 from trainers.store import Store
 
-WRITERS: dict[str, Callable[[Path, pa.Schema], Any]] = {
-    "csv": pyarrow.csv.CSVWriter,
-    "parquet": pq.ParquetWriter,
-}
 LONG = pa.schema([(name, pa.string()) for name in ("signature", "split", "id", "gold")]).append(
     pa.field("prediction", pa.string())
 )
 BATCH_ROWS = 500_000
+FORMULAS: Final = pa.array(BEGINS)
+
+
+class SpreadsheetWriter:
+    """Writes tables to a CSV file, without texts that a spreadsheet would compute."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.writer = pyarrow.csv.CSVWriter(path, schema)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.writer.close()
+
+    def write_table(self, table: pa.Table) -> None:
+        """Append rows."""
+        columns = [_for_spreadsheets(column) for column in table.columns]
+        self.writer.write_table(pa.table(columns, schema=table.schema))
+
+
+def _for_spreadsheets(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Look at each text once, and at none where no column has such a text."""
+    if column.type != pa.string() or not pc.any(pc.is_in(_first(column), FORMULAS)).as_py():
+        return column
+    texts = [text and for_spreadsheets(text) for text in column.to_pylist()]
+    return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def _first(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.utf8_slice_codeunits(column, 0, 1)
+
+
+WRITERS: dict[str, Callable[[Path, pa.Schema], Any]] = {
+    "csv": SpreadsheetWriter,
+    "parquet": pq.ParquetWriter,
+}
 
 
 def write_trials(rows: Sequence[TrialRow], path: Path, kind: str) -> None:
@@ -123,13 +159,19 @@ def _long(record: TrialRecord, split: str, store: Store) -> pa.Table:
 @contextmanager
 def _writer(path: Path, kind: str, schema: pa.Schema) -> Iterator[Any]:
     """Write under another name, and rename: the file is the old one or whole."""
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: expected the name of a file")
+    refuse_folder(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.tmp")
+    half = _new_file(path.parent)
     try:
         with WRITERS[kind](half, schema) as writer:
             yield writer
         half.replace(path)
     finally:
         half.unlink(missing_ok=True)
+
+
+def _new_file(folder: Path) -> Path:
+    """Make an empty file whose name nobody can foresee: what lies there already is never opened."""
+    path = folder / f".{uuid.uuid4().hex}.tmp"
+    path.touch(exist_ok=False)
+    return path

@@ -7,7 +7,6 @@ is written anew. Importer of mlflow (the extra `mlflow`), when it is called.
 import logging
 import os
 import sqlite3
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from reports.exports.rows import ENDED, TrialRow, settings
+from reports.exports.rows import ENDED, TrialRow, Watch, settings
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
 from trainers.store import State
@@ -47,7 +46,7 @@ def tracking_uri(out: str) -> str:
     return out if "://" in out else f"sqlite:///{Path(out).absolute()}"
 
 
-def write_runs(study: str, rows: Sequence[TrialRow], out: str) -> Written:
+def write_runs(study: str, rows: Sequence[TrialRow], out: str, watch: Watch = iter) -> Written:
     """Write a run for each trial that ended: settings, scores, losses and score per epoch.
 
     Raises:
@@ -60,8 +59,6 @@ def write_runs(study: str, rows: Sequence[TrialRow], out: str) -> Written:
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
-    from rich.console import Console
-    from rich.progress import track
     from sqlalchemy.exc import SQLAlchemyError
 
     for name in ("mlflow", "alembic"):  # They tell of each table that they make.
@@ -74,8 +71,7 @@ def write_runs(study: str, rows: Sequence[TrialRow], out: str) -> Written:
         experiment = _experiment(client, study, out)
         there = _there(client, experiment)
         new = [row for row in ended if not _kept(client, there.get(row.signature), row)]
-        console, quiet = Console(stderr=True), not sys.stderr.isatty()
-        for row in track(new, "MLflow runs", console=console, transient=True, disable=quiet):
+        for row in watch(new):
             _write(client, experiment, row)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, ImportError) as error:
         raise UserError(f"MLflow at {out}: {one_line(error)}") from error

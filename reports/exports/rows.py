@@ -4,10 +4,12 @@ In: trials and a store. Out: a `TrialRow` each, in the study's order. Nothing is
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
+from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from trainers.outcome import EpochRecord, FailureRecord, PrunedRecord, TrialRecord
 from trainers.store import State, Store
@@ -83,6 +85,10 @@ class TrialRow:
         }
 
 
+Watch = Callable[[Sequence[TrialRow]], Iterable[TrialRow]]
+"""What shows how far a loop over trials is, where that takes long."""
+
+
 def read_rows(trials: Sequence[TrialConfig], store: Store) -> list[TrialRow]:
     """Read what the store has of each trial.
 
@@ -104,6 +110,12 @@ def _read(trial: TrialConfig, store: Store, ended: bool) -> TrialRow:
         case State.FAILED:
             return TrialRow(config=trial, state=state, failure=store.failure(name))
     return TrialRow(config=trial, state=state)
+
+
+def refuse_folder(path: Path) -> None:
+    """Refuse to write a file where a folder is; OSError where no name may be so long."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: expected the name of a file")
 
 
 def settings(trial: TrialConfig) -> dict[str, Scalar]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.exports.rows import ENDED, TrialRow, read_rows
+from reports.exports.rows import ENDED, TrialRow, Watch, read_rows, refuse_folder
 from search_spaces.errors import UserError, unknown
 from search_spaces.study import Study
 from trainers.store import Store
@@ -19,11 +19,19 @@ class Target:
     """One program's form: the ending of the file's name, and what writes it and says so."""
 
     ending: str
-    write: Callable[[str, Sequence[TrialRow], str], str]
+    write: Callable[[str, Sequence[TrialRow], str, Watch], str]
     has_predictions: bool = False
 
 
-def export(study: Study, store: Store, to: str, out: str | None, *, predictions: bool) -> list[str]:
+def export(
+    study: Study,
+    store: Store,
+    to: str,
+    out: str | None,
+    *,
+    predictions: bool,
+    watch: Watch = iter,
+) -> list[str]:
     """Write a study's trials; return a line for each thing written.
 
     Without `out` they go to the store's folder `exports`.
@@ -42,14 +50,16 @@ def export(study: Study, store: Store, to: str, out: str | None, *, predictions:
         raise UserError(f"no trial of study {study.name} has ended in {store.root}: run it first")
     place = out or str(store.exports / f"{study.name}{target.ending}")
     try:
-        lines = [target.write(study.name, rows, place)]
+        if predictions:
+            refuse_folder(_beside(place))  # Before the other file is written.
+        lines = [target.write(study.name, rows, place, watch)]
         return lines + ([_predictions(rows, store, place, to)] if predictions else [])
     except OSError as error:
         raise UserError(f"cannot write {place}: {error.strerror or error}") from error
 
 
-def _flat(kind: str) -> Callable[[str, Sequence[TrialRow], str], str]:
-    def write(_study: str, rows: Sequence[TrialRow], place: str) -> str:
+def _flat(kind: str) -> Callable[[str, Sequence[TrialRow], str, Watch], str]:
+    def write(_study: str, rows: Sequence[TrialRow], place: str, _watch: Watch) -> str:
         from reports.exports.flat import write_trials
 
         write_trials(rows, Path(place), kind)
@@ -63,23 +73,27 @@ def _flat(kind: str) -> Callable[[str, Sequence[TrialRow], str], str]:
 def _predictions(rows: Sequence[TrialRow], store: Store, place: str, kind: str) -> str:
     from reports.exports.flat import write_predictions
 
-    path = Path(place)
-    beside = path.with_name(f"{path.stem}-predictions{path.suffix}")
+    beside = _beside(place)
     write_predictions(rows, store, beside, kind)
     return f"{beside}: predictions of {sum(row.record is not None for row in rows)} trials"
 
 
-def _optuna(study: str, rows: Sequence[TrialRow], place: str) -> str:
+def _beside(place: str) -> Path:
+    path = Path(place)
+    return path.with_name(f"{path.stem}-predictions{path.suffix}")
+
+
+def _optuna(study: str, rows: Sequence[TrialRow], place: str, _watch: Watch) -> str:
     from reports.exports.optuna_storage import write_storage
 
     done = write_storage(study, rows, Path(place))
     return f"{place}: {done.studies} Optuna studies, {done.trials} trials, {done.new} of them new"
 
 
-def _mlflow(study: str, rows: Sequence[TrialRow], place: str) -> str:
+def _mlflow(study: str, rows: Sequence[TrialRow], place: str, watch: Watch) -> str:
     from reports.exports.mlflow_runs import tracking_uri, write_runs
 
-    done = write_runs(study, rows, place)
+    done = write_runs(study, rows, place, watch)
     return f"{tracking_uri(place)}: {done.runs} MLflow runs, {done.new} of them new"
 
 

@@ -3,6 +3,7 @@
 In: a study, the store, its reports, and where texts may be. Out: files.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,7 @@ def publish(
         without = dict.fromkeys(found.no_texts for found in examples if found.no_texts)
         lacking += [f"examples without their texts: {reason}" for reason in without]
     if extras.figures:
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # Its cache may be elsewhere.
         from reports.page.figures import draw_figures
 
         drawn = draw_figures(pictures)

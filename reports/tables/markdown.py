@@ -9,6 +9,7 @@ import re
 from typing import Final
 
 from reports.tables.table import MARKS, Cell, Row, Table
+from search_spaces.text import clean
 
 ENTITIES: Final[dict[str, str]] = {
     "&": "&amp;",
@@ -19,17 +20,15 @@ ENTITIES: Final[dict[str, str]] = {
 }
 BACKSLASHED: Final = "\\`*_[]#|~"
 ENTITIES_OF_NUMBERS: Final = str.maketrans({"<": "&lt;"})
-SPACES: Final = "\t\n\r\v\f"
-ESCAPES: Final = str.maketrans(
-    {**ENTITIES, **{c: f"\\{c}" for c in BACKSLASHED}, **dict.fromkeys(SPACES, " ")}
-)
+SPACES: Final = str.maketrans(dict.fromkeys("\t\n\r\v\f", " "))
+ESCAPES: Final = str.maketrans({**ENTITIES, **{c: f"\\{c}" for c in BACKSLASHED}})
 # What would start a list, with the number before it.
 LIST_MARKER: Final = re.compile(r"^(\d*)([-+.)])")
 
 
 def escape(text: str) -> str:
-    """Make any text print as itself in Markdown, in a cell or a paragraph."""
-    return LIST_MARKER.sub(r"\1\\\2", text.strip().translate(ESCAPES))
+    """Make any text print as itself in Markdown, in a cell or a paragraph; controls as escapes."""
+    return LIST_MARKER.sub(r"\1\\\2", clean(text.strip().translate(SPACES)).translate(ESCAPES))
 
 
 def to_markdown(table: Table) -> str:

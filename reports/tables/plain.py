@@ -1,7 +1,8 @@
 """CSV and JSON: a `Table` for spreadsheets and programs.
 
 In: a `Table`. Out: a string. CSV holds what the other renderers print, one line per row, the marks
-of each column in a column of their own. JSON holds everything, with every number unrounded.
+of each column in a column of their own; names that a spreadsheet would compute are behind an
+apostrophe (`reports/spreadsheets.py`). JSON holds everything, with every number unrounded.
 """
 
 import csv
@@ -10,6 +11,7 @@ from fractions import Fraction
 from io import StringIO
 from typing import Any
 
+from reports.spreadsheets import for_spreadsheets
 from reports.tables.table import Cell, Row, Table
 
 
@@ -21,8 +23,10 @@ def to_csv(table: Table) -> str:
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     scores = [heading for name in table.headings for heading in (name, f"{name} marks")]
-    writer.writerow([*table.label_titles, *scores])
-    writer.writerows([*row.labels, *_csv_cells(table, row)] for row in table.rows)
+    writer.writerow(map(for_spreadsheets, [*table.label_titles, *scores]))
+    writer.writerows(
+        [*map(for_spreadsheets, row.labels), *_csv_cells(table, row)] for row in table.rows
+    )
     return text.getvalue()
 
 

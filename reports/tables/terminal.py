@@ -1,8 +1,8 @@
 """Plain text: a `Table` for a terminal, as wide as it needs, with its sentences wrapped.
 
 In: a `Table` and a width in characters. Out: a string without markup; the best of a column stands
-between asterisks, published rows between slashes. What a terminal would obey instead of print is
-replaced, since names come from files.
+between asterisks, published rows between slashes. What a terminal would obey is printed as an
+escape, since names come from files.
 """
 
 import textwrap
@@ -10,16 +10,16 @@ import unicodedata
 from typing import Final
 
 from reports.tables.table import MARKS, Cell, Row, Table
+from search_spaces.text import clean
 
 GAP: Final = "  "
-REPLACEMENT: Final = "\ufffd"
 
 
 def to_text(table: Table, width: int = 100) -> str:
     """Render the table; its rows are never broken, caption and notes are at most `width` wide."""
     titles = [*table.label_titles, *(column.title for column in table.columns)]
     subtitles = [*[""] * len(table.label_titles), *(column.subtitle for column in table.columns)]
-    heads = [[clean(text) for text in line] for line in (titles, subtitles) if any(line)]
+    heads = [[_plain(text) for text in line] for line in (titles, subtitles) if any(line)]
     body = [_row(table, *pair) for pair in zip(table.rows, table.best(), strict=True)]
     widths = [max(map(_columns, column)) for column in zip(*heads, *body, strict=True)]
     groups = _groups(table, widths)
@@ -43,7 +43,7 @@ def _groups(table: Table, widths: list[int]) -> list[str]:
     first = len(table.label_titles)
     parts = [" " * (sum(widths[:first]) + len(GAP) * (first - 1))]
     for group in table.groups:
-        title = f" {clean(group.title)} " if group.title else ""
+        title = f" {_plain(group.title)} " if group.title else ""
         last = first + len(group.columns)
         span = sum(widths[first:last]) + len(GAP) * (len(group.columns) - 1)
         widths[first] += max(0, _columns(title) - span)
@@ -57,7 +57,7 @@ def _groups(table: Table, widths: list[int]) -> list[str]:
 def _row(table: Table, row: Row, best: tuple[bool, ...]) -> list[str]:
     rooms = [max(len(cell.marks) for cell in column) for column in _cells_by_column(table)]
     cells = [_cell(table, row, *each) for each in zip(row.cells, best, rooms, strict=True)]
-    return [_styled(clean(label), row) for label in row.labels] + cells
+    return [_styled(_plain(label), row) for label in row.labels] + cells
 
 
 def _cells_by_column(table: Table) -> list[tuple[Cell, ...]]:
@@ -71,7 +71,7 @@ def _styled(text: str, row: Row) -> str:
 def _cell(table: Table, row: Row, cell: Cell, best: bool, room: int) -> str:
     """A number, with room for asterisks and for the most marks of its column: all stay in line."""
     edge = "*" if best else "/" if row.published else ""
-    number = f"{edge}{clean(table.text(cell))}{edge}{''.join(MARKS[m] for m in cell.marks)}"
+    number = f"{edge}{_plain(table.text(cell))}{edge}{''.join(MARKS[m] for m in cell.marks)}"
     return (number if edge else f" {number}") + " " * (room - len(cell.marks) + (not edge))
 
 
@@ -89,7 +89,7 @@ def _line(table: Table, cells: list[str], widths: list[int]) -> str:
 def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """Break at spaces, and a signature after one of its bars."""
     found = textwrap.wrap(
-        clean(text).replace("|", "|\u200b "),
+        _plain(text).replace("|", "|\u200b "),
         width,
         subsequent_indent=indent,
         break_long_words=False,
@@ -98,10 +98,9 @@ def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
     return [line.replace("|\u200b ", "|").replace("|\u200b", "|") for line in found]
 
 
-def clean(text: str) -> str:
-    """Put a name in one line, and take the power out of control characters."""
-    whole = " ".join(text.split())
-    return "".join(REPLACEMENT if unicodedata.category(c) in ("Cc", "Cf") else c for c in whole)
+def _plain(text: str) -> str:
+    """Put a name or a sentence in one clean line, however long."""
+    return clean(" ".join(text.split()))
 
 
 def _columns(text: str) -> int:

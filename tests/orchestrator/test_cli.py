@@ -154,12 +154,12 @@ def test_a_place_that_cannot_be_looked_at_is_one_line(
     """As below a folder of another user; root may read those, so the test's name is too long."""
     place = tmp_path / ("a" * 300)
     assert catsweep(command, "quickstart", "--store", place) == 2
-    assert (
-        capsys.readouterr().err == f"catsweep: store {place} cannot be read: File name too long\n"
-    )
+    said = capsys.readouterr().err
+    assert said.startswith("catsweep: --store /")
+    assert said.endswith("aaa: File name too long\n")
     if command in {"plan", "run"}:
         assert catsweep(command, "table4", "--store", tmp_path / "s", "--data", place) == 2
-        assert f"data folder {place} cannot be read" in capsys.readouterr().err
+        assert "catsweep: --data /" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

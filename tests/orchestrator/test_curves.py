@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from orchestrator.curves import check_folder, curve_folder
+from orchestrator.curves import curve_folder
+from orchestrator.places import check_writable
 from orchestrator.runner import TrialRunner
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
@@ -73,7 +74,7 @@ def test_a_folder_that_cannot_be_written_costs_no_trial_and_is_said_before(tmp_p
     taken = tmp_path / "file"
     taken.write_text("mine")
     with pytest.raises(UserError, match=r"--tensorboard .*cannot be written"):
-        check_folder(taken / "runs")
+        check_writable("--tensorboard", taken / "runs")
     store = Store(tmp_path / "store", create=True)
     finish(runner_of(store, taken / "runs"), config())
     assert store.state(config().signature) is State.DONE

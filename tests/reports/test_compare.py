@@ -242,7 +242,7 @@ def test_no_label_or_id_can_speak_to_the_terminal() -> None:
     other = replace(rows, predicted=("z", "z"))
     text = to_text(compare_pair(Side(rows=rows), Side(rows=other)))
     assert all(line.isprintable() for line in text.split("\n"))
-    assert text.count("]0;title\ufffd of two lines") == 6
+    assert text.count("]0;title\\x07 of two lines") == 6
     with pytest.raises(UserError) as caught:
         compare_pair(Side(rows=rows), Side(rows=replace(other, predicted=("y", "z"))))
     assert str(caught.value).removeprefix(power).isprintable()

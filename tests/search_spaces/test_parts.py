@@ -127,7 +127,7 @@ def test_an_included_study_includes_no_other(folder: Path) -> None:
         ("    epochs: 10", "    parts: []", "parts is a key of the whole study, not of a part"),
         ("epsilon: [5e-3]", "tau: [5e-3]", "unknown axis 'tau': only cat, scl have that option"),
         ("tables: [1, 3]", "tables: [11]", "less than or equal to 10, got 11"),
-        ("tables: [1, 3]", "tables: [3, 3]", "the list holds 3 twice"),
+        ("tables: [1, 3]", "tables: [3, 3]", "tables holds 3 twice"),
         ("tables: [1, 3]", "includes: [nothing]", "unknown study 'nothing'"),
         ("tables: [1, 3]", "includes: paper", "includes: input should be a list"),
     ],

@@ -1,0 +1,128 @@
+"""A study's file as keys and values: YAML whose size, depth and numbers are bounded.
+
+In: a path, or text. Out: what YAML has for it; or a UserError with the line and the column.
+"""
+
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from search_spaces.errors import UserError
+from search_spaces.text import quoted
+
+MOST_BYTES: Final = 1_000_000
+MOST_NODES: Final = 100_000
+"""Keys, values and lists of a study, with those that an alias stands for counted each time."""
+LONGEST_NUMBER: Final = 400
+"""Characters: no setting has as many digits, and some notations take Python minutes."""
+NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+
+
+def read_study(path: Path) -> str:
+    """Read a study's file.
+
+    Raises:
+        UserError: there is none, or it is no file, too large, or not text in UTF-8.
+    """
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise UserError(f"study {path} is no file; name a YAML file")
+        if found.st_size > MOST_BYTES:
+            raise UserError(f"study {path} has {found.st_size:,} bytes: no more than 1 MB is read")
+        data = path.read_bytes()
+        return data.decode("utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"no study file {path}") from error
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"cannot read study {path}: line {line} is not UTF-8 text; save it as UTF-8"
+        ) from error
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"cannot read study {path}: {why}") from error
+
+
+def parse_fields(text: str) -> dict[Any, Any]:
+    """Read YAML that is keys and values.
+
+    Raises:
+        UserError: it is not, or too large, or a key stands twice, or a value is not of its tag.
+    """
+    try:
+        fields = yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        mark, why = error.problem_mark, [error.context, error.problem]
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise UserError(f"not YAML: {place}{', '.join(part for part in why if part)}") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        character = quoted(text[error.position : error.position + 1])
+        raise UserError(f"not YAML: line {line}: {character} is no character of a text") from error
+    except RecursionError as error:
+        raise UserError("not YAML that can be read: it is nested too deeply") from error
+    if not isinstance(fields, dict):
+        what = "nothing" if fields is None else type(fields).__name__
+        raise UserError(f"expected keys and values, got {what}")
+    return fields
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key stands once, as its specification has it; PyYAML keeps the last.
+
+    What aliases stand for is counted where they stand, before any of it is made.
+    """
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self.sizes: dict[yaml.Node, int] = {}
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        is_alias = self.check_event(yaml.AliasEvent)
+        node = super().compose_node(parent, index)
+        if node is None:
+            return None
+        if not is_alias:
+            self.sizes[node] = 1 + sum(self.sizes[child] for child in _children(node))
+        elif node not in self.sizes:
+            raise _fault("an alias of this stands within it", node)
+        if max(len(self.sizes), self.sizes[node]) > MOST_NODES:
+            raise _fault(f"more than {MOST_NODES:,} keys and values", node)
+        return node
+
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+        node = super().compose_scalar_node(anchor)
+        if node.tag in NUMBERS and len(node.value) > LONGEST_NUMBER:
+            raise _fault(f"a number of {len(node.value):,} characters", node)
+        return node
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[tuple[str, str]] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if (key.tag, key.value) in seen:
+                raise _fault(f"key {quoted(key.value)} stands here again", key)
+            seen.add((key.tag, key.value))
+        return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Make a value; PyYAML lets what does not fit its tag (`!!bool x`, a 13th month) escape."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
+            kind = node.tag.rpartition(":")[2]
+            raise _fault(f"{quoted(node.value)} is no {kind}", node) from error
+
+
+def _fault(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+
+
+def _children(node: yaml.Node) -> Iterable[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return (part for pair in node.value for part in pair)
+    return node.value if isinstance(node, yaml.SequenceNode) else ()

@@ -1,0 +1,147 @@
+"""What is printed has no power over a terminal, and one module prints it."""
+
+import ast
+import io
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from orchestrator import say as printing
+from orchestrator.plan import make_plan
+from orchestrator.progress import look, panel
+from orchestrator.say import draw, echo, explain, say
+from search_spaces.study import Study, parse_study
+from tests.orchestrator.test_cli import catsweep
+from tests.results import begun, keep
+from tests.test_layers import SOURCES, name_of
+from trainers.outcome import FailureRecord
+from trainers.store import Store
+
+PRINTS = {
+    *("print", "pprint", "typer.echo", "typer.secho", "click.echo", "rich.print", "Console"),
+    *("Live", "track", "Progress", "sys.stdout.write", "sys.stderr.write", "sys.stdout.flush"),
+    *("sys.stderr.flush", "sys.stdout.writelines", "sys.stderr.writelines", "os.write"),
+    *("traceback.print_exc", "warnings.warn"),
+}
+HOSTILE = "x[/b][red]\x1b[2J\u202e\x9b2K\x07"
+STUDY = """
+name: small
+tasks: [library]
+encoders: ["./x[/b][red]\\e[2J\\u202E\\x9b2K\\a"]
+methods: [standard]
+axes: {lr: [1e-3, 1e-4]}
+"""
+
+
+def called(path: Path) -> set[str]:
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    return {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+
+
+def streams(path: Path) -> set[str]:
+    """`sys.stdout` and `sys.stderr` but for a question to them: `sys.stderr.isatty()`."""
+    nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+    found = [node for node in nodes if isinstance(node, ast.Attribute)]
+    asked = {id(node.value) for node in found if node.attr == "isatty"}
+    used = {ast.unparse(node) for node in found if id(node) not in asked}
+    return used & {"sys.stdout", "sys.stderr", "sys.__stdout__", "sys.__stderr__"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_one_module_writes_to_the_terminal(path: Path) -> None:
+    if name_of(path) != "orchestrator/say.py":
+        assert not called(path) & PRINTS
+        assert not streams(path)
+
+
+def test_what_is_looked_for_is_there() -> None:
+    path = Path(printing.__file__)
+    assert called(path) & PRINTS
+    assert streams(path)
+
+
+def test_lines_stay_lines_and_controls_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    say("one\ntwo \x1b[31m\u2028three")
+    explain("Usage:\n  \x1b[31m")
+    echo("a\n\x07b\u00a0c")
+    found = capsys.readouterr()
+    assert found.err == "one two \\x1b[31m three\nUsage:\n  \\x1b[31m\n"
+    assert found.out == "a\n\\x07b\u00a0c\n"
+
+
+def hostile() -> Study:
+    return parse_study(STUDY, "s")
+
+
+def test_names_in_what_rich_draws_are_no_markup(tmp_path: Path) -> None:
+    """`[/b]` was a traceback, `[red]` vanished, and escapes reached the terminal."""
+    store, study = Store(tmp_path / "store", create=True), hostile()
+    trial = study.trials()[0]
+    for is_terminal in (True, False):
+        with store.lock(trial.signature):
+            store.write_progress(begun(trial))
+            file = io.StringIO()
+            console = Console(file=file, force_terminal=is_terminal, width=200, color_system=None)
+            console.print(panel(look(study, store)))
+        shown = file.getvalue()
+        assert shown.count("x[/b][red]\\x1b[2J\\u202e\\x9b2K\\x07") == 2
+        assert not {"\x1b[2J", "\u202e", "\x9b", "\x07"} & {*shown, shown}
+    assert len(make_plan(study, store).cells) == 1
+
+
+@pytest.mark.parametrize("command", ["plan", "status", "report", "export"])
+def test_names_and_failures_have_no_power(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(f"./{HOSTILE}").mkdir(parents=True)
+    path = tmp_path / "s.yaml"
+    path.write_text(STUDY)
+    one, other = hostile().trials()
+    store = Store(tmp_path / "store", create=True)
+    keep(store, one, {"dev": 100})
+    failure = FailureRecord(
+        signature=other.signature,
+        kind="exception",
+        reason=f"{HOSTILE}\nsecond line",
+        traceback="",
+        host="h",
+        failed_at="2026-01-01T00:00:00+00:00",
+    )
+    store.commit_failure(other, failure)
+    more = ["--to", "csv", "--out", f"{HOSTILE}.csv"] if command == "export" else []
+    assert catsweep(command, path, "--store", store.root, *more) == 0
+    found = capsys.readouterr()
+    assert not {"\x1b", "\u202e", "\x9b", "\x07"} & {*found.out, *found.err}
+    assert "[/b][red]" in found.out.replace("\\", "")
+    if command in {"plan", "status"}:
+        (line,) = [line for line in found.out.splitlines() if line.startswith("failed")]
+        assert line.endswith("x07 second line")
+
+
+def drawn(columns: str) -> str:
+    """Draw on a terminal that says it has so many columns."""
+    code = "from orchestrator.say import draw; draw('x' * 30, ['a line'])"
+    leader, follower = pty.openpty()
+    env = os.environ | {"COLUMNS": columns, "TERM": "xterm", "NO_COLOR": "1"}
+    subprocess.run([sys.executable, "-c", code], stdout=follower, env=env, check=True, timeout=60)
+    os.close(follower)
+    return os.read(leader, 100_000).decode()
+
+
+@pytest.mark.parametrize("columns", ["0", "-3", "wide", "1000000000", ""])
+def test_any_width_of_a_terminal_will_do(columns: str) -> None:
+    assert drawn(columns) == f"{'x' * 30}\r\na line\r\n"
+
+
+def test_drawing_is_as_wide_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    draw("x" * 110, [])
+    assert capsys.readouterr().out == f"{'x' * 110}\n"

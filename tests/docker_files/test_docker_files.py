@@ -89,7 +89,8 @@ def test_caches_stay_out_of_the_build() -> None:
 
 
 def test_the_image_is_pinned_and_ends_as_a_plain_user() -> None:
-    assert arguments_of("FROM") == ["python:3.11-slim"]
+    assert arguments_of("FROM") == ["${PYTHON_IMAGE}"]
+    assert instructions()[0] == ("ARG", "PYTHON_IMAGE=python:3.11-slim")  # Or name@sha256:DIGEST.
     assert arguments_of("USER") == ["catsweep"]
     keywords = [keyword for keyword, _ in instructions()]
     assert keywords.index("USER") > max(i for i, word in enumerate(keywords) if word == "RUN")

@@ -20,6 +20,7 @@ import typer
 
 from orchestrator.cli_print import print_report, say, show_plan, troubles
 from search_spaces.errors import UserError
+from search_spaces.input_files import at_home
 from search_spaces.study import Study, load_study
 
 if TYPE_CHECKING:
@@ -34,14 +35,29 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+def _at_home(path: Path | None) -> Path | None:
+    """Expand `~`, which a shell leaves as it is in `--data=~/data`."""
+    return at_home(path) if path else None
+
+
 StudyArgument = Annotated[str, typer.Argument(help="A shipped study's name, or a YAML file.")]
 StoreOption = Annotated[
-    Path, typer.Option("--store", envvar="CATSWEEP_STORE", help="The folder of finished trials.")
+    Path,
+    typer.Option(
+        "--store",
+        envvar="CATSWEEP_STORE",
+        callback=_at_home,
+        help="The folder of finished trials.",
+    ),
 ]
 DataOption = Annotated[
     Path | None,
     typer.Option(
-        "--data", envvar="CATSWEEP_DATA", help="A folder of CSV files; without it, the hub."
+        "--data",
+        envvar="CATSWEEP_DATA",
+        callback=_at_home,
+        help="A folder of CSV files; without it, the hub.",
     ),
 ]
 TasksOption = Annotated[

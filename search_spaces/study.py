@@ -16,6 +16,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from search_spaces.errors import UserError, unknown
+from search_spaces.input_files import text_lines
 from search_spaces.methods import METHOD_SETTINGS, option_names
 from search_spaces.part import OF_DATA_ALONE, Part
 from search_spaces.settings import COMBINATION, Settings
@@ -155,11 +156,12 @@ def _load(name_or_path: str, folder: Path, *, included: bool) -> Study:
 
 def _read(path: Path) -> str:
     try:
-        if not path.is_file():
-            raise UserError(f"no study file {path}")
-        return path.read_text("utf-8")
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read study {path}: {error}") from error
+        return "".join(text_lines(path))
+    except UserError as error:
+        absent = isinstance(error.__cause__, FileNotFoundError)
+        raise UserError(
+            f"no study file {path}" if absent else f"cannot read study {error}"
+        ) from error
 
 
 def parse_study(text: str, source: str) -> Study:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reports.prediction_files import normalised, read_rows
+from reports.prediction_files import read_rows
 from search_spaces.errors import UserError
 from tests.end_to_end.sweeps import environment
 from tests.results import predictions
@@ -65,24 +65,6 @@ def test_whole_numbers_as_pandas_writes_floats(tmp_path: Path, ending: str) -> N
         frame.to_parquet(path)
     found = read_rows(path)
     assert (found.ids, found.gold, found.predicted) == (("1", "10"), ("-1", "10"), ("0", "-1"))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("1.00", "1"),
-        ("-0.0", "0"),
-        ("1.5", "1.5"),
-        ("1.", "1."),
-        ("007", "007"),
-        ("007.0", "007.0"),
-        ("1.0.0", "1.0.0"),
-        ("1e5", "1e5"),
-        ("v1.0", "v1.0"),
-    ],
-)
-def test_only_a_whole_number_is_rewritten(text: str, expected: str) -> None:
-    assert normalised(text) == expected
 
 
 def test_labels_may_be_called_none_and_null(tmp_path: Path) -> None:
@@ -148,7 +130,7 @@ WRONG_JSON = {
     '{"id": 1, "gold": 1, "prediction": "nan"}\n': "row 1: prediction is 'nan', which means",
     '{"id": 1, "gold": true, "prediction": 0}\n': "row 1: gold is True, expected text",
     '{"id": 1, "gold": "a\\ud800", "prediction": 0}\n': r"row 1: gold is 'a\ud800', which is not",
-    '{"id": 1, "gold": [0], "prediction": 0}\n': "row 1: gold is [0], expected text",
+    '{"id": 1, "gold": [0], "prediction": 0}\n': "row 1: gold is [0], a list: multi-label",
 }
 WRONG = [(".csv", *pair) for pair in WRONG_CSV.items()]
 WRONG += [(".jsonl", *pair) for pair in WRONG_JSON.items()]
@@ -172,7 +154,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
             read_rows(tmp_path / f"absent{ending}")
         folder = tmp_path / f"folder{ending}"
         folder.mkdir()
-        with pytest.raises(UserError, match="directory"):
+        with pytest.raises(UserError, match="is a folder, expected a regular file"):
             read_rows(folder)
 
 
@@ -191,7 +173,10 @@ def test_a_wrong_encoding_names_the_line(tmp_path: Path, ending: str, start: str
     with pytest.raises(UserError, match=f"{path}: line 3002 is not UTF-8 text"):
         read_rows(path)
     path.write_bytes(good.encode("utf-16"))
-    with pytest.raises(UserError, match=f"{path}: line 1 is not UTF-8 text"):
+    with pytest.raises(UserError, match=f"{path}: is UTF-16 text; save it as UTF-8"):
+        read_rows(path)
+    path.write_bytes(good.encode("utf-16-le"))
+    with pytest.raises(UserError, match=f"{path}: holds NUL bytes; save it"):
         read_rows(path)
 
 

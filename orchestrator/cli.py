@@ -118,9 +118,10 @@ def plan(
 ) -> None:
     """Show what `run` would do: trials per cell, done and missing, time left and GPU-hours."""
     from orchestrator.job import cores
-    from orchestrator.preflight import deviations
+    from orchestrator.preflight import check_encoders, deviations
 
     chosen, at_once = _study(study, tasks), slots or cores()
+    check_encoders(chosen)
     notes = deviations(chosen, data)
     show_plan(chosen, _existing(store), at_once, ahead=True, as_json=as_json)
     for line in notes:
@@ -183,7 +184,7 @@ def run(
     """Train what the store lacks, then write the report. Run it again to resume."""
     from orchestrator.cli_run import clear_the_way, train
     from orchestrator.job import Resources, parse_gpus
-    from orchestrator.preflight import check_files_of
+    from orchestrator.preflight import check_encoders, check_files_of
     from orchestrator.search import Search, parse_budget
     from search_spaces.cells import cells_of
     from trainers.checkpoints import parse_keep
@@ -204,6 +205,7 @@ def run(
     chosen = _study(study, tasks)
     how.check(cells_of(chosen))
     keep = parse_keep(keep_checkpoints)
+    check_encoders(chosen)
     check_files_of(chosen, data)
     opened = Store(store, create=True)
     clear_the_way(chosen, opened, retry)

@@ -22,6 +22,7 @@ from reports.statistics.significance import (
     mcnemar,
 )
 from search_spaces.errors import UserError, nearest, unknown
+from search_spaces.input_files import is_folder, is_there
 from search_spaces.text import quoted
 from trainers.labels import (
     UNLABELLED,
@@ -101,7 +102,7 @@ def read_side(name: str, store: Path, split: str) -> Side:
         UserError: `name` is neither, or what it names cannot be read.
     """
     path = Path(name)
-    if path.suffix.lower() in READERS or _is_file(path):
+    if path.suffix.lower() in READERS or (is_there(path) and not is_folder(path)):
         return Side(rows=read_rows(path))
     if not store.exists():
         raise UserError(
@@ -122,14 +123,6 @@ def read_side(name: str, store: Path, split: str) -> Side:
     if opened.state(name) is State.PRUNED:
         raise UserError(f"trial {name} was stopped early and has no predictions")
     return _read_trial(opened, opened.record(name), split)
-
-
-def _is_file(path: Path) -> bool:
-    """Say whether there is something, which `read_rows` refuses where it is a pipe or the like."""
-    try:
-        return path.exists() and not path.is_dir()
-    except OSError:
-        return False
 
 
 def _read_trial(store: Store, record: TrialRecord, split: str) -> Side:

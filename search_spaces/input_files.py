@@ -53,6 +53,34 @@ def at_home(path: Path) -> Path:
         return path
 
 
+def is_there(path: Path) -> bool:
+    """Say whether there is something at a path.
+
+    Raises:
+        UserError: nobody can say, as where a folder above it may not be entered.
+    """
+    return _kind_of(path) is not None
+
+
+def is_folder(path: Path) -> bool:
+    """Say whether there is a folder at a path; UserError as `is_there`."""
+    return _kind_of(path) == stat.S_IFDIR
+
+
+def _kind_of(path: Path) -> int | None:
+    try:
+        return stat.S_IFMT(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: {_why(error)}") from error
+
+
+def _why(error: OSError | ValueError) -> str:
+    """What the system says, without the path; a ValueError is of a NUL in the path."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 def open_input(path: Path) -> BinaryIO:
     """Open a regular file at its first byte; a pipe is refused before anyone waits for it.
 
@@ -63,8 +91,8 @@ def open_input(path: Path) -> BinaryIO:
         kind = stat.S_IFMT(path.stat().st_mode)
         if kind == stat.S_IFREG:
             file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name.
-        raise UserError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: {_why(error)}") from error
     if kind != stat.S_IFREG:
         raise UserError(f"{path}: is {KINDS.get(kind, 'no file')}, expected a regular file")
     try:
@@ -108,7 +136,7 @@ def text_lines(path: Path) -> Iterator[str]:
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: line {_undecodable(path)} is not UTF-8 text") from error
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise UserError(f"{path}: cannot be read: {_why(error)}") from error
 
 
 def _undecodable(path: Path) -> int:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from search_spaces.errors import UserError
+from search_spaces.input_files import is_folder, is_there
 from search_spaces.text import quoted
 from search_spaces.trial import TrainingSettings
 from trainers.csv_files import check_header, header_of
@@ -121,12 +122,10 @@ def deviation_of(name: str, rows: Mapping[str, int], files: Mapping[str, Path]) 
 
 def check_folder(folder: Path) -> None:
     """Refuse a data folder that is none, with a UserError."""
-    try:
-        there = folder.is_dir()
-    except OSError as error:
-        raise UserError(f"data folder {folder} cannot be read: {error.strerror}") from error
-    if not there:
-        raise UserError(f"data folder {folder} does not exist")
+    if not is_folder(folder):
+        raise UserError(
+            f"data folder {folder} {'is no folder' if is_there(folder) else 'does not exist'}"
+        )
 
 
 def check_files(name: str, folder: Path) -> dict[str, Path]:
@@ -140,7 +139,7 @@ def check_files(name: str, folder: Path) -> dict[str, Path]:
     there = {}
     for split, stems in task.splits.items():
         paths = [folder / name / f"{stem}.csv" for stem in stems]
-        found = next((path for path in paths if path.is_file()), None)
+        found = next((path for path in paths if is_there(path)), None)
         if found is not None:
             there[split] = found
         elif split not in task.optional:

@@ -31,7 +31,7 @@ from transformers import (
 from transformers.utils import logging
 
 from search_spaces.errors import UserError
-from search_spaces.input_files import is_lfs_pointer
+from search_spaces.input_files import is_folder, is_lfs_pointer
 from search_spaces.text import quoted
 from trainers.batches import collate, tokenise
 from trainers.hub import HINT, hub_answers, locate_encoder, why
@@ -103,8 +103,8 @@ def load_encoder(name: str, training_texts: Sequence[str]) -> Encoder:
 def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel, nn.Linear | None]:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    is_folder = Path(location).is_dir()
-    if is_folder:
+    local = is_folder(Path(location))
+    if local:
         _check_pointers(name, Path(location))
     else:
         hub_answers()
@@ -120,7 +120,7 @@ def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel, nn
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # A damaged file ends in any type, deep in a library.
-        raise UserError(f"encoder {quoted(name)}: {_reason(error, is_folder)}") from error
+        raise UserError(f"encoder {quoted(name)}: {_reason(error, local)}") from error
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         raise UserError(
             f"encoder {quoted(name)}: it has no vocabulary; save its tokenizer beside it"
@@ -138,7 +138,11 @@ def _check_pointers(name: str, folder: Path) -> None:
     kinds = {".safetensors", ".json", ".txt", ".model"}
     if not any(folder.glob("*.safetensors")):
         kinds.add(".bin")
-    for path in sorted(path for path in folder.iterdir() if path.suffix in kinds):
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix in kinds)
+    except OSError as error:
+        raise UserError(f"encoder {quoted(name)}: {folder}: {error.strerror}") from error
+    for path in paths:
         if is_lfs_pointer(path):
             raise UserError(
                 f"encoder {quoted(name)}: {path.name} is a git-lfs pointer, not the file itself:"
@@ -146,7 +150,7 @@ def _check_pointers(name: str, folder: Path) -> None:
             )
 
 
-def _reason(error: Exception, is_folder: bool) -> str:
+def _reason(error: Exception, local: bool) -> str:
     if "trust_remote_code" in str(error):
         return (
             "it brings Python code of its own (auto_map), which is not run; take an encoder of a"
@@ -157,7 +161,7 @@ def _reason(error: Exception, is_folder: bool) -> str:
             "its pickled weights hold more than tensors, or are damaged, and are not loaded; save"
             " it with save_pretrained as model.safetensors, from a source that you trust"
         )
-    if is_folder:
+    if local:
         return f"is no readable model folder ({_said(error)}); {HINT}"
     said = why(error) if isinstance(error, OSError) else f"cannot be loaded ({_said(error)})"
     return f"{said}; {HINT}"

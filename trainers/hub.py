@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from search_spaces.errors import UserError, unknown
-from search_spaces.input_files import at_home
+from search_spaces.input_files import at_home, is_folder
 from search_spaces.text import one_line, quoted
 
 BUILT_IN = ("tiny", "packaged:minilm")
@@ -27,7 +27,7 @@ def locate_encoder(name: str) -> str:
     """Return the folder or hub name that `from_pretrained` takes; UserError when unknown."""
     if name.startswith(("/", ".", "~")):
         folder = at_home(Path(name))
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise UserError(f"encoder {quoted(name)}: there is no such folder; {HINT}")
         return str(folder) if name.startswith("~") else name
     if not name.startswith("packaged:"):

@@ -11,6 +11,7 @@ from orchestrator.cli import main
 from orchestrator.plan import make_plan
 from orchestrator.preflight import (
     check_all,
+    check_encoders,
     check_examples,
     check_names,
     check_tables,
@@ -161,9 +162,9 @@ def test_selecting_on_a_dev_set_that_a_task_lacks_is_found_by_name(name: str) ->
 
 def test_the_sentence_encoder_is_looked_up_where_it_is_used() -> None:
     wrong = "tasks: [library]\ndifficulty_encoder: packaged:none"
-    check_names(small("tasks: [rte, qqp]", wrong))
+    check_encoders(small("tasks: [rte, qqp]", wrong))
     with pytest.raises(UserError, match="unknown encoder 'packaged:none'"):
-        check_names(small("tasks: [rte, qqp]", f"{wrong}\ndifficulty: encoder"))
+        check_encoders(small("tasks: [rte, qqp]", f"{wrong}\ndifficulty: encoder"))
 
 
 def test_a_deviation_is_said_once_however_often_a_task_is_loaded(data_folder: Path) -> None:

@@ -40,6 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
 StudyArgument = Annotated[str, typer.Argument(help="A shipped study's name, or a YAML file.")]
 StoreOption = Annotated[
     Path,

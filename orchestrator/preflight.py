@@ -157,8 +157,8 @@ def check_address(address: str | None) -> None:
 def check_all(trials: Iterable[TrialConfig], data: Path | None) -> list[str]:
     """Load every task and encoder that these trials need; return what a user should know.
 
-    That is one line for a task whose rows are not the published ones, and for an encoder whose
-    batches are padded.
+    That is one line for a task whose rows are not the published ones, for labels that differ in
+    case alone, and for an encoder whose batches are padded.
 
     Raises:
         UserError: as `prepare` does, or an encoder lacks a head or positions that are wanted.
@@ -178,6 +178,7 @@ def check_all(trials: Iterable[TrialConfig], data: Path | None) -> list[str]:
             check_native_head(encoder)
         if prepared.deviation:
             notes.append(prepared.deviation)
+        notes += prepared.warnings
         if not can_be_packed(encoder):
             kind = encoder.config.model_type
             notes.append(f"encoder {trial.encoder}: {kind} batches are padded, not packed: slower")

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from reports.prediction_files import READERS, Rows, normalised, read_rows
+from reports.prediction_files import READERS, Rows, read_rows
 from reports.statistics.interval import Interval, paired_bootstrap
 from reports.statistics.significance import (
     MCNEMAR_METHODS,
@@ -22,7 +22,16 @@ from reports.statistics.significance import (
     mcnemar,
 )
 from search_spaces.errors import UserError, nearest, unknown
+from search_spaces.input_files import is_folder, is_there
 from search_spaces.text import quoted
+from trainers.labels import (
+    UNLABELLED,
+    as_label,
+    as_name,
+    case_warnings,
+    check_labels_of,
+    fault_of_label,
+)
 from trainers.metrics import METRICS, Labels
 from trainers.outcome import TrialRecord
 from trainers.store import State, Store
@@ -70,7 +79,8 @@ class PairReport:
     """What is known of two systems. `table` counts examples by (baseline right, system right).
 
     `one_class` names those of the two that predict one class for every example: such a system may
-    have a high accuracy or F1, and a difference from it may be significant.
+    have a high accuracy or F1, and a difference from it may be significant. `warnings` say what may
+    be wrong with the labels.
     """
 
     baseline: str
@@ -82,6 +92,7 @@ class PairReport:
     one_class: tuple[System, ...]
     table: Mapping[tuple[bool, bool], int]
     differing: tuple[Differing, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def read_side(name: str, store: Path, split: str) -> Side:
@@ -91,7 +102,7 @@ def read_side(name: str, store: Path, split: str) -> Side:
         UserError: `name` is neither, or what it names cannot be read.
     """
     path = Path(name)
-    if path.suffix.lower() in READERS or path.is_file():
+    if path.suffix.lower() in READERS or (is_there(path) and not is_folder(path)):
         return Side(rows=read_rows(path))
     if not store.exists():
         raise UserError(
@@ -118,13 +129,19 @@ def _read_trial(store: Store, record: TrialRecord, split: str) -> Side:
     if split not in record.scores:
         raise unknown(f"split of trial {record.signature}", split, record.scores)
     found = store.predictions(record, split)
-    labels = tuple(map(normalised, record.labels))
+    labels = tuple(map(as_label, record.labels))
+    for column in (found.gold, found.predicted):
+        if not ((column >= 0) & (column < len(labels))).all():
+            raise UserError(
+                f"trial {record.signature}: predictions of {split} hold a label that is none of"
+                f" its {len(labels)}; set the trial aside with catsweep run --retry"
+            )
     gold, predicted = (
         tuple(labels[place] for place in row) for row in (found.gold, found.predicted)
     )
     rows = Rows(
         source=record.signature,
-        ids=tuple(map(normalised, found.ids)),
+        ids=tuple(map(as_name, found.ids)),
         gold=gold,
         predicted=predicted,
     )
@@ -180,6 +197,7 @@ def compare_pair(
         one_class=_one_class(pair),
         table=Counter(right),
         differing=_differing(baseline.rows, second),
+        warnings=tuple(case_warnings(baseline.rows.source, Counter(baseline.rows.gold))),
     )
 
 
@@ -215,15 +233,29 @@ def _refuse_alone(one: Rows, other: Rows) -> None:
 
 
 def _label_list(baseline: Side, system: Side, given: Sequence[str]) -> tuple[str, ...]:
-    listed = tuple(map(normalised, given))
-    if len(set(listed)) < len(listed):
-        raise UserError(f"labels: expected each once, got {', '.join(given)}")
-    known = listed or baseline.labels or system.labels
+    known = _listed(given) or baseline.labels or system.labels
     if known:
         return known
+    if UNLABELLED in baseline.rows.gold:
+        raise UserError(
+            f"{baseline.rows.where(baseline.rows.gold.index(UNLABELLED))}: gold is {UNLABELLED},"
+            " which means that none is known; if it is a label, list all labels with --labels"
+        )
     found = set(baseline.rows.gold)
     numeric = all(label.removeprefix("-").isdecimal() for label in found)
     return tuple(sorted(found, key=(lambda label: (int(label), label)) if numeric else None))
+
+
+def _listed(given: Sequence[str]) -> tuple[str, ...]:
+    """Read `--labels` by the rule of labels."""
+    listed = tuple(map(as_label, given))
+    for label in listed:
+        if fault := fault_of_label(label):
+            raise UserError(f"--labels: one {fault}")
+    if len(set(listed)) < len(listed):
+        raise UserError(f"--labels: expected each once, got {', '.join(given)}")
+    check_labels_of("--labels", listed)
+    return listed
 
 
 def _numbers(rows: Rows, which: Literal["gold", "predicted"], labels: tuple[str, ...]) -> Labels:

@@ -38,6 +38,7 @@ def to_dict(report: PairReport) -> dict[str, Any]:
             for entry in report.metrics
         ],
         "one_class": report.one_class,
+        "warnings": report.warnings,
         "table": {name: report.table[key] for name, key in TABLE.items()},
         "differing": [asdict(entry) for entry in report.differing],
     }
@@ -54,6 +55,7 @@ def to_text(report: PairReport) -> str:
     ]
     if report.one_class:
         lines += [f"one class for every example: {', '.join(report.one_class)}"]
+    lines += [f"warning: {one_line(line)}" for line in report.warnings]
     for entry in report.metrics:
         lines += ["", _headline(entry), *(f"  {test.signature()}" for test in entry.tests)]
     width = max(len(name) for name in TABLE)

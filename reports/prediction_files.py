@@ -4,20 +4,27 @@ In: a path with the columns `id`, `gold` and `prediction`, one row per example. 
 of strings, checked; or a `UserError` that names the file and the row. In CSV the heading is row 1.
 """
 
-import csv
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self
 
 from search_spaces.errors import UserError, nearest
-from search_spaces.text import one_line, quoted, shown
-from trainers.csv_files import FIELD_CHARACTERS
+from search_spaces.input_files import text_lines
+from search_spaces.text import quoted, shown
+from trainers.csv_files import csv_rows
+from trainers.labels import (
+    NOT_IN_SCOPE,
+    as_label,
+    as_name,
+    check_labels_of,
+    fault_of,
+    fault_of_label,
+)
 
 COLUMNS: Final = ("id", "gold", "prediction")
-WHOLE_FLOAT: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,15}))\.0+")
 Numbered = Iterator[tuple[int, Mapping[str, Any]]]
 
 
@@ -49,16 +56,6 @@ class Rows:
         )
 
 
-def normalised(text: str) -> str:
-    """Write a whole number as `1` where another program wrote `1.0`; other text stays as it is.
-
-    pandas turns a column of whole numbers to floats when one is missing, even if that one is
-    dropped later.
-    """
-    found = WHOLE_FLOAT.fullmatch(text)
-    return str(int(found[1])) if found else text
-
-
 def read_rows(path: Path) -> Rows:
     """Read predictions. Whole numbers may be written 1 or 1.0; other labels are taken as text.
 
@@ -73,82 +70,56 @@ def read_rows(path: Path) -> Rows:
     if ending not in READERS:
         raise UserError(f"{path}: expected a file that ends in {', '.join(READERS)}")
     found: dict[str, tuple[int, str, str]] = {}
-    try:
-        for number, row in READERS[ending](path):
-            name, gold, predicted = (_field(path, number, row, column) for column in COLUMNS)
-            if name in found:
-                raise UserError(
-                    f"{path}: row {number}: id {quoted(name)} is in row {found[name][0]} as well"
-                )
-            found[name] = (number, gold, predicted)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: line {_undecodable(path)} is not UTF-8 text") from error
+    for number, row in READERS[ending](path):
+        name, gold, predicted = (_field(path, number, row, column) for column in COLUMNS)
+        if name in found:
+            raise UserError(
+                f"{path}: row {number}: id {quoted(name)} is in row {found[name][0]} as well"
+            )
+        found[name] = (number, gold, predicted)
     if not found:
         raise UserError(f"{path}: no rows")
     numbers, golds, predictions = zip(*found.values(), strict=True)
+    check_labels_of(path, chain(golds, predictions))
     return Rows(
         source=str(path), ids=tuple(found), gold=golds, predicted=predictions, numbers=numbers
     )
 
 
-def _undecodable(path: Path) -> int:
-    """Number the first line at fault: the decoder of a file counts within the block it is at."""
-    with path.open("rb") as file:
-        lines = enumerate(file, start=1)
-        return next(n for n, line in lines if line.decode("utf-8", "replace").encode() != line)
-
-
 def _csv_rows(path: Path) -> Numbered:
-    csv.field_size_limit(FIELD_CHARACTERS)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        try:
-            rows = csv.reader(file, strict=True)
-            names = next(rows, [])
-            _check_columns(path, names)
-            for number, row in enumerate(rows, start=2):
-                if row and len(row) != len(names):
-                    raise UserError(
-                        f"{path}: row {number} has {len(row)} fields, the heading {len(names)}"
-                    )
-                if row:
-                    yield number, dict(zip(names, row, strict=True))
-        except csv.Error as error:
-            raise UserError(f"{path}: line {rows.line_num}: {error}") from error
+    rows = csv_rows(path, strict=True)
+    _, names = next(rows, (1, []))
+    _check_columns(path, names)
+    for number, (_, row) in enumerate(rows, start=2):
+        if row and len(row) != len(names):
+            raise UserError(f"{path}: row {number} has {len(row)} fields, the heading {len(names)}")
+        if row:
+            yield number, dict(zip(names, row, strict=True))
 
 
 def _json_rows(path: Path) -> Numbered:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line, object_pairs_hook=tuple)  # keeps a name that is there twice
-            except (ValueError, RecursionError) as error:
-                what = getattr(error, "msg", error)
-                raise UserError(f"{path}: row {number}: no JSON object: {what}") from error
-            if not isinstance(row, tuple):
-                raise UserError(f"{path}: row {number}: expected a JSON object, got {quoted(row)}")
-            _check_columns(f"{path}: row {number}", [name for name, _ in row])
-            yield number, dict(row)
+    for number, line in enumerate(text_lines(path), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line, object_pairs_hook=tuple)  # keeps a name that is there twice
+        except (ValueError, RecursionError) as error:
+            what = getattr(error, "msg", error)
+            raise UserError(f"{path}: row {number}: no JSON object: {what}") from error
+        if not isinstance(row, tuple):
+            raise UserError(f"{path}: row {number}: expected a JSON object, got {quoted(row)}")
+        _check_columns(f"{path}: row {number}", [name for name, _ in row])
+        yield number, dict(row)
 
 
 def _parquet_rows(path: Path) -> Numbered:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from reports.prediction_parquet import ParquetFile  # Only this format needs Arrow.
 
-    with path.open("rb") as file:
-        try:
-            table = pq.ParquetFile(file).read(use_threads=False)
-            _check_columns(path, table.column_names)
-            columns = {name: table[name].to_pylist() for name in COLUMNS}
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path}: {quoted(error.object)} is not UTF-8 text") from error
-        except (pa.ArrowException, OSError) as error:
-            raise UserError(f"{path}: no Parquet file: {one_line(error)}") from error
-    for place in range(table.num_rows):
-        yield place + 1, {name: values[place] for name, values in columns.items()}
+    file = ParquetFile(path)
+    _check_columns(path, file.names)
+    columns = [file.values(name) for name in COLUMNS]
+    for number, values in enumerate(zip(*columns, strict=True), start=1):
+        yield number, dict(zip(COLUMNS, values, strict=True))
 
 
 READERS: Final[dict[str, Callable[[Path], Numbered]]] = {
@@ -171,20 +142,17 @@ def _check_columns(where: Path | str, names: Iterable[str]) -> None:
 
 
 def _field(path: Path, number: int, row: Mapping[str, Any], column: str) -> str:
-    value = row[column]
+    value, where = row[column], f"{path}: row {number}: {column}"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    if isinstance(value, list):
+        raise UserError(
+            f"{where} is {quoted(value)}, a list: multi-label tasks are out of scope,"
+            f" {NOT_IN_SCOPE}"
+        )
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise UserError(
-            f"{path}: row {number}: {column} is {quoted(value)}, expected text or a whole number"
-        )
-    text = str(value).strip()
-    if not text:
-        raise UserError(f"{path}: row {number}: {column} is empty")
-    if text.casefold() == "nan":
-        raise UserError(f"{path}: row {number}: {column} is {quoted(text)}, which means missing")
-    if text.encode("utf-8", "replace").decode() != text:
-        raise UserError(
-            f"{path}: row {number}: {column} is {quoted(text)}, which is not Unicode text"
-        )
-    return normalised(text)
+        raise UserError(f"{where} is {quoted(value)}, expected text or a whole number")
+    text = as_name(str(value)) if column == "id" else as_label(str(value))
+    if fault := fault_of(text) if column == "id" else fault_of_label(text):
+        raise UserError(f"{where} {fault}")
+    return text

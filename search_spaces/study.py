@@ -5,7 +5,6 @@ A study is one product of tasks, encoders, methods, axes and seeds, or the union
 `includes`. A trial that several parts want is one trial.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -16,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from search_spaces.errors import UserError, unknown
+from search_spaces.input_files import at_home
 from search_spaces.methods import METHOD_SETTINGS, option_names
 from search_spaces.part import MOST_TRIALS, OF_DATA_ALONE, TOO_MANY, Part, refuse_duplicates
 from search_spaces.settings import COMBINATION, Settings
@@ -146,7 +146,7 @@ def load_study(name_or_path: str) -> Study:
 def _load(name_or_path: str, folder: Path, *, included: bool) -> Study:
     """Load a study; a path is from `folder`, where the file is that includes it."""
     if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path:
-        path = folder / os.path.expanduser(name_or_path)  # noqa: PTH111 (Path's may raise)
+        path = folder / at_home(Path(name_or_path))
         return _parse(read_study(path), str(path), path.parent, included=included)
     if name_or_path not in shipped():
         raise unknown("study", name_or_path, shipped())

@@ -3,7 +3,7 @@
 In: a path, or text. Out: what YAML has for it; or a UserError with the line and the column.
 """
 
-import stat
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 import yaml
 
 from search_spaces.errors import UserError
+from search_spaces.input_files import open_input, text_lines
 from search_spaces.text import quoted
 
 MOST_BYTES: Final = 1_000_000
@@ -28,23 +29,16 @@ def read_study(path: Path) -> str:
         UserError: there is none, or it is no file, too large, or not text in UTF-8.
     """
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise UserError(f"study {path} is no file; name a YAML file")
-        if found.st_size > MOST_BYTES:
-            raise UserError(f"study {path} has {found.st_size:,} bytes: no more than 1 MB is read")
-        data = path.read_bytes()
-        return data.decode("utf-8-sig")
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise UserError(f"no study file {path}") from error
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        with open_input(path) as file:
+            size = os.fstat(file.fileno()).st_size
+        if size > MOST_BYTES:
+            raise UserError(f"{path}: has {size:,} bytes, and no more than 1 MB is read")
+        return "".join(text_lines(path))
+    except UserError as error:
+        absent = isinstance(error.__cause__, FileNotFoundError | NotADirectoryError)
         raise UserError(
-            f"cannot read study {path}: line {line} is not UTF-8 text; save it as UTF-8"
+            f"no study file {path}" if absent else f"cannot read study {error}"
         ) from error
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise UserError(f"cannot read study {path}: {why}") from error
 
 
 def parse_fields(text: str) -> dict[Any, Any]:

@@ -1,39 +1,85 @@
 """CSV files, every field as the text it is: `n/a` is a sentence, and newlines in quotes are legal.
 
-In: a file in UTF-8 with a header row. Out: its rows, or some of its columns through `datasets`.
+In: a file in UTF-8 with a header row. Out: its rows, or some of its columns.
 """
 
 import csv
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
 from search_spaces.errors import UserError
-from search_spaces.text import one_line
-from trainers.files import NO_SPACE, StoreFull
+from search_spaces.input_files import text_lines
+from search_spaces.text import quoted, shown
 
 FIELD_CHARACTERS: Final = 2**31 - 1
 """The longest field that csv allows anywhere: one may hold a whole document."""
 
 
-def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(path: Path, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
     """Yield the line that a row begins at, and its fields; the header is the first.
+
+    `strict` refuses what stands between a closing quote and the comma after it.
 
     Raises:
         UserError: the file cannot be opened, decoded or cut into fields.
     """
-    begin = 1
     csv.field_size_limit(FIELD_CHARACTERS)  # Of the whole process; its default is 131,072.
+    # The empty line is a row without fields, unless a quote before it is still open.
+    rows = csv.reader(chain(text_lines(path), ["\n"]), strict=strict)
+    begin, held = 1, None
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
-            for row in rows:
-                yield begin, row
-                begin = rows.line_num + 1
+        for row in rows:
+            if held is not None:
+                yield held
+            held = (begin, row)
+            begin = rows.line_num + 1
     except csv.Error as error:
         raise UserError(f"{path}: line {begin}: {error}; is a quote not closed?") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from error
+    if held and held[1]:
+        raise UserError(
+            f"{path}: line {held[0]}: a quote in the row that begins here is not closed"
+        )
+
+
+def read_columns(
+    path: Path, columns: Sequence[str], optional: Sequence[str] = ()
+) -> dict[str, list[str]]:
+    """Read these columns, and those of `optional` that are there; others may stand beside them.
+
+    Raises:
+        UserError: as `csv_rows` and `check_header`, a row with more or fewer fields than the
+            header, or no row.
+    """
+    rows = csv_rows(path)
+    _, header = next(rows, (1, []))
+    check_header(path, header, columns)
+    places = {name: header.index(name) for name in (*columns, *optional) if name in header}
+    found: dict[str, list[str]] = {name: [] for name in places}
+    filled = [(found[name].append, place) for name, place in places.items()]
+    n = 0
+    for line, row in rows:
+        if not row:
+            continue
+        if len(row) != len(header):
+            raise UserError(f"{path}: line {line} has {len(row)} fields, the header {len(header)}")
+        n += 1
+        for append, place in filled:
+            append(row[place])
+    if not n:
+        raise UserError(f"{path}: no rows below the header")
+    return found
+
+
+def check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
+    """Refuse a header that lacks a column, or has one twice, with a UserError."""
+    for column in columns:
+        if column not in header:
+            listed = ", ".join(map(shown, header)) or "none"
+            raise UserError(f"{path}: no column {quoted(column)} (it has: {listed})")
+        if header.count(column) > 1:
+            raise UserError(f"{path}: column {quoted(column)} is there twice; remove one")
 
 
 def header_of(path: Path) -> list[str]:
@@ -41,51 +87,7 @@ def header_of(path: Path) -> list[str]:
     return next((row for _, row in csv_rows(path)), [])
 
 
-def read_columns(path: Path, columns: Sequence[str]) -> dict[str, list[str]]:
-    """Read these columns; others may stand beside them, even without a name.
-
-    Raises:
-        UserError: as `csv_rows`, a row with more or fewer fields than the header, no row, or the
-            cache of `datasets` cannot be written.
-        StoreFull: no space is left there.
-    """
-    import datasets
-
-    _check_rows(path)
-    features = datasets.Features({column: datasets.Value("string") for column in columns})
-    datasets.disable_progress_bars()
-    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # It logs what it raises.
-    try:
-        table = datasets.load_dataset(
-            "csv",
-            data_files=str(path),
-            split="train",
-            features=features,
-            keep_default_na=False,
-            encoding="utf-8-sig",
-        )
-    except (datasets.exceptions.DatasetGenerationError, ValueError, OSError) as error:
-        cause = error.__cause__ or error
-        if isinstance(cause, OSError):
-            raise _cache_fault(Path(datasets.config.HF_DATASETS_CACHE), cause) from error
-        reason = " ".join(str(cause).split())
-        raise UserError(f"{path}: not a readable CSV file ({reason})") from error
-    return {column: table[column][:] for column in columns}
-
-
-def _cache_fault(cache: Path, error: OSError) -> UserError:
-    """The file was read before: what fails is the writing."""
-    if error.errno in NO_SPACE:
-        return StoreFull(f"no space left to write the cache {cache}: free some and run again")
-    return UserError(f"cannot write the cache {cache}: {one_line(error)}; set HF_DATASETS_CACHE")
-
-
-def _check_rows(path: Path) -> None:
-    """Refuse a file without rows, and one whose columns would be shifted."""
-    width, n = len(header_of(path)), 0
-    for line, row in csv_rows(path):
-        if row and len(row) != width:
-            raise UserError(f"{path}: line {line} has {len(row)} fields, the header {width}")
-        n += bool(row)
-    if n < 2:
-        raise UserError(f"{path}: no rows below the header")
+def line_of(path: Path, row: int) -> int:
+    """Return the line at which a row below the header begins; the first row is 0."""
+    lines = (line for line, fields in csv_rows(path) if fields)
+    return next(islice(lines, row + 1, None))

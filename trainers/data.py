@@ -1,4 +1,4 @@
-"""A task's examples, loaded through `datasets` from the hub or from CSV files.
+"""A task's examples, from CSV files or from the Hugging Face hub.
 
 In: a task's name and, optionally, the data folder. Out: `TaskData`: texts, ids and integer labels
 of each split, with fingerprints. Then the rows that a trial trains and is selected on.
@@ -7,22 +7,23 @@ of each split, with fingerprints. Then the rows that a trial trains and is selec
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from search_spaces.errors import UserError
+from search_spaces.input_files import is_folder, is_there
 from search_spaces.text import quoted
 from search_spaces.trial import TrainingSettings
-from trainers.csv_files import header_of, read_columns
-from trainers.hub import hub_answers, why
-from trainers.tasks import STAND_INS, HubSource, Task, get_task
+from trainers.csv_files import check_header, header_of
+from trainers.labels import as_name, case_warnings, check_labels_of
+from trainers.rows import Rows, rows_of_file, rows_of_hub
+from trainers.tasks import STAND_INS, Task, get_task
 
 Labels = npt.NDArray[np.int64]
 
@@ -58,20 +59,24 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskData:
-    """A loaded task: its name, C label names, its splits, and the files that some came from."""
+    """A loaded task: its name, C label names, its splits, and the files that some came from.
+
+    `warnings` say what may be wrong with the labels.
+    """
 
     name: str
     labels: tuple[str, ...]
     splits: Mapping[str, Split]
     files: Mapping[str, Path] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def load_task(name: str, folder: Path | None = None) -> TaskData:
     """Load a task: from the package, from `folder/<name>/*.csv`, or else from the hub.
 
     Raises:
-        UserError: unknown task, missing file or column, empty split, a label that train lacks,
-            duplicate ids, or the hub cannot be reached.
+        UserError: unknown task, missing file or column, empty split, a row without a label or with
+            one that train lacks, duplicate ids, or the hub cannot be reached.
     """
     task = get_task(name)
     files: dict[str, Path] = {}
@@ -80,15 +85,19 @@ def load_task(name: str, folder: Path | None = None) -> TaskData:
     elif folder is not None:
         files = check_files(name, folder)
     if task.hub is None or files:
-        rows = {split: read_columns(path, _columns(task, path)) for split, path in files.items()}
+        rows = {split: rows_of_file(path, task) for split, path in files.items()}
     else:
-        rows = _from_hub(name, task, task.hub)
-    labels = task.labels or tuple(sorted(set(rows["train"]["label"]) - {""}))
-    splits = {split: _split(name, split, task, rows[split], labels) for split in rows}
-    return TaskData(name=name, labels=labels, splits=splits, files=files)
-
-
-Rows = dict[str, list[str]]
+        rows = rows_of_hub(name, task, task.hub)
+    counts = Counter(rows["train"].labels)
+    check_labels_of(rows["train"].source, counts)
+    labels = task.labels or tuple(sorted(counts))
+    return TaskData(
+        name=name,
+        labels=labels,
+        splits={split: _split(name, split, task, rows[split], labels) for split in rows},
+        files=files,
+        warnings=tuple(case_warnings(rows["train"].source, counts)),
+    )
 
 
 def deviation(data: TaskData) -> str | None:
@@ -113,12 +122,10 @@ def deviation_of(name: str, rows: Mapping[str, int], files: Mapping[str, Path]) 
 
 def check_folder(folder: Path) -> None:
     """Refuse a data folder that is none, with a UserError."""
-    try:
-        there = folder.is_dir()
-    except OSError as error:
-        raise UserError(f"data folder {folder} cannot be read: {error.strerror}") from error
-    if not there:
-        raise UserError(f"data folder {folder} does not exist")
+    if not is_folder(folder):
+        raise UserError(
+            f"data folder {folder} {'is no folder' if is_there(folder) else 'does not exist'}"
+        )
 
 
 def check_files(name: str, folder: Path) -> dict[str, Path]:
@@ -132,84 +139,44 @@ def check_files(name: str, folder: Path) -> dict[str, Path]:
     there = {}
     for split, stems in task.splits.items():
         paths = [folder / name / f"{stem}.csv" for stem in stems]
-        found = next((path for path in paths if path.is_file()), None)
+        found = next((path for path in paths if is_there(path)), None)
         if found is not None:
             there[split] = found
         elif split not in task.optional:
             others = "".join(f" or {path.name}" for path in paths[1:])
             raise UserError(f"task {name}: no file {paths[0]}{others} in the data folder")
     for path in there.values():
-        header = header_of(path)
-        for column in (*task.columns, "label"):
-            if column not in header:
-                raise UserError(f"{path}: no column {quoted(column)} (it has: {', '.join(header)})")
-            if header.count(column) > 1:
-                raise UserError(f"{path}: column {quoted(column)} is there twice; remove one")
+        check_header(path, header_of(path), (*task.columns, "label"))
     return there
 
 
-def _columns(task: Task, path: Path) -> list[str]:
-    """Name the columns to read: the task's and, where the file has one, `id`."""
-    return [*(["id"] if "id" in header_of(path) else []), *task.columns, "label"]
-
-
-def _from_hub(name: str, task: Task, hub: HubSource) -> dict[str, Rows]:
-    import datasets
-
-    datasets.disable_progress_bars()
-    hub_answers()
-    try:
-        tables = {
-            split: datasets.load_dataset(hub.repository, hub.config, split=part)
-            for split, part in hub.splits.items()
-        }
-    except Exception as error:
-        files = ", ".join(
-            f"{name}/{stems[0]}.csv"
-            for split, stems in task.splits.items()
-            if split not in task.optional
-        )
-        raise UserError(
-            f"task {name}: cannot get {hub.repository}: {why(error)};"
-            f" pass --data FOLDER that holds {files}"
-        ) from error
-    return {split: hub_rows(table, split, task, hub) for split, table in tables.items()}
-
-
-def hub_rows(table: Any, split: str, task: Task, hub: HubSource) -> Rows:
-    """Turn a hub table into text rows: label numbers to names, drops as the source says."""
-    columns = [table[column][:] for column in task.columns]
-    names = task.labels or tuple(getattr(table.features[hub.label_column], "names", ()))
-    named = dict(enumerate(names))  # Of -1, a row without label, a tuple would give the last name.
-    values = table[hub.label_column][:]
-    labels = [value if isinstance(value, str) else named.get(value, str(value)) for value in values]
-    rows = list(zip(*columns, labels, strict=True))
-    if hub.drop_duplicates and split == "train":
-        rows = list(dict.fromkeys(rows))
-    kept = [row for row in rows if row[-1] not in hub.dropped_labels]
-    fields = (*task.columns, "label")
-    return {column: [row[place] for row in kept] for place, column in enumerate(fields)}
-
-
 def _split(name: str, split: str, task: Task, rows: Rows, labels: tuple[str, ...]) -> Split:
-    if not rows["label"]:
+    if not rows.labels:
         raise UserError(f"task {name}: its {split} split is empty")
     number = {label: place for place, label in enumerate(labels)}
-    for row, label in enumerate(rows["label"]):
+    for row, label in enumerate(rows.labels):
         if label not in number:
             source = f"of the task ({', '.join(labels)})" if task.labels else "of the training rows"
-            raise UserError(
-                f"task {name}: {split} row {row + 1} has {quoted(label)}, no label {source}"
-            )
-    ids = rows.get("id") or [f"{split}-{row}" for row in range(len(rows["label"]))]
-    if len(set(ids)) < len(ids):
-        twice = next(value for value, times in Counter(ids).items() if times > 1)
-        raise UserError(f"task {name}: its {split} split holds id {quoted(twice)} twice")
+            raise UserError(f"{rows.where(row)}: {quoted(label)} is no label {source}")
+    ids = rows.columns.get("id")
+    if ids:
+        _check_ids(ids, rows)
     return Split(
-        ids=ids,
-        texts=tuple(rows[column] for column in task.columns),
-        labels=np.array([number[label] for label in rows["label"]], dtype=np.int64),
+        ids=ids or [f"{split}-{row}" for row in range(len(rows.labels))],
+        texts=tuple(rows.columns[column] for column in task.columns),
+        labels=np.array([number[label] for label in rows.labels], dtype=np.int64),
     )
+
+
+def _check_ids(ids: Sequence[str], rows: Rows) -> None:
+    """Refuse an id that stands in two rows, as files of predictions write it."""
+    first: dict[str, int] = {}
+    for row, name in enumerate(map(as_name, ids)):
+        if name in first:
+            raise UserError(
+                f"{rows.where(row)}: id {quoted(name)} is in {rows.where(first[name])} as well"
+            )
+        first[name] = row
 
 
 def select_examples(data: TaskData, settings: TrainingSettings) -> TaskData:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from transformers import (
 from transformers.utils import logging
 
 from search_spaces.errors import UserError
+from search_spaces.input_files import is_folder, is_lfs_pointer
 from search_spaces.text import quoted
 from trainers.batches import collate, tokenise
 from trainers.hub import HINT, hub_answers, locate_encoder, why
@@ -81,8 +83,8 @@ def load_encoder(name: str, training_texts: Sequence[str]) -> Encoder:
 
     Raises:
         UserError: unknown name, extra not installed, not in the cache while offline, or an encoder
-            that lacks weights, has a decoder, does not begin with [CLS], takes no word
-            embeddings, has a tokenizer of more ids than it or reads padding.
+            that lacks weights, brings code of its own, has a decoder, does not begin with [CLS],
+            takes no word embeddings, has a tokenizer of more ids than it or reads padding.
     """
     pooler: nn.Linear | None = None
     if is_of_a_task(name):
@@ -101,18 +103,24 @@ def load_encoder(name: str, training_texts: Sequence[str]) -> Encoder:
 def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel, nn.Linear | None]:
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    is_folder = Path(location).is_dir()
-    if not is_folder:
+    local = is_folder(Path(location))
+    if local:
+        _check_pointers(name, Path(location))
+    else:
         hub_answers()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(location)
+        tokenizer = AutoTokenizer.from_pretrained(location, trust_remote_code=False)
         model, report = AutoModel.from_pretrained(
-            location, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+            location,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
         )
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # A damaged file ends in any type, deep in a library.
-        raise UserError(f"encoder {quoted(name)}: {_reason(error, is_folder)}; {HINT}") from error
+        raise UserError(f"encoder {quoted(name)}: {_reason(error, local)}") from error
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         raise UserError(
             f"encoder {quoted(name)}: it has no vocabulary; save its tokenizer beside it"
@@ -122,10 +130,41 @@ def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel, nn
     return tokenizer, model, _take_pooler(model, report["missing_keys"])
 
 
-def _reason(error: Exception, is_folder: bool) -> str:
-    if is_folder:
-        return f"is no readable model folder ({_said(error)})"
-    return why(error) if isinstance(error, OSError) else f"cannot be loaded ({_said(error)})"
+def _check_pointers(name: str, folder: Path) -> None:
+    """Refuse a folder that git has left without its large files; a vocabulary of three words loads.
+
+    Pickled weights do not count where there are others.
+    """
+    kinds = {".safetensors", ".json", ".txt", ".model"}
+    if not any(folder.glob("*.safetensors")):
+        kinds.add(".bin")
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix in kinds)
+    except OSError as error:
+        raise UserError(f"encoder {quoted(name)}: {folder}: {error.strerror}") from error
+    for path in paths:
+        if is_lfs_pointer(path):
+            raise UserError(
+                f"encoder {quoted(name)}: {path.name} is a git-lfs pointer, not the file itself:"
+                f" run git lfs pull in {folder}"
+            )
+
+
+def _reason(error: Exception, local: bool) -> str:
+    if "trust_remote_code" in str(error):
+        return (
+            "it brings Python code of its own (auto_map), which is not run; take an encoder of a"
+            " type that transformers has itself, like BERT or RoBERTa"
+        )
+    if isinstance(error, UnpicklingError):
+        return (
+            "its pickled weights hold more than tensors, or are damaged, and are not loaded; save"
+            " it with save_pretrained as model.safetensors, from a source that you trust"
+        )
+    if local:
+        return f"is no readable model folder ({_said(error)}); {HINT}"
+    said = why(error) if isinstance(error, OSError) else f"cannot be loaded ({_said(error)})"
+    return f"{said}; {HINT}"
 
 
 def _said(error: Exception) -> str:

@@ -4,6 +4,7 @@ The hub is asked once per process. Without an answer the libraries are put in th
 what is cached still loads, and what is missing fails at once instead of after minutes of retries.
 """
 
+import errno
 import functools
 import os
 import sys
@@ -13,17 +14,22 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from search_spaces.errors import UserError, unknown
-from search_spaces.text import quoted
+from search_spaces.input_files import at_home, is_folder
+from search_spaces.text import one_line, quoted
 
 BUILT_IN = ("tiny", "packaged:minilm")
 """Encoders that need neither the hub nor a folder."""
+NOT_WRITTEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 HINT = f"give a model folder, a hub name, or one of {', '.join(BUILT_IN)}"
 
 
 def locate_encoder(name: str) -> str:
     """Return the folder or hub name that `from_pretrained` takes; UserError when unknown."""
-    if name.startswith(("/", ".", "~")) and not Path(name).is_dir():
-        raise UserError(f"encoder {quoted(name)}: there is no such folder; {HINT}")
+    if name.startswith(("/", ".", "~")):
+        folder = at_home(Path(name))
+        if not is_folder(folder):
+            raise UserError(f"encoder {quoted(name)}: there is no such folder; {HINT}")
+        return str(folder) if name.startswith("~") else name
     if not name.startswith("packaged:"):
         return name
     if name not in BUILT_IN:
@@ -64,6 +70,20 @@ def _go_offline() -> None:
 
 def why(error: BaseException) -> str:
     """Say in a few words why something could not be had from the hub."""
+    if fault := _of_the_cache(error):
+        return (
+            f"its cache cannot be written ({one_line(fault)}); set HF_HOME to a folder that you can"
+            " write to"
+        )
     if hub_answers():
         return f"the hub refused it ({type(error).__name__})"
     return "the hub cannot be reached and nothing is cached"
+
+
+def _of_the_cache(error: BaseException | None) -> OSError | None:
+    """Find what the file system said among the causes of an error."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in NOT_WRITTEN:
+            return error
+        error = error.__cause__ or error.__context__
+    return None

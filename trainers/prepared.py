@@ -38,7 +38,8 @@ class Prepared:
     """A tokenised task and its encoder; `inputs` and `ids` by split, train and selection included.
 
     `fingerprints` names the encoder's weights and vocabulary, and each split's examples;
-    `deviation` says how the task's rows differ from the published ones.
+    `deviation` says how the task's rows differ from the published ones, `warnings` what may be
+    wrong with its labels.
     """
 
     labels: tuple[str, ...]
@@ -49,6 +50,7 @@ class Prepared:
     encoder: Encoder
     fingerprints: Mapping[str, str]
     deviation: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def warm_key(config: TrialConfig) -> tuple[object, ...]:
@@ -111,4 +113,5 @@ def prepare(
         encoder=encoder,
         fingerprints={"encoder": encoder.fingerprint, **prints},
         deviation=deviation(loaded),
+        warnings=loaded.warnings,
     )

@@ -5,12 +5,13 @@ does not say what a word is; here it is what stands between white space and has 
 so that copies with and without spaces before punctuation agree. The texts of a pair count together.
 """
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from search_spaces.input_files import is_there
+from trainers.csv_files import header_of, read_columns
 from trainers.data import Split, TaskData, deviation
 
 
@@ -34,7 +35,7 @@ def data_statistics(data: TaskData, folder: Path | None) -> DataStatistics:
     domains = folder / data.name / "domains.csv" if folder else None
     return DataStatistics(
         labels=len(data.labels),
-        domains=_domains(domains) if domains and domains.is_file() else None,
+        domains=_domains(domains) if domains and is_there(domains) else None,
         rows={name: len(split) for name, split in data.splits.items()},
         words={name: mean_words(split) for name, split in data.splits.items()},
         deviation=deviation(data),
@@ -54,6 +55,6 @@ def words_of(text: str) -> int:
 
 def _domains(path: Path) -> int | None:
     """Count a file's distinct values of `domain`; None where it has no such column."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        found = {row.get("domain") for row in csv.DictReader(file)}
-    return None if None in found or not found else len(found)
+    if "domain" not in header_of(path):
+        return None
+    return len(set(read_columns(path, ["domain"])["domain"]))

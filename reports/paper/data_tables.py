@@ -57,10 +57,10 @@ def count_data(tasks: Sequence[str], folder: Path | None, cells: Sequence[CellRe
     for task in tasks:
         try:
             data = load_task(task, folder)
+            found[task] = data_statistics(data, folder)
         except UserError as error:
             absent[task] = str(error)
             continue
-        found[task] = data_statistics(data, folder)
         if _differs(data, cells):
             differing.add(task)
     return Counted(found=found, absent=absent, differing=frozenset(differing))

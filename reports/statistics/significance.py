@@ -72,8 +72,8 @@ def mcnemar(
     probability; attained size .053 there, so it can exceed the nominal level slightly, and it is
     what Fagerland et al. 2013 (doi:10.1186/1471-2288-13-91) recommend. `chi2`: continuity-
     corrected chi-square; an approximation, poor below some 25 discordant examples, needlessly
-    conservative by the same source, and below 1 even where the systems tie. Without a discordant
-    example p is 1 in all three.
+    conservative by the same source. Where as many examples speak for either system, or none does, p
+    is 1 in all three.
 
     Raises:
         UserError: no method has that name.
@@ -107,7 +107,8 @@ def _mid_p(b: int, c: int) -> float:
 
 
 def _chi2(b: int, c: int) -> float:
-    return float(stats.chi2.sf((abs(b - c) - 1) ** 2 / (b + c), 1)) if b + c else 1.0
+    """With Yates's correction; as R has it, 1 where b = c, which needs none."""
+    return float(stats.chi2.sf(max(abs(b - c) - 1, 0) ** 2 / (b + c), 1)) if b + c else 1.0
 
 
 # name -> (what an outcome as extreme as the observed one counts, p from the discordant counts)

@@ -64,7 +64,7 @@ def test_a_plan_names_the_file_that_is_no_text_further_on(
     folder = Path(shutil.copytree(data_folder, tmp_path / "copy"))
     path = folder / "rte" / "train.csv"
     path.write_bytes(path.read_bytes() + b"a,b,entailment\n" * 2_000 + b"\xff,b,entailment\n")
-    assert deviations(small(), folder)[0].startswith(f"{path}: cannot be read ('utf-8'")
+    assert deviations(small(), folder)[0].startswith(f"{path}: line 2014 is not UTF-8")
 
 
 def test_a_data_folder_that_no_task_reads_may_be_absent(tmp_path: Path) -> None:

@@ -92,10 +92,22 @@ def test_numbers_sort_as_numbers_and_words_as_words() -> None:
     assert report.differing == ()
 
 
-def test_a_label_with_two_signs_is_a_word() -> None:
-    gold = np.array([-1, 0])
+def test_gold_without_a_label_is_no_label_unless_it_is_listed() -> None:
+    """As test sets of GLUE have it."""
+    gold = np.array([0, -1, 1])
     one = side("a", gold, gold)
-    assert compare_pair(one, one).labels == ("-1", "0")
+    with pytest.raises(UserError, match=r"^a: row 3: gold is -1, which means that none is known"):
+        compare_pair(one, one)
+    assert compare_pair(one, one, labels=["-1", "0", "1"]).labels == ("-1", "0", "1")
+    guessed = side("b", np.array([0, 1, 1]), np.array([-1, 0, 1]))
+    with pytest.raises(UserError, match="unknown predicted label '-1'"):
+        compare_pair(guessed, guessed)
+
+
+def test_a_label_with_two_signs_is_a_word() -> None:
+    gold = np.array([-2, 0])
+    one = side("a", gold, gold)
+    assert compare_pair(one, one).labels == ("-2", "0")
     words = replace(one, rows=replace(one.rows, gold=("--1", "0"), predicted=("0", "0")))
     assert compare_pair(words, words).labels == ("--1", "0")
 

@@ -1,7 +1,6 @@
 """Files of predictions are read alike in every format, and each mistake is named with its row."""
 
-import subprocess
-import sys
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -9,11 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from reports.prediction_files import normalised, read_rows
+from reports.prediction_files import read_rows
 from search_spaces.errors import UserError
-from tests.end_to_end.sweeps import environment
-from tests.results import predictions
-from trainers.files import encode_predictions
 
 ROWS = [("a", "yes", "no"), ("b", "no, thanks", "no\nthanks"), ("7", "1", "0")]
 
@@ -65,24 +61,6 @@ def test_whole_numbers_as_pandas_writes_floats(tmp_path: Path, ending: str) -> N
         frame.to_parquet(path)
     found = read_rows(path)
     assert (found.ids, found.gold, found.predicted) == (("1", "10"), ("-1", "10"), ("0", "-1"))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("1.00", "1"),
-        ("-0.0", "0"),
-        ("1.5", "1.5"),
-        ("1.", "1."),
-        ("007", "007"),
-        ("007.0", "007.0"),
-        ("1.0.0", "1.0.0"),
-        ("1e5", "1e5"),
-        ("v1.0", "v1.0"),
-    ],
-)
-def test_only_a_whole_number_is_rewritten(text: str, expected: str) -> None:
-    assert normalised(text) == expected
 
 
 def test_labels_may_be_called_none_and_null(tmp_path: Path) -> None:
@@ -148,7 +126,7 @@ WRONG_JSON = {
     '{"id": 1, "gold": 1, "prediction": "nan"}\n': "row 1: prediction is 'nan', which means",
     '{"id": 1, "gold": true, "prediction": 0}\n': "row 1: gold is True, expected text",
     '{"id": 1, "gold": "a\\ud800", "prediction": 0}\n': r"row 1: gold is 'a\ud800', which is not",
-    '{"id": 1, "gold": [0], "prediction": 0}\n': "row 1: gold is [0], expected text",
+    '{"id": 1, "gold": [0], "prediction": 0}\n': "row 1: gold is [0], a list: multi-label",
 }
 WRONG = [(".csv", *pair) for pair in WRONG_CSV.items()]
 WRONG += [(".jsonl", *pair) for pair in WRONG_JSON.items()]
@@ -172,7 +150,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
             read_rows(tmp_path / f"absent{ending}")
         folder = tmp_path / f"folder{ending}"
         folder.mkdir()
-        with pytest.raises(UserError, match="directory"):
+        with pytest.raises(UserError, match="is a folder, expected a regular file"):
             read_rows(folder)
 
 
@@ -191,7 +169,10 @@ def test_a_wrong_encoding_names_the_line(tmp_path: Path, ending: str, start: str
     with pytest.raises(UserError, match=f"{path}: line 3002 is not UTF-8 text"):
         read_rows(path)
     path.write_bytes(good.encode("utf-16"))
-    with pytest.raises(UserError, match=f"{path}: line 1 is not UTF-8 text"):
+    with pytest.raises(UserError, match=f"{path}: is UTF-16 text; save it as UTF-8"):
+        read_rows(path)
+    path.write_bytes(good.encode("utf-16-le"))
+    with pytest.raises(UserError, match=f"{path}: holds NUL bytes; save it"):
         read_rows(path)
 
 
@@ -227,18 +208,90 @@ def test_text_in_parquet_that_is_not_utf_8_is_shown(tmp_path: Path) -> None:
     assert str(caught.value) == f"{path}: b'caf\\xe9' is not UTF-8 text"
 
 
-def test_a_process_that_ends_after_reading_parquet_is_not_aborted(tmp_path: Path) -> None:
-    """With threads every second or third run ended in `terminate called`, exit code 134."""
-    path = written(tmp_path, ".parquet")
-    (tmp_path / "stored").write_bytes(encode_predictions(predictions("dev", 3, n=5)))
-    code = (
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from reports.prediction_files import read_rows\n"
-        "from trainers.files import decode_predictions\n"
-        "decode_predictions(Path(sys.argv[2]).read_bytes(), 2)\n"
-        "read_rows(Path(sys.argv[1]))\n"
-    )
-    command = [sys.executable, "-c", code, str(path), str(tmp_path / "stored")]
-    for _ in range(8):
-        subprocess.run(command, env=environment(), check=True)
+def test_the_index_of_a_frame_is_a_column_too(tmp_path: Path) -> None:
+    """pandas keeps one of numbers in a row in the file's metadata alone."""
+    path = tmp_path / "rows.parquet"
+    frame = pd.DataFrame({"gold": [0, 1, 0, 1], "prediction": [0, 1, 1, 1]})
+    frame.index.name = "id"
+    for changed, ids in (
+        (frame, "0 1 2 3"),
+        (frame.iloc[1:3], "1 2"),
+        (frame.iloc[::-1], "3 2 1 0"),
+        (frame.iloc[[2, 0]], "2 0"),
+        (frame.set_axis([*"abcd"]).rename_axis("id"), "a b c d"),
+    ):
+        changed.to_parquet(path)
+        found = read_rows(path)
+        assert found.ids == tuple(ids.split())
+        assert found.gold == tuple(map(str, changed["gold"]))
+
+
+def with_metadata(told: object) -> pa.Table:
+    table = pa.table({"gold": [0, 1], "prediction": [0, 1], "__index_level_0__": ["a", "b"]})
+    return table.replace_schema_metadata({"pandas": json.dumps(told)})
+
+
+def test_an_index_under_a_name_of_its_own_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    told = [{"name": "id", "field_name": "__index_level_0__"}]
+    pq.write_table(with_metadata({"index_columns": [], "columns": told}), path)
+    assert read_rows(path).ids == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"index_columns": [{"name": "id", "start": 0, "stop": 9, "step": 1}], "columns": []}, "9"),
+        ({"index_columns": [{"name": "id", "start": 0, "stop": 9, "step": 0}]}, "no column 'id'"),
+        ({"index_columns": [{"name": "id"}]}, "no column 'id'"),
+        ({"index_columns": 3}, "no column 'id'"),
+        ([1], "no column 'id'"),
+    ],
+)
+def test_metadata_that_is_wrong_is_one_line(told: object, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(with_metadata(told), path)
+    with pytest.raises(UserError, match=said):
+        read_rows(path)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (pa.array([[0], [1]]), "column 'gold' holds lists: multi-label tasks are out of scope"),
+        (pa.array([{"a": 1}, {"a": 2}]), "values of type struct<a: int64>, expected text"),
+        (pa.array([b"a", b"b"]), "values of type binary, expected text"),
+        (pa.array([0, 2**62], pa.timestamp("ns")), "values of type timestamp"),
+        (pa.array([0.5, 1.0]), "row 1: gold is 0.5, expected text or a whole number"),
+        (pa.array(["a", "a|b"]), "no fault"),
+        (pa.array(["a", "b"]).dictionary_encode(), "no fault"),
+    ],
+)
+def test_columns_of_parquet_are_text_or_whole_numbers(
+    values: pa.Array, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"id": [1, 2], "gold": values, "prediction": values}), path)
+    if said == "no fault":
+        assert read_rows(path).gold == tuple(values.to_pylist())
+        return
+    with pytest.raises(UserError, match=said):
+        read_rows(path)
+
+
+def test_labels_of_a_file_follow_the_rule_of_labels(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(f"{HEAD} 1\u00a0,cafe\u0301, caf\u00e9\u200b\n2,b,b\n", "utf-8")
+    found = read_rows(path)
+    assert found.ids == ("1", "2")
+    assert found.gold == found.predicted == ("caf\u00e9", "b")
+    for row, said in (
+        ("3,\u200b,b", "row 4: gold is empty"),
+        ("3,b|caf\u00e9,b", "multi-label tasks are out of scope"),
+    ):
+        path.write_text(f"{HEAD}1,caf\u00e9,b\n2,b,b\n{row}\n", "utf-8")
+        with pytest.raises(UserError, match=said):
+            read_rows(path)
+    path.write_text(f"{HEAD}1,0,0.73\n2,1,0.12\n")
+    with pytest.raises(UserError, match=r"the label '0\.73' is a number with a fraction"):
+        read_rows(path)

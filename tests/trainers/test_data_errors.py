@@ -1,6 +1,5 @@
 """Wrong data: each mistake gives one line that names the file or the row, and the way out."""
 
-import logging
 import os
 import shutil
 import subprocess
@@ -10,31 +9,17 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-import datasets
 import pytest
 
 from search_spaces.errors import UserError
 from search_spaces.trial import TrainingSettings
 from tests.fakes import tiny_config, write_csv
-from trainers.csv_files import read_columns
 from trainers.data import check_files, deviation, load_task, select_examples, selection_split
 
 HEADER = b"sentence1,sentence2,label\n"
 LONG = b"a sentence,and another,entailment\n" * 4_000
 """More than is decoded with the header, and than one field may hold."""
 CATSWEEP_DATA = os.environ.get("CATSWEEP_DATA", "")
-
-FULL_CACHE = """
-import resource, sys
-from pathlib import Path
-from trainers.csv_files import read_columns
-from trainers.files import StoreFull
-resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-try:
-    read_columns(Path(sys.argv[1]), ["text"])
-except StoreFull as error:
-    print(error)
-"""
 
 
 @pytest.fixture
@@ -88,15 +73,16 @@ def test_a_missing_column_is_named_with_those_there(column: str, copied: Path) -
         (b"", "no column 'sentence1'"),
         (HEADER, "no rows below the header"),
         (HEADER + b"a,b,entailment\na,b,entailment,c,d\n", "line 3 has 5 fields, the header 3"),
-        (HEADER + b'"a,b,entailment\n', "line 2 has 1 fields, the header 3"),
-        (HEADER + b"a,\xff,entailment\n", "cannot be read"),
+        (HEADER + b'"a,b,entailment\n', "line 2: a quote in the row that begins here"),
+        (HEADER + b"a,\xff,entailment\n", "train.csv: line 2 is not UTF-8 text"),
         (HEADER + b"a,b\n", "line 2 has 2 fields, the header 3"),
-        (HEADER + b"LONG" + b"a,\xff,entailment\n", "train.csv: cannot be read ('utf-8' codec"),
-        (HEADER + b'a,b,entailment\na,"b,entailment\nLONG', "line 3 has 2 fields, the header 3"),
-        (HEADER + b'a,"b\n,entailment\na,b,entailment\n', "line 2 has 2 fields, the header 3"),
+        (HEADER + b"LONGa,\xff,entailment\n", "train.csv: line 4002 is not UTF-8 text"),
+        (HEADER + b'a,b,entailment\na,"b,entailment\nLONG', "line 3: a quote in the row that"),
+        (HEADER + b'a,"b\n,entailment\na,b,entailment\n', "line 2: a quote in the row that"),
+        (HEADER + b'a,"b\n,entailment"\na,b,c\n', "line 2 has 2 fields, the header 3"),
         (
             HEADER + b"a,b,entailment\na,b,0\n",
-            "train row 2 has '0', no label of the task (entailment, not_entailment)",
+            "train.csv: line 3: '0' is no label of the task (entailment, not_entailment)",
         ),
         (b"label," + HEADER + b"entailment,a,b,entailment\n", "column 'label' is there twice"),
     ],
@@ -106,35 +92,33 @@ def test_a_file_that_is_no_csv_of_this_task(content: bytes, expected: str, copie
     assert expected in complaint("rte", copied)
 
 
-def test_an_open_quote_in_the_last_field_is_one_line(
-    copied: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And none of `datasets`, which logs what it raises."""
-    monkeypatch.setattr(logging.getLogger("datasets"), "propagate", True)
+def test_an_open_quote_in_the_last_field_is_one_line(copied: Path) -> None:
     path = copied / "rte" / "train.csv"
-    path.write_bytes(HEADER + b'a,b,entailment\na,b,"entailment\n')
-    assert complaint("rte", copied).startswith(f"{path}: not a readable CSV file (")
-    assert caplog.messages == []
+    for end in ("", "\n", "\n\n"):
+        path.write_bytes(HEADER + b'a,b,entailment\n\na,b,"entailment' + end.encode())
+        said = complaint("rte", copied)
+        assert said == f"{path}: line 4: a quote in the row that begins here is not closed"
 
 
 def test_a_label_that_train_lacks_is_named_with_its_row(copied: Path) -> None:
     rows = [("hello", "card_arrival"), ("what", "chargeback")]
     write_csv(copied / "banking77" / "test.csv", ("text", "label"), rows)
-    assert "test row 2 has 'chargeback', no label of the training rows" in complaint(
-        "banking77", copied
-    )
+    said = complaint("banking77", copied)
+    assert "test.csv: line 3: 'chargeback' is no label of the training rows" in said
 
 
 def test_a_row_without_a_label_is_named(copied: Path) -> None:
     """It is not one more intent."""
-    write_csv(copied / "banking77" / "train.csv", ("text", "label"), [("a", "x"), ("b", "")])
-    assert "train row 2 has '', no label of the training rows" in complaint("banking77", copied)
+    for empty in ("", " ", "\u200b\u00a0", "nan", "-1"):
+        rows = [("a\nb", "x"), ("b", empty)]
+        path = write_csv(copied / "banking77" / "train.csv", ("text", "label"), rows)
+        assert complaint("banking77", copied).startswith(f"{path}: line 4: the label is ")
 
 
 def test_an_id_that_occurs_twice_is_named(copied: Path) -> None:
     rows = [("7", "hello", "card_arrival"), ("8", "you", "card_arrival")] * 2
     write_csv(copied / "banking77" / "test.csv", ("id", "text", "label"), rows)
-    assert "its test split holds id '7' twice" in complaint("banking77", copied)
+    assert "test.csv: line 4: id '7' is in " in complaint("banking77", copied)
 
 
 def test_a_task_without_dev_split_asks_for_heldout() -> None:
@@ -208,27 +192,70 @@ def test_holding_out_the_only_row_is_refused(data_folder: Path) -> None:
         select_examples(one_each, TrainingSettings(select_on="heldout"))
 
 
-def test_a_cache_that_cannot_be_written_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["[ab]", "*", "?", "a::b", "~", "{a,b}", "a b", "%s"])
+def test_a_folder_is_read_whatever_its_name_means_to_a_shell(
+    name: str, data_folder: Path, tmp_path: Path
 ) -> None:
-    cache = tmp_path / "cache"
-    cache.touch()
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", cache)
-    path = write_csv(tmp_path / "few.csv", ["text"], [["a"]])
-    with pytest.raises(
-        UserError, match=f"^cannot write the cache {cache}: .*; set HF_DATASETS_CACHE"
-    ):
-        read_columns(path, ["text"])
+    """`datasets` took `[ab]` for a pattern and read the folder `a`."""
+    for other in ("a", "b"):
+        shutil.copytree(data_folder, tmp_path / other)
+        for path in (tmp_path / other).rglob("*.csv"):
+            path.write_bytes(path.read_bytes().replace(b"number", b"another"))
+    shutil.copytree(data_folder, tmp_path / name)
+    expected, found = load_task("rte", data_folder), load_task("rte", tmp_path / name)
+    for split, rows in expected.splits.items():
+        assert found.splits[split].fingerprint() == rows.fingerprint()
 
 
-def test_a_cache_without_space_is_no_fault_of_the_file(tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "long.csv", ["text"], [["a sentence"]] * 1_000)
+def test_files_are_read_without_a_folder_to_write_to(data_folder: Path) -> None:
+    """By a user without a home, of whom the libraries' caches are not wanted."""
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from trainers.data import load_task\n"
+        "print(load_task('rte', Path(sys.argv[1])).splits['dev'].fingerprint())\n"
+        "assert 'datasets' not in sys.modules\n"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", FULL_CACHE, str(path)],
+        [sys.executable, "-c", program, str(data_folder)],
+        env=os.environ | {"HOME": "/proc", "HF_HOME": "/proc/x", "HF_DATASETS_CACHE": "/proc/y"},
         capture_output=True,
         text=True,
         check=True,
-        env=os.environ | {"HF_DATASETS_CACHE": f"{tmp_path}/datasets"},
     )
-    said = f"no space left to write the cache {tmp_path}/datasets: free some and run again\n"
-    assert done.stdout == said
+    expected = load_task("rte", data_folder).splits["dev"].fingerprint()
+    assert (done.stdout, done.stderr) == (f"{expected}\n", "")
+
+
+def test_labels_are_read_by_one_rule(copied: Path) -> None:
+    before = load_task("banking77", copied)
+    path = copied / "banking77" / "train.csv"
+    label = before.labels[0]
+    path.write_text(path.read_text("utf-8").replace(label, f" \u200b{label}\u00a0", 2), "utf-8")
+    after = load_task("banking77", copied)
+    assert after.labels == before.labels
+    assert after.splits["train"].fingerprint() == before.splits["train"].fingerprint()
+    assert after.warnings == ()
+    path.write_text(f"{path.read_text('utf-8')}more,{label.upper()}\n", "utf-8")
+    (said,) = load_task("banking77", copied).warnings
+    assert said.startswith(f"{path}: labels that differ in case alone")
+    assert f"'{label.upper()}' (1 rows)" in said
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (("card", "refund", "card|refund"), "multi-label tasks are out of scope"),
+        (("1.5", "2", "3"), "regression is out of scope"),
+        (("a", "b", "x" * 100_000), "line 4: the label has 100,000 characters"),
+    ],
+)
+def test_labels_of_another_kind_of_task_are_refused(
+    labels: tuple[str, ...], said: str, copied: Path
+) -> None:
+    rows = [("some text", label) for label in labels]
+    path = write_csv(copied / "banking77" / "train.csv", ("text", "label"), rows)
+    write_csv(copied / "banking77" / "test.csv", ("text", "label"), rows)
+    message = complaint("banking77", copied)
+    assert message.startswith(f"{path}: ")
+    assert said in message

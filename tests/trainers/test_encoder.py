@@ -322,11 +322,111 @@ def test_a_folder_that_contradicts_itself_is_refused_in_one_line(
     assert said in refusal(str(saved))
 
 
-def test_a_pointer_in_the_place_of_weights_is_refused_in_one_line(saved: Path) -> None:
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 440473133\n"
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "pytorch_model.bin"])
+def test_a_pointer_in_the_place_of_a_file_is_refused_in_one_line(name: str, saved: Path) -> None:
     """As a clone without Git LFS leaves it."""
+    (saved / name).unlink(missing_ok=True)
+    if name == "pytorch_model.bin":
+        (saved / "model.safetensors").unlink()
+    (saved / name).write_text(POINTER)
+    said = refusal(str(saved))
+    assert f"{name} is a git-lfs pointer" in said
+    assert f"run git lfs pull in {saved}" in said
+
+
+def test_a_pointer_that_nothing_reads_is_none_of_our_business(saved: Path) -> None:
+    (saved / "pytorch_model.bin").write_text(POINTER)
+    (saved / "model.onnx").write_text(POINTER)
+    assert load_encoder(str(saved), []).model.config.model_type == "bert"
+
+
+OWN_CODE = """
+from pathlib import Path
+Path({marker!r}).touch()
+from transformers import BertConfig, BertModel, BertTokenizerFast
+class OwnConfig(BertConfig):
+    model_type = "own"
+class OwnModel(BertModel):
+    config_class = OwnConfig
+class OwnTokenizer(BertTokenizerFast):
+    pass
+"""
+OF_MODEL = {
+    "model_type": "own",
+    "auto_map": {"AutoConfig": "own.OwnConfig", "AutoModel": "own.OwnModel"},
+}
+OF_TOKENIZER = {
+    "tokenizer_class": "OwnTokenizer",
+    "auto_map": {"AutoTokenizer": ["own.OwnTokenizer", "own.OwnTokenizer"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"), [("config.json", OF_MODEL), ("tokenizer_config.json", OF_TOKENIZER)]
+)
+def test_code_that_an_encoder_brings_is_never_run_whatever_anyone_answers(
+    name: str, fields: dict[str, object], saved: Path, tmp_path: Path
+) -> None:
+    marker = tmp_path / "marker"
+    (saved / "own.py").write_text(OWN_CODE.format(marker=str(marker)))
+    config = json.loads((saved / name).read_text())
+    (saved / name).write_text(json.dumps(config | fields))
+    program = (
+        "import sys\n"
+        "from search_spaces.errors import UserError\n"
+        "from trainers.encoder import load_encoder\n"
+        "try:\n"
+        "    load_encoder(sys.argv[1], [])\n"
+        "except UserError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(saved)],
+        input="y\n" * 10,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert not marker.exists()
+    assert "y/N" not in done.stdout + done.stderr
+    if name == "config.json":
+        assert done.stdout.count("\n") == 1
+        assert "brings Python code of its own (auto_map), which is not run; take " in done.stdout
+
+
+class Command:
+    """What a pickle may hold beside tensors."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.marker,)
+
+
+def test_pickled_weights_are_tensors_or_are_not_loaded(saved: Path, tmp_path: Path) -> None:
+    weights = load_file(saved / "model.safetensors")
+    expected = load_encoder(str(saved), []).fingerprint
     (saved / "model.safetensors").unlink()
-    (saved / "pytorch_model.bin").write_text("version https://git-lfs.github.com/spec/v1\n")
-    assert "is no readable model folder (UnpicklingError: " in refusal(str(saved))
+    torch.save(weights, saved / "pytorch_model.bin")
+    assert load_encoder(str(saved), []).fingerprint == expected
+    marker = tmp_path / "marker"
+    torch.save(weights | {"more": Command(marker)}, saved / "pytorch_model.bin")
+    assert "its pickled weights hold more than tensors" in refusal(str(saved))
+    assert not marker.exists()
+
+
+def test_an_encoder_s_folder_may_be_named_from_home(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(saved.parent))
+    name = f"~/{saved.name}"
+    assert load_encoder(name, []).fingerprint == load_encoder(str(saved), []).fingerprint
+    assert "there is no such folder" in refusal("~/nothing")
 
 
 @pytest.mark.parametrize("error", [MemoryError, torch.OutOfMemoryError])

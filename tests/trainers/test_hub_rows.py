@@ -1,8 +1,10 @@
 """What the hub sends becomes the rows that the CSV files hold: same label names, same drops."""
 
+import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
-from trainers.data import hub_rows
+from search_spaces.errors import UserError
+from trainers.rows import hub_rows
 from trainers.tasks import TASKS
 
 
@@ -22,7 +24,7 @@ def test_glue_numbers_become_the_tasks_labels() -> None:
         hub = TASKS[task].hub
         assert hub is not None
         found = hub_rows(table(columns, "label", ["no", "yes"]), "dev", TASKS[task], hub)
-        assert found == {**columns, "label": labels}
+        assert found.columns == {**columns, "label": labels}
 
 
 def test_clinc_loses_what_is_out_of_scope_and_exact_duplicates_in_train() -> None:
@@ -34,9 +36,12 @@ def test_clinc_loses_what_is_out_of_scope_and_exact_duplicates_in_train() -> Non
     }
     rows = table(columns, "intent", ["greeting", "goodbye", "oos"])
     train = hub_rows(rows, "train", TASKS["clinc150"], hub)
-    assert train == {"text": ["hi", "hi"], "label": ["greeting", "goodbye"]}
+    assert train.columns == {"text": ["hi", "hi"], "label": ["greeting", "goodbye"]}
     test = hub_rows(rows, "test", TASKS["clinc150"], hub)
-    assert test == {"text": ["hi", "hi", "hi"], "label": ["greeting", "greeting", "goodbye"]}
+    assert test.columns == {
+        "text": ["hi", "hi", "hi"],
+        "label": ["greeting", "greeting", "goodbye"],
+    }
 
 
 def test_banking_keeps_published_label_names() -> None:
@@ -45,13 +50,37 @@ def test_banking_keeps_published_label_names() -> None:
     columns: dict[str, list[object]] = {"text": ["why?"], "label": [0]}
     rows = table(columns, "label", ["reverted_card_payment?"])
     found = hub_rows(rows, "train", TASKS["banking77"], hub)
-    assert found == {"text": ["why?"], "label": ["reverted_card_payment?"]}
+    assert found.columns == {"text": ["why?"], "label": ["reverted_card_payment?"]}
 
 
-def test_a_row_without_a_label_does_not_get_the_last_one() -> None:
-    """Test sets of GLUE have -1 for each label."""
+@pytest.mark.parametrize("label", [-1, None])
+def test_a_row_without_a_label_is_refused(label: int | None) -> None:
+    """Test sets of GLUE have -1 for each label: it is neither the last one nor one more."""
     hub = TASKS["rte"].hub
     assert hub is not None
-    columns: dict[str, list[object]] = {"sentence1": ["a"], "sentence2": ["b"], "label": [-1]}
+    columns: dict[str, list[object]] = {
+        "sentence1": ["a", "b"],
+        "sentence2": ["b", "c"],
+        "label": [1, label],
+    }
     rows = table(columns, "label", ["entailment", "not_entailment"])
-    assert hub_rows(rows, "dev", TASKS["rte"], hub)["label"] == ["-1"]
+    with pytest.raises(UserError, match=r"^nyu-mll/glue: row 2 of validation: the label is "):
+        hub_rows(rows, "dev", TASKS["rte"], hub)
+
+
+def test_a_row_is_named_as_the_hub_counts_it_and_not_what_is_left() -> None:
+    hub = TASKS["clinc150"].hub
+    assert hub is not None
+    columns: dict[str, list[object]] = {"text": ["hi", "hi", "huh", None], "intent": [0, 0, 2, 1]}
+    rows = table(columns, "intent", ["greeting", "goodbye", "oos"])
+    with pytest.raises(UserError, match=r"row 4 of train\+validation: text is missing"):
+        hub_rows(rows, "train", TASKS["clinc150"], hub)
+
+
+def test_labels_that_are_text_follow_the_rule_of_labels() -> None:
+    hub = TASKS["hwu64"].hub
+    assert hub is not None
+    labels = ["caf\u00e9 ", "\u200bcafe\u0301", "1.0"]
+    rows = Dataset.from_dict({"text": ["a", "b", "c"], "label": labels})
+    found = hub_rows(rows, "train", TASKS["hwu64"], hub)
+    assert found.labels == ["caf\u00e9", "caf\u00e9", "1"]

@@ -11,7 +11,7 @@ import torch
 from datasets import ClassLabel, Dataset, Features, Value
 
 from tests.fakes import tiny_config
-from trainers import data as data_module
+from trainers import rows as rows_module
 from trainers.data import deviation, load_task, select_examples
 from trainers.loop import TrialRun
 from trainers.metrics import METRICS
@@ -176,7 +176,7 @@ def test_the_hub_gives_the_rows_that_the_folder_gives(
         return tables[split]
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    monkeypatch.setattr(data_module, "hub_answers", lambda: True)
+    monkeypatch.setattr(rows_module, "hub_answers", lambda: True)
     there = load_task(name)
     monkeypatch.undo()
     here = load_task(name, data_folder)

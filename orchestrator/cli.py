@@ -105,12 +105,10 @@ def _study(name: str, tasks: str | None, *, to_train: bool = False) -> Study:
 
 def _existing(store: Path) -> "Store | None":
     """Open the store if there is one: plan and status answer without one, too."""
+    from trainers.files import is_there, listing
     from trainers.store import Store
 
-    try:
-        nothing = not store.exists() or (store.is_dir() and not any(store.iterdir()))
-    except OSError:
-        nothing = False
+    nothing = not is_there(store) or (store.is_dir() and not listing(store))
     return None if nothing else Store(store, create=False)
 
 

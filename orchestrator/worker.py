@@ -14,7 +14,7 @@ from ray import tune
 from orchestrator.job import Job
 from search_spaces.errors import UserError
 from search_spaces.trial import parse_trial
-from trainers.files import StoreFull
+from trainers.files import StoreFull, Unreadable
 
 if TYPE_CHECKING:
     from orchestrator.runner import TrialRunner
@@ -54,7 +54,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         if self.stop_sweep is None:
             try:
                 done = self._advance()
-            except StoreFull as error:
+            except (StoreFull, Unreadable) as error:
                 self.stop_sweep = str(error)
         crowded = self.stop_sweep is None and self.runner.crowded
         told = {"done": done, "stop_sweep": self.stop_sweep, "crowded": crowded}

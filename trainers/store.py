@@ -258,6 +258,7 @@ class Store:
             for name, data in contents.items()
         }
         record = result.record.model_copy(update={"files": files})
+        self._forget(config.signature)
         write_file(folder / RESULT, encode_record(record))
         (folder / PRUNED).unlink(missing_ok=True)
 
@@ -298,11 +299,16 @@ class Store:
             return target
 
     def _is_in_the_way(self, signature: str) -> bool:
-        self._records.pop(signature, None)
+        self._forget(signature)
         state = self.state(signature)
         if state is State.DONE:
             return not self.is_whole(signature)
         return state in {State.CORRUPT, State.FAILED}
+
+    def _forget(self, signature: str) -> None:
+        """Forget what was read of a trial: its files are others now, or may be."""
+        self._records.pop(signature, None)
+        self._held = {pair for pair in self._held if pair[0] != signature}
 
     def is_locked(self, signature: str) -> bool:
         """Say whether a living process trains this trial now.

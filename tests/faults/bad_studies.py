@@ -45,9 +45,9 @@ STUDIES = [
     whole("a list", "[a]", "expected keys and values, got list"),
     whole("an open bracket", "name: [", "not YAML: line 1"),
     whole("two documents", "--- a\n--- b\n", "line 2, column 1: expected a single document"),
-    whole("UTF-16", STUDY.encode("utf-16"), "line 1 is not UTF-8 text; save it as UTF-8"),
+    whole("UTF-16", STUDY.encode("utf-16"), "is UTF-16 text; save it as UTF-8"),
     whole("latin-1", f"{STUDY}description: é".encode("latin-1"), "line 8 is not UTF-8 text"),
-    whole("NUL", f"{STUDY}x: \0", r"line 8: '\x00' is no character of a text"),
+    whole("NUL", f"{STUDY}x: \0", "holds NUL bytes; save it as text in UTF-8"),
     whole("escape", f"{STUDY}x\x1b[2J: 1", r"line 8: '\x1b' is no character of a text"),
     whole("a tab", f"{STUDY}x:\n\ty: 1", "line 9, column 1: while scanning"),
     whole("deep", "[" * 100_000, "nested too deeply"),
@@ -110,18 +110,18 @@ STUDIES = [
         name="study, a folder",
         make=folder("f.yaml"),
         command=["run", "f.yaml", "--store", "new"],
-        says=("study f.yaml is no file; name a YAML file",),
+        says=("cannot read study f.yaml: is a folder, expected a regular file",),
     ),
     Case(
         name="study, a pipe",
         make=pipe("p.yaml"),
         command=["plan", "p.yaml"],
-        says=("study p.yaml is no file; name a YAML file",),
+        says=("cannot read study p.yaml: is a pipe, expected a regular file",),
     ),
     Case(
         name="study, a device",
         command=["plan", "/dev/../dev/zero"],
-        says=("study /dev/../dev/zero is no file; name a YAML file",),
+        says=("cannot read study /dev/../dev/zero: is a device, expected",),
     ),
     Case(
         name="study, a link to itself",
@@ -133,7 +133,7 @@ STUDIES = [
         name="study, too large",
         make=both(write("big.yaml", STUDY), lambda work: _grow(work / "big.yaml")),
         command=["plan", "big.yaml"],
-        says=("study big.yaml has 2,000,000 bytes: no more than 1 MB",),
+        says=("cannot read study big.yaml: has 2,000,000 bytes, and no more than 1 MB",),
     ),
     Case(
         name="study, gone", command=["plan", "no/such.yaml"], says=("no study file no/such.yaml",)

@@ -143,7 +143,7 @@ def test_a_store_that_cannot_be_used_is_one_line(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
     assert "is a file" in lines[0]
-    assert "cannot be written" in lines[1]
+    assert "Not a directory" in lines[1]
     assert "version 99" in lines[2]
     assert a_file.read_text() == "mine"
 
@@ -262,6 +262,38 @@ def test_a_corrupt_curve_of_a_pruned_trial_is_set_aside_by_retry(
     clear_the_way(study, store, retry=True)
     assert not folder.exists()
     assert "set aside" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["plan", "status", "run", "report"])
+def test_a_link_that_leads_nowhere_is_not_taken_for_a_new_store(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As to a disk that is not mounted: nothing of it would be found, and all be trained again."""
+    link = tmp_path / "store"
+    link.symlink_to(tmp_path / "disk" / "store")
+    assert catsweep(command, "quickstart", "--store", link) == 2
+    error = capsys.readouterr().err
+    assert f"{link} cannot be read" in error
+    assert error.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_a_retry_finds_what_no_size_shows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A flipped bit within predictions, or a score that is not theirs: reports advise --retry."""
+    store, study = finished_quickstart(tmp_path), load_study("quickstart")
+    folder = store.folder(study.trials()[4].signature)
+    path = folder / "predictions-dev.parquet"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert catsweep("report", "quickstart", "--store", store.root) == 2
+    assert "--retry" in capsys.readouterr().err
+    clear_the_way(study, Store(store.root, create=True), retry=True)
+    assert "set aside" in capsys.readouterr().err
+    assert not folder.exists()
+    assert len(Store(store.root, create=False).finished()) == 14
 
 
 def test_a_failed_trial_stays_in_sight(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """The runner without Ray: locks, failures, and a disk without space."""
 
 import gc
+import shutil
 import subprocess
 import sys
 import weakref
@@ -16,8 +17,10 @@ from orchestrator.runner import TrialRunner, classify
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from tests.end_to_end.sweeps import environment
+from trainers import snapshot
 from trainers.classifier import Classifier
 from trainers.loop import Diverged, TrialRun
+from trainers.snapshot import save_snapshot
 from trainers.store import State, Store
 
 
@@ -230,3 +233,72 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, checkpoint_every: float) -> N
     assert [path.name for path in folder.rglob("*") if ".tmp" in path.name] == []
     finish(TrialRunner(job(store)), config())
     assert store.state(config().signature) is State.DONE
+
+
+def test_a_checkpoint_of_no_use_starts_the_trial_afresh_with_a_word(tmp_path: Path) -> None:
+    """Whatever is wrong with it, the predictions are those of a trial that never had one."""
+    clean, store = (Store(tmp_path / name, create=True) for name in ("clean", "store"))
+    finish(TrialRunner(job(clean)), config())
+    expected = clean.record(config().signature).files
+    runner = TrialRunner(job(store))
+    half = store.running_folder(config().signature) / "checkpoint.safetensors"
+    half.parent.mkdir()
+    whole = checkpoint_of(runner, half)
+    header = 8 + int.from_bytes(whole[:8], "little")
+    damages = {
+        "an exponent": flip(whole, header + 3 + 4 * 1000, 64),
+        "a letter of the header": flip(whole, header // 2, 1),
+        "the metadata": whole.replace(b'\\"epoch\\": 1', b'\\"epoch\\": 0', 1),
+        "its length": whole[: len(whole) // 2],
+        "no safetensors": b"{}",
+    }
+    for what, data in damages.items():
+        assert data != whole, what
+        half.parent.mkdir(exist_ok=True)
+        half.write_bytes(data)
+        runner.start(config())
+        assert runner.run is not None, what
+        assert runner.run.place.resumed == 0
+        remark = runner.remark or ""
+        assert config().signature in remark
+        assert "begins afresh" in remark
+        while not runner.advance():
+            pass
+        assert Store(store.root, create=False).record(config().signature).files == expected, what
+        shutil.rmtree(store.folder(config().signature))
+        store = Store(store.root, create=False)
+        runner.store = store
+    runner.start(config())
+    assert runner.remark is None
+
+
+def checkpoint_of(runner: TrialRunner, path: Path) -> bytes:
+    """Train an epoch and keep it; leave the trial."""
+    runner.start(config())
+    assert runner.run is not None
+    runner.run.train_epoch()
+    save_snapshot(runner.run, path)
+    runner.run = None
+    runner._owned.close()
+    return path.read_bytes()
+
+
+def flip(data: bytes, place: int, bit: int) -> bytes:
+    return data[:place] + bytes([data[place] ^ bit]) + data[place + 1 :]
+
+
+def test_no_memory_for_a_checkpoint_is_no_fault_of_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "store", create=True)
+    runner = TrialRunner(job(store))
+    half = store.running_folder(config().signature) / "checkpoint.safetensors"
+    half.parent.mkdir()
+    checkpoint_of(runner, half)
+
+    def no_memory(*_: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(snapshot, "_restore", no_memory)
+    runner.start(config())
+    assert store.failure(config().signature).kind == "out_of_memory"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ray import tune
 
+from orchestrator.tune import _stop_when_told
 from orchestrator.worker import TrialWorker
 from search_spaces.trial import TrialConfig
 from tests.orchestrator.test_runner import config, job
@@ -67,3 +68,21 @@ def test_a_trial_that_is_given_to_an_earlier_actor_is_trained_there(store: Store
     assert store.state(second.signature) is State.DONE
     finish(late)
     assert list((store.root / "running").iterdir()) == []
+
+
+def test_what_there_is_to_say_of_a_trial_is_said_once(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of a checkpoint that cannot be read; the driver prints it."""
+    actor, stop = worker(store, config()), _stop_when_told(measured=False)
+    half = store.running_folder(config().signature) / "checkpoint.safetensors"
+    half.parent.mkdir()
+    half.write_bytes(b"no checkpoint")
+    actor.runner.job = actor.runner.job.model_copy(update={"every_epoch": True})
+    told = [actor.step(), actor.step()]
+    for result in told:
+        assert not stop("t0", result)
+    assert ["remark" in result for result in told] == [True, False]
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert f"trial {config().signature} begins afresh" in said[0]

@@ -155,6 +155,7 @@ def test_exporting_again_changes_nothing_and_follows_the_store(
 def test_a_trial_that_was_trained_again_has_its_new_value(store: Store, tmp_path: Path) -> None:
     path, trial = tmp_path / "o.db", study().trials()[6]
     write_storage("small", rows_of(store), path)
+    (store.folder(trial.signature) / "result.json").write_text("{")
     store.set_aside(trial.signature)
     keep_done(store, trial, 190, day=2)
     assert write_storage("small", rows_of(store), path).new == 0

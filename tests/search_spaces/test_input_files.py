@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import itertools
 import os
 import socket
 import time
@@ -85,6 +86,7 @@ def zipped() -> bytes:
         (b"a\n" * 50_000 + b"caf\xe9\n", "line 50001 is not UTF-8 text"),
         (b"a\r" * 50_000 + b"b\r\n\xff", "line 50002 is not UTF-8 text"),
     ],
+    ids=itertools.count(),  # An archive holds the time, and two workers would name it twice.
 )
 def test_what_is_no_text_is_named(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "rows.csv"

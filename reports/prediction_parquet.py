@@ -40,18 +40,20 @@ class ParquetFile:
 
     def values(self, name: str) -> list[Any]:
         """Return a column's values, one of each row; UserError where they cannot be read."""
-        place = self._index.get(name, name) if name not in self._schema.names else name
+        place = name if name in self._schema.names else self._index[name]
         if isinstance(place, range):
-            if len(place) != self.rows:
-                raise UserError(
-                    f"{self.path}: no Parquet file: its index {quoted(name)} has {len(place)} of"
-                    f" {self.rows} rows"
-                )
-            return list(place)
-        self._check_type(name, self._schema.field(place).type)
-        with _faults(self.path):
-            column = self._file.read(columns=[place], use_threads=False)[place]
-            return list(column.to_pylist())
+            found: Sequence[Any] = place
+        else:
+            self._check_type(name, self._schema.field(place).type)
+            with _faults(self.path):
+                table = self._file.read(columns=[place], use_threads=False)
+                found = table[place].to_pylist()
+        if len(found) != self.rows:
+            raise UserError(
+                f"{self.path}: no Parquet file: its column {quoted(name)} has {len(found):,} of"
+                f" {self.rows:,} rows"
+            )
+        return list(found)
 
     def _check_type(self, name: str, kind: pa.DataType) -> None:
         values = kind.value_type if pa.types.is_dictionary(kind) else kind

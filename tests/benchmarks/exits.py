@@ -3,10 +3,10 @@
     python -m tests.benchmarks.exits
 
 Each end is a whole one: a child of a process that has imported what is needed reads or writes once
-and leaves by `sys.exit` with the number of threads that this has started, while neighbours compute:
-0 is right, -6 is SIGABRT. An Arrow thread that holds a part of a file of Python's at that moment
-ends the process with SIGABRT ("terminate called without an active exception"): it is stopped where
-it waits for the interpreter, within a C++ destructor.
+and leaves by `sys.exit` with the number of threads that this has started, while neighbours compute.
+So 0 is right, and -6 is SIGABRT: an Arrow thread that holds a part of a file of Python's at that
+moment is stopped where it waits for the interpreter, within a C++ destructor ("terminate called
+without an active exception").
 """
 
 import argparse
@@ -34,7 +34,7 @@ USES = {
     ),
 }
 PROGRAM = """
-import os, sys
+import json, os, sys
 from pathlib import Path
 import pyarrow as pa
 from reports.exports.flat import _writer
@@ -46,19 +46,23 @@ def write_table(path, kind):
     with _writer(path, kind, table.schema) as writer:
         writer.write_table(table)
 
+def threads():
+    return len(os.listdir('/proc/self/task'))
+
 folder, ends, at_once = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 stored = (folder / 'stored.parquet').read_bytes()
-running = 0
-for place in range(ends + at_once):
-    if place < ends:
-        if os.fork() == 0:
-            before = len(os.listdir('/proc/self/task'))
-            USE
-            sys.exit(len(os.listdir('/proc/self/task')) - before)
-        running += 1
-    if running >= at_once or (place >= ends and running):
-        print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
-        running -= 1
+uses = json.loads(sys.argv[4])
+running = {}
+for place, use in enumerate(use for use in uses for _ in range(ends)):
+    child = os.fork()
+    if child == 0:
+        before = threads()
+        exec(uses[use])
+        sys.exit(threads() - before)
+    running[child] = use
+    while len(running) == at_once or (running and place == ends * len(uses) - 1):
+        child, status = os.wait()
+        print(json.dumps([running.pop(child), os.waitstatus_to_exitcode(status)]), flush=True)
 """
 NEIGHBOUR = "while True: sum(range(10_000))"
 
@@ -70,12 +74,14 @@ def write_files(folder: Path) -> None:
     (folder / "stored.parquet").write_bytes(encode_predictions(predictions("dev", 100)))
 
 
-def ends_of(use: str, folder: Path, ends: int, at_once: int) -> dict[int, int]:
-    """Let so many processes end after one of USES; count their exit codes."""
-    program = PROGRAM.replace("USE", USES[use])
-    command = [sys.executable, "-c", program, str(folder), str(ends), str(at_once)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return Counter(map(int, done.stdout.split()))
+def exit_codes(folder: Path, ends: int, at_once: int) -> dict[str, Counter[int]]:
+    """Let so many processes end after each of USES; count their exit codes."""
+    command = [sys.executable, "-c", PROGRAM, str(folder), str(ends), str(at_once)]
+    done = subprocess.run([*command, json.dumps(USES)], capture_output=True, text=True, check=True)
+    found: dict[str, Counter[int]] = {use: Counter() for use in USES}
+    for use, code in map(json.loads, done.stdout.splitlines()):
+        found[use][code] += 1
+    return found
 
 
 def main() -> None:
@@ -85,16 +91,13 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=6 * (os.cpu_count() or 1))
     parser.add_argument("--neighbours", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    report = {}
     with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
         write_files(Path(scratch))
         for _ in range(options.neighbours):
             neighbour = subprocess.Popen([sys.executable, "-c", NEIGHBOUR])
             stack.callback(neighbour.wait)
             stack.callback(neighbour.kill)
-        for use in USES:
-            codes = ends_of(use, Path(scratch), options.ends, options.at_once)
-            report[use] = {"ends": sum(codes.values()), "exit_codes": codes}
+        report = exit_codes(Path(scratch), options.ends, options.at_once)
     print(json.dumps(report, indent=1))  # noqa: T201
 
 

@@ -126,7 +126,7 @@ def test_other_encodings_are_told_by_their_line(tmp_path: Path) -> None:
     path.write_bytes(f"{STUDY}description: naïve".encode("latin-1"))
     assert "line 6 is not UTF-8 text" in refused(path)
     path.write_bytes(STUDY.encode("utf-16"))
-    assert "line 1 is not UTF-8 text" in refused(path)
+    assert "is UTF-16 text; save it as UTF-8" in refused(path)
     path.write_bytes(STUDY.encode("utf-8-sig"))
     assert load_study(str(path)).name == "small"
 

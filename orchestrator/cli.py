@@ -1,7 +1,8 @@
 """The command line: `catsweep plan|run|status|report|export|best STUDY`, `compare A B`.
 
 Help and errors answer in under a second: whatever imports torch, Ray or scipy is imported where it
-is used. Exit codes: 0 all done, 1 some trials failed, 2 the input was wrong, 130 interrupted.
+is used. Exit codes: 0 all done, 1 some trials failed, 2 the input was wrong, 75 (EX_TEMPFAIL) Ray
+ended before the trials did, so that the same command goes on, 130 interrupted.
 """
 
 import atexit
@@ -19,7 +20,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli_print import print_report, say, show_plan, troubles
-from search_spaces.errors import UserError
+from orchestrator.endings import (
+    INTERRUPTED,
+    INTERRUPTED_LINE,
+    UNFINISHED,
+    unfinished_line,
+)
+from search_spaces.errors import Unfinished, UserError
 from search_spaces.study import Study, load_study
 
 if TYPE_CHECKING:
@@ -49,7 +56,6 @@ TasksOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 DEFAULT_STORE = Path("catsweep-store")
-INTERRUPTED = 130
 
 
 def _tell_version(wanted: bool) -> None:
@@ -165,6 +171,7 @@ def run(
     ] = False,
 ) -> None:
     """Train what the store lacks, then write the report. Run it again to resume."""
+    from orchestrator.address import check_address
     from orchestrator.cli_run import clear_the_way, train
     from orchestrator.job import Resources, parse_gpus
     from orchestrator.preflight import check_files_of
@@ -189,6 +196,7 @@ def run(
     how.check(cells_of(chosen))
     keep = parse_keep(keep_checkpoints)
     check_files_of(chosen, data)
+    check_address(address)
     opened = Store(store, create=True)
     clear_the_way(chosen, opened, retry)
     done = train(chosen, opened, data, resources, how, keep)
@@ -339,6 +347,9 @@ def _run(arguments: Sequence[str] | None) -> int:
     except UserError as error:
         say(f"catsweep: {error}")
         return 2
+    except Unfinished as error:
+        say(unfinished_line(error))
+        return UNFINISHED
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
     except Exception as error:
@@ -349,5 +360,5 @@ def _run(arguments: Sequence[str] | None) -> int:
         say(said if said.startswith("Usage:") else f"catsweep: {said} (see catsweep --help)")
         return 2
     if result == INTERRUPTED:
-        say("catsweep: interrupted; finished trials are kept, run the same command to resume")
+        say(INTERRUPTED_LINE)
     return result if isinstance(result, int) else 0

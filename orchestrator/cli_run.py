@@ -45,13 +45,17 @@ def train(
 
     Raises:
         UserError: a search, a folder or an address is of no use, or no trial can succeed.
+        Unfinished: Ray ended, or cannot start; what is finished is kept.
+        KeyboardInterrupt: a signal came; what is finished is kept.
     """
     from orchestrator import progress
     from orchestrator.best import not_kept, settle_models
     from orchestrator.curves import check_folder
+    from orchestrator.endings import terminate_as_interrupt
     from orchestrator.job import Job, this_machine
     from orchestrator.plan import make_plan
-    from orchestrator.preflight import check_address, check_all
+    from orchestrator.preflight import check_all
+    from orchestrator.quiet import quiet
     from search_spaces.cells import cells_of
     from trainers.checkpoints import keeping_of
     from trainers.searches import keep_search
@@ -68,11 +72,8 @@ def train(
     slots = resources.resolve(*this_machine())
     say(progress.headline(progress.look(study, store, slots.at_once, search)))
     say(f"store {store.root}; {slots}; checking data and encoders")
-    check_address(resources.address)
     for line in check_all(missing, data):
         say(f"warning: {line}")
-    from orchestrator.supervisor import sweep
-
     job = Job(
         store=store.root,
         identity=store.mark.identity,
@@ -82,7 +83,9 @@ def train(
         keeping=keeping,
         tensorboard=check_folder(resources.tensorboard) if resources.tensorboard else None,
     )
-    with progress.live(study, store, slots.at_once, search):
+    with terminate_as_interrupt(), quiet(), progress.live(study, store, slots.at_once, search):
+        from orchestrator.supervisor import sweep
+
         done = sweep(study, store, job, slots, search, resources.address)
     for line in not_kept(keeping, missing, store):
         say(f"warning: {line}")

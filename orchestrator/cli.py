@@ -2,7 +2,8 @@
 
 Help and errors answer in under a second: whatever imports torch, Ray or scipy is imported where it
 is used. Exit codes: 0 all done, 1 some trials failed (or standard output did), 2 the input was
-wrong, 130 interrupted. `main.py` runs this as a process.
+wrong, 75 (EX_TEMPFAIL) Ray ended before the trials did, so that the same command goes on, 130
+interrupted. `main.py` runs this as a process.
 """
 
 import atexit
@@ -21,10 +22,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli_print import print_report, show_plan, troubles
-from orchestrator.interrupts import unwinding
+from orchestrator.endings import (
+    INTERRUPTED,
+    INTERRUPTED_LINE,
+    UNFINISHED,
+    terminate_as_interrupt,
+    unfinished_line,
+)
 from orchestrator.places import check_writable, place, target
 from orchestrator.say import OutputLost, echo, explain, say, watched
-from search_spaces.errors import UserError
+from search_spaces.errors import Unfinished, UserError
 from search_spaces.study import Study, load_study
 from search_spaces.text import one_line
 
@@ -65,7 +72,6 @@ TasksOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 DEFAULT_STORE = Path("catsweep-store")
-INTERRUPTED = 130
 BROKEN_PIPE = 141
 """What a shell says of a program whose reader is gone, as in `| head`."""
 MOST = 100_000
@@ -316,7 +322,7 @@ def export(
     from trainers.store import Store
 
     opened, watch = Store(store, create=False), partial(watched, "trials")
-    with unwinding():
+    with terminate_as_interrupt():
         lines = write(_study(study, tasks), opened, to, out, predictions=predictions, watch=watch)
     for line in lines:
         echo(one_line(line))
@@ -343,7 +349,7 @@ def best(
 
     chosen, opened = _study(study, None), Store(store, create=False)
     found = choose(chosen, opened, task, method, encoder)
-    with unwinding():
+    with terminate_as_interrupt():
         line = write_best(chosen, opened, found, out, retrain=retrain, data=data)
     echo(one_line(line))
 
@@ -406,6 +412,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         if not error.quietly:
             say(f"catsweep: {error}")
         return BROKEN_PIPE if error.quietly else 1
+    except Unfinished as error:
+        say(unfinished_line(error))
+        return UNFINISHED
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
     except Exception as error:
@@ -419,5 +428,5 @@ def _run(arguments: Sequence[str] | None) -> int:
             say(f"catsweep: {said} (see catsweep --help)")
         return 2
     if result == INTERRUPTED:
-        say("catsweep: interrupted; finished trials are kept, run the same command to resume")
+        say(INTERRUPTED_LINE)
     return result if isinstance(result, int) else 0

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.interrupts import unwinding
+from orchestrator.endings import terminate_as_interrupt
 from orchestrator.say import draw, echo, say
 from search_spaces.errors import UserError
 from search_spaces.study import Study
@@ -94,7 +94,7 @@ def print_report(
     intervals = extras is not None and extras.intervals
     reports = study_reports(study, store, data, intervals=intervals)
     try:
-        with unwinding():
+        with terminate_as_interrupt():
             files = write_reports(reports, folder)
             published = publish(study, store, reports, folder, extras) if extras else None
     except OSError as error:

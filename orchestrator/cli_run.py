@@ -33,12 +33,15 @@ def check(
     Raises:
         UserError: a folder, an address, data or an encoder is of no use, or a trial is corrupt.
     """
+    from orchestrator.address import check_address, check_form
     from orchestrator.job import this_machine
     from orchestrator.places import check_writable
     from orchestrator.plan import make_plan
-    from orchestrator.preflight import check_address, check_all
+    from orchestrator.preflight import check_all
     from trainers.store import State
 
+    if resources.address is not None:
+        check_form(resources.address)
     plan = make_plan(study, store)
     if store and not retry:
         for trial in plan.having(State.CORRUPT):
@@ -87,11 +90,15 @@ def train(
 
     Raises:
         UserError: no trial can succeed.
+        Unfinished: Ray ended, or cannot start; what is finished is kept.
+        KeyboardInterrupt: a signal came; what is finished is kept.
     """
     from orchestrator import progress
     from orchestrator.best import not_kept, settle_models
+    from orchestrator.endings import terminate_as_interrupt
     from orchestrator.job import Job, this_machine
     from orchestrator.plan import make_plan
+    from orchestrator.quiet import quiet
     from search_spaces.cells import cells_of
     from trainers.checkpoints import keeping_of
     from trainers.searches import keep_search
@@ -108,8 +115,6 @@ def train(
     slots = resources.resolve(*this_machine())
     say(progress.headline(progress.look(study, store, slots.at_once, search)))
     say(f"store {store.root}; {slots}")
-    from orchestrator.supervisor import sweep
-
     job = Job(
         store=store.root,
         identity=store.mark.identity,
@@ -119,7 +124,9 @@ def train(
         keeping=keeping,
         tensorboard=resources.tensorboard.absolute() if resources.tensorboard else None,
     )
-    with progress.live(study, store, slots.at_once, search):
+    with terminate_as_interrupt(), quiet(), progress.live(study, store, slots.at_once, search):
+        from orchestrator.supervisor import sweep
+
         done = sweep(study, store, job, slots, search, resources.address)
     for line in not_kept(keeping, missing, store):
         say(f"warning: {line}")

@@ -1,11 +1,10 @@
-"""Checks before anything is trained: a wrong task, file, column, encoder or address is found here.
+"""Checks before anything is trained: a wrong task, file, column or encoder is found here.
 
-In: trials, the data folder, an address. Out: a UserError, or nothing but what `check_all` has to
-warn of. Names and files are quick; `check_all` loads every task and encoder once, as a worker will
-(and fills the hub's cache).
+In: trials, the data folder. Out: a UserError, or nothing but what `check_all` has to warn of.
+Names and files are quick; `check_all` loads every task and encoder once, as a worker will (and
+fills the hub's cache).
 """
 
-import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -141,17 +140,6 @@ def _deviation(name: str, data: Path) -> str | None:
 def _count(path: Path) -> int:
     """Count the rows below the header."""
     return sum(1 for _, row in csv_rows(path) if row) - 1
-
-
-def check_address(address: str | None) -> None:
-    """Check that something answers at a cluster's HOST:PORT; Ray itself would end the process."""
-    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=5).close()
-    except OSError as error:
-        raise UserError(f"no Ray cluster answers at {address} ({error})") from error
 
 
 def check_all(trials: Iterable[TrialConfig], data: Path | None) -> list[str]:

@@ -88,13 +88,17 @@ def open_streams() -> None:
         if stream is None:
             _to_nowhere(number)
     sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115
-    sys.stdout, sys.stderr = _on(1, sys.stdout, Results), _on(2, sys.stderr, Remarks)
+    sys.stdout, sys.stderr = (
+        open_text(1, sys.stdout, Results),
+        open_text(2, sys.stderr, Remarks),
+    )
 
 
-def _on(number: int, before: TextIO | None, kind: type[io.TextIOWrapper]) -> TextIO:
+def open_text(number: int, before: TextIO | None, kind: type[io.TextIOWrapper]) -> TextIO:
+    """Open a file descriptor for text as `before` has it; what its encoding lacks is escaped."""
     encoding = before.encoding if before else "utf-8"
     binary = io.BufferedWriter(io.FileIO(number, "w", closefd=False))
-    return kind(binary, encoding, "backslashreplace", line_buffering=number == 2)
+    return kind(binary, encoding, "backslashreplace", line_buffering=kind is Remarks)
 
 
 def calm_libraries() -> None:

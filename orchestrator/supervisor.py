@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from orchestrator.cluster import ray_session
+from orchestrator.endings import raise_if_interrupted
 from orchestrator.job import Job, Slots
 from orchestrator.plan import Plan, make_plan
 from orchestrator.runner import failure
@@ -22,15 +24,9 @@ from orchestrator.search import Search
 from orchestrator.sharing import Group, Sharing, group_of
 from orchestrator.stopping import early_stopping
 from orchestrator.tpe import tree_search
-from orchestrator.tune import (
-    Round,
-    raise_if_interrupted,
-    ran_out_of_memory,
-    ray_session,
-    run_round,
-    terminate_as_interrupt,
-)
+from orchestrator.tune import Round, ran_out_of_memory, run_round
 from search_spaces.cells import Cell
+from search_spaces.errors import Unfinished
 from search_spaces.study import Study
 from search_spaces.text import one_line
 from search_spaces.trial import TrialConfig
@@ -64,13 +60,14 @@ def sweep(
 
     Raises:
         UserError: no trial can succeed: the store's disk is full, or a node does not share it.
-        KeyboardInterrupt: Ctrl-C or SIGTERM; what is finished is kept.
+        Unfinished: Ray cannot start, or ended; what is finished is kept.
+        KeyboardInterrupt: a signal came; what is finished is kept.
     """
     attempts, sharing = Attempts(), Sharing()
     plan = make_plan(study, store)
     keep_search(store, search.record(plan))
     end = time.monotonic() + 3600 * search.hours if search.hours else None
-    with terminate_as_interrupt(), ray_session():
+    with ray_session(address) as session:
         while (wanted := search.wanted(plan)) and (end is None or time.monotonic() < end):
             ready = [t for t in wanted if plan.states[t.signature] is not State.RUNNING]
             gpus = _gpus(ready, plan, store, slots, sharing)
@@ -89,7 +86,7 @@ def sweep(
                     searcher=_searcher(search, chosen, plan, store),
                     seconds=None if end is None else max(1.0, end - time.monotonic()),
                 )
-                fault = run_round(begin, address)
+                fault = run_round(begin, session)
                 raise_if_interrupted()
                 # Where one ran out of memory, the round ended and the others are not to blame.
                 begun = _begun(store, search, chosen, launch)
@@ -208,7 +205,7 @@ def _count(
     """Count the trials that a launch began and did not end; give up on one after ATTEMPTS.
 
     Raises:
-        RuntimeError: several rounds in a row could not begin a single trial.
+        Unfinished: several rounds in a row could not begin a single trial.
     """
     left = _left(store, search, tried)
     locked = any(store.is_locked(trial.signature) for trial in left)
@@ -216,7 +213,7 @@ def _count(
     attempts.idle_rounds = attempts.idle_rounds + 1 if idle else 0
     cause = fault or RuntimeError("its worker ended without a word")
     if attempts.idle_rounds >= ATTEMPTS:
-        raise RuntimeError(
+        raise Unfinished(
             f"Ray cannot begin a trial: {ATTEMPTS} rounds in a row began none of {len(tried)}"
             f" ({one_line(cause)})"
         ) from fault

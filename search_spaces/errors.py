@@ -1,7 +1,7 @@
-"""The one exception that means: the user's input was wrong.
+"""The exceptions that are not bugs: the user's input was wrong, or the machine stopped a run.
 
-The command line prints its message as one line and exits with code 2; any other exception is a bug
-and keeps its traceback.
+The command line prints their message as one line and exits with code 2 or 75; any other exception
+is a bug and keeps its traceback.
 """
 
 from collections.abc import Iterable
@@ -12,6 +12,13 @@ from search_spaces.text import one_line, quoted, shown
 
 class UserError(Exception):
     """The input was wrong: what was expected, what came, and what to do, in one clean line."""
+
+    def __init__(self, message: object) -> None:
+        super().__init__(one_line(message))
+
+
+class Unfinished(Exception):
+    """A run ended before its trials did, and not by their fault: what happened, in one line."""
 
     def __init__(self, message: object) -> None:
         super().__init__(one_line(message))

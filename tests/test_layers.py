@@ -32,7 +32,10 @@ NO_TORCH = {
     "trainers/data.py",
     "trainers/searches.py",
 }
-RAY_IMPORTERS = {f"orchestrator/{name}.py" for name in ("tune", "worker", "tpe", "stopping")}
+RAY_IMPORTERS = {
+    f"orchestrator/{name}.py"
+    for name in ("ask_cluster", "cluster", "tune", "worker", "tpe", "stopping")
+}
 OPTUNA_IMPORTERS = {
     "orchestrator/tpe.py",
     "reports/exports/optuna_storage.py",

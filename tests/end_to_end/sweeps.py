@@ -24,8 +24,8 @@ def command(study: str | Path, store: Path, *options: str) -> list[str]:
     return [*COMMAND, "run", str(study), "--store", str(store), *TWO_SLOTS, *options]
 
 
-def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+def environment(**more: str) -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | more
 
 
 def run(study: str | Path, store: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -42,13 +42,15 @@ def run(study: str | Path, store: Path, *options: str) -> subprocess.CompletedPr
 
 
 @contextmanager
-def started(study: str | Path, store: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+def started(
+    study: str | Path, store: Path, *options: str, nice: int = 0, **variables: str
+) -> Iterator[subprocess.Popen[str]]:
     """Start a sweep that writes to `driver.log`; what is left of it in the end is killed."""
     with (store.parent / "driver.log").open("w") as log:
         process = subprocess.Popen(
-            command(study, store, *options),
+            ["nice", "-n", str(nice), *command(study, store, *options)],
             cwd=store.parent,
-            env=environment(),
+            env=environment(**variables),
             stdout=subprocess.DEVNULL,
             stderr=log,
             text=True,
@@ -61,8 +63,13 @@ def started(study: str | Path, store: Path, *options: str) -> Iterator[subproces
 
 
 @contextmanager
-def ray_head() -> Iterator[str]:
-    """Start a Ray head as one would on a cluster's first node; yields its address."""
+def ray_head(token: Path) -> Iterator[str]:
+    """Start a Ray head as one would on a cluster's first node; yields its address.
+
+    Its token is put into a file. Only 127.0.0.1 would be closed to other machines, but Ray takes
+    the host's address for that, as on a cluster.
+    """
+    token.write_text("1" * 64)
     with socket.create_server(("127.0.0.2", 0)) as server:
         port = server.getsockname()[1]
     ray = Path(sys.executable).parent / "ray"
@@ -70,7 +77,7 @@ def ray_head() -> Iterator[str]:
     options += ["--include-dashboard=false", "--object-store-memory=100000000"]
     process = subprocess.Popen(
         [ray, "start", "--head", "--block", *options],
-        env=environment(),
+        env=environment(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN_PATH=str(token)),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

@@ -142,7 +142,8 @@ def test_a_cluster_at_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     path.write_text(MIXED.replace("2e-3, 1e+30", "2e-3").replace("[standard, at, cat]", "[at]"))
     path.write_text(path.read_text().replace(", tau: [0.1], lambda: [0.3]", ""))
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    with ray_head() as address:
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    with ray_head(tmp_path / "token") as address:
         with started(path, folder, "--address", address, "--threads", "64"):
             line = "no node has what a trial needs, 64 CPUs and 0 GPUs"
             wait_for(lambda: line in (tmp_path / "driver.log").read_text())
@@ -169,8 +170,9 @@ def test_measured_trials_share_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyP
     store = Store(folder, create=True)
     store.commit(first, replace(result, record=record))
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
     with (
-        ray_head() as address,
+        ray_head(tmp_path / "token") as address,
         started(path, folder, "--address", address, "--gpus-per-trial", "auto") as driver,
     ):
         wait_for(lambda: all(store.is_locked(trial.signature) for trial in others))

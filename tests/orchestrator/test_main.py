@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.interrupts import unwinding
+from orchestrator.endings import SIGNALS, terminate_as_interrupt
 from reports.exports.flat import write_trials
 from reports.exports.rows import TrialRow, read_rows
 from tests.reports.exported import fill, study
@@ -66,13 +66,14 @@ def test_ctrl_c_that_is_ignored_stays_so() -> None:
 
 @contextmanager
 def quiet_death() -> Iterator[None]:
-    """What `main.py` sets."""
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """What `main.py` sets; what an interrupt leaves ignored, to the process's end, is put back."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         yield
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def interrupt() -> None:
@@ -105,7 +106,7 @@ def test_an_interrupt_while_something_is_written_is_one(
     cleaned: list[bool] = []
 
     def write() -> None:
-        with unwinding():
+        with terminate_as_interrupt():
             try:
                 happens()
             finally:
@@ -118,7 +119,7 @@ def test_an_interrupt_while_something_is_written_is_one(
 
 
 def test_other_exceptions_pass() -> None:
-    with quiet_death(), pytest.raises(OSError, match="No space"), unwinding():
+    with quiet_death(), pytest.raises(OSError, match="No space"), terminate_as_interrupt():
         raise OSError(errno.ENOSPC, "No space")
 
 
@@ -129,7 +130,7 @@ def test_an_export_that_is_interrupted_leaves_nothing(
     rows = read_rows(fill(store), store)
     monkeypatch.setattr(TrialRow, "seconds", property(lambda _: interrupt()))
     out = tmp_path / "out" / "t.csv"
-    with quiet_death(), pytest.raises(KeyboardInterrupt), unwinding():
+    with quiet_death(), pytest.raises(KeyboardInterrupt), terminate_as_interrupt():
         write_trials(rows, out, "csv")
     assert list(tmp_path.rglob("*.tmp")) == []
     assert study().name == "small"

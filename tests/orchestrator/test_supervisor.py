@@ -10,10 +10,13 @@ import pytest
 from ray.exceptions import OutOfMemoryError
 
 from orchestrator import supervisor, tune
+from orchestrator.cluster import Session
+from orchestrator.endings import SIGNALS, terminate_as_interrupt
 from orchestrator.job import Job, Slots
 from orchestrator.plan import Plan
 from orchestrator.search import Search
 from orchestrator.tune import Round
+from search_spaces.errors import Unfinished
 from search_spaces.study import Study, parse_study
 from search_spaces.trial import TrialConfig, parse_trial
 from tests.results import MOMENT, begun, keep
@@ -88,7 +91,7 @@ def sweep(
     """Sweep with rounds that are played; a sweep that does not end is an error."""
     rounds = 0
 
-    def run_round(begin: Round, _address: str | None) -> Exception | None:
+    def run_round(begin: Round, _session: Session) -> Exception | None:
         nonlocal rounds
         rounds += 1
         assert rounds <= MOST_ROUNDS, "rounds without end"
@@ -99,7 +102,8 @@ def sweep(
         store=store.root, identity=store.mark.identity, data=None, threads=1, checkpoint_every=60
     )
     slots = Slots(at_once=at_once, threads=1, gpus=0)
-    return supervisor.sweep(study, store, job, slots, search)
+    with terminate_as_interrupt():
+        return supervisor.sweep(study, store, job, slots, search)
 
 
 @pytest.mark.parametrize("budget", [2, 5, 7, 9])
@@ -182,21 +186,32 @@ def dropped(number: int) -> None:
         signal.raise_signal(number)
 
 
-SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Signals are ignored once a sweep was interrupted: its process is to end, but not this one."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
-@SIGNALS
+EACH_SIGNAL = pytest.mark.parametrize("number", SIGNALS)
+
+
+@EACH_SIGNAL
+@pytest.mark.usefixtures("handlers")
 def test_a_signal_that_is_lost_while_ray_starts_ends_the_sweep(
-    number: int, study: Study, store: Store, monkeypatch: pytest.MonkeyPatch
+    number: int, study: Study, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tune, "_connect", lambda *_: dropped(number))
+    monkeypatch.setattr(tune, "connect", lambda *_: dropped(number))
+    session = Session(address=None, folder=tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        sweep(monkeypatch, study, store, Search(), lambda begin: tune.run_round(begin, None))
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        sweep(monkeypatch, study, store, Search(), lambda begin: tune.run_round(begin, session))
+    assert {signal.getsignal(number) for number in SIGNALS} == {signal.SIG_IGN}
 
 
-@SIGNALS
+@EACH_SIGNAL
+@pytest.mark.usefixtures("handlers")
 def test_a_signal_that_is_lost_in_a_round_ends_the_sweep_once(
     number: int, study: Study, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,7 +236,7 @@ def test_rounds_that_begin_nothing_end_with_an_error(
 ) -> None:
     for trial in study.trials()[::3]:
         prune(store, trial)
-    with pytest.raises(RuntimeError, match=r"3 rounds in a row began none of [4-7]"):
+    with pytest.raises(Unfinished, match=r"3 rounds in a row began none of [4-7]"):
         sweep(monkeypatch, study, store, search, lambda _begin: None)
 
 

@@ -30,7 +30,8 @@ from orchestrator.endings import (
     unfinished_line,
 )
 from orchestrator.places import check_writable, place, target
-from orchestrator.say import OutputLost, echo, explain, say, watched
+from orchestrator.say import echo, explain, say, watched
+from orchestrator.streams import OutputLost
 from search_spaces.errors import Unfinished, UserError
 from search_spaces.study import Study, load_study
 from search_spaces.text import one_line

@@ -98,7 +98,7 @@ def train(
     from orchestrator.endings import terminate_as_interrupt
     from orchestrator.job import Job, this_machine
     from orchestrator.plan import make_plan
-    from orchestrator.quiet import quiet
+    from orchestrator.streams import quiet
     from search_spaces.cells import cells_of
     from trainers.checkpoints import keeping_of
     from trainers.searches import keep_search

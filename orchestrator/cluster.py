@@ -28,7 +28,7 @@ from orchestrator.endings import (
     unfinished_line,
 )
 from orchestrator.job import Slots
-from orchestrator.say import say
+from orchestrator.say import leave_terminal, say
 from orchestrator.session import RAY, TOKEN, TUNE, end_processes, private_folder
 from search_spaces.errors import Unfinished, UserError
 from search_spaces.text import one_line
@@ -40,8 +40,6 @@ PATIENCE = {True: 1.0, False: 20.0}
 
 GRACE_SECONDS = 15.0
 """For an orderly end; what takes longer is ended."""
-
-SHOW_CURSOR = "\x1b[?25h"
 
 RAY_SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -235,7 +233,7 @@ def _shut_down(session: Session) -> None:
 
 
 def _exit_before_ray(code: int) -> None:
-    sys.stderr.flush()
+    leave_terminal()
     os._exit(code)
 
 
@@ -247,10 +245,8 @@ def _end_at_once(session: Session) -> None:
     """End this process from the thread that watches; the main thread hangs somewhere in Ray."""
     end_processes(session.folder)
     shutil.rmtree(session.folder, ignore_errors=True)
-    if sys.stderr.isatty():
-        sys.stderr.write(SHOW_CURSOR)
+    leave_terminal()
     code = _exit_code(session)
     lost = unfinished_line(session.lost or "Ray did not end")
     say(INTERRUPTED_LINE if code == INTERRUPTED else lost)
-    sys.stderr.flush()
     os._exit(code)

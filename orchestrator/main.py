@@ -13,7 +13,8 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # Not ignored
 
 def main() -> None:
     """Run the command line on the process's own arguments and streams, and exit."""
-    from orchestrator.say import calm_libraries, open_streams
+    from orchestrator.say import calm_libraries
+    from orchestrator.streams import open_streams
 
     open_streams()
     calm_libraries()

@@ -130,12 +130,6 @@ def _read_trial(store: Store, record: TrialRecord, split: str) -> Side:
         raise unknown(f"split of trial {record.signature}", split, record.scores)
     found = store.predictions(record, split)
     labels = tuple(map(as_label, record.labels))
-    for column in (found.gold, found.predicted):
-        if not ((column >= 0) & (column < len(labels))).all():
-            raise UserError(
-                f"trial {record.signature}: predictions of {split} hold a label that is none of"
-                f" its {len(labels)}; set the trial aside with catsweep run --retry"
-            )
     gold, predicted = (
         tuple(labels[place] for place in row) for row in (found.gold, found.predicted)
     )

@@ -19,7 +19,7 @@ from search_spaces.text import one_line, quoted
 
 BUILT_IN = ("tiny", "packaged:minilm")
 """Encoders that need neither the hub nor a folder."""
-NOT_WRITTEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
+NOT_WRITTEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, errno.EDQUOT}
 HINT = f"give a model folder, a hub name, or one of {', '.join(BUILT_IN)}"
 
 

@@ -259,3 +259,32 @@ def test_labels_of_another_kind_of_task_are_refused(
     message = complaint("banking77", copied)
     assert message.startswith(f"{path}: ")
     assert said in message
+
+
+def test_a_folder_that_may_not_be_entered_is_not_taken_for_an_empty_one(copied: Path) -> None:
+    """As another user where we are root, whom no permission binds."""
+    program = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from search_spaces.errors import UserError\n"
+        "from trainers.data import load_task\n"
+        "if os.getuid() == 0:\n"
+        "    os.setgroups([])\n"
+        "    os.setgid(65534)\n"
+        "    os.setuid(65534)\n"
+        "try:\n"
+        "    load_task('rte', Path(sys.argv[1]))\n"
+        "except UserError as error:\n"
+        "    print(error)\n"
+    )
+    open_to_all = [*copied.parents[:3], copied]
+    for folder in open_to_all:
+        if folder.stat().st_uid == os.getuid():
+            folder.chmod(0o755)
+    for closed in (copied / "rte" / "train.csv", copied / "rte"):
+        closed.chmod(0)
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(copied)], capture_output=True, text=True, check=True
+        )
+        closed.chmod(0o755)
+        assert done.stdout == f"{copied / 'rte' / 'train.csv'}: Permission denied\n"

@@ -21,6 +21,7 @@ import shutil
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 
 from search_spaces.errors import UserError
@@ -123,7 +124,7 @@ class Store:
                 " it, or give another store"
             ) from error
 
-    @property
+    @cached_property
     def trials(self) -> Path:
         """Where finished, failed and pruned trials are kept."""
         return self.root / "trials"

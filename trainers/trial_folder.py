@@ -7,6 +7,7 @@ trial is neither corrupt nor missing, and that is what is said. No torch here.
 
 import errno
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
@@ -60,7 +61,7 @@ def has(folder: Path, name: str) -> bool:
         Unreadable: that cannot be told.
     """
     try:
-        (folder / name).stat()
+        _size(folder, name)
     except FileNotFoundError as error:
         if folder.is_symlink() and not folder.exists():
             raise fault(folder, error) from error
@@ -89,7 +90,7 @@ def read_result(folder: Path) -> TrialRecord:
             if name not in record.files:
                 raise ValueError(f"it lists no {name}")
         for name, expected in record.files.items():
-            size = (folder / name).stat().st_size
+            size = _size(folder, name)
             if size != expected.bytes:
                 raise ValueError(f"{name} has {size} bytes, not {expected.bytes}")
     except (OSError, ValueError) as error:
@@ -124,6 +125,11 @@ def hold_against(
         record.hold_against(split, found.gold, found.predicted)
     except (OSError, ValueError) as error:
         raise fault(folder, error) from error
+
+
+def _size(folder: Path, name: str) -> int:
+    """Look by plain strings: a large store asks thirty thousand times."""
+    return os.stat(f"{folder}/{name}").st_size  # noqa: PTH116
 
 
 def _sha256(data: bytes) -> str:

@@ -142,17 +142,24 @@ def _check_columns(where: Path | str, names: Iterable[str]) -> None:
 
 
 def _field(path: Path, number: int, row: Mapping[str, Any], column: str) -> str:
-    value, where = row[column], f"{path}: row {number}: {column}"
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
+    value = row[column]
+    if not isinstance(value, str):
+        value = _written(f"{path}: row {number}: {column}", value)
+    text = as_name(value) if column == "id" else as_label(value)
+    if fault := fault_of(text) if column == "id" else fault_of_label(text):
+        raise UserError(f"{path}: row {number}: {column} {fault}")
+    return text
+
+
+def _written(where: str, value: object) -> str:
+    """Write a whole number as text; refuse any other value."""
     if isinstance(value, list):
         raise UserError(
             f"{where} is {quoted(value)}, a list: multi-label tasks are out of scope,"
             f" {NOT_IN_SCOPE}"
         )
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
         raise UserError(f"{where} is {quoted(value)}, expected text or a whole number")
-    text = as_name(str(value)) if column == "id" else as_label(str(value))
-    if fault := fault_of(text) if column == "id" else fault_of_label(text):
-        raise UserError(f"{where} {fault}")
-    return text
+    return str(value)

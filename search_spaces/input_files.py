@@ -73,7 +73,7 @@ def _kind_of(path: Path) -> int | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: {_why(error)}") from error
+        raise UserError(f"{path} cannot be read: {_why(error)}") from error
 
 
 def _why(error: OSError | ValueError) -> str:

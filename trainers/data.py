@@ -122,10 +122,13 @@ def deviation_of(name: str, rows: Mapping[str, int], files: Mapping[str, Path]) 
 
 def check_folder(folder: Path) -> None:
     """Refuse a data folder that is none, with a UserError."""
-    if not is_folder(folder):
-        raise UserError(
-            f"data folder {folder} {'is no folder' if is_there(folder) else 'does not exist'}"
-        )
+    try:
+        if is_folder(folder):
+            return
+        what = "is no folder" if is_there(folder) else "does not exist"
+    except UserError as error:
+        raise UserError(f"data folder {error}") from error
+    raise UserError(f"data folder {folder} {what}")
 
 
 def check_files(name: str, folder: Path) -> dict[str, Path]:

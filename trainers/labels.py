@@ -36,7 +36,7 @@ def as_name(text: str) -> str:
     if not (text.isascii() and text.isprintable()):
         text = unicodedata.normalize("NFC", _stripped(text))
     text = text.strip()
-    found = WHOLE_FLOAT.fullmatch(text)
+    found = WHOLE_FLOAT.fullmatch(text) if ".0" in text else None
     return str(int(found[1])) if found else text
 
 
@@ -61,6 +61,7 @@ def _is_invisible(character: str) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def fault_of_label(label: str) -> str | None:
     """Say what is wrong with a label that `as_label` gave; None where nothing is."""
     if len(label) > MOST_CHARACTERS:
@@ -74,7 +75,7 @@ def fault_of(name: str) -> str | None:
         return "is empty"
     if name.casefold() == "nan":
         return f"is {quoted(name)}, which means missing"
-    if name.encode("utf-8", "replace").decode() != name:
+    if not name.isascii() and name.encode("utf-8", "replace").decode() != name:
         return f"is {quoted(name)}, which is not Unicode text"
     return None
 

@@ -51,6 +51,7 @@ def export(
     place = out or str(store.exports / f"{study.name}{target.ending}")
     try:
         if predictions:
+            refuse_folder(Path(place))
             refuse_folder(_beside(place))  # Before the other file is written.
         lines = [target.write(study.name, rows, place, watch)]
         return lines + ([_predictions(rows, store, place, to)] if predictions else [])

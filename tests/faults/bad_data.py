@@ -5,6 +5,7 @@ from tests.faults.cases import (
     Make,
     both,
     cut,
+    edited,
     folder,
     instead,
     link,
@@ -60,7 +61,28 @@ DATA = [
     train("too few fields", "text,label\na,b\na\n", TRAIN, "line 3"),
     train("an open quote", 'text,label\na,b\n"a,b\nc,d\n', TRAIN, "line 3"),
     train("UTF-16", "text,label\na,b\n".encode("utf-16"), TRAIN),
+    train("latin-1", "text,label\na,b\né,b\n".encode("latin-1"), TRAIN, "line 3"),
     train("gzip", bytes([31, 139, 8, 0, *range(200)]), TRAIN),
+    train("a git-lfs pointer", POINTER, TRAIN, "git lfs pull"),
+    train("an empty label", "text,label\na,b\nc,\n", TRAIN, "label"),
     train("ids twice", "id,text,label\n1,a,b\n1,c,d\n", "id '1'"),
     train("one row of a label", "text,label\na,b\nc,d\n", "hwu64"),
+    data("a label that train lacks", edited(TEST, "exchange_rate", "zqx"), TEST, "'zqx'"),
+    data(
+        "a hostile label",
+        edited(TEST, "exchange_rate", "\x1b]0;x\x07"),
+        TEST,
+        "]0;x",
+    ),
+    data(
+        "a label of 100,000 characters", edited(TEST, "exchange_rate", "q" * 100_000), TEST, "label"
+    ),
+    data(
+        "a label of no task",
+        write("data/rte/train.csv", "sentence1,sentence2,label\na,b,maybe\n"),
+        "data/rte/train.csv",
+        "'maybe'",
+        "not_entailment",
+        task="rte",
+    ),
 ]

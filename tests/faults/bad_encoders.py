@@ -51,11 +51,22 @@ ENCODERS = [
     encoder("no weights", remove(WEIGHTS), "./enc"),
     encoder("weights that are cut", cut(WEIGHTS, 1_000), "./enc"),
     encoder("weights that are text", write(WEIGHTS, "x" * 100), "./enc"),
+    encoder("weights that are a git-lfs pointer", write(WEIGHTS, POINTER), "./enc", "git lfs pull"),
     encoder("another shape", json_set("enc/config.json", "hidden_size", value=32), "./enc"),
     encoder("no tokenizer", remove("enc/tokenizer.json"), "./enc"),
     encoder("more tokens than the table", more_tokens, "./enc", "tokenizer gives ids"),
     encoder("more positions than it has", write("x", ""), "./enc", "128", line="max_length: 512\n"),
+    encoder(
+        "code of its own",
+        both(
+            json_set("enc/config.json", "auto_map", value={"AutoConfig": "own.Own"}),
+            json_set("enc/config.json", "model_type", value="own"),
+            write("enc/own.py", CODE),
+        ),
+        "./enc",
+    ),
     encoder("an unknown user's home", write("x", ""), "~nosuchuser/enc", path="~nosuchuser/enc"),
+    encoder("a name too long for a disk", write("x", ""), "xxx", path=f"./{'x' * 5_000}"),
     encoder("NUL in a name", write("x", ""), r"\x00", path="./\0"),
     encoder("a hub name without the hub", write("x", ""), "nobody/none", path="nobody/none"),
 ]

@@ -90,6 +90,7 @@ LINES = [
         "127.0.0.1:1",
         says=("no Ray cluster answers at 127.0.0.1:1",),
     ),
+    run("an address that no name has", "--address", f"{LONG}:12", says=("no Ray cluster", "xxx")),
     run("a port beyond bounds", "--address", "127.0.0.1:99999", says=("no Ray cluster", ":99999")),
     line("an unknown command", "rum", says=("No such command 'rum'",)),
     line("a hostile command", "\x1b[2J\n", says=(r"No such command '\x1b[2J\n'",)),

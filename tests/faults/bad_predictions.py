@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.faults.cases import Case, Make, cut, edited, folder, instead, link, remove, write
+from tests.faults.cases import Case, Make, cut, edited, folder, instead, link, pipe, remove, write
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 44\n"
 HEAD = "id,gold,prediction\n"
@@ -42,6 +42,7 @@ def parquet(columns: dict[str, list[object]]) -> Make:
 PREDICTIONS = [
     side("gone", remove("b.csv"), "b.csv: No such file"),
     side("a folder", instead("b.csv", folder("b.csv")), "b.csv: "),
+    side("a pipe", instead("b.csv", pipe("b.csv")), "b.csv"),
     side("a link to itself", instead("b.csv", link("b.csv", "b.csv")), "b.csv"),
     side("another ending", write("b.txt", HEAD), "b.txt", ".csv, .jsonl, .parquet", path="./b.txt"),
     side("empty", cut("b.csv", 0), "b.csv: no column 'id'"),
@@ -57,6 +58,7 @@ PREDICTIONS = [
     text("latin-1", f"{HEAD}1,é,a\n".encode("latin-1"), "line 2 is not UTF-8 text"),
     text("UTF-16", HEAD.encode("utf-16"), "UTF-8"),
     text("NUL", f"{HEAD}1,a\0,a\n", "b.csv"),
+    text("a git-lfs pointer", POINTER, "git lfs pull"),
     text("a hostile header", "id,gold,\x1b[2J\n1,a,b\n", r"\x1b[2J"),
     text("a header of 100,000 characters", f"id,gold,{'h' * 100_000}\n", "no column 'prediction'"),
     text("no JSON", "x\n", "row 1: no JSON object", path="b.jsonl"),

@@ -1,5 +1,8 @@
 """What sweeps in tests share. They run one after another (the group "ray"): each has two slots."""
 
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,3 +34,11 @@ def slow_study(tmp_path: Path) -> Path:
     path = tmp_path / "slow.yaml"
     path.write_text(SLOW)
     return path
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A place for temporary files with a path that is short enough for sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from search_spaces.study import load_study
+from trainers.outcome import ProgressRecord
 from trainers.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -28,12 +29,14 @@ def environment(**more: str) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | more
 
 
-def run(study: str | Path, store: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def run(
+    study: str | Path, store: Path, *options: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run a sweep to its end."""
     return subprocess.run(
         command(study, store, *options),
         cwd=store.parent,
-        env=environment(),
+        env=environment(**variables),
         capture_output=True,
         text=True,
         check=False,
@@ -121,11 +124,23 @@ def checkpointed(folder: Path) -> list[str]:
     return [name for name in names if store and store.is_locked(name)]
 
 
-def launches(folder: Path) -> set[str]:
-    """The launches of the driver whose trials are in training, or were when it was killed."""
+def in_training(folder: Path) -> list[ProgressRecord]:
+    """Where the trials are that are in training, or were when their driver was killed."""
     store = opened(folder)
     found = [store.progress(path.name) for path in folder.glob("running/*")] if store else []
-    return {progress.launch for progress in found if progress}
+    return [progress for progress in found if progress]
+
+
+def launches(folder: Path) -> set[str]:
+    return {progress.launch for progress in in_training(folder)}
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process runs; one that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def kill_worker(folder: Path, signature: str) -> int:

@@ -1,6 +1,7 @@
 """Crashes of every part of a sweep: nothing that is finished is lost, what is not is resumed."""
 
 import random
+import re
 import signal
 import subprocess
 import time
@@ -12,6 +13,8 @@ from search_spaces.study import load_study
 from tests.end_to_end.conftest import SLOW
 from tests.end_to_end.sweeps import (
     checkpointed,
+    in_training,
+    is_alive,
     kill_worker,
     launches,
     opened,
@@ -55,6 +58,12 @@ def test_five_sigkills_of_the_driver_change_no_byte(quickstart_store: Path, tmp_
     assert list(folder.glob("running/*")) == []
 
 
+def said(folder: Path) -> list[str]:
+    """What a driver said on standard error beside where the sweep is; nothing is Ray's."""
+    lines = (folder / "driver.log").read_text().splitlines()
+    return [line for line in lines if not re.match(r"(\d\d:\d\d:\d\d )?slow: |store ", line)]
+
+
 def test_a_killed_worker_costs_nothing_but_time(slow_study: Path, tmp_path: Path) -> None:
     folder = tmp_path / "store"
     with started(slow_study, folder) as driver:
@@ -62,6 +71,7 @@ def test_a_killed_worker_costs_nothing_but_time(slow_study: Path, tmp_path: Path
         victim = checkpointed(folder)[0]
         kill_worker(folder, victim)
         assert driver.wait(timeout=300) == 0
+    assert [line.split()[0] for line in said(tmp_path)] == ["written", "for"]
     store = Store(folder, create=False)
     assert {store.state(name) for name in store.finished()} == {State.DONE}
     assert len(store.finished()) == 2
@@ -87,16 +97,25 @@ def test_a_trial_that_always_kills_its_worker_is_put_on_record(
     assert store.state(other) is State.DONE
 
 
-def test_ctrl_c_and_sigterm_stop_cleanly_and_resume(slow_study: Path, tmp_path: Path) -> None:
+def test_signals_stop_cleanly_and_resume(
+    slow_study: Path, tmp_path: Path, short_folder: Path
+) -> None:
+    """Also twice, and while Ray starts."""
     folder = tmp_path / "store"
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with started(slow_study, folder) as driver:
-            wait_for(lambda: checkpointed(folder))
+    for number, moment in (
+        (signal.SIGINT, lambda: checkpointed(folder)),
+        (signal.SIGTERM, lambda: checkpointed(folder)),
+        (signal.SIGHUP, lambda: list(short_folder.glob("catsweep-*/r/session_2*"))),
+    ):
+        with started(slow_study, folder, TMPDIR=str(short_folder)) as driver:
+            wait_for(moment)
+            driver.send_signal(number)
+            time.sleep(0.1)
             driver.send_signal(number)
             assert driver.wait(timeout=60) == 130
-        said = (tmp_path / "driver.log").read_text()
-        assert "run the same command to resume" in said
-        assert "Traceback" not in said
+        (line,) = said(tmp_path)
+        assert "run the same command to resume" in line
+        assert list(short_folder.glob("catsweep-*")) == []
     done = run(slow_study, folder)
     assert done.returncode == 0, done.stderr
     store = Store(folder, create=False)
@@ -117,19 +136,21 @@ def test_two_runs_at_once_train_each_trial_once(tmp_path: Path) -> None:
     assert all(len(numbers) == 1 for numbers in inodes.values()), "a trial was committed twice"
 
 
-def test_killing_ray_itself_loses_nothing(slow_study: Path, tmp_path: Path) -> None:
+def test_killing_ray_itself_loses_nothing(
+    slow_study: Path, tmp_path: Path, short_folder: Path
+) -> None:
     folder = tmp_path / "store"
-    with started(slow_study, folder) as driver:
-        wait_for(lambda: checkpointed(folder))
-        children = subprocess.run(
-            ["pgrep", "-P", str(driver.pid), "raylet|gcs_server"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert children.stdout.split(), "no raylet or GCS was found"
-        subprocess.run(["kill", "-9", *children.stdout.split()], check=True)
-        driver.wait(timeout=300)
+    for victim in ("gcs_server", "raylet"):
+        with started(slow_study, folder, TMPDIR=str(short_folder)) as driver:
+            wait_for(lambda: checkpointed(folder))
+            workers = [progress.pid for progress in in_training(folder)]
+            subprocess.run(["pkill", "-9", "-P", str(driver.pid), victim], check=True)
+            assert driver.wait(timeout=60) == 75
+        (line,) = said(tmp_path)
+        assert "catsweep: Ray ended" in line
+        assert "run the same command again to resume" in line
+        assert list(short_folder.glob("catsweep-*")) == []
+        assert not any(map(is_alive, workers))
     done = run(slow_study, folder)
     assert done.returncode == 0, done.stderr
     store = Store(folder, create=False)

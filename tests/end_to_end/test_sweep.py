@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from orchestrator.address import check_address
+from search_spaces.errors import UserError
 from search_spaces.study import load_study
 from tests.end_to_end.conftest import SLOW
 from tests.end_to_end.sweeps import (
@@ -144,6 +146,10 @@ def test_a_cluster_at_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
     with ray_head(tmp_path / "token") as address:
+        with monkeypatch.context() as other:
+            other.setenv("RAY_AUTH_TOKEN", "2" * 64)
+            with pytest.raises(UserError, match=f"{address} refuses this token"):
+                check_address(address)
         with started(path, folder, "--address", address, "--threads", "64"):
             line = "no node has what a trial needs, 64 CPUs and 0 GPUs"
             wait_for(lambda: line in (tmp_path / "driver.log").read_text())

@@ -29,11 +29,23 @@ from orchestrator.endings import (
     terminate_as_interrupt,
     unfinished_line,
 )
-from orchestrator.places import check_writable, place, target
+from orchestrator.options import (
+    DEFAULT_STORE,
+    MOST,
+    DataOption,
+    JsonOption,
+    StoreOption,
+    StudyArgument,
+    TasksOption,
+    begun_store,
+    existing_store,
+    read_study,
+)
+from orchestrator.places import place, target
 from orchestrator.say import echo, explain, say, watched
 from orchestrator.streams import OutputLost
 from search_spaces.errors import Unfinished, UserError
-from search_spaces.study import Study, load_study
+from search_spaces.study import Study
 from search_spaces.text import one_line
 
 if TYPE_CHECKING:
@@ -49,34 +61,8 @@ app = typer.Typer(
 )
 
 
-StudyArgument = Annotated[str, typer.Argument(help="A shipped study's name, or a YAML file.")]
-StoreOption = Annotated[
-    Path,
-    typer.Option(
-        "--store",
-        envvar="CATSWEEP_STORE",
-        parser=place("--store"),
-        help="The folder of finished trials.",
-    ),
-]
-DataOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--data",
-        envvar="CATSWEEP_DATA",
-        parser=place("--data"),
-        help="A folder of CSV files; without it, the hub.",
-    ),
-]
-TasksOption = Annotated[
-    str | None, typer.Option("--tasks", help="Only these of the study's tasks, by commas.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-DEFAULT_STORE = Path("catsweep-store")
 BROKEN_PIPE = 141
 """What a shell says of a program whose reader is gone, as in `| head`."""
-MOST = 100_000
-"""Trials at once, or threads: more than the largest clusters have cores for one study."""
 
 
 def _tell_version(wanted: bool) -> None:
@@ -95,44 +81,6 @@ def _options(
     """Take what stands before a command."""
 
 
-def _study(name: str, tasks: str | None, *, to_train: bool = False) -> Study:
-    """Load a study; where it is to be trained, its encoders must be there."""
-    from orchestrator.preflight import check_encoders, check_examples, check_names, check_tables
-
-    study = load_study(name)
-    check_tables(study)
-    if tasks is not None:
-        study = study.narrow([task.strip() for task in tasks.split(",")])
-    check_names(study)
-    if to_train:
-        check_encoders(study)
-    check_examples(study)
-    return study
-
-
-def _existing(store: Path) -> "Store | None":
-    """Open the store if there is one: plan and status answer without one, too."""
-    from trainers.files import is_there, listing
-    from trainers.store import Store
-
-    nothing = not is_there(store) or (store.is_dir() and not listing(store))
-    return None if nothing else Store(store, create=False)
-
-
-def _begun(store: Path) -> "Store | None":
-    """Open the store that `run` goes on with; None where it is to make one, and can."""
-    from trainers.store import Store
-
-    try:
-        there = (store / "store.json").exists() or (store.exists() and not store.is_dir())
-    except OSError:
-        there = True  # Opening it says what is wrong.
-    if there:
-        return Store(store, create=False)
-    check_writable("store", store)
-    return None
-
-
 @app.command()
 def plan(
     study: StudyArgument,
@@ -148,9 +96,9 @@ def plan(
     from orchestrator.job import cores
     from orchestrator.preflight import deviations
 
-    chosen, at_once = _study(study, tasks, to_train=True), slots or cores()
+    chosen, at_once = read_study(study, tasks, to_train=True), slots or cores()
     notes = deviations(chosen, data)
-    show_plan(chosen, _existing(store), at_once, ahead=True, as_json=as_json)
+    show_plan(chosen, existing_store(store), at_once, ahead=True, as_json=as_json)
     for line in notes:
         say(f"warning: {line}")
 
@@ -163,7 +111,7 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show where a sweep is, from any terminal, while it runs or after; what failed, and why."""
-    show_plan(_study(study, tasks), _existing(store), None, as_json=as_json)
+    show_plan(read_study(study, tasks), existing_store(store), None, as_json=as_json)
 
 
 @app.command()
@@ -234,11 +182,11 @@ def run(
     )
     most, hours = parse_budget(budget)
     how = Search(name=search, scheduler=scheduler, trials=most, hours=hours, seed=search_seed)
-    chosen = _study(study, tasks, to_train=True)
+    chosen = read_study(study, tasks, to_train=True)
     how.check(cells_of(chosen))
     keep = parse_keep(keep_checkpoints)
     check_files_of(chosen, data)
-    notes = check(chosen, _begun(store), data, resources, how, retry=retry)
+    notes = check(chosen, begun_store(store), data, resources, how, retry=retry)
     opened = Store(store, create=True)  # Not before: a run that is refused leaves nothing.
     for line in notes:
         say(f"warning: {line}")
@@ -288,7 +236,7 @@ def report(
     from trainers.data import check_folder
     from trainers.store import Store
 
-    chosen = _study(study, tasks)
+    chosen = read_study(study, tasks)
     if data is not None:
         check_folder(data)
     opened = Store(store, create=False)
@@ -324,7 +272,9 @@ def export(
 
     opened, watch = Store(store, create=False), partial(watched, "trials")
     with terminate_as_interrupt():
-        lines = write(_study(study, tasks), opened, to, out, predictions=predictions, watch=watch)
+        lines = write(
+            read_study(study, tasks), opened, to, out, predictions=predictions, watch=watch
+        )
     for line in lines:
         echo(one_line(line))
 
@@ -348,7 +298,7 @@ def best(
     from orchestrator.best import choose, write_best
     from trainers.store import Store
 
-    chosen, opened = _study(study, None), Store(store, create=False)
+    chosen, opened = read_study(study, None), Store(store, create=False)
     found = choose(chosen, opened, task, method, encoder)
     with terminate_as_interrupt():
         line = write_best(chosen, opened, found, out, retrain=retrain, data=data)

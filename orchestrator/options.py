@@ -1,0 +1,80 @@
+"""What the commands take: their options, and the study and the store that these name.
+
+In: what was typed. Out: types for typer; a checked study; an open store, or none.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.places import check_writable, place
+from search_spaces.study import Study, load_study
+
+if TYPE_CHECKING:
+    from trainers.store import Store
+
+StudyArgument = Annotated[str, typer.Argument(help="A shipped study's name, or a YAML file.")]
+StoreOption = Annotated[
+    Path,
+    typer.Option(
+        "--store",
+        envvar="CATSWEEP_STORE",
+        parser=place("--store"),
+        help="The folder of finished trials.",
+    ),
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        envvar="CATSWEEP_DATA",
+        parser=place("--data"),
+        help="A folder of CSV files; without it, the hub.",
+    ),
+]
+TasksOption = Annotated[
+    str | None, typer.Option("--tasks", help="Only these of the study's tasks, by commas.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+DEFAULT_STORE = Path("catsweep-store")
+MOST = 100_000
+"""Trials at once, or threads: more than the largest clusters have cores for one study."""
+
+
+def read_study(name: str, tasks: str | None, *, to_train: bool = False) -> Study:
+    """Load a study; where it is to be trained, its encoders must be there."""
+    from orchestrator.preflight import check_encoders, check_examples, check_names, check_tables
+
+    study = load_study(name)
+    check_tables(study)
+    if tasks is not None:
+        study = study.narrow([task.strip() for task in tasks.split(",")])
+    check_names(study)
+    if to_train:
+        check_encoders(study)
+    check_examples(study)
+    return study
+
+
+def existing_store(store: Path) -> "Store | None":
+    """Open the store if there is one: plan and status answer without one, too."""
+    from trainers.files import is_there, listing
+    from trainers.store import Store
+
+    nothing = not is_there(store) or (store.is_dir() and not listing(store))
+    return None if nothing else Store(store, create=False)
+
+
+def begun_store(store: Path) -> "Store | None":
+    """Open the store that `run` goes on with; None where it is to make one, and can."""
+    from trainers.store import Store
+
+    try:
+        there = (store / "store.json").exists() or (store.exists() and not store.is_dir())
+    except OSError:
+        there = True  # Opening it says what is wrong.
+    if there:
+        return Store(store, create=False)
+    check_writable("store", store)
+    return None

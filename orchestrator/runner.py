@@ -19,7 +19,7 @@ import torch
 from orchestrator.curves import Curves
 from orchestrator.job import Job
 from search_spaces.errors import UserError
-from search_spaces.text import one_line
+from search_spaces.text import clean, one_line
 from search_spaces.trial import TrialConfig
 from trainers.checkpoints import Checkpoints
 from trainers.files import StoreFull
@@ -229,7 +229,7 @@ def failure(
         signature=signature,
         kind=kind or classify(error),
         reason=one_line(error),
-        traceback="".join(traceback.format_exception(error)),
+        traceback=clean("".join(traceback.format_exception(error))),
         host=platform.node(),
         gpus=gpus,
         failed_at=datetime.now(UTC).isoformat(timespec="seconds"),

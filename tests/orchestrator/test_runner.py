@@ -302,3 +302,10 @@ def test_no_memory_for_a_checkpoint_is_no_fault_of_the_checkpoint(
     monkeypatch.setattr(snapshot, "_restore", no_memory)
     runner.start(config())
     assert store.failure(config().signature).kind == "out_of_memory"
+
+
+def test_a_failure_that_speaks_of_a_name_that_is_no_text_is_kept(tmp_path: Path) -> None:
+    """A file's name may be any bytes; Python holds such a one as half of a surrogate pair."""
+    store, name = Store(tmp_path / "store", create=True), config().signature
+    store.commit_failure(config(), runner_module.failure(name, ValueError("caf\udce9.csv")))
+    assert "caf" in store.failure(name).traceback

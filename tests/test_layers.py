@@ -30,6 +30,9 @@ NO_TORCH = {
     "trainers/tasks.py",
     "trainers/hub.py",
     "trainers/data.py",
+    "trainers/rows.py",
+    "trainers/labels.py",
+    "trainers/csv_files.py",
     "trainers/searches.py",
 }
 RAY_IMPORTERS = {

@@ -26,9 +26,9 @@ from trainers.files import encode_predictions
 
 USES = {
     "read predictions of a file": "read_rows(folder / 'rows.parquet')",
-    "read stored predictions": "decode_predictions(stored)",
-    "read stored labels": "decode_labels(stored)",
-    "write predictions": "encode_predictions(decode_predictions(stored))",
+    "read stored predictions": "decode_predictions(stored, 2)",
+    "read stored labels": "decode_labels(stored, 2)",
+    "write predictions": "encode_predictions(decode_predictions(stored, 2))",
     "export a table": (
         "[write_table(folder / f'{os.getpid()}.{kind}', kind) for kind in ('csv', 'parquet')]"
     ),

@@ -24,6 +24,7 @@ from orchestrator.endings import (
     UNFINISHED,
     hold_signals,
     interrupt_main,
+    raise_if_interrupted,
     take_signals,
     unfinished_line,
 )
@@ -39,7 +40,7 @@ PATIENCE = {True: 1.0, False: 20.0}
 """Seconds that a part of Ray may be silent, by whether it is our own: a cluster's may restart."""
 
 GRACE_SECONDS = 15.0
-"""For an orderly end; what takes longer is ended."""
+"""For an orderly end before the time; what takes longer is ended. The usual end may take more."""
 
 RAY_SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -152,6 +153,7 @@ def connect(session: Session, slots: Slots) -> None:
         else:
             _start(session.folder / RAY, (slots.at_once or 1) * slots.threads)
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+        raise_if_interrupted()
         if session.address is not None:
             raise UserError(
                 f"cannot join the Ray cluster at {session.address} ({one_line(error)})"
@@ -205,7 +207,8 @@ def _watch(session: Session) -> None:
             elif time.monotonic() - heard.setdefault(what, time.monotonic()) >= patience:
                 session.lost = f"Ray ended ({what})"
                 interrupt_main()
-    deadline = time.monotonic() + GRACE_SECONDS
+    early = bool(session.lost or NOTED)
+    deadline = time.monotonic() + GRACE_SECONDS * (1 if early else 4)
     while not session.closing.wait(2.0) and time.monotonic() < deadline:
         interrupt_main()
     if not session.closed.wait(deadline - time.monotonic()):

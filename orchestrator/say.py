@@ -8,8 +8,10 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final, TextIO, TypeVar
 
+from orchestrator.streams import OutputLost
 from search_spaces.text import clean, one_line
 
 WIDTH: Final = 120
@@ -85,7 +87,9 @@ def leave_terminal() -> None:
     """Give the terminal back before an end without a clean-up: a live view hid its cursor."""
     if sys.stderr.isatty():
         sys.stderr.write(SHOW_CURSOR)
-    sys.stderr.flush()
+    with suppress(OutputLost, OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
 
 
 def watched(title: str, items: Sequence[Item]) -> Iterable[Item]:

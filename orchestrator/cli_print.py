@@ -48,7 +48,7 @@ def show_plan(
     if not console.is_terminal:
         console.width = 120
     console.print(progress.panel(view, outlook))
-    lines = [*without_checksums(study, store), *troubles(view.plan, store)]
+    lines = [*without_checksums(store), *troubles(view.plan, store)]
     for line in [*(outlook_lines(outlook) if outlook else []), *lines]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -71,9 +71,9 @@ def troubles(plan: "Plan", store: "Store | None") -> list[str]:
     return lines
 
 
-def without_checksums(study: Study, store: "Store | None") -> list[str]:
-    """Say in a line how many finished trials an older version recorded, if any."""
-    old = store.without_checksum(study.trials()) if store else 0
+def without_checksums(store: "Store | None") -> list[str]:
+    """Say in a line how many of the trials that were read an older version recorded, if any."""
+    old = store.without_checksum() if store else 0
     if not old:
         return []
     return [
@@ -112,7 +112,7 @@ def print_report(
         raise UserError(f"cannot write reports to {folder}: {error.strerror}") from error
     for line in published.lacking if published else ():
         say(f"warning: {line}")
-    for line in [*without_checksums(study, store), *left_out(study, reports)]:
+    for line in [*without_checksums(store), *left_out(study, reports)]:
         say(line)
     if as_json:
         tables = [json.loads(to_json(report.table)) for report in reports]

@@ -37,7 +37,7 @@ def show_plan(
         more = {"outlook": outlook_json(outlook)} if outlook else {}
         echo(json.dumps(progress.as_json(view) | more, indent=1))
         return
-    lines = [*without_checksums(study, store), *troubles(view.plan, store)]
+    lines = [*without_checksums(store), *troubles(view.plan, store)]
     draw(progress.panel(view, outlook), [*(outlook_lines(outlook) if outlook else []), *lines])
 
 
@@ -59,9 +59,9 @@ def troubles(plan: "Plan", store: "Store | None") -> list[str]:
     return lines
 
 
-def without_checksums(study: Study, store: "Store | None") -> list[str]:
-    """Say in a line how many finished trials an older version recorded, if any."""
-    old = store.without_checksum(study.trials()) if store else 0
+def without_checksums(store: "Store | None") -> list[str]:
+    """Say in a line how many of the trials that were read an older version recorded, if any."""
+    old = store.without_checksum() if store else 0
     if not old:
         return []
     return [
@@ -101,7 +101,7 @@ def print_report(
         raise UserError(f"cannot write reports to {folder}: {error.strerror}") from error
     for line in published.lacking if published else ():
         say(f"warning: {line}")
-    for line in [*without_checksums(study, store), *left_out(study, reports)]:
+    for line in [*without_checksums(store), *left_out(study, reports)]:
         say(line)
     if as_json:
         tables = [json.loads(to_json(report.table)) for report in reports]

@@ -18,7 +18,6 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from functools import cached_property
@@ -201,10 +200,9 @@ class Store:
             self.labels(record, split)
         return record
 
-    def without_checksum(self, trials: Iterable[TrialConfig]) -> int:
-        """Count those of these trials whose record was read, and is from before checksums."""
-        found = (self._records.get(trial.signature) for trial in trials)
-        return sum(1 for record in found if record and record.version < RECORD_VERSION)
+    def without_checksum(self) -> int:
+        """Count the finished trials whose record was read, and is from before checksums."""
+        return sum(record.version < RECORD_VERSION for record in self._records.values())
 
     def failure(self, signature: str) -> FailureRecord:
         """Read why a trial failed."""

@@ -6,7 +6,6 @@ the trial's method has no such setting, or the trial has no result. In CSV a tex
 would compute is behind an apostrophe (`reports/spreadsheets.py`); Parquet has every text as it is.
 """
 
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 
 from reports.exports.rows import Scalar, TrialRow, refuse_folder, settings
 from reports.spreadsheets import BEGINS, for_spreadsheets
+from trainers.files import replacing
 from trainers.outcome import TrialRecord
 from trainers.store import Store
 
@@ -161,17 +161,5 @@ def _writer(path: Path, kind: str, schema: pa.Schema) -> Iterator[Any]:
     """Write under another name, and rename: the file is the old one or whole."""
     refuse_folder(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = _new_file(path.parent)
-    try:
-        with WRITERS[kind](half, schema) as writer:
-            yield writer
-        half.replace(path)
-    finally:
-        half.unlink(missing_ok=True)
-
-
-def _new_file(folder: Path) -> Path:
-    """Make an empty file whose name nobody can foresee: what lies there already is never opened."""
-    path = folder / f".{uuid.uuid4().hex}.tmp"
-    path.touch(exist_ok=False)
-    return path
+    with replacing(path, sync=False) as half, WRITERS[kind](half, schema) as writer:
+        yield writer

@@ -277,10 +277,10 @@ def test_a_folder_that_may_not_be_entered_is_not_taken_for_an_empty_one(copied: 
         "except UserError as error:\n"
         "    print(error)\n"
     )
-    open_to_all = [*copied.parents[:3], copied]
-    for folder in open_to_all:
-        if folder.stat().st_uid == os.getuid():
-            folder.chmod(0o755)
+    for folder in (copied, *copied.parents):
+        mode = folder.stat().st_mode
+        if folder.stat().st_uid == os.getuid() and not mode & 0o001:
+            folder.chmod(mode | 0o055)
     for closed in (copied / "rte" / "train.csv", copied / "rte"):
         closed.chmod(0)
         done = subprocess.run(

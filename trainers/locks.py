@@ -23,7 +23,7 @@ def is_held(path: Path) -> bool:
         Unreadable: that cannot be told.
     """
     try:
-        with path.open("rb") as file:
+        with _open(path, os.O_RDONLY) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -36,16 +36,29 @@ def is_held(path: Path) -> bool:
 
 @contextmanager
 def hold(path: Path) -> Iterator[bool]:
-    """Try to hold a lock; yields whether this process does. The kernel frees a dead owner's."""
+    """Try to hold a lock; yields whether this process does. The kernel frees a dead owner's.
+
+    Raises:
+        Unreadable: something else has the lock's name, such as a link, which is never followed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         mine = False
         # The last owner may remove the folder meanwhile: then this process does not own it.
         with suppress(BlockingIOError, FileNotFoundError):
-            file = held.enter_context(path.open("ab"))
+            file = held.enter_context(_open(path, os.O_RDWR | os.O_CREAT))
             _lock_patiently(file)
             mine = path.stat().st_ino == os.fstat(file.fileno()).st_ino
         yield mine
+
+
+def _open(path: Path, flags: int) -> BinaryIO:
+    try:
+        return os.fdopen(os.open(path, flags | os.O_NOFOLLOW, 0o666), "rb")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise Unreadable(path, error) from error
 
 
 def _lock_patiently(file: BinaryIO) -> None:

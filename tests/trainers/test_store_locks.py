@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from trainers.files import NO_SPACE, StoreFull, write_file
+from trainers.files import NO_SPACE, StoreFull, Unreadable, write_file
 from trainers.store import State, Store
 
 NAME = "0123456789ab"
@@ -115,6 +115,16 @@ def test_the_lock_of_a_removed_file_is_not_ownership(
     monkeypatch.setattr(fcntl, "flock", late)
     with store.lock(NAME) as mine:
         assert not mine
+
+
+def test_a_lock_never_follows_a_link(store: Store, tmp_path: Path) -> None:
+    store.running_folder(NAME).mkdir()
+    (store.running_folder(NAME) / "lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Unreadable, match="lock"), store.lock(NAME):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
+    with pytest.raises(Unreadable, match="lock"):
+        store.is_locked(NAME)
 
 
 def leftovers(folder: Path) -> list[str]:

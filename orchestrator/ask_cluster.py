@@ -9,7 +9,8 @@ import socket
 import sys
 import threading
 
-SECONDS = 8.0
+SECONDS = 12.0
+NODE_SECONDS = 5
 OK, REFUSED, ABSENT, ELSEWHERE = "ok", "refused", "absent", "elsewhere"
 
 
@@ -39,7 +40,8 @@ def main(address: str) -> str:
     except Exception as error:
         return f"{ABSENT} {error}"
     try:
-        services.get_node_to_connect_for_driver(client, timeout_seconds=2)
+        # A node that has just been started takes some seconds to be one.
+        services.get_node_to_connect_for_driver(client, timeout_seconds=NODE_SECONDS)
     except RuntimeError:
         return ELSEWHERE
     return OK

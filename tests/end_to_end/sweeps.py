@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from orchestrator.address import check_address
+from search_spaces.errors import UserError
 from search_spaces.study import load_study
 from trainers.outcome import ProgressRecord
 from trainers.store import Store
@@ -44,13 +46,20 @@ def run(
     )
 
 
+class Driver(subprocess.Popen[str]):
+    """A sweep's process; `log` has what it says on standard error."""
+
+    log: Path
+
+
 @contextmanager
 def started(
     study: str | Path, store: Path, *options: str, nice: int = 0, **variables: str
-) -> Iterator[subprocess.Popen[str]]:
+) -> Iterator[Driver]:
     """Start a sweep that writes to `driver.log`; what is left of it in the end is killed."""
-    with (store.parent / "driver.log").open("w") as log:
-        process = subprocess.Popen(
+    place = store.parent / "driver.log"
+    with place.open("w") as log:
+        process = Driver(
             ["nice", "-n", str(nice), *command(study, store, *options)],
             cwd=store.parent,
             env=environment(**variables),
@@ -58,6 +67,7 @@ def started(
             stderr=log,
             text=True,
         )
+        process.log = place
         try:
             yield process
         finally:
@@ -85,9 +95,11 @@ def ray_head(token: Path) -> Iterator[str]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+    address = f"127.0.0.2:{port}"
     try:
         wait_for(lambda: _answers(port))
-        yield f"127.0.0.2:{port}"
+        wait_for(lambda: _is_cluster(address))  # Its first node comes seconds after its port.
+        yield address
     finally:
         process.terminate()
         process.wait()
@@ -103,12 +115,23 @@ def _answers(port: int) -> bool:
     return True
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> None:
-    """Wait until the condition holds."""
+def _is_cluster(address: str) -> bool:
+    with suppress(UserError):
+        check_address(address)
+        return True
+    return False
+
+
+def wait_for(
+    condition: Callable[[], object], driver: Driver | None = None, seconds: float = 240.0
+) -> None:
+    """Wait until the condition holds, and no longer than the driver lives."""
     deadline = time.monotonic() + seconds
     while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {seconds} s")
+        ended = driver is not None and driver.poll() is not None
+        if time.monotonic() > deadline or (ended and not condition()):
+            said = f": {driver.returncode}, {driver.log.read_text()}" if driver else ""
+            raise TimeoutError(f"{'the driver ended' if ended else f'not in {seconds} s'}{said}")
         time.sleep(0.05)
 
 

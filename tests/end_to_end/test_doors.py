@@ -95,7 +95,7 @@ def test_a_sweep_is_closed_private_as_nice_as_its_user_and_leaves_nothing(
     store, home = tmp_path / "store", tmp_path / "no-home"
     settings = {"TMPDIR": str(short_folder), "HOME": str(home), "RAY_AUTH_MODE": "tokens"}
     with started(slow_study, store, nice=NICE, **settings) as driver:
-        wait_for(lambda: checkpointed(store))
+        wait_for(lambda: checkpointed(store), driver)
         processes = family(driver.pid)
         addresses = listening(processes)
         assert len(addresses) >= 4, "Ray's servers were not found"

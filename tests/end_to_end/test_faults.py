@@ -8,10 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from search_spaces.study import load_study
 from tests.end_to_end.conftest import SLOW
 from tests.end_to_end.sweeps import (
+    ROOT,
     checkpointed,
     in_training,
     is_alive,
@@ -29,30 +31,36 @@ pytestmark = pytest.mark.xdist_group("ray")
 KILLS = 5
 
 
-def kill_in_training(folder: Path, after: float) -> None:
-    """SIGKILL a driver of quickstart some seconds after its first trial began to train."""
+def kill_in_training(study: Path, folder: Path, after: float) -> None:
+    """SIGKILL a driver some seconds after its first trial began to train."""
     earlier = launches(folder)
-    with started("quickstart", folder) as driver:
-        wait_for(lambda: launches(folder) - earlier)
+    with started(study, folder) as driver:
+        wait_for(lambda: launches(folder) - earlier, driver)
         time.sleep(after)
         driver.send_signal(signal.SIGKILL)
 
 
 def test_five_sigkills_of_the_driver_change_no_byte(quickstart_store: Path, tmp_path: Path) -> None:
-    folder, moments = tmp_path / "store", random.Random(20)
+    """Of six of quickstart's trials, which that sweep has trained without a kill."""
+    folder, path, moments = tmp_path / "store", tmp_path / "six.yaml", random.Random(20)
+    fields = yaml.safe_load((ROOT / "search_spaces/studies/quickstart.yaml").read_text())
+    fields["axes"] |= {"lr": [1e-3, 4e-3], "epsilon": [5e-3]}
+    path.write_text(yaml.safe_dump(fields))
     seen: dict[str, int] = {}
-    for kill in range(3 * KILLS):
+    for kill in range(4 * KILLS):
         if kill >= KILLS and seen:
             break
-        kill_in_training(folder, after=moments.uniform(0.5, 6.0))
-        for path in folder.glob("trials/*/result.json"):
-            assert seen.setdefault(path.parent.name, path.stat().st_ino) == path.stat().st_ino
-    assert 0 < len(seen) < 15, "the sweep was killed before its first trial or after its last"
-    done = run("quickstart", folder)
+        kill_in_training(path, folder, after=moments.uniform(0.5, 4.0))
+        for result in folder.glob("trials/*/result.json"):
+            assert seen.setdefault(result.parent.name, result.stat().st_ino) == result.stat().st_ino
+    assert 0 < len(seen) < 6, "the sweep was killed before its first trial or after its last"
+    done = run(path, folder)
     assert done.returncode == 0, done.stderr
     for name, inode in seen.items():
         assert (folder / "trials" / name / "result.json").stat().st_ino == inode, "trained twice"
-    assert predictions_of(folder, "quickstart") == predictions_of(quickstart_store, "quickstart")
+    found = predictions_of(folder, path)
+    assert len(found) == 6
+    assert found.items() <= predictions_of(quickstart_store, "quickstart").items()
     store = Store(folder, create=False)
     assert any(store.record(name).resumed for name in store.finished())
     assert list(folder.glob("running/*")) == []
@@ -67,7 +75,7 @@ def said(folder: Path) -> list[str]:
 def test_a_killed_worker_costs_nothing_but_time(slow_study: Path, tmp_path: Path) -> None:
     folder = tmp_path / "store"
     with started(slow_study, folder) as driver:
-        wait_for(lambda: checkpointed(folder))
+        wait_for(lambda: checkpointed(folder), driver)
         victim = checkpointed(folder)[0]
         kill_worker(folder, victim)
         assert driver.wait(timeout=300) == 0
@@ -108,7 +116,7 @@ def test_signals_stop_cleanly_and_resume(
         (signal.SIGHUP, lambda: list(short_folder.glob("catsweep-*/r/session_2*"))),
     ):
         with started(slow_study, folder, TMPDIR=str(short_folder)) as driver:
-            wait_for(moment)
+            wait_for(moment, driver)
             driver.send_signal(number)
             time.sleep(0.1)
             driver.send_signal(number)
@@ -142,7 +150,7 @@ def test_killing_ray_itself_loses_nothing(
     folder = tmp_path / "store"
     for victim in ("gcs_server", "raylet"):
         with started(slow_study, folder, TMPDIR=str(short_folder)) as driver:
-            wait_for(lambda: checkpointed(folder))
+            wait_for(lambda: checkpointed(folder), driver)
             workers = [progress.pid for progress in in_training(folder)]
             subprocess.run(["pkill", "-9", "-P", str(driver.pid), victim], check=True)
             assert driver.wait(timeout=60) == 75

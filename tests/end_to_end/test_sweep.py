@@ -150,9 +150,9 @@ def test_a_cluster_at_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             other.setenv("RAY_AUTH_TOKEN", "2" * 64)
             with pytest.raises(UserError, match=f"{address} refuses this token"):
                 check_address(address)
-        with started(path, folder, "--address", address, "--threads", "64"):
+        with started(path, folder, "--address", address, "--threads", "64") as driver:
             line = "no node has what a trial needs, 64 CPUs and 0 GPUs"
-            wait_for(lambda: line in (tmp_path / "driver.log").read_text())
+            wait_for(lambda: line in driver.log.read_text(), driver)
         done = run(path, folder, "--address", address, "--gpus-per-trial", "0.5")
         assert "no node" not in done.stderr
     assert done.returncode == 0, done.stderr
@@ -181,7 +181,7 @@ def test_measured_trials_share_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ray_head(tmp_path / "token") as address,
         started(path, folder, "--address", address, "--gpus-per-trial", "auto") as driver,
     ):
-        wait_for(lambda: all(store.is_locked(trial.signature) for trial in others))
+        wait_for(lambda: all(store.is_locked(trial.signature) for trial in others), driver)
         assert driver.wait(timeout=300) == 0
     assert len(store.finished()) == 3
 

@@ -144,7 +144,9 @@ def _retrain(
     study: str, scratch: Path, chosen: Chosen, data: Path | None
 ) -> tuple[Path, TrialRecord, Store]:
     """Train one trial in a store of its own; return its model, its record and that store."""
-    from orchestrator.job import Job
+    from orchestrator.job import Job, spin_briefly
+
+    spin_briefly()
     from orchestrator.runner import TrialRunner
 
     store, config = Store(scratch / "store", create=True), chosen.config

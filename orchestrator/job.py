@@ -18,6 +18,11 @@ from trainers.checkpoints import Keeping
 CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 """What a container (cgroup 2) gets of CPU time: microseconds in each period of so many."""
 
+SPINS = 1_000
+"""Turns that a waiting thread takes before it sleeps. libgomp's own count is 300,000: a step of two
+threads on two cores takes .8 of the time alone, and 1.9 times as long beside one busy process
+(`python -m tests.benchmarks.neighbours`)."""
+
 SMALLEST_SHARE = 1e-4
 """Of a GPU: Ray counts in ten-thousandths."""
 
@@ -121,6 +126,15 @@ def cores() -> int:
         quota, period = CPU_LIMIT.read_text().split()
         return min(allowed, math.ceil(int(quota) / int(period)))
     return allowed
+
+
+def spin_briefly() -> None:
+    """Let OpenMP's threads sleep soon where they wait for each other; before torch is imported.
+
+    By default they spin for milliseconds, on cores that others could use. The user's word counts.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", str(SPINS))
 
 
 class Job(BaseModel):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
-from orchestrator.job import Job
+from orchestrator.job import Job, spin_briefly
 from search_spaces.errors import UserError
 from search_spaces.trial import parse_trial
 from trainers.files import StoreFull, Unreadable
@@ -89,6 +89,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
 def _runner(job: Job, gpus: float) -> "TrialRunner":
     """Import torch and transformers without looking for garbage among what stays; then begin."""
+    spin_briefly()
     gc.disable()
     from orchestrator.runner import TrialRunner
 

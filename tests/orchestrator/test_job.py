@@ -1,11 +1,12 @@
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from orchestrator import job
-from orchestrator.job import Resources, Slots, cores, parse_gpus, this_machine
+from orchestrator.job import Resources, Slots, cores, parse_gpus, spin_briefly, this_machine
 from search_spaces.errors import UserError
 
 
@@ -92,3 +93,43 @@ def test_a_part_of_a_gpu_is_of_one(each: float, gpus: int, expected: int) -> Non
 def test_gpus_that_ray_cannot_give_are_refused(text: str) -> None:
     with pytest.raises(UserError, match=f"a part of one, a whole number or auto, got '{text}'"):
         parse_gpus(text)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "spins"),
+    [
+        ({}, "1000"),
+        ({"GOMP_SPINCOUNT": "7"}, "7"),
+        ({"OMP_WAIT_POLICY": "active"}, None),
+    ],
+)
+def test_waiting_threads_spin_briefly_unless_the_user_says_how(
+    theirs: dict[str, str], spins: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in theirs.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    spin_briefly()
+    assert os.environ.get("GOMP_SPINCOUNT") == spins
+
+
+def test_a_worker_says_so_before_torch_is_imported() -> None:
+    """OpenMP reads its environment when it is loaded, and torch brings it."""
+    code = (
+        "import os, sys\n"
+        "import orchestrator.worker as worker\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'torch':\n"
+        "            print('torch', os.environ.get('GOMP_SPINCOUNT'))\n"
+        "            os._exit(0)\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        "worker._runner(None, 0.0)\n"
+    )
+    clean = {k: v for k, v in os.environ.items() if k not in {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=clean, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "torch 1000\n", done.stderr

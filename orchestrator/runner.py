@@ -22,7 +22,7 @@ from search_spaces.errors import UserError
 from search_spaces.text import clean, one_line
 from search_spaces.trial import TrialConfig
 from trainers.checkpoints import Checkpoints
-from trainers.files import StoreFull
+from trainers.files import StoreFull, Unreadable
 from trainers.loop import Diverged, TrialRun
 from trainers.machine import DeviceMeter, free_memory, pick_device, ran_out_of_memory
 from trainers.outcome import FailureRecord, Fault, ProgressRecord
@@ -61,6 +61,9 @@ class TrialRunner:
         """Lock a trial and bring it to where its checkpoint left it; a failure is recorded.
 
         A trial that is finished, or that another process trains, is left alone.
+
+        Raises:
+            Unreadable: its lock or its checkpoint may not be read.
         """
         self._owned.close()
         self.run, self.curve, self.curves, self.score = None, [], None, None
@@ -75,6 +78,9 @@ class TrialRunner:
             return
         try:
             self.run = self._resumed(config)
+        except Unreadable:
+            self._owned.close()
+            raise
         except Exception as error:
             self._fail(config, error)
         if self.run is None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from xxhash import xxh3_128
 
 from search_spaces.text import one_line
-from trainers.files import replacing
+from trainers.files import Unreadable, replacing
 from trainers.loop import Place, TrialRun, load_parameters
 from trainers.machine import ran_out_of_memory
 from trainers.outcome import EpochRecord
@@ -72,11 +72,19 @@ def load_snapshot(run: TrialRun, path: Path) -> bool:
 
     Raises:
         UnusableSnapshot: it is no whole snapshot of this very trial; begin with another run.
+        Unreadable: the system does not let this process look at it.
         MemoryError, RuntimeError: it does not fit in memory.
     """
     try:
-        if not path.exists():
-            return False
+        with path.open("rb"):  # Safetensors calls a file absent that it may not read.
+            pass
+    except FileNotFoundError:
+        return False
+    except IsADirectoryError as error:
+        raise UnusableSnapshot(one_line(error)) from error
+    except OSError as error:
+        raise Unreadable(path, error) from error
+    try:
         with safe_open(path, framework="pt") as file:
             meta = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -1,9 +1,11 @@
 """The runner without Ray: locks, failures, and a disk without space."""
 
 import gc
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +19,10 @@ from orchestrator.runner import TrialRunner, classify
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from tests.end_to_end.sweeps import environment
+from tests.trainers.test_store_access import NOBODY, as_nobody
 from trainers import snapshot
 from trainers.classifier import Classifier
+from trainers.files import Unreadable
 from trainers.loop import Diverged, TrialRun
 from trainers.snapshot import save_snapshot
 from trainers.store import State, Store
@@ -233,6 +237,26 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, checkpoint_every: float) -> N
     assert [path.name for path in folder.rglob("*") if ".tmp" in path.name] == []
     finish(TrialRunner(job(store)), config())
     assert store.state(config().signature) is State.DONE
+
+
+def test_a_checkpoint_that_may_not_be_read_stops_the_worker_and_stays() -> None:
+    """It is neither gone nor of no use: chmod is what helps."""
+    with tempfile.TemporaryDirectory() as scratch:
+        Path(scratch).chmod(0o755)
+        store = Store(Path(scratch) / "store", create=True)
+        path = store.running_folder(config().signature) / "checkpoint.safetensors"
+        path.parent.mkdir()
+        path.write_bytes(b"a trial's state")
+        path.chmod(0)
+        if os.geteuid() == 0:
+            for place in (store.root, *store.root.rglob("*")):
+                os.chown(place, NOBODY, NOBODY)
+        runner = TrialRunner(job(store))
+        with as_nobody(), pytest.raises(Unreadable, match="safetensors may not be read"):
+            runner.start(config())
+        path.chmod(0o600)
+        assert path.read_bytes() == b"a trial's state"
+        assert store.state(config().signature) is State.MISSING
 
 
 def test_a_checkpoint_of_no_use_starts_the_trial_afresh_with_a_word(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def run(
     data: DataOption = None,
     tasks: TasksOption = None,
     slots: Annotated[
-        int | None, typer.Option(min=1, max=MOST, help="Trials at once (default: one per core).")
+        int | None, typer.Option(min=1, max=MOST, help="Trials at once (default: one per core, or what fits).")
     ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, max=MOST, help="CPU threads of each trial.")
@@ -129,7 +129,7 @@ def run(
     gpus_per_trial: Annotated[
         str | None,
         typer.Option(
-            help="GPUs of each (default: one if there is one); 0.25: four share; auto: measured."
+            help="GPUs of each (default: one if there is one, none with --address); auto: measured."
         ),
     ] = None,
     address: Annotated[

@@ -121,7 +121,8 @@ def run(
     data: DataOption = None,
     tasks: TasksOption = None,
     slots: Annotated[
-        int | None, typer.Option(min=1, max=MOST, help="Trials at once (default: one per core, or what fits).")
+        int | None,
+        typer.Option(min=1, max=MOST, help="Trials at once (default: one per core)."),
     ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, max=MOST, help="CPU threads of each trial.")

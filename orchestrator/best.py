@@ -23,6 +23,7 @@ from trainers.checkpoints import Checkpoints, Keeping, keeping_of
 from trainers.files import Unreadable
 from trainers.kept_models import CHECKSUMS, check_model, find_model, why_not_kept
 from trainers.outcome import TrialRecord
+from trainers.records import RECORD_VERSION
 from trainers.store import State, Store
 
 
@@ -115,7 +116,7 @@ def write_best(
             if kept is None:
                 kept, record, home = _retrain(study.name, scratch, chosen, data)
             model = scratch / "model"
-            check_model(kept)
+            check_model(kept, sealed=chosen.record.version >= RECORD_VERSION)
             shutil.copytree(kept, model, ignore=shutil.ignore_patterns(CHECKSUMS))
             tests = significance(study, store, signature)
             constant = one_class(home, record)

@@ -41,7 +41,7 @@ from orchestrator.options import (
     existing_store,
     read_study,
 )
-from orchestrator.places import place, target
+from orchestrator.places import check_outside, place, target
 from orchestrator.say import echo, explain, say, watched
 from orchestrator.streams import OutputLost
 from search_spaces.errors import Unfinished, UserError
@@ -242,6 +242,7 @@ def report(
         check_folder(data)
     opened = Store(store, create=False)
     folder = out or _reports_folder(chosen, opened)
+    check_outside("--out", folder, opened.root, but=opened.reports)
     extras = Extras(html=html, figures=figures, intervals=intervals, data=data)
     print_report(chosen, opened, folder, data, extras, as_json=as_json)
 
@@ -272,6 +273,8 @@ def export(
     from trainers.store import Store
 
     opened, watch = Store(store, create=False), partial(watched, "trials")
+    if out is not None and "://" not in out:
+        check_outside("--out", Path(out), opened.root, but=opened.exports)
     with terminate_as_interrupt():
         lines = write(
             read_study(study, tasks), opened, to, out, predictions=predictions, watch=watch
@@ -300,6 +303,7 @@ def best(
     from trainers.store import Store
 
     chosen, opened = read_study(study, None), Store(store, create=False)
+    check_outside("--out", out, opened.root, but=opened.exports)
     found = choose(chosen, opened, task, method, encoder)
     with terminate_as_interrupt():
         line = write_best(chosen, opened, found, out, retrain=retrain, data=data)
@@ -354,8 +358,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(_run(arguments))
 
 
+def _check_current_folder() -> None:
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise UserError(f"the current folder is gone ({error.strerror}): cd to another") from error
+
+
 def _run(arguments: Sequence[str] | None) -> int:
     try:
+        _check_current_folder()
         result = app(args=arguments, prog_name="catsweep", standalone_mode=False)
     except UserError as error:
         say(f"catsweep: {error}")

@@ -35,8 +35,8 @@ from search_spaces.errors import Unfinished, UserError
 from search_spaces.text import one_line
 
 OBJECT_STORE_BYTES = 128 * 1024**2
-LOOK_SECONDS = 0.5
-PATIENCE = {True: 1.0, False: 20.0}
+LOOK_SECONDS = 0.25
+PATIENCE = {True: 0.25, False: 20.0}
 """Seconds that a part of Ray may be silent, by whether it is our own: a cluster's may restart."""
 
 GRACE_SECONDS = 15.0

@@ -64,6 +64,13 @@ def _refuse_other_encodings(option: str, text: str) -> None:
         raise UserError(f"{option} {quoted(text)}: not UTF-8; give it another name") from error
 
 
+def check_outside(option: str, path: Path, store: Path, *, but: Path) -> None:
+    """Refuse to write into a store, where its trials are, but for one folder of it; UserError."""
+    whole = path.resolve()
+    if whole.is_relative_to(store.resolve()) and not whole.is_relative_to(but.resolve()):
+        raise UserError(f"{option} {path} is within the store: give a folder elsewhere, or {but}")
+
+
 def check_writable(what: str, folder: Path) -> None:
     """Look whether a folder can be written, or made where it is not there yet.
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from search_spaces.errors import UserError, unknown
-from search_spaces.input_files import at_home
+from search_spaces.input_files import at_home, is_there
 from search_spaces.methods import METHOD_SETTINGS, option_names
 from search_spaces.part import MOST_TRIALS, OF_DATA_ALONE, TOO_MANY, Part, refuse_duplicates
 from search_spaces.settings import COMBINATION, Settings
@@ -149,6 +149,8 @@ def _load(name_or_path: str, folder: Path, *, included: bool) -> Study:
         path = folder / at_home(Path(name_or_path))
         return _parse(read_study(path), str(path), path.parent, included=included)
     if name_or_path not in shipped():
+        if is_there(Path(name_or_path)):
+            raise UserError(f"{name_or_path}: a study's file ends in .yaml or .yml: rename it")
         raise unknown("study", name_or_path, shipped())
     entry = resources.files("search_spaces") / "studies" / f"{name_or_path}.yaml"
     return _parse(entry.read_text("utf-8"), name_or_path, folder, included=included)

@@ -8,6 +8,7 @@ import errno
 import io
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,6 +76,19 @@ def listing(folder: Path) -> list[os.DirEntry[str]]:
         return []
     except OSError as error:
         raise Unreadable(folder, error) from error
+
+
+def read_whole(path: Path) -> bytes:
+    """Read a regular file. What else has its name is refused before anyone waits for it.
+
+    Raises:
+        IsADirectoryError: it is a folder, a pipe, a device or the like.
+        OSError: it is absent, or cannot be read.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EISDIR, "Is no regular file", str(path))
+        return file.read()
 
 
 def encode_predictions(predictions: Predictions) -> bytes:
@@ -209,8 +223,11 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
 def _new_beside(path: Path) -> Iterator[Path]:
     """Make a file with a name that nobody can know before, and remove it in the end.
 
-    Never through a link that somebody has put there; with the rights that any new file has.
+    Never through a link that somebody has put there; with the rights that any new file has. It is
+    to take the name of a file, not that of a device or a pipe, which would be gone.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UserError(f"{path} is no regular file, and is not replaced: give another name")
     half = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
-from trainers.files import Unreadable, is_there, listing, sync_to_disk, write_file
+from trainers.files import Unreadable, is_there, listing, read_whole, sync_to_disk, write_file
 from trainers.outcome import FileRecord
-from trainers.records import FileName, Record, decode_record, encode_record
+from trainers.records import RECORD_VERSION, FileName, Record, decode_record, encode_record
 from trainers.store import Store
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def seal_model(folder: Path) -> None:
 
 
 def _measure(path: Path) -> FileRecord:
+    if not path.is_file():
+        raise IsADirectoryError(f"{path.name} is no regular file")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return FileRecord(bytes=path.stat().st_size, sha256=digest)
@@ -85,11 +87,7 @@ def why_not_kept(store: Store, signature: str) -> str | None:
     """Return why a trial's model could not be kept, where that was noted."""
     notes = (cell / f"{signature}.txt" for cell in _cells(store))
     return next(
-        (
-            one_line(note.read_bytes().decode("utf-8", "replace"))
-            for note in notes
-            if is_there(note)
-        ),
+        (one_line(read_whole(note).decode("utf-8", "replace")) for note in notes if is_there(note)),
         None,
     )
 
@@ -101,16 +99,20 @@ def _cells(store: Store) -> list[Path]:
     ]
 
 
-def check_model(folder: Path) -> None:
-    """See that a kept model is as it was written; one of an older version has no checksums.
+def check_model(folder: Path, *, sealed: bool) -> None:
+    """See that a kept model is as it was written.
+
+    Those of an older version have no checksums: `sealed` says that this one must have some.
 
     Raises:
         UserError: it is damaged, or cannot be read.
     """
     try:
-        if not is_there(folder / CHECKSUMS):
+        if not (sealed or is_there(folder / CHECKSUMS)):
             return
-        record = decode_record(ModelRecord, (folder / CHECKSUMS).read_bytes())
+        record = decode_record(ModelRecord, read_whole(folder / CHECKSUMS))
+        if sealed and record.version < RECORD_VERSION:
+            raise ValueError(f"{CHECKSUMS} has no checksum of its own")
         for name, expected in record.files.items():
             if _measure(folder / name) != expected:
                 raise ValueError(f"{name} does not match its checksum")

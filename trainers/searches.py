@@ -13,7 +13,7 @@ from typing import Literal
 
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
-from trainers.files import Unreadable, listing, write_file
+from trainers.files import Unreadable, listing, read_whole, write_file
 from trainers.records import Count, Frozen, Record, decode_record, encode_record
 from trainers.store import Store
 
@@ -75,7 +75,7 @@ def read_searches(store: Store) -> list[SearchRecord]:
 
 def _read(path: Path) -> SearchRecord:
     try:
-        data = path.read_bytes()
+        data = read_whole(path)
         if path.name != _name(data):
             raise ValueError("its name is not that of its content")
         return decode_record(SearchRecord, data)

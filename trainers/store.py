@@ -31,6 +31,7 @@ from trainers.files import (
     encode_predictions,
     is_there,
     listing,
+    read_whole,
     sync_to_disk,
     write_file,
 )
@@ -334,7 +335,7 @@ class Store:
         """Read where a running trial is, if it has said so."""
         path = self.running_folder(signature) / "progress.json"
         try:
-            return validated(ProgressRecord, path.read_bytes())
+            return validated(ProgressRecord, read_whole(path))
         except (OSError, ValueError):
             return None
 

@@ -13,7 +13,7 @@ from pydantic import ConfigDict
 
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
-from trainers.files import Unreadable, write_file, write_first
+from trainers.files import Unreadable, read_whole, write_file, write_first
 from trainers.records import Frozen, validated
 
 STORE_VERSION = 2
@@ -55,7 +55,7 @@ def read_mark(path: Path) -> StoreMark:
         UserError: it is damaged, or of a newer version, or cannot be read.
     """
     try:
-        mark = validated(StoreMark, path.read_bytes())
+        mark = validated(StoreMark, read_whole(path))
         if mark.version > STORE_VERSION:
             raise UserError(
                 f"store {path.parent} has version {mark.version}, this catsweep reads"

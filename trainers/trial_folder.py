@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
-from trainers.files import Unreadable
+from trainers.files import Unreadable, read_whole
 from trainers.outcome import FailureRecord, Labelled, Predictions, PrunedRecord, TrialRecord
 from trainers.records import decode_record
 
@@ -74,7 +74,7 @@ def has(folder: Path, name: str) -> bool:
 def read_record(kind: type[Ended], folder: Path, name: str) -> Ended:
     """Read a record and see that it is of this folder's trial."""
     try:
-        record = decode_record(kind, (folder / name).read_bytes())
+        record = decode_record(kind, read_whole(folder / name))
         if record.signature != folder.name:
             raise ValueError(f"it is of trial {record.signature}")
     except (OSError, ValueError) as error:
@@ -104,7 +104,7 @@ def read_split(
     """Read one split's predictions and check them against their checksum."""
     name = predictions_name(split)
     try:
-        data = (folder / name).read_bytes()
+        data = read_whole(folder / name)
         if name not in record.files or record.files[name].sha256 != _sha256(data):
             raise ValueError("it does not match its checksum")
         return decode(data, len(record.labels))
@@ -120,7 +120,7 @@ def hold_against(
     A trial is named by the checksum of its settings.
     """
     try:
-        if not _sha256((folder / SETTINGS).read_bytes()).startswith(folder.name):
+        if not _sha256(read_whole(folder / SETTINGS)).startswith(folder.name):
             raise ValueError(f"{SETTINGS} holds the settings of another trial")
         record.hold_against(split, found.gold, found.predicted)
     except (OSError, ValueError) as error:

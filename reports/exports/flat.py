@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from reports.exports.rows import Scalar, TrialRow, refuse_folder, settings
+from reports.exports.rows import Scalar, TrialRow, refuse_other, settings
 from reports.spreadsheets import BEGINS, for_spreadsheets
 from trainers.files import replacing
 from trainers.outcome import TrialRecord
@@ -159,7 +159,7 @@ def _long(record: TrialRecord, split: str, store: Store) -> pa.Table:
 @contextmanager
 def _writer(path: Path, kind: str, schema: pa.Schema) -> Iterator[Any]:
     """Write under another name, and rename: the file is the old one or whole."""
-    refuse_folder(path)
+    refuse_other(path, kind)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path, sync=False) as half, WRITERS[kind](half, schema) as writer:
         yield writer

@@ -82,6 +82,10 @@ def _prepare(path: Path, study: str, cells: Mapping[str, Sequence[TrialRow]]) ->
     try:
         storage = optuna.storages.RDBStorage(f"sqlite:///{path.absolute()}")
     except (SQLAlchemyError, RuntimeError) as error:
+        if "unable to open database file" in str(error):
+            raise UserError(
+                f"cannot write {path}: it, or its folder, may not be written"
+            ) from error
         raise UserError(f"{path} is no Optuna storage: {one_line(error)}") from error
     try:
         known = {found.study_name for found in storage.get_all_studies()}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
@@ -112,10 +113,27 @@ def _read(trial: TrialConfig, store: Store, ended: bool) -> TrialRow:
     return TrialRow(config=trial, state=state)
 
 
-def refuse_folder(path: Path) -> None:
-    """Refuse to write a file where a folder is; OSError where no name may be so long."""
+HEADS: Final = {"csv": (b"signature", b'"signature'), "parquet": (b"PAR1",)}
+"""How each kind of table begins."""
+
+
+def refuse_other(path: Path, kind: str) -> None:
+    """Refuse to write where a folder is, or a file that is no table of this kind.
+
+    Raises:
+        UserError: it is so.
+        OSError: no name may be so long, or the file cannot be read.
+    """
     if path.is_dir():
         raise UserError(f"{path} is a folder: expected the name of a file")
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise UserError(f"{path} is no regular file, and is not replaced: give another name")
+    with path.open("rb") as file:
+        start = file.read(16)
+    if start and not start.startswith(HEADS[kind]):
+        raise UserError(f"{path} is no {kind} file of trials: remove it, or give another name")
 
 
 def settings(trial: TrialConfig) -> dict[str, Scalar]:

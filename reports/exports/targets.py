@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.exports.rows import ENDED, TrialRow, Watch, read_rows, refuse_folder
+from reports.exports.rows import ENDED, TrialRow, Watch, read_rows, refuse_other
 from search_spaces.errors import UserError, unknown
 from search_spaces.study import Study
 from trainers.store import Store
@@ -51,8 +51,8 @@ def export(
     place = out or str(store.exports / f"{study.name}{target.ending}")
     try:
         if predictions:
-            refuse_folder(Path(place))
-            refuse_folder(_beside(place))  # Before the other file is written.
+            refuse_other(Path(place), to)
+            refuse_other(_beside(place), to)  # Before the other file is written.
         lines = [target.write(study.name, rows, place, watch)]
         return lines + ([_predictions(rows, store, place, to)] if predictions else [])
     except OSError as error:

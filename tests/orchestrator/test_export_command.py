@@ -46,11 +46,12 @@ def test_a_study_of_which_nothing_has_ended_is_one_line(
 
 
 def test_wrong_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store = finished_quickstart(tmp_path)
+    store, a_file = finished_quickstart(tmp_path), tmp_path / "file"
+    a_file.touch()
     for arguments, message in (
         (["--to", "optna"], "unknown target 'optna'; did you mean 'optuna'"),
         (["--to", "optuna", "--predictions"], "--predictions: only to csv and parquet"),
-        (["--to", "csv", "--out", str(store.root / "store.json" / "x")], "cannot write"),
+        (["--to", "csv", "--out", str(a_file / "x")], "cannot write"),
         (["--to", "csv", "--tasks", "rte"], "unknown task of study quickstart 'rte'"),
         ([], "--to"),
     ):

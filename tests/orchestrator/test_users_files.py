@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from orchestrator.cli import main
 from search_spaces.study import load_study
+from search_spaces.trial import TrialConfig
 from tests.fakes import INTENTS
 from tests.results import keep
 from trainers.encoder import tiny_model, tiny_tokenizer
@@ -22,11 +25,71 @@ def catsweep(*arguments: object) -> int:
     return int(caught.value.code or 0)
 
 
+def fill_study(store: Store, study: Path) -> list[TrialConfig]:
+    """Put a result of each of a study's trials into a store."""
+    trials = load_study(str(study)).trials()
+    for trial in trials:
+        keep(store, trial, {"dev": 100})
+    return trials
+
+
 def complaint(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     assert catsweep(*arguments) == 2
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
     return said.err
+
+
+def test_a_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    code = "import os, sys; os.chdir(sys.argv[1]); os.rmdir(sys.argv[1]); sys.path[:1] = []\n"
+    code += "from orchestrator.cli import main; main(sys.argv[2:])"
+    for command in (["plan", "quickstart"], ["compare", "a.csv", "b.csv"], ["status", "x.yaml"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(gone), *command],
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith("catsweep: the current folder is gone")
+        assert done.stderr.count("\n") == 1
+        gone.mkdir()
+
+
+@pytest.mark.parametrize("to", ["csv", "parquet"])
+def test_an_export_replaces_nothing_but_an_export(
+    to: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(tmp_path / "store", create=True)
+    study = tmp_path / "s.yaml"
+    study.write_text(
+        "{name: s, tasks: [library], encoders: [tiny], methods: [standard], axes: {lr: [1e-3]}}"
+    )
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (trial,) = fill_study(store, study)
+    record = store.folder(trial.signature) / "result.json"
+    before = {path: path.read_bytes() for path in (study, record)}
+    for out, message in (
+        (study, f"is no {to} file of trials: remove it"),
+        (record, "is within the store"),
+        (store.trials / "new.csv", "is within the store"),
+        (pipe, "is no regular file, and is not replaced"),
+    ):
+        told = complaint(capsys, "export", study, "--store", store.root, "--to", to, "--out", out)
+        assert message in told
+    assert {path: path.read_bytes() for path in before} == before
+    assert pipe.is_fifo()
+    for _ in range(2):  # Its own file it may replace.
+        out = tmp_path / f"out.{to}"
+        assert catsweep("export", study, "--store", store.root, "--to", to, "--out", out) == 0
+    capsys.readouterr()
+    for command in (["report", study], ["best", study, "--task", "library"]):
+        told = complaint(capsys, *command, "--store", store.root, "--out", store.trials / "x")
+        assert "is within the store" in told
 
 
 @pytest.mark.parametrize("name", ["pipe", "pipe.csv", "pipe.jsonl", "pipe.parquet"])

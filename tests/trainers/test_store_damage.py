@@ -51,7 +51,7 @@ def files_of(root: Path) -> dict[Path, Reader]:
     def model() -> object:
         folder = find_model(store, done)
         assert folder is not None
-        check_model(folder)
+        check_model(folder, sealed=True)
         return {path.name: path.read_bytes() for path in folder.iterdir() if path != kept}
 
     folder, kept = store.folder(done), store.checkpoints / "small" / "cell" / done

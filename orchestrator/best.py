@@ -114,13 +114,16 @@ def write_best(
         with _empty_folder(out) as scratch:
             record, home = chosen.record, store
             if kept is None:
-                kept, record, home = _retrain(study.name, scratch, chosen, data)
+                kept, record, home = _retrain(study, scratch, chosen, data)
             model = scratch / "model"
             check_model(kept, sealed=chosen.record.version >= RECORD_VERSION)
             shutil.copytree(kept, model, ignore=shutil.ignore_patterns(CHECKSUMS))
             tests = significance(study, store, signature)
             constant = one_class(home, record)
-            text = model_card(study.name, chosen.config, record, chosen.finished, tests, constant)
+            task = study.task(chosen.config.task)
+            text = model_card(
+                study.name, task, chosen.config, record, chosen.finished, tests, constant
+            )
             (model / "README.md").write_text(text, "utf-8")
             if out.exists():
                 out.rmdir()
@@ -142,7 +145,7 @@ def _empty_folder(out: Path) -> Iterator[Path]:
 
 
 def _retrain(
-    study: str, scratch: Path, chosen: Chosen, data: Path | None
+    study: Study, scratch: Path, chosen: Chosen, data: Path | None
 ) -> tuple[Path, TrialRecord, Store]:
     """Train one trial in a store of its own; return its model, its record and that store."""
     from orchestrator.job import Job, spin_briefly
@@ -157,7 +160,8 @@ def _retrain(
         data=data.absolute() if data else None,
         threads=chosen.record.environment.threads,
         checkpoint_every=float("inf"),
-        keeping=keeping_of(study, "all", {config.cell: [config]}),
+        own_tasks=study.own_tasks,
+        keeping=keeping_of(study.name, "all", {config.cell: [config]}),
     )
     runner = TrialRunner(job)
     runner.start(config)

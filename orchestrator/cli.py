@@ -93,12 +93,14 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Show what `run` would do: trials per cell, done and missing, time left and GPU-hours."""
+    from orchestrator.data_versions import data_notes
     from orchestrator.job import cores
     from orchestrator.preflight import deviations
 
-    chosen, at_once = read_study(study, tasks, to_train=True), slots or cores()
-    notes = deviations(chosen, data)
-    show_plan(chosen, existing_store(store), at_once, ahead=True, as_json=as_json)
+    opened, at_once = existing_store(store), slots or cores()
+    chosen = read_study(study, tasks, opened, data, to_train=True)
+    notes = [*deviations(chosen, data), *data_notes(chosen, opened, data)]
+    show_plan(chosen, opened, at_once, ahead=True, as_json=as_json)
     for line in notes:
         say(f"warning: {line}")
 
@@ -107,11 +109,18 @@ def plan(
 def status(
     study: StudyArgument,
     store: StoreOption = DEFAULT_STORE,
+    data: DataOption = None,
     tasks: TasksOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show where a sweep is, from any terminal, while it runs or after; what failed, and why."""
-    show_plan(read_study(study, tasks), existing_store(store), None, as_json=as_json)
+    from orchestrator.data_versions import data_notes
+
+    opened = existing_store(store)
+    chosen = read_study(study, tasks, opened, data)
+    show_plan(chosen, opened, None, as_json=as_json)
+    for line in data_notes(chosen, opened, data):
+        say(f"warning: {line}")
 
 
 @app.command()
@@ -164,6 +173,7 @@ def run(
 ) -> None:
     """Train what the store lacks, then write the report. Run it again to resume."""
     from orchestrator.cli_run import check, clear_the_way, train
+    from orchestrator.data_versions import keep_own_data, other_data
     from orchestrator.job import Resources, parse_gpus
     from orchestrator.preflight import check_files_of
     from orchestrator.search import Search, parse_budget
@@ -183,15 +193,17 @@ def run(
     )
     most, hours = parse_budget(budget)
     how = Search(name=search, scheduler=scheduler, trials=most, hours=hours, seed=search_seed)
-    chosen = read_study(study, tasks, to_train=True)
+    keep, begun = parse_keep(keep_checkpoints), begun_store(store)
+    chosen = read_study(study, tasks, begun, data, to_train=True)
     how.check(cells_of(chosen))
-    keep = parse_keep(keep_checkpoints)
     check_files_of(chosen, data)
-    notes = check(chosen, begun_store(store), data, resources, how, retry=retry)
+    notes = check(chosen, begun, data, resources, how, retry=retry)
+    notes += other_data(chosen, data, begun)
     opened = Store(store, create=True)  # Not before: a run that is refused leaves nothing.
+    keep_own_data(chosen, data, opened)
     for line in notes:
         say(f"warning: {line}")
-    clear_the_way(chosen, opened, retry)
+    clear_the_way(chosen, opened, data, retry)
     done = train(chosen, opened, data, resources, how, keep)
     for line in troubles(done, opened):
         say(line)
@@ -237,10 +249,10 @@ def report(
     from trainers.data import check_folder
     from trainers.store import Store
 
-    chosen = read_study(study, tasks)
     if data is not None:
         check_folder(data)
     opened = Store(store, create=False)
+    chosen = read_study(study, tasks, opened, data)
     folder = out or _reports_folder(chosen, opened)
     check_outside("--out", folder, opened.root, but=opened.reports)
     extras = Extras(html=html, figures=figures, intervals=intervals, data=data)
@@ -276,9 +288,8 @@ def export(
     if out is not None and "://" not in out:
         check_outside("--out", Path(out), opened.root, but=opened.exports)
     with terminate_as_interrupt():
-        lines = write(
-            read_study(study, tasks), opened, to, out, predictions=predictions, watch=watch
-        )
+        chosen = read_study(study, tasks, opened)
+        lines = write(chosen, opened, to, out, predictions=predictions, watch=watch)
     for line in lines:
         echo(one_line(line))
 
@@ -302,7 +313,8 @@ def best(
     from orchestrator.best import choose, write_best
     from trainers.store import Store
 
-    chosen, opened = read_study(study, None), Store(store, create=False)
+    opened = Store(store, create=False)
+    chosen = read_study(study, None, opened, data)
     check_outside("--out", out, opened.root, but=opened.exports)
     found = choose(chosen, opened, task, method, encoder)
     with terminate_as_interrupt():

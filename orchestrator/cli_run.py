@@ -4,10 +4,12 @@ In: a study, a store and how to run. Out: a filled store and the last plan. Ray 
 when there is something to train.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.say import say
+from search_spaces.errors import UserError
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 
@@ -34,6 +36,7 @@ def check(
         UserError: a folder, an address, data or an encoder is of no use, or a trial is corrupt.
     """
     from orchestrator.address import check_address, check_form
+    from orchestrator.data_versions import stale_lines, stale_trials
     from orchestrator.job import this_machine
     from orchestrator.places import check_writable
     from orchestrator.plan import make_plan
@@ -46,33 +49,46 @@ def check(
     if store and not retry:
         for trial in plan.having(State.CORRUPT):
             store.check(trial.signature)
-    missing = [*search.wanted(plan), *(_to_retry(plan, store) if store and retry else [])]
+    stale = stale_trials(study, plan, store, data) if store else {}
+    if stale and not retry:
+        raise UserError(
+            f"study {study.name}: {'; '.join(stale_lines(stale))}: add --retry to set them aside"
+            " and train them again, or give another --store"
+        )
+    missing = [*search.wanted(plan), *(_to_retry(plan, store, stale) if store and retry else [])]
     if not missing:
         return []
     resources.resolve(*this_machine())
     if resources.tensorboard:
         check_writable("--tensorboard", resources.tensorboard)
     check_address(resources.address)
-    return check_all(missing, data)
+    return check_all(missing, data, study.known_tasks)
 
 
-def _to_retry(plan: "Plan", store: "Store") -> list[TrialConfig]:
-    """Return the failed and corrupt trials; every file is read: a size may hide a change."""
+def _to_retry(
+    plan: "Plan", store: "Store", stale: Mapping[str, Sequence[TrialConfig]]
+) -> list[TrialConfig]:
+    """Return the failed, corrupt and stale trials; every file is read: a size may hide a change."""
     from trainers.store import State
 
     damaged = [t for t in plan.having(State.DONE) if not store.is_whole(t.signature)]
-    return [*plan.having(State.CORRUPT, State.FAILED), *damaged]
+    others = [trial for trials in stale.values() for trial in trials if trial not in damaged]
+    return [*plan.having(State.CORRUPT, State.FAILED), *damaged, *others]
 
 
-def clear_the_way(study: Study, store: "Store", retry: bool) -> None:
-    """Set corrupt and failed trials aside on request, and say how many failed ones are left."""
+def clear_the_way(study: Study, store: "Store", data: Path | None, retry: bool) -> None:
+    """Set corrupt, failed and stale trials aside on request, and say how many failed are left."""
+    from orchestrator.data_versions import stale_trials
     from orchestrator.plan import make_plan
     from trainers.store import State
 
     plan = make_plan(study, store)
     if retry:
-        for trial in _to_retry(plan, store):
-            if aside := store.set_aside(trial.signature):  # Else another process was quicker.
+        stale = stale_trials(study, plan, store, data)
+        old = {trial.signature for trials in stale.values() for trial in trials}
+        for trial in _to_retry(plan, store, stale):
+            aside = store.set_aside(trial.signature, whole=trial.signature in old)
+            if aside:  # Else another process was quicker.
                 say(f"set aside: {aside}")
     elif failed := plan.count(State.FAILED):
         say(f"{failed} trials failed before and are left alone; --retry trains them again")
@@ -122,6 +138,7 @@ def train(
         threads=slots.threads,
         checkpoint_every=resources.checkpoint_every,
         keeping=keeping,
+        own_tasks=study.own_tasks,
         tensorboard=resources.tensorboard.absolute() if resources.tensorboard else None,
     )
     with terminate_as_interrupt(), quiet(), progress.live(study, store, slots.at_once, search):

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from search_spaces.errors import UserError
+from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 from trainers.hub import locate_encoder
-from trainers.tasks import get_task
 
 RATES: Final = {"bf16": 100e12, "fp32": 10e12}
 """Operations per second: a third of the peak of an A100 (312 and, without TF32, 19.5 TFLOP/s) in
@@ -38,14 +38,6 @@ class Shape:
         return self.layers * tokens * 2 * (weights + attention)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Texts:
-    """A task's mean tokens of an example, cut at 128, and its number of classes."""
-
-    tokens: float
-    classes: int
-
-
 LARGE: Final = Shape(layers=24, width=1024, inner=4096)
 BASE: Final = Shape(layers=12, width=768, inner=3072)
 SHAPES: Final[dict[str, Shape]] = {
@@ -59,60 +51,48 @@ SHAPES: Final[dict[str, Shape]] = {
 }
 """Of hub names with and without their owner, so that no network is needed."""
 
-TEXTS: Final[dict[str, Texts]] = {
-    "mnli": Texts(tokens=40, classes=3),
-    "qqp": Texts(tokens=31, classes=2),
-    "qnli": Texts(tokens=49, classes=2),
-    "mrpc": Texts(tokens=53, classes=2),
-    "rte": Texts(tokens=67, classes=2),
-    "cola": Texts(tokens=11, classes=2),
-    "sst2": Texts(tokens=13, classes=2),
-    "banking77": Texts(tokens=16, classes=77),
-    "clinc150": Texts(tokens=11, classes=150),
-    "hwu64": Texts(tokens=9, classes=64),
-    "library": Texts(tokens=14, classes=14),
-}
-"""Tokens of BERT's lower-casing vocabulary, measured on the training rows; those of other encoders
-differ by a few percent."""
 
+def model_hours(trial: TrialConfig, task: Task) -> float | None:
+    """Hours of one trial of a task on one GPU; None where the size of either is unknown.
 
-def model_hours(trial: TrialConfig) -> float | None:
-    """Hours of one trial on one GPU; None where the size of its encoder is unknown."""
+    Tokens are those of BERT's vocabulary: other encoders' differ by a few percent.
+    """
     shape = shape_of(trial.encoder)
-    if shape is None or trial.task not in TEXTS:
+    if shape is None or task.tokens is None or "train" not in task.counts:
         return None
-    tokens = min(TEXTS[trial.task].tokens, trial.max_length)
-    examples = trial.trained_epochs * (trial.method.cost * train_rows(trial) + _watched(trial))
-    operations = shape.forward(tokens) * (examples + _predicted(trial))
+    tokens = min(task.tokens, trial.max_length)
+    cost = trial.method.cost * train_rows(trial, task) + _watched(trial, task)
+    examples = trial.trained_epochs * cost
+    operations = shape.forward(tokens) * (examples + _predicted(trial, task))
     return operations / RATES[trial.precision] / 3600
 
 
-def train_rows(trial: TrialConfig) -> float:
-    """How many rows a trial trains on, from the published size of its task."""
-    rows = get_task(trial.task).counts["train"] * trial.train_fraction
+def train_rows(trial: TrialConfig, task: Task) -> float:
+    """How many rows a trial trains on, from the known size of its task."""
+    rows = task.counts["train"] * trial.train_fraction
     if trial.select_on == "heldout":
         rows *= 1 - trial.heldout_fraction
-    if trial.n_per_class is not None:
-        rows = min(rows, trial.n_per_class * TEXTS[trial.task].classes)
+    if trial.n_per_class is not None and task.classes is not None:
+        rows = min(rows, trial.n_per_class * task.classes)
     return rows
 
 
-def _watched(trial: TrialConfig) -> float:
+def _watched(trial: TrialConfig, task: Task) -> float:
     """The rows that each epoch is scored on."""
     if trial.select_on == "dev":
-        return _scored(trial, "dev")
-    return get_task(trial.task).counts["train"] * trial.heldout_fraction
+        return _scored(trial, task, "dev")
+    return task.counts["train"] * trial.heldout_fraction
 
 
-def _predicted(trial: TrialConfig) -> float:
+def _predicted(trial: TrialConfig, task: Task) -> float:
     """The rows that are predicted once, at the end: those of the other splits."""
-    splits = set(get_task(trial.task).counts) - {"train", trial.select_on}
-    return sum(_scored(trial, split) for split in splits)
+    splits = set(task.counts) - {"train", trial.select_on}
+    return sum(_scored(trial, task, split) for split in splits)
 
 
-def _scored(trial: TrialConfig, split: str) -> int:
+def _scored(trial: TrialConfig, task: Task, split: str) -> int:
     """The rows of a dev or test split that are predicted."""
-    rows = get_task(trial.task).counts.get(split, 0)
+    rows = task.counts.get(split, 0)
     most = trial.max_eval_samples if split.startswith("dev") else None
     return rows if most is None else min(rows, most)
 

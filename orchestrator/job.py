@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from search_spaces.errors import UserError
+from search_spaces.tasks import Task
 from search_spaces.text import quoted
 from trainers.checkpoints import Keeping
 
@@ -141,7 +142,8 @@ class Job(BaseModel):
     """What every worker is told; `launch` names one round of trials handed to Ray Tune.
 
     `every_epoch`: report each epoch's score, as early stopping needs; else some seconds' epochs.
-    `keeping`: which trained models stay; `tensorboard`: where the trials' curves are written.
+    `own_tasks`: those that the study defines, by name. `keeping`: which trained models stay;
+    `tensorboard`: where the trials' curves are written.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -154,4 +156,5 @@ class Job(BaseModel):
     checkpoint_every: float
     every_epoch: bool = False
     keeping: Keeping | None = None
+    own_tasks: dict[str, Task] = {}
     tensorboard: Path | None = None

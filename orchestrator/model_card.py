@@ -9,16 +9,17 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 from trainers.hub import BUILT_IN
 from trainers.outcome import TrialRecord
-from trainers.tasks import get_task
 
 SHOWN_LABELS = 200
 
 
 def model_card(
     study: str,
+    task: Task,
     config: TrialConfig,
     record: TrialRecord,
     finished: int,
@@ -28,9 +29,9 @@ def model_card(
     """Write the card of one trial, the best of `finished`, with its tables' lines of tests."""
     parts = (
         _metadata(config),
-        _what(study, config, record, finished),
-        _use(config),
-        _scores(config, record, one_class),
+        _what(study, task, config, record, finished),
+        _use(task, config),
+        _scores(task, config, record, one_class),
         _tests(tests),
         _origin(config, record),
     )
@@ -46,11 +47,11 @@ def _metadata(config: TrialConfig) -> str:
     )
 
 
-def _what(study: str, config: TrialConfig, record: TrialRecord, finished: int) -> str:
+def _what(study: str, task: Task, config: TrialConfig, record: TrialRecord, finished: int) -> str:
     labels = ", ".join(record.labels[:SHOWN_LABELS])
     more = " and more, see config.json" if len(record.labels) > SHOWN_LABELS else ""
     return (
-        f"# {get_task(config.task).title}, {config.method.name}\n\n"
+        f"# {task.title}, {config.method.name}\n\n"
         f"A text classifier, fine-tuned from `{config.encoder}` by catsweep: the best of"
         f" {finished} finished trial{'' if finished == 1 else 's'} of study `{study}`,"
         f" chosen by {record.metric} on `{record.selection}`.\n\n"
@@ -58,8 +59,8 @@ def _what(study: str, config: TrialConfig, record: TrialRecord, finished: int) -
     )
 
 
-def _use(config: TrialConfig) -> str:
-    pair = len(get_task(config.task).columns) > 1
+def _use(task: Task, config: TrialConfig) -> str:
+    pair = len(task.text) > 1
     text = '{"text": "a text", "text_pair": "its pair"}' if pair else '"a text"'
     head = (
         "Its head is linear on the last hidden state at [CLS]; a dense layer [W; -W] and [I, -I]"
@@ -77,7 +78,7 @@ def _use(config: TrialConfig) -> str:
     )
 
 
-def _scores(config: TrialConfig, record: TrialRecord, one_class: Sequence[str]) -> str:
+def _scores(task: Task, config: TrialConfig, record: TrialRecord, one_class: Sequence[str]) -> str:
     rows = [
         f"| {split} | {metric} | {found.value:.4f}{', undefined' if found.undefined else ''} |"
         for split, scores in record.scores.items()
@@ -89,14 +90,16 @@ def _scores(config: TrialConfig, record: TrialRecord, one_class: Sequence[str]) 
             "| split | metric | value |\n| --- | --- | ---: |",
             *rows,
             "",
-            *(f"{note}\n" for note in _notes(config, record, one_class)),
+            *(f"{note}\n" for note in _notes(task, config, record, one_class)),
             f"The score on `{record.selection}` was used to choose: it flatters the model. Weights"
             f" of epoch {record.selected_epoch} of {config.trained_epochs}.\n",
         )
     )
 
 
-def _notes(config: TrialConfig, record: TrialRecord, one_class: Sequence[str]) -> list[str]:
+def _notes(
+    task: Task, config: TrialConfig, record: TrialRecord, one_class: Sequence[str]
+) -> list[str]:
     """Say what the scores do not show of themselves."""
     notes = []
     if one_class:
@@ -106,7 +109,7 @@ def _notes(config: TrialConfig, record: TrialRecord, one_class: Sequence[str]) -
         notes.append("Undefined: a 0/0, which counts 0; in macro_f1 that of some class.")
     if config.precision == "bf16":
         notes.append("Scored in bf16; in fp32 the last digits differ.")
-    rows, published = config.max_eval_samples, get_task(config.task).counts
+    rows, published = config.max_eval_samples, task.counts
     if rows and any(s.startswith("dev") and rows < published.get(s, 0) for s in record.scores):
         notes.append(f"Scored on a random sample of the dev rows: {rows}.")
     return notes

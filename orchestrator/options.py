@@ -30,7 +30,7 @@ DataOption = Annotated[
         "--data",
         envvar="CATSWEEP_DATA",
         parser=place("--data"),
-        help="A folder of CSV files; without it, the hub.",
+        help="A folder of the tasks' files; without it, the hub.",
     ),
 ]
 TasksOption = Annotated[
@@ -42,8 +42,19 @@ MOST = 100_000
 """Trials at once, or threads: more than the largest clusters have cores for one study."""
 
 
-def read_study(name: str, tasks: str | None, *, to_train: bool = False) -> Study:
-    """Load a study; where it is to be trained, its encoders must be there."""
+def read_study(
+    name: str,
+    tasks: str | None,
+    store: "Store | None",
+    data: Path | None = None,
+    *,
+    to_train: bool = False,
+) -> Study:
+    """Load a study with the rows of its own tasks; to train it, its encoders must be there.
+
+    Without their files the store may know the rows.
+    """
+    from orchestrator.data_versions import with_own_data
     from orchestrator.preflight import check_encoders, check_examples, check_names, check_tables
 
     study = load_study(name)
@@ -54,7 +65,7 @@ def read_study(name: str, tasks: str | None, *, to_train: bool = False) -> Study
     if to_train:
         check_encoders(study)
     check_examples(study)
-    return study
+    return with_own_data(study, data, store)
 
 
 def existing_store(store: Path) -> "Store | None":

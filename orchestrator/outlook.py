@@ -50,7 +50,7 @@ class Outlook:
 
 def look_ahead(study: Study, plan: Plan, store: Store | None) -> Outlook:
     """Estimate all of a study's trials, done or not."""
-    hours = _Estimates(_factors(plan, store) if store else {})
+    hours = _Estimates(_factors(plan, store, study) if store else {}, study)
     cells = {cell: hours.of(members) for cell, members in plan.grids.items()}
     numbers = [number for number in study.tables if number not in OF_DATA_ALONE]
     tables = {number: hours.of(study.of_table(number)) for number in numbers}
@@ -78,8 +78,8 @@ def _together(groups: Iterable[Hours]) -> Hours:
 class _Estimates:
     """Hours of trials, computed once for all that differ in nothing that counts."""
 
-    def __init__(self, factors: Factors) -> None:
-        self.factors = factors
+    def __init__(self, factors: Factors, study: Study) -> None:
+        self.factors, self.study = factors, study
         self.known: dict[tuple[object, ...], float | None] = {}
 
     def of(self, trials: Iterable[TrialConfig]) -> Hours:
@@ -95,18 +95,18 @@ class _Estimates:
         size = (trial.trained_epochs, trial.max_length, trial.precision, *rows)
         key = (trial.task, trial.encoder, trial.method.cost, trial.max_eval_samples, *size)
         if key not in self.known:
-            hours = model_hours(trial)
+            hours = model_hours(trial, self.study.task(trial.task))
             factor = self.factors.get((trial.task, trial.encoder), 1.0)
             self.known[key] = None if hours is None else hours * factor
         return self.known[key]
 
 
-def _factors(plan: Plan, store: Store) -> Factors:
+def _factors(plan: Plan, store: Store, study: Study) -> Factors:
     """How many times longer than the model says trials took on a GPU, by (task, encoder)."""
     found: dict[tuple[str, str], list[float]] = {}
     for trial, (name, state) in zip(plan.trials, plan.states.items(), strict=True):
         record = store.record(name) if state is State.DONE else None
-        if record and record.device_use and (hours := model_hours(trial)):
+        if record and record.device_use and (hours := model_hours(trial, study.task(trial.task))):
             taken = record.seconds * record.device_use.share / 3600
             found.setdefault((trial.task, trial.encoder), []).append(taken / hours)
     return {pair: median(factors) for pair, factors in found.items()}

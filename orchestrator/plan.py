@@ -11,7 +11,9 @@ from statistics import median
 
 from orchestrator.estimate import model_hours
 from search_spaces.cells import Cell, cells_of
+from search_spaces.shipped_tasks import TASKS, get_task
 from search_spaces.study import Study
+from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 from trainers.store import State, Store
 
@@ -80,7 +82,7 @@ def make_plan(study: Study, store: Store | None) -> Plan:
         trials=trials,
         grids=grids,
         states=states,
-        cells=_cells(cells, states, seconds, store),
+        cells=_cells(cells, states, seconds, store, study.known_tasks),
     )
 
 
@@ -103,6 +105,7 @@ def _cells(
     states: Mapping[str, State],
     seconds: Mapping[str, float | None],
     store: Store | None,
+    tasks: Mapping[str, Task],
 ) -> list[CellPlan]:
     measured = {
         cell: median(known)
@@ -110,8 +113,9 @@ def _cells(
         if (known := _known(members, states, seconds))
     }
     typical = {cell: _typical(members.values()) for cell, members in grouped.items()}
+    found = {cell: estimate_seconds(cell, measured, typical, tasks) for cell in grouped}
     return [
-        _cell(members, states, store, cell=cell, seconds=estimate_seconds(cell, measured, typical))
+        _cell(members, states, store, cell=cell, seconds=found[cell])
         for cell, members in grouped.items()
     ]
 
@@ -156,7 +160,10 @@ def _cell(
 
 
 def estimate_seconds(
-    cell: Cell, measured: Mapping[Cell, float], typical: Mapping[Cell, TrialConfig]
+    cell: Cell,
+    measured: Mapping[Cell, float],
+    typical: Mapping[Cell, TrialConfig],
+    tasks: Mapping[str, Task] = TASKS,
 ) -> float | None:
     """Estimate a trial's seconds: its cell's, or those of cells like it, scaled by their work.
 
@@ -171,16 +178,18 @@ def estimate_seconds(
             seconds * ratio
             for other, seconds in measured.items()
             if other[alike] == cell[alike]
-            and (ratio := _times_the_work(typical[cell], typical[other])) is not None
+            and (ratio := _times_the_work(typical[cell], typical[other], tasks)) is not None
         ]
         if said:
             return median(said)
     return None
 
 
-def _times_the_work(trial: TrialConfig, other: TrialConfig) -> float | None:
+def _times_the_work(
+    trial: TrialConfig, other: TrialConfig, tasks: Mapping[str, Task]
+) -> float | None:
     """By operations; between methods on one task also without knowing the size of the encoder."""
-    ours, theirs = model_hours(trial), model_hours(other)
+    ours, theirs = (model_hours(one, get_task(one.task, tasks)) for one in (trial, other))
     if ours and theirs:
         return ours / theirs
     return _steps(trial) / _steps(other) if trial.task == other.task else None

@@ -5,7 +5,7 @@ Names and files are quick; `check_all` loads every task and encoder once, as a w
 fills the hub's cache).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -14,12 +14,14 @@ from reports.paper.layout import LAYOUTS, TASKS_OF
 from search_spaces.cells import cells_of
 from search_spaces.errors import UserError
 from search_spaces.part import Part
+from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study
+from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 from trainers.csv_files import csv_rows
 from trainers.data import check_files, check_folder, deviation_of, selection_split
 from trainers.hub import locate_encoder
-from trainers.tasks import get_task
+from trainers.identity import check_metric_names
 
 COUNTED_BYTES = 32 * 2**20
 """Larger files are not counted before a run: it takes a second and more."""
@@ -30,7 +32,9 @@ def check_names(study: Study) -> None:
     with _named(study):
         for part in study.parts:
             for name in part.tasks:
-                selection_split(name, part)
+                task = study.task(name)
+                check_metric_names(task)
+                selection_split(task, part)
 
 
 def check_encoders(study: Study) -> None:
@@ -101,15 +105,13 @@ def _settings_of_examples(part: Part) -> list[str]:
 
 
 def check_files_of(study: Study, data: Path | None) -> None:
-    """Check that the data folder has the files, with their columns, of every task to train on."""
-    names = [name for name in study.tasks if get_task(name).hub]
-    if data is None or not names:
-        return
-    check_folder(data)
+    """Check that the files are there, with their columns, of every task to train on."""
+    if data is not None:
+        check_folder(data)
     trained_on = {task for part in study.parts if part.methods for task in part.tasks}
-    for name in names:
+    for name in study.tasks:
         if name in trained_on:
-            check_files(name, data)
+            check_files(study.task(name), data)
 
 
 def deviations(study: Study, data: Path | None) -> list[str]:
@@ -120,19 +122,19 @@ def deviations(study: Study, data: Path | None) -> list[str]:
     Raises:
         UserError: there is no such folder, and a task is to come from it.
     """
-    names = [name for name in study.tasks if get_task(name).hub]
-    if data is None or not names:
+    published = [task for task in map(study.task, study.tasks) if task.hub and task.counts]
+    if data is None or not published:
         return []
     check_folder(data)
-    found = (_deviation(name, data) for name in names)
+    found = (_deviation(task, data) for task in published)
     return [line for line in found if line]
 
 
-def _deviation(name: str, data: Path) -> str | None:
+def _deviation(task: Task, data: Path) -> str | None:
     try:
-        files = check_files(name, data)
+        files = check_files(task, data)
         small = {split: f for split, f in files.items() if f.stat().st_size <= COUNTED_BYTES}
-        return deviation_of(name, {split: _count(f) for split, f in small.items()}, files)
+        return deviation_of(task, {split: _count(f) for split, f in small.items()}, files)
     except (UserError, OSError) as error:
         return str(error)
 
@@ -142,7 +144,9 @@ def _count(path: Path) -> int:
     return sum(1 for _, row in csv_rows(path) if row) - 1
 
 
-def check_all(trials: Iterable[TrialConfig], data: Path | None) -> list[str]:
+def check_all(
+    trials: Iterable[TrialConfig], data: Path | None, tasks: Mapping[str, Task] = TASKS
+) -> list[str]:
     """Load every task and encoder that these trials need; return what a user should know.
 
     That is one line for a task whose rows are not the published ones, for labels that differ in
@@ -157,7 +161,7 @@ def check_all(trials: Iterable[TrialConfig], data: Path | None) -> list[str]:
     from trainers.prepared import Warm, warm_key
 
     notes: list[str] = []
-    warm = Warm()
+    warm = Warm(tasks)
     for trial in {(warm_key(trial), trial.head): trial for trial in trials}.values():
         prepared = warm.prepared(trial, data)
         encoder = prepared.encoder.model

@@ -19,6 +19,7 @@ import torch
 from orchestrator.curves import Curves
 from orchestrator.job import Job
 from search_spaces.errors import UserError
+from search_spaces.shipped_tasks import TASKS
 from search_spaces.text import clean, one_line
 from search_spaces.trial import TrialConfig
 from trainers.checkpoints import Checkpoints
@@ -48,7 +49,7 @@ class TrialRunner:
         self.checkpoints = Checkpoints(self.store, job.keeping) if job.keeping else None
         torch.set_num_threads(job.threads)
         self.device = pick_device()
-        self.warm = Warm()
+        self.warm = Warm({**TASKS, **job.own_tasks})
         self.run: TrialRun | None = None
         self.curve: list[dict[str, Any]] = []
         self.curves: Curves | None = None

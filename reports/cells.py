@@ -15,9 +15,11 @@ from reports.design import Design
 from reports.statistics.significance import Comparison, fisher_randomization, mcnemar
 from search_spaces.cells import Cell
 from search_spaces.errors import UserError
+from search_spaces.shipped_tasks import TASKS, get_task
+from search_spaces.tasks import Task
 from search_spaces.text import quoted
 from search_spaces.trial import TrialConfig
-from trainers.metrics import Labels
+from trainers.metrics import Labels, Metric, get_metric
 from trainers.outcome import Predictions, TrialRecord
 from trainers.searches import Kind, SearchRecord, digest, read_searches
 from trainers.store import State, Store
@@ -51,6 +53,7 @@ class CellResult:
     task: str
     encoder: str
     method: str
+    definition: Task
     finished: tuple[FinishedTrial, ...]
     failed: int
     missing: int
@@ -91,8 +94,12 @@ class CellResult:
         return best if best and split in best.record.scores else None
 
 
-def read_groups(groups: Mapping[Key, Sequence[TrialConfig]], store: Store) -> list[CellResult]:
+def read_groups(
+    groups: Mapping[Key, Sequence[TrialConfig]], store: Store, tasks: Mapping[str, Task] = TASKS
+) -> list[CellResult]:
     """Read what the store has of a study's cells; one may be a part of a (task, encoder, method).
+
+    `tasks` are the study's, by name.
 
     Raises:
         CorruptTrial: a result is truncated or altered.
@@ -106,13 +113,19 @@ def read_groups(groups: Mapping[Key, Sequence[TrialConfig]], store: Store) -> li
     cells = []
     for key, group in groups.items():
         grids = {digest(names[key]), digest(whole[group[0].cell])}
-        cells.append(_read_cell(key, group, store, _of_grids(searches, grids)))
+        cells.append(
+            _read_cell(key, group, store, _of_grids(searches, grids), get_task(key[0], tasks))
+        )
     refuse_mixture([trial for cell in cells for trial in cell.finished])
     return cells
 
 
 def _read_cell(
-    key: Key, group: Sequence[TrialConfig], store: Store, draws: Mapping[Kind, set[str]]
+    key: Key,
+    group: Sequence[TrialConfig],
+    store: Store,
+    draws: Mapping[Kind, set[str]],
+    definition: Task,
 ) -> CellResult:
     states = {trial.signature: store.state(trial.signature) for trial in group}
     done = [t for t in group if states[t.signature] in (State.DONE, State.CORRUPT)]
@@ -124,6 +137,7 @@ def _read_cell(
         task=task,
         encoder=encoder,
         method=method,
+        definition=definition,
         finished=tuple(
             FinishedTrial(config=trial, record=store.record(trial.signature)) for trial in done
         ),
@@ -245,10 +259,10 @@ def paired_labels(
 
 
 def paired_test(
-    gold: Labels, baseline: Labels, system: Labels, *, metric: str, test: str, n_classes: int
+    gold: Labels, baseline: Labels, system: Labels, *, metric: str | Metric, n_classes: int
 ) -> Comparison:
-    """Run the paper's test of a metric on labels (N,): `mcnemar` is of accuracy."""
-    if test == "mcnemar":
+    """Run the paper's test of a metric on labels (N,)."""
+    if get_metric(metric).test == "mcnemar":
         return mcnemar(gold, baseline, system)
     return fisher_randomization(
         gold,

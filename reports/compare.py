@@ -292,7 +292,7 @@ def _misfit(metric: str, n_classes: int) -> str | None:
     limit = METRICS[metric].max_classes
     if limit is not None and n_classes > limit:
         return f"{metric} is for {limit} labels, got {n_classes}; try macro_f1 or mcc"
-    if metric != "accuracy" and n_classes < 2:
+    if METRICS[metric].test != "mcnemar" and n_classes < 2:
         return (
             f"{metric} needs two labels, got one: list all labels with --labels,"
             " the positive one second"
@@ -305,7 +305,7 @@ def _test(
 ) -> MetricReport:
     if misfit := _misfit(metric, n_classes):
         raise UserError(misfit)
-    if metric == "accuracy":
+    if METRICS[metric].test == "mcnemar":
         tests = tuple(mcnemar(*pair, method=method) for method in MCNEMAR_METHODS)
     else:
         tests = (fisher_randomization(*pair, metric, n_classes, seed=seed),)

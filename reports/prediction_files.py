@@ -4,7 +4,6 @@ In: a path with the columns `id`, `gold` and `prediction`, one row per example. 
 of strings, checked; or a `UserError` that names the file and the row. In CSV the heading is row 1.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -12,16 +11,16 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from search_spaces.errors import UserError, nearest
-from search_spaces.input_files import text_lines
 from search_spaces.text import quoted, shown
 from trainers.csv_files import csv_rows
+from trainers.json_files import json_rows
 from trainers.labels import (
-    NOT_IN_SCOPE,
     as_label,
     as_name,
     check_labels_of,
     fault_of,
     fault_of_label,
+    written,
 )
 
 COLUMNS: Final = ("id", "gold", "prediction")
@@ -98,22 +97,13 @@ def _csv_rows(path: Path) -> Numbered:
 
 
 def _json_rows(path: Path) -> Numbered:
-    for number, line in enumerate(text_lines(path), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line, object_pairs_hook=tuple)  # keeps a name that is there twice
-        except (ValueError, RecursionError) as error:
-            what = getattr(error, "msg", error)
-            raise UserError(f"{path}: row {number}: no JSON object: {what}") from error
-        if not isinstance(row, tuple):
-            raise UserError(f"{path}: row {number}: expected a JSON object, got {quoted(row)}")
+    for number, row in json_rows(path):
         _check_columns(f"{path}: row {number}", [name for name, _ in row])
         yield number, dict(row)
 
 
 def _parquet_rows(path: Path) -> Numbered:
-    from reports.prediction_parquet import ParquetFile  # Only this format needs Arrow.
+    from trainers.parquet_files import ParquetFile  # Only this format needs Arrow.
 
     file = ParquetFile(path)
     _check_columns(path, file.names)
@@ -144,22 +134,8 @@ def _check_columns(where: Path | str, names: Iterable[str]) -> None:
 def _field(path: Path, number: int, row: Mapping[str, Any], column: str) -> str:
     value = row[column]
     if not isinstance(value, str):
-        value = _written(f"{path}: row {number}: {column}", value)
+        value = written(f"{path}: row {number}: {column}", value)
     text = as_name(value) if column == "id" else as_label(value)
     if fault := fault_of(text) if column == "id" else fault_of_label(text):
         raise UserError(f"{path}: row {number}: {column} {fault}")
     return text
-
-
-def _written(where: str, value: object) -> str:
-    """Write a whole number as text; refuse any other value."""
-    if isinstance(value, list):
-        raise UserError(
-            f"{where} is {quoted(value)}, a list: multi-label tasks are out of scope,"
-            f" {NOT_IN_SCOPE}"
-        )
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise UserError(f"{where} is {quoted(value)}, expected text or a whole number")
-    return str(value)

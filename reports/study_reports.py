@@ -47,7 +47,7 @@ def study_cells(study: Study, store: Store) -> list[CellResult]:
     Raises:
         UserError, CorruptTrial: as `read_groups` does.
     """
-    return read_groups(cells_of(study), store)
+    return read_groups(cells_of(study), store, study.known_tasks)
 
 
 def _of_trials(
@@ -95,5 +95,5 @@ def _own(
     totals = {cell.key: cell.total for cell in cells}
     if all(len(group) == totals[key] for key, group in wanted.items()):
         return [cell for cell in cells if cell.key in wanted], store, chosen
-    own = read_groups(wanted, store)
+    own = read_groups(wanted, store, study.known_tasks)
     return own, store, choices(own, store)

@@ -6,7 +6,7 @@ A study is one product of tasks, encoders, methods, axes and seeds, or the union
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
@@ -14,24 +14,22 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from search_spaces.complaints import explain
 from search_spaces.errors import UserError, unknown
 from search_spaces.input_files import at_home, is_there
 from search_spaces.methods import METHOD_SETTINGS, option_names
+from search_spaces.own_tasks import take_tasks
 from search_spaces.part import MOST_TRIALS, OF_DATA_ALONE, TOO_MANY, Part, refuse_duplicates
-from search_spaces.settings import COMBINATION, Settings
-from search_spaces.study_file import parse_fields, read_study
-from search_spaces.text import quoted
+from search_spaces.settings import Settings
+from search_spaces.shipped_tasks import TASKS, get_task
+from search_spaces.study_file import parse_fields, read_yaml
+from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 
-OUR_WORDS = {
-    "tuple_type": "input should be a list",
-    "dict_type": "input should be keys and values",
-    "string_type": "input should be text",
-    "invalid_key": "a key should be text",
-}
-"""What pydantic's complaints are in the words of a study's file."""
-
 BESIDE = "what stands beside includes is a part of its own, and changes none of theirs: "
+
+OF_STUDY = ("name", "description", "includes", "parts")
+"""Keys of the whole study; the others are of its parts."""
 
 JOINED = ("axes", "overrides")
 """Keys of which a part and the study have entries side by side; the part's win."""
@@ -46,9 +44,28 @@ class Header(Settings):
 
 
 class Study(Header):
-    """The union of its parts, those of the included studies first."""
+    """The union of its parts, those of the included studies first.
+
+    `own_tasks` are those that its files define, by name; `data` has for each of them what names its
+    rows in a trial's signature, once they are read (`with_data`).
+    """
 
     parts: Annotated[tuple[Part, ...], Field(min_length=1)]
+    own_tasks: dict[str, Task] = Field(default_factory=dict)
+    data: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def known_tasks(self) -> Mapping[str, Task]:
+        """The shipped tasks and the study's own, by name."""
+        return {**TASKS, **self.own_tasks}
+
+    def task(self, name: str) -> Task:
+        """Return a task's record, the study's own or a shipped one; UserError if there is none."""
+        return self.own_tasks.get(name) or get_task(name, self.known_tasks)
+
+    def with_data(self, data: Mapping[str, str]) -> "Study":
+        """Return the same study with what names the rows of its own tasks."""
+        return self.model_copy(update={"data": dict(data)})
 
     @cached_property
     def _tables_of(self) -> dict[TrialConfig, set[int]]:
@@ -57,12 +74,20 @@ class Study(Header):
         Equal trials have equal signatures, and comparing them is faster.
         """
         found: dict[TrialConfig, set[int]] = {}
+        if missing := [name for name in self.own_tasks if name not in self.data]:
+            raise UserError(f"study {self.name}: the data of task {missing[0]} have not been read")
         for part in self.parts:
-            for trial in part.trials():
+            for trial in self._on_data(part.trials()):
                 found.setdefault(trial, set()).update(part.tables)
         places = {pair: place for place, pair in enumerate(_pairs(self.parts))}
         order = sorted(found, key=lambda trial: places[trial.encoder, trial.task])
         return {trial: found[trial] for trial in order}
+
+    def _on_data(self, trials: Iterable[TrialConfig]) -> Iterable[TrialConfig]:
+        """Name the rows of the study's own tasks in their trials."""
+        if not self.own_tasks:
+            return trials
+        return (trial.model_copy(update={"data": self.data.get(trial.task)}) for trial in trials)
 
     def trials(self) -> list[TrialConfig]:
         """All parts' trials, each once, ordered by (encoder, task) so that workers keep both warm.
@@ -113,7 +138,9 @@ class Study(Header):
             for part in self.parts
             if (kept := tuple(task for task in part.tasks if task in wanted))
         ]
-        return Study(name=self.name, description=self.description, parts=tuple(parts))
+        own = {name: task for name, task in self.own_tasks.items() if name in wanted}
+        data = {name: named for name, named in self.data.items() if name in wanted}
+        return self.model_copy(update={"parts": tuple(parts), "own_tasks": own, "data": data})
 
 
 def _pairs(parts: Sequence[Part]) -> dict[tuple[str, str], None]:
@@ -147,7 +174,7 @@ def _load(name_or_path: str, folder: Path, *, included: bool) -> Study:
     """Load a study; a path is from `folder`, where the file is that includes it."""
     if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path:
         path = folder / at_home(Path(name_or_path))
-        return _parse(read_study(path), str(path), path.parent, included=included)
+        return _parse(read_yaml(path, "study"), str(path), path.parent, included=included)
     if name_or_path not in shipped():
         if is_there(Path(name_or_path)):
             raise UserError(f"{name_or_path}: a study's file ends in .yaml or .yml: rename it")
@@ -168,17 +195,20 @@ def _parse(text: str, source: str, folder: Path, *, included: bool) -> Study:
             raise UserError("it includes others and cannot be included: name those")
         return _build(fields, folder)
     except ValidationError as error:
-        raise UserError(f"study {source}: {explain(error, _known_keys())}") from error
+        raise UserError(f"study {source}: {_explain(error)}") from error
     except UserError as error:
         raise UserError(f"study {source}: {error}") from error
 
 
-def _known_keys() -> list[str]:
-    return list(dict.fromkeys([*Study.model_fields, *Part.model_fields]))
+def _explain(error: ValidationError) -> str:
+    options = [name for method in METHOD_SETTINGS for name in option_names(method)]
+    return explain(error, dict.fromkeys([*OF_STUDY, *Part.model_fields]), {"lr", *options})
 
 
 def _build(fields: dict[Any, Any], folder: Path) -> Study:
     """Join the parts of a study's file with what stands beside them, and check every setting."""
+    own: dict[str, Task] = {}
+    fields = _with_names(fields, folder, own)
     header = Header.model_validate(
         {key: value for key, value in fields.items() if key in Header.model_fields}
     )
@@ -186,24 +216,43 @@ def _build(fields: dict[Any, Any], folder: Path) -> Study:
     included: list[Study] = []
     for name in header.includes:
         included.append(_load(name, folder, included=True))
+        _join_tasks(own, included[-1].own_tasks)
         _refuse_too_many([part for study in included for part in study.parts])
     found = [part for study in included for part in study.parts]
-    beside = {key: value for key, value in fields.items() if key not in Study.model_fields}
-    own = fields.get("parts", [{}] if beside or not found else [])
-    if not isinstance(own, list) or not all(isinstance(part, dict) for part in own):
+    beside = {key: value for key, value in fields.items() if key not in OF_STUDY}
+    listed = fields.get("parts", [{}] if beside or not found else [])
+    if not isinstance(listed, list) or not all(isinstance(part, dict) for part in listed):
         raise UserError("parts: expected a list of keys and values")
-    for key in (key for part in own for key in part if key in Study.model_fields):
+    for key in (key for part in listed for key in part if key in OF_STUDY):
         raise UserError(f"{key} is a key of the whole study, not of a part")
-    for number, part in enumerate(own, 1):
+    for number, part in enumerate(listed, 1):
         try:
+            part = _with_names(part, folder, own)  # noqa: PLW2901
             found.append(Part.model_validate(_joined(beside, part)))
             _refuse_too_many(found)
             found[-1].trials()  # Here alone: to join the parts would take as long again.
         except (ValidationError, UserError) as error:
-            what = explain(error, _known_keys()) if isinstance(error, ValidationError) else error
+            what = _explain(error) if isinstance(error, ValidationError) else error
             where = f"part {number}: " if "parts" in fields else BESIDE if included else ""
             raise UserError(f"{where}{what}") from error
-    return Study(name=header.name, description=header.description, parts=tuple(found))
+    return Study(
+        name=header.name, description=header.description, parts=tuple(found), own_tasks=own
+    )
+
+
+def _with_names(fields: dict[Any, Any], folder: Path, own: dict[str, Task]) -> dict[Any, Any]:
+    """Put names for the tasks that a study or a part defines, and add these to its own."""
+    if "tasks" not in fields:
+        return fields
+    names, tasks = take_tasks(fields["tasks"], folder)
+    _join_tasks(own, tasks)
+    return fields | {"tasks": names}
+
+
+def _join_tasks(own: dict[str, Task], more: Mapping[str, Task]) -> None:
+    for name, task in more.items():
+        if own.setdefault(name, task) != task:
+            raise UserError(f"tasks: two tasks are called {name}")
 
 
 def _refuse_too_many(parts: Sequence[Part]) -> None:
@@ -220,25 +269,3 @@ def _joined(beside: dict[Any, Any], part: dict[Any, Any]) -> dict[Any, Any]:
         if isinstance(beside.get(key), dict) and isinstance(part.get(key), dict)
     }
     return beside | part | joined
-
-
-def explain(error: ValidationError, known: Iterable[str]) -> str:
-    """Put pydantic's first complaint in one line: where, what was expected, what came."""
-    complaints: list[Any] = sorted(
-        error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden"
-    )
-    first = complaints[0]
-    place = [str(part) for part in first["loc"]]
-    if place[:1] == ["method"]:
-        place[1:2] = []  # pydantic's name for the method's type
-    where = ".".join(place)
-    if first["type"] == "extra_forbidden":
-        if where in {"lr", *(name for method in METHOD_SETTINGS for name in option_names(method))}:
-            return f"{where} is an axis: it stands under axes, with its values in a list"
-        return str(unknown("key", where, known))
-    if first["type"] == COMBINATION:
-        return str(first["msg"])
-    if first["type"] == "missing":
-        return f"{where} is missing"
-    what = OUR_WORDS.get(first["type"]) or first["msg"].lower().removeprefix("tuple ")
-    return f"{where}: {what}, got {quoted(first['input'])}"

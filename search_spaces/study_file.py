@@ -22,8 +22,8 @@ LONGEST_NUMBER: Final = 400
 NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
-def read_study(path: Path) -> str:
-    """Read a study's file.
+def read_yaml(path: Path, kind: str) -> str:
+    """Read the file of a study or of a task, as `kind` says.
 
     Raises:
         UserError: there is none, or it is no file, too large, or not text in UTF-8.
@@ -37,7 +37,7 @@ def read_study(path: Path) -> str:
     except UserError as error:
         absent = isinstance(error.__cause__, FileNotFoundError | NotADirectoryError)
         raise UserError(
-            f"no study file {path}" if absent else f"cannot read study {error}"
+            f"no {kind} file {path}" if absent else f"cannot read {kind} {error}"
         ) from error
 
 

@@ -79,13 +79,18 @@ class TrainingSettings(Settings):
 
 
 class TrialConfig(TrainingSettings):
-    """Every setting that changes the result of one training run, and nothing else."""
+    """Every setting that changes the result of one training run, and nothing else.
+
+    `data` names the rows and the definition of a task that is a study's own; shipped tasks have
+    none: their names stand for their data.
+    """
 
     task: Annotated[str, Field(min_length=1)]
     encoder: Annotated[str, Field(min_length=1)]
     method: MethodSettings = Field(discriminator="name")
     lr: Positive
     seed: Seed = 0
+    data: Annotated[str, Field(pattern="^[0-9a-f]{16}$")] | None = None
 
     @model_validator(mode="after")
     def _micro_batches_are_exact(self) -> "TrialConfig":
@@ -110,6 +115,8 @@ class TrialConfig(TrainingSettings):
     def canonical_json(self) -> str:
         """All fields, sorted, floats as floats (1 and 1.0 agree), with the signature's version."""
         fields = self.model_dump(mode="json", by_alias=True) | {"version": SIGNATURE_VERSION}
+        if self.data is None:
+            del fields["data"]
         return json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @property

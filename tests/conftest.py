@@ -21,6 +21,7 @@ os.environ |= {
     "HF_HUB_OFFLINE": "1",
     "HF_HOME": str(CACHE),
     "HF_DATASETS_CACHE": str(CACHE / "datasets"),
+    "XDG_CACHE_HOME": str(CACHE / "cache"),
     "OMP_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }

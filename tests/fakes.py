@@ -13,11 +13,11 @@ import torch
 from transformers import BertConfig, BertModel, PreTrainedModel, RobertaConfig, RobertaModel
 
 from search_spaces.methods import METHOD_SETTINGS, MethodSettings, option_names
+from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.batches import Inputs
 from trainers.classifier import Classifier
-from trainers.tasks import TASKS
 
 ODDITIES = (
     "where is\nmy card",
@@ -95,14 +95,16 @@ def intent_rows(times: int, mark: str) -> list[tuple[str, str]]:
 
 def write_data(folder: Path) -> Path:
     """Lay out a data folder with every task that needs one: three intents, or a few GLUE rows."""
-    for name, task in TASKS.items():
-        for split, stems in task.splits.items() if task.hub else ():
+    for task in TASKS.values():
+        for split, files in task.files.items() if task.hub else ():
             rows = (
-                fake_rows(task.columns, task.labels, stems[0], 12 if split == "train" else 6)
+                fake_rows(
+                    task.text, task.labels, Path(files[0]).stem, 12 if split == "train" else 6
+                )
                 if task.labels
                 else intent_rows({"train": 4, "test": 2, "test_difficult": 1}[split], split)
             )
-            write_csv(folder / name / f"{stems[0]}.csv", (*task.columns, "label"), rows)
+            write_csv(folder / files[0], (*task.text, "label"), rows)
     return folder
 
 

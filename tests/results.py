@@ -3,7 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from search_spaces.shipped_tasks import TASKS, get_task
 from search_spaces.trial import TrialConfig
+from trainers.identity import fingerprints_of
 from trainers.outcome import (
     Environment,
     EpochRecord,
@@ -15,7 +17,6 @@ from trainers.outcome import (
     score_records,
 )
 from trainers.store import Store
-from trainers.tasks import get_task
 
 N = 200
 MOMENT = "2026-01-01T00:00:00+00:00"
@@ -99,11 +100,18 @@ def result_of(
         peak_memory_bytes=1,
         resumed=0,
         fingerprints=fingerprints
-        or {"encoder": "0" * 16} | {name: fingerprint(name) for name in kept},
+        or {"encoder": "0" * 16} | {name: fingerprint(name) for name in kept} | _shipped(config),
         environment=Environment(host="test", device="cpu", threads=1, versions={}),
         finished_at=MOMENT,
     )
     return TrialResult(record=record, predictions=kept)
+
+
+def _shipped(config: TrialConfig) -> dict[str, str]:
+    """The fingerprints of rows that the package has: others would be those of other data."""
+    if config.task != "library":
+        return {}
+    return fingerprints_of(TASKS["library"], None, config) or {}
 
 
 def keep(

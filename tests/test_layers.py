@@ -27,12 +27,15 @@ NO_TORCH = {
     "trainers/outcome.py",
     "trainers/store.py",
     "trainers/files.py",
-    "trainers/tasks.py",
     "trainers/hub.py",
     "trainers/data.py",
     "trainers/rows.py",
     "trainers/labels.py",
     "trainers/csv_files.py",
+    "trainers/json_files.py",
+    "trainers/parquet_files.py",
+    "trainers/table_files.py",
+    "trainers/identity.py",
     "trainers/searches.py",
 }
 RAY_IMPORTERS = {

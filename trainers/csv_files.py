@@ -1,4 +1,4 @@
-"""CSV files, every field as the text it is: `n/a` is a sentence, and newlines in quotes are legal.
+"""CSV and TSV files, every field as the text it is: `n/a` is one, and quoted newlines are legal.
 
 In: a file in UTF-8 with a header row. Out: its rows, or some of its columns.
 """
@@ -20,6 +20,8 @@ FIELD_CHARACTERS: Final = 2**31 - 1
 def csv_rows(path: Path, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
     """Yield the line that a row begins at, and its fields; the header is the first.
 
+    Fields are divided by tabs in a file that ends in `.tsv`, by commas in all others.
+
     `strict` refuses what stands between a closing quote and the comma after it.
 
     Raises:
@@ -27,7 +29,8 @@ def csv_rows(path: Path, *, strict: bool = False) -> Iterator[tuple[int, list[st
     """
     csv.field_size_limit(FIELD_CHARACTERS)  # Of the whole process; its default is 131,072.
     # The empty line is a row without fields, unless a quote before it is still open.
-    rows = csv.reader(chain(text_lines(path), ["\n"]), strict=strict)
+    divider = "\t" if path.suffix.lower() == ".tsv" else ","
+    rows = csv.reader(chain(text_lines(path), ["\n"]), strict=strict, delimiter=divider)
     begin, held = 1, None
     try:
         for row in rows:

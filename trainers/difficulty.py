@@ -21,7 +21,6 @@ import numpy.typing as npt
 
 from search_spaces.trial import TrainingSettings
 from trainers.data import Split, TaskData
-from trainers.tasks import get_task
 
 Floats = npt.NDArray[np.float64]
 Vector = Mapping[str, float]
@@ -36,7 +35,7 @@ def with_difficult(data: TaskData, settings: TrainingSettings) -> TaskData:
     Raises:
         UserError: as `load_encoder` does, for `difficulty: encoder`.
     """
-    amount = get_task(data.name).difficult
+    amount = data.task.difficult
     if settings.difficulty == "published" or amount is None:
         return data
     train, test = data.splits["train"], data.splits["test"]

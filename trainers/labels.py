@@ -61,6 +61,26 @@ def _is_invisible(character: str) -> bool:
     )
 
 
+def written(where: str, value: object) -> str:
+    """Write a label or an id that JSON or Parquet has as a number; `where` is its place.
+
+    Raises:
+        UserError: it is neither text nor a whole number.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        raise UserError(
+            f"{where} is {quoted(value)}, a list: multi-label tasks are out of scope,"
+            f" {NOT_IN_SCOPE}"
+        )
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise UserError(f"{where} is {quoted(value)}, expected text or a whole number")
+    return str(value)
+
+
 @lru_cache(maxsize=4096)
 def fault_of_label(label: str) -> str | None:
     """Say what is wrong with a label that `as_label` gave; None where nothing is."""

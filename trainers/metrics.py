@@ -9,7 +9,7 @@ Shapes: N examples, C classes, K counts per example, ... any leading axes.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +34,9 @@ class Score:
 class Metric:
     """A metric is what it counts on each example and what it makes of the sums.
 
+    `title` is for tables; `test` is the test that it is customarily compared with, McNemar's where
+    it is the share of right predictions.
+
     `counts(gold (N,), predicted (N,), C)` gives (N, K) and treats the examples one by one.
     `scores(sums (..., K))` gives values (...) from `lowest` to 1, and flags (...): 0.0 and True
     where the score is undefined. With two classes, making a wrong prediction right must never lower
@@ -41,8 +44,10 @@ class Metric:
     """
 
     name: str
+    title: str
     counts: Callable[[Labels, Labels, int], Counts]
     scores: Callable[[Counts], tuple[Values, Flags]]
+    test: Literal["mcnemar", "fisher"] = "fisher"
     max_classes: int | None = None
     lowest: float = 0.0
 
@@ -121,10 +126,18 @@ def _macro_f1_scores(sums: Counts) -> tuple[Values, Flags]:
 
 
 METRICS: Final[dict[str, Metric]] = {
-    "accuracy": Metric(name="accuracy", counts=_accuracy_counts, scores=_accuracy_scores),
-    "f1": Metric(name="f1", counts=_f1_counts, scores=_f1_scores, max_classes=2),
-    "mcc": Metric(name="mcc", counts=_mcc_counts, scores=_mcc_scores, lowest=-1.0),
-    "macro_f1": Metric(name="macro_f1", counts=_macro_f1_counts, scores=_macro_f1_scores),
+    "accuracy": Metric(
+        name="accuracy",
+        title="accuracy",
+        counts=_accuracy_counts,
+        scores=_accuracy_scores,
+        test="mcnemar",
+    ),
+    "f1": Metric(name="f1", title="F1", counts=_f1_counts, scores=_f1_scores, max_classes=2),
+    "mcc": Metric(name="mcc", title="MCC", counts=_mcc_counts, scores=_mcc_scores, lowest=-1.0),
+    "macro_f1": Metric(
+        name="macro_f1", title="macro-F1", counts=_macro_f1_counts, scores=_macro_f1_scores
+    ),
 }
 
 

@@ -9,16 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from search_spaces.errors import UserError
+from search_spaces.shipped_tasks import TASKS, get_task
+from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 from trainers.batches import Inputs
-from trainers.data import deviation, load_task, select_examples, selection_split
+from trainers.data import deviation, load_task, no_dev_split, select_examples, selection_split
 from trainers.difficulty import with_difficult
 from trainers.encoder import Encoder, is_of_a_task, load_encoder
-from trainers.tasks import get_task
+from trainers.identity import identity_of
 from trainers.token_cache import tokenised
 
 SHARED = (
     "task",
+    "data",
     "encoder",
     "max_length",
     "select_on",
@@ -59,9 +63,10 @@ def warm_key(config: TrialConfig) -> tuple[object, ...]:
 
 
 class Warm:
-    """Prepares trials, and keeps what the last one needed for the next."""
+    """Prepares trials of some tasks, and keeps what the last one needed for the next."""
 
-    def __init__(self) -> None:
+    def __init__(self, tasks: Mapping[str, Task] = TASKS) -> None:
+        self.tasks = tasks
         self.last: tuple[tuple[object, ...], Prepared] | None = None
         self.encoder: tuple[str, Encoder] | None = None
 
@@ -76,7 +81,8 @@ class Warm:
             self.last = None
             if self.encoder is not None and self.encoder[0] != config.encoder:
                 self.encoder = None
-            found = prepare(config, data_folder, self.encoder[1] if self.encoder else None)
+            encoder = self.encoder[1] if self.encoder else None
+            found = prepare(config, data_folder, encoder, self.tasks)
             self.last = (key, found)
             self.encoder = None if is_of_a_task(config.encoder) else (config.encoder, found.encoder)
         return self.last[1]
@@ -87,17 +93,25 @@ class Warm:
 
 
 def prepare(
-    config: TrialConfig, data_folder: Path | None, encoder: Encoder | None = None
+    config: TrialConfig,
+    data_folder: Path | None,
+    encoder: Encoder | None = None,
+    tasks: Mapping[str, Task] = TASKS,
 ) -> Prepared:
-    """Load and tokenise a trial's task, and load its encoder unless it is given.
+    """Load and tokenise a trial's task, one of `tasks`, and load its encoder unless it is given.
 
     Raises:
         UserError: as `selection_split`, `load_task`, `with_difficult` and `load_encoder` do.
     """
-    selection = selection_split(config.task, config)
-    loaded = load_task(config.task, data_folder)
+    task = get_task(config.task, tasks)
+    selection = selection_split(task, config)
+    loaded = load_task(task, data_folder)
+    if config.data is not None and identity_of(loaded).digest != config.data:
+        raise UserError(f"task {task.name}: its data changed after the run began: run it again")
     words = [text for column in loaded.splits["train"].texts for text in column]
     data = select_examples(with_difficult(loaded, config), config)
+    if selection not in data.splits:
+        raise no_dev_split(task)
     encoder = encoder or load_encoder(config.encoder, words)
     inputs = {
         name: tokenised(encoder.tokenizer, split, config.max_length)
@@ -106,7 +120,7 @@ def prepare(
     prints = {name: split.fingerprint() for name, split in data.splits.items()}
     return Prepared(
         labels=data.labels,
-        metric=get_task(config.task).metric,
+        metric=task.metric,
         selection=selection,
         inputs=inputs,
         ids={name: split.ids for name, split in data.splits.items()},

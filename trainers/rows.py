@@ -1,49 +1,99 @@
-"""A split's rows as their source has them: a CSV file, or a table of the Hugging Face hub.
+"""A split's rows as their source has them: a file, a saved dataset, or the Hugging Face hub.
 
-In: a task, and a file or the hub. Out: `Rows`: columns of text, the labels by the rule of
+In: a task, and a file, a folder or the hub. Out: `Rows`: columns of text, the labels by the rule of
 `labels.py`, and where each row stands, for an error.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import UserError
-from trainers.csv_files import line_of, read_columns
+from search_spaces.input_files import is_folder
+from search_spaces.tasks import Hub, Task
+from search_spaces.text import one_line, quoted, shown
 from trainers.hub import hub_answers, why
 from trainers.labels import UNLABELLED, as_label, fault_of_label
-from trainers.tasks import HubSource, Task
+from trainers.table_files import Values, as_names, as_texts, read_table
+
+
+class DataAbsent(UserError):
+    """A task's files, its saved dataset or the hub's are not to be had here."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """N rows of a split: N entries of each of the task's columns, `label` and perhaps `id`.
+    """N rows of a split: its texts by column, its labels, and its ids where it has some.
 
     `source` names the file or the repository, `where` the place of a row in it.
     """
 
-    columns: Mapping[str, list[str]]
+    texts: tuple[list[str], ...]
+    labels: list[str]
+    ids: list[str] | None = None
     source: str
     where: Callable[[int], str]
 
-    @property
-    def labels(self) -> list[str]:
-        """The labels' names."""
-        return self.columns["label"]
+
+def id_columns(task: Task) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the columns of ids that a file must have, and may have."""
+    return ((task.id,), ()) if task.id else ((), ("id",))
 
 
 def rows_of_file(path: Path, task: Task) -> Rows:
-    """Read a CSV file with the task's columns, `label` and perhaps `id`.
+    """Read a file with the task's columns of texts and of labels, and perhaps one of ids.
 
     Raises:
-        UserError: as `read_columns`, or a row has no label.
+        UserError: as `read_table`, or a row has no label or no text.
     """
-    columns = read_columns(path, (*task.columns, "label"), optional=("id",))
-    return _labelled(columns, task, str(path), lambda row: f"{path}: line {line_of(path, row)}")
+    ids, perhaps = id_columns(task)
+    found = read_table(path, (*task.text, task.label, *ids), optional=perhaps)
+    return _labelled(found, task, str(path), next(iter((*ids, *perhaps))))
 
 
-def rows_of_hub(name: str, task: Task, hub: HubSource) -> dict[str, Rows]:
+def rows_of_disk(folder: Path, task: Task) -> dict[str, Rows]:
+    """Read a folder that `datasets.save_to_disk` wrote; its splits have our names.
+
+    Raises:
+        UserError: it is no such folder, or it lacks a column.
+    """
+    import datasets
+
+    if not is_folder(folder):
+        raise DataAbsent(f"task {task.name}: disk: there is no folder {folder}")
+    datasets.disable_progress_bars()
+    try:
+        found = datasets.load_from_disk(str(folder), keep_in_memory=True)
+    except Exception as error:
+        raise UserError(
+            f"task {task.name}: disk: {folder} is no folder of datasets.save_to_disk"
+            f" ({one_line(error)})"
+        ) from error
+    if not isinstance(found, datasets.DatasetDict):
+        raise UserError(
+            f"task {task.name}: disk: {folder} holds one table: save a DatasetDict with the splits"
+            " train and, if there are some, dev and test"
+        )
+    return {split: _rows_of_table(table, folder, split, task) for split, table in found.items()}
+
+
+def _rows_of_table(table: Any, folder: Path, split: str, task: Task) -> Rows:
+    ids, perhaps = id_columns(task)
+    source = f"{folder}: {shown(split)}"
+    for column in (*task.text, task.label, *ids):
+        if column not in table.column_names:
+            listed = ", ".join(map(shown, table.column_names)) or "none"
+            raise UserError(f"{source}: no column {quoted(column)} (it has: {listed})")
+    there = [*task.text, task.label, *(n for n in (*ids, *perhaps) if n in table.column_names)]
+    columns = {name: list(table[name][:]) for name in there}
+    names = getattr(table.features[task.label], "names", None) or ()
+    columns[task.label] = [_named(value, names) for value in columns[task.label]]
+    found = Values(columns=columns, where=lambda row: f"{source}: row {row + 1}")
+    return _labelled(found, task, source, next(iter((*ids, *perhaps))))
+
+
+def rows_of_hub(task: Task, hub: Hub) -> dict[str, Rows]:
     """Load a task's splits from the hub, or from what `datasets` has cached of it.
 
     Raises:
@@ -53,66 +103,73 @@ def rows_of_hub(name: str, task: Task, hub: HubSource) -> dict[str, Rows]:
 
     datasets.disable_progress_bars()
     hub_answers()
+    more = {"revision": hub.revision} if hub.revision else {}
     try:
         tables = {
-            split: datasets.load_dataset(hub.repository, hub.config, split=part)
+            split: datasets.load_dataset(hub.name, hub.config, split=part, **more)
             for split, part in hub.splits.items()
         }
     except Exception as error:
-        files = ", ".join(
-            f"{name}/{stems[0]}.csv"
-            for split, stems in task.splits.items()
-            if split not in task.optional
-        )
-        raise UserError(
-            f"task {name}: cannot get {hub.repository}: {why(error)};"
-            f" pass --data FOLDER that holds {files}"
+        raise DataAbsent(
+            f"task {task.name}: cannot get {hub.name}: {why(error)}{_files_instead(task)}"
         ) from error
     return {split: hub_rows(table, split, task, hub) for split, table in tables.items()}
 
 
-def hub_rows(table: Any, split: str, task: Task, hub: HubSource) -> Rows:
+def _files_instead(task: Task) -> str:
+    files = [names[0] for split, names in task.files.items() if split not in task.optional]
+    return f"; pass --data FOLDER that holds {', '.join(files)}" if files else ""
+
+
+def hub_rows(table: Any, split: str, task: Task, hub: Hub) -> Rows:
     """Turn a hub table into text rows: label numbers to names, drops as the source says.
 
     Raises:
-        UserError: a row has no label or no text.
+        UserError: it lacks a column, or a row has no label or no text.
     """
-    names = task.labels or tuple(getattr(table.features[hub.label_column], "names", ()))
-    labels = [_named(value, names) for value in table[hub.label_column][:]]
-    rows = list(zip(*(table[column][:] for column in task.columns), labels, strict=True))
+    label = hub.label or task.label
+    for column in (*task.text, label, *((task.id,) if task.id else ())):
+        if column not in table.column_names:
+            listed = ", ".join(map(shown, table.column_names)) or "none"
+            raise UserError(f"{hub.name}: {split}: no column {quoted(column)} (it has: {listed})")
+    names = task.labels or tuple(getattr(table.features[label], "names", None) or ())
+    ids = (task.id,) if task.id else ()
+    labels = [_named(value, names) for value in table[label][:]]
+    rows = list(zip(*(table[column][:] for column in (*task.text, *ids)), labels, strict=True))
     kept = [row for row, values in enumerate(rows) if values[-1] not in hub.dropped_labels]
     if hub.drop_duplicates and split == "train":
         kept = sorted({rows[row]: row for row in reversed(kept)}.values())
     columns = {
         column: [rows[row][place] for row in kept]
-        for place, column in enumerate((*task.columns, "label"))
+        for place, column in enumerate((*task.text, *ids, task.label))
     }
 
     def where(row: int) -> str:
-        return f"{hub.repository}: row {kept[row] + 1} of {hub.splits.get(split, split)}"
+        return f"{hub.name}: row {kept[row] + 1} of {hub.splits.get(split, split)}"
 
-    for column in task.columns:
-        if None in columns[column]:
-            raise UserError(f"{where(columns[column].index(None))}: {column} is missing")
-    return _labelled(columns, task, hub.repository, where)
+    return _labelled(Values(columns=columns, where=where), task, hub.name, task.id)
 
 
-def _named(value: object, names: Sequence[str]) -> str:
+def _named(value: object, names: Sequence[str]) -> object:
     """Name a label that is a number; one that no name belongs to, as -1, stays what it is."""
-    if isinstance(value, int) and 0 <= value < len(names):
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
         return names[value]
-    return "" if value is None else as_label(str(value))
+    return value
 
 
-def _labelled(
-    columns: Mapping[str, list[str]], task: Task, source: str, where: Callable[[int], str]
-) -> Rows:
+def _labelled(found: Values, task: Task, source: str, ids: str | None) -> Rows:
     """Write the labels as they are compared; refuse a row that has none."""
-    labels = [as_label(label) for label in columns["label"]]
+    labels = [as_label(label) for label in as_names(found, task.label)]
     faults = {label: fault for label in set(labels) if (fault := fault_of_label(label))}
     if UNLABELLED in labels and UNLABELLED not in (task.labels or ()):
         faults[UNLABELLED] = f"is {UNLABELLED}, which means that none is known"
     if faults:
         row = next(row for row, label in enumerate(labels) if label in faults)
-        raise UserError(f"{where(row)}: the label {faults[labels[row]]}")
-    return Rows(columns={**columns, "label": labels}, source=source, where=where)
+        raise UserError(f"{found.where(row)}: the label {faults[labels[row]]}")
+    return Rows(
+        texts=tuple(as_texts(found, column) for column in task.text),
+        labels=labels,
+        ids=as_names(found, ids) if ids in found.columns else None,
+        source=source,
+        where=found.where,
+    )

@@ -64,7 +64,7 @@ from trainers.trial_folder import (
 
 __all__ = ["CorruptTrial", "State", "Store"]
 
-FOLDERS = ("trials", "running", "searches", "set-aside", "checkpoints")
+FOLDERS = ("trials", "running", "searches", "set-aside", "checkpoints", "tasks")
 
 
 class State(StrEnum):
@@ -133,6 +133,11 @@ class Store:
     def searches(self) -> Path:
         """Where it is kept which trials a search drew."""
         return self.root / "searches"
+
+    @property
+    def tasks(self) -> Path:
+        """Where it is kept which rows of a study's own tasks trials were trained on."""
+        return self.root / "tasks"
 
     @property
     def checkpoints(self) -> Path:
@@ -282,18 +287,19 @@ class Store:
         sync_to_disk(folder.parent)
         return folder
 
-    def set_aside(self, signature: str) -> Path | None:
-        """Move a corrupt or failed trial out of the way, so that it is trained again.
+    def set_aside(self, signature: str, *, whole: bool = False) -> Path | None:
+        """Move a corrupt or failed trial, or a `whole` one, out of the way: it is trained again.
 
         None where another process has just done so, or trains it already.
         """
         with self.lock(signature) as mine:
-            if not mine or not self._is_in_the_way(signature):
+            if not mine or not (whole or self._is_in_the_way(signature)):
                 return None
             shelf = self.root / "set-aside"
             shelf.mkdir(exist_ok=True)
             taken = (shelf / f"{signature}-{number}" for number in range(1, 10_000))
             target = next(path for path in taken if not is_there(path))
+            self._forget(signature)
             self.folder(signature).rename(target)
             self.forget_running(signature)
             return target

@@ -15,10 +15,9 @@ from reports.design import Design
 from reports.page.landscape import Landscape
 from reports.statistics.budget import LEVEL, expected_best, expected_best_band
 from search_spaces.errors import UserError
-from trainers.metrics import Labels, Values
+from trainers.metrics import Labels, Values, get_metric
 
 MOST_POINTS: Final = 60
-LOWEST: Final = {"mcc": -1.0}  # other scores start at 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,7 +70,7 @@ def budget_picture(of: Sequence[Landscape], cells: Sequence[CellResult]) -> Budg
 def _curve(of: Landscape, design: Design) -> BudgetCurve:
     scores = Scores(cell=of.title, values=of.scores, design=design)
     expected = expected_best(scores)
-    low, high = expected_best_band(scores, LOWEST.get(of.metric, 0.0))
+    low, high = expected_best_band(scores, get_metric(of.metric).lowest)
     rows = _thinned(scores.budget)
     return BudgetCurve(
         method=of.method, n=rows + 1, expected=expected[rows], low=low[rows], high=high[rows]

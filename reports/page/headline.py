@@ -9,11 +9,11 @@ from html import escape
 from typing import Final, Literal
 
 from reports.tables.build import Report
-from reports.tables.captions import METRIC_TITLES, SPLIT_TITLES, TEST_TITLES
+from reports.tables.captions import SPLIT_TITLES, TEST_TITLES
 from reports.tables.choice import ALPHA, BASELINE
 from reports.tables.table import percent
 from reports.tables.tested import Tested
-from trainers.tasks import get_task
+from trainers.metrics import get_metric
 
 AT_ONCE: Final = 6
 NOTHING: Final = "<p>Nothing is compared yet: it takes a finished baseline and another method.</p>"
@@ -83,7 +83,7 @@ def side_of(test: Tested) -> Side:
 
 def _item(test: Tested) -> str:
     """Say who is ahead by how much, chosen from how many, by which test, and what remains."""
-    found, task = test.comparison, get_task(test.task)
+    found, task = test.comparison, test.definition
     flat = f" {escape(test.method)} predicts one class for every example." if test.one_class else ""
     side = "above" if found.delta > 0 else "below" if found.delta < 0 else "level with"
     points = f"{percent(abs(found.delta), 1)} points " if found.delta else ""
@@ -91,7 +91,7 @@ def _item(test: Tested) -> str:
     return (
         f'<li class="{side_of(test)}"><p><b>{escape(task.title)}: {escape(test.method)} is'
         f" {points}{side} {BASELINE}.</b> {percent(found.system_score, 1)} against"
-        f" {percent(found.baseline_score, 1)} {METRIC_TITLES[found.metric]} with"
+        f" {percent(found.baseline_score, 1)} {get_metric(found.metric).title} with"
         f" {escape(test.encoder)}, {_of(system)} against {_of(baseline)}.</p>\n"
         f"<p>{verdict(test)}{flat} <small>{_evidence(test)}</small></p></li>\n"
     )
@@ -131,7 +131,7 @@ def _evidence(test: Tested) -> str:
     """Write the p-values with their test, and what these examples can show."""
     found, best = test.comparison, test.choice.best
     parts = [
-        f"{TEST_TITLES[get_task(test.task).test]}: p = {p_text(found.p_value)}",
+        f"{TEST_TITLES[get_metric(found.metric).test]}: p = {p_text(found.p_value)}",
         f"{found.discordant:,} of {found.n:,} examples are discordant",
     ]
     if test.family > 1:

@@ -56,9 +56,9 @@ def publish(
     files: dict[Path, bytes] = {}
     if extras.html or extras.figures:
         wanted = cells_of(study)
-        pictures = draw_up(study.name, wanted, read_groups(wanted, store))
+        pictures = draw_up(study.name, wanted, read_groups(wanted, store, study.known_tasks))
     if extras.html:
-        examples = discordant_examples(reports, store, Texts(extras.data))
+        examples = discordant_examples(reports, store, Texts(extras.data, study.known_tasks))
         page = build_page(pictures, reports, examples, failures(study.trials(), store))
         files[folder / f"{study.name}.html"] = page.encode()
         without = dict.fromkeys(found.no_texts for found in examples if found.no_texts)

@@ -4,15 +4,17 @@ In: predictions of a split, and its fingerprint. Out: one text per example, from
 the hub, and only if they are those that the trials saw.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from search_spaces.errors import UserError
+from search_spaces.shipped_tasks import TASKS, get_task
+from search_spaces.tasks import Task
 from trainers.data import Split, TaskData, load_task
 from trainers.outcome import Predictions
-from trainers.tasks import get_task
 
 # Splits that a trial carves out of another one, and that a file need not hold.
 CARVED_FROM: Final = {"heldout": "train", "test_difficult": "test"}
@@ -21,8 +23,8 @@ CARVED_FROM: Final = {"heldout": "train", "test_difficult": "test"}
 class Texts:
     """Texts by task, each task loaded once."""
 
-    def __init__(self, folder: Path | None) -> None:
-        self._load = cache(lambda task: load_task(task, folder))
+    def __init__(self, folder: Path | None, tasks: Mapping[str, Task] = TASKS) -> None:
+        self._load = cache(lambda task: load_task(get_task(task, tasks), folder))
 
     def of(self, task: str, split: str, predictions: Predictions, fingerprint: str) -> list[str]:
         """Return the texts (N,) in the order of the predictions; pairs name their columns.
@@ -34,7 +36,7 @@ class Texts:
         for name in (split, CARVED_FROM.get(split, split)):
             found = _rows(data, name, predictions)
             if found is not None and found.fingerprint() == fingerprint:
-                return _joined(get_task(task).columns, found)
+                return _joined(data.task.text, found)
         raise UserError(
             f"task {task}: the {split} examples found are not those that were predicted"
         )

@@ -15,12 +15,12 @@ from reports.cells import CellResult
 from reports.paper.data_statistics import DataStatistics, data_statistics
 from reports.paper.layout import GLUE, TASKS_OF
 from reports.paper.published import PAPER, STATISTICS
-from reports.tables.captions import METRIC_TITLES
 from reports.tables.report import Report
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
 from search_spaces.errors import UserError
+from search_spaces.shipped_tasks import get_task
 from trainers.data import TaskData, load_task, scored_rows
-from trainers.tasks import get_task
+from trainers.metrics import get_metric
 
 OURS: Final = "this data"
 KINDS: Final = dict(zip(GLUE, (row[1] for row in STATISTICS[1]), strict=True))
@@ -97,7 +97,7 @@ def _row(number: int, name: str, data: DataStatistics | None) -> Row:
     cells = [Cell()] * len(COLUMNS[number])
     if data:
         train, length = _count(data.rows["train"]), _length(data, "train")
-        metric = Cell(words=METRIC_TITLES[task.metric])
+        metric = Cell(words=get_metric(task.metric).title)
         labels, domains = _count(data.labels), _count(data.domains)
         others = [_count(data.rows.get(split)) for split in ("test", "test_difficult")]
         cells = {

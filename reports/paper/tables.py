@@ -12,13 +12,14 @@ from fractions import Fraction
 from reports.cells import CellResult, Key, of_one_class
 from reports.paper.layout import LAYOUTS, TITLES, Layout
 from reports.paper.published import NOTES, PUBLISHED, PublishedRow
-from reports.tables.captions import METRIC_TITLES, caption
+from reports.tables.captions import caption
 from reports.tables.choice import Choice
 from reports.tables.report import Report, score_cell
 from reports.tables.table import MISSING, Cell, Column, ColumnGroup, Row, Table
 from reports.tables.tested import Tested, tested_cells, tested_notes
+from search_spaces.shipped_tasks import get_task
+from trainers.metrics import get_metric
 from trainers.store import Store
-from trainers.tasks import get_task
 
 OURS = "this study"
 
@@ -127,7 +128,7 @@ def _training(layout: Layout, words: str) -> tuple[str, ...]:
 
 def _columns(board: Board) -> tuple[Column, ...]:
     tasks = [get_task(name) for name in board.layout.tasks]
-    columns = [Column(title=task.title, subtitle=METRIC_TITLES[task.metric]) for task in tasks]
+    columns = [Column(title=task.title, subtitle=get_metric(task.metric).title) for task in tasks]
     few = len(board.common())
     return (*columns, Column(title="Avg"), *([Column(title=f"Avg of {few}")] if few else []))
 

@@ -185,7 +185,7 @@ def _left_behind(observed: Values, variance: Values, n: int) -> Values:
 
 
 def _rare(cell: Candidates) -> int | None:
-    if cell.metric.name == "accuracy":
+    if cell.metric.test == "mcnemar":
         return None
     counts = np.bincount(cell.gold, minlength=2)
     return int(counts[1] if cell.metric.name == "f1" else counts.min())

@@ -88,7 +88,7 @@ def pair_up(baseline: Candidates, system: Candidates) -> Pairs:
 def _as_binary(baseline: Candidates, system: Candidates) -> tuple[Labels, NDArray[np.int8]]:
     """Gold labels (N,) and predictions (M, N) of 0 and 1, small: a large cell has many."""
     sides, gold = (baseline.predicted, system.predicted), baseline.gold
-    if baseline.metric.name == "accuracy":
+    if baseline.metric.test == "mcnemar":
         return np.ones_like(gold), np.vstack([(side == gold).view(np.int8) for side in sides])
     if baseline.n_classes != 2:
         raise UserError(

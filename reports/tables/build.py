@@ -6,19 +6,18 @@ In: cells and the store. Out: `Report`s: a Table and the tests behind its marks.
 from collections.abc import Mapping, Sequence
 
 from reports.cells import CellResult, Key, of_one_class, report_splits
-from reports.tables.captions import METRIC_TITLES, SPLIT_TITLES, TEST_TITLES, caption
+from reports.tables.captions import SPLIT_TITLES, TEST_TITLES, caption
 from reports.tables.choice import ALPHA, BASELINE, Choice, choices
 from reports.tables.report import Report, score_cell
 from reports.tables.selection_table import selection_table
 from reports.tables.table import Column, ColumnGroup, Row, Table
 from reports.tables.tested import Tested, tested_cells, tested_notes
+from trainers.metrics import get_metric
 from trainers.store import Store
-from trainers.tasks import get_task
 
 __all__ = [
     "ALPHA",
     "BASELINE",
-    "METRIC_TITLES",
     "SPLIT_TITLES",
     "TEST_TITLES",
     "Report",
@@ -88,9 +87,9 @@ def _build(
         )
         for place, (encoder, method) in enumerate(systems)
     )
+    titles = {cell.task: cell.definition.title for cell in shown}
     columns = tuple(
-        Column(title=get_task(task).title, subtitle=METRIC_TITLES[metric])
-        for task, metric in scores
+        Column(title=titles[task], subtitle=get_metric(metric).title) for task, metric in scores
     )
     table = Table(
         name=f"{study}-{split}",
@@ -107,10 +106,10 @@ def has_split(cell: CellResult, split: str) -> bool:
     """Show a cell where one of its trials has the split, or may have it when one is finished."""
     if cell.finished:
         return any(split in trial.record.scores for trial in cell.finished)
-    return split in get_task(cell.task).splits
+    return split in cell.definition.splits
 
 
 def _scores_shown(cells: Sequence[CellResult]) -> list[tuple[str, str]]:
     """(task, metric) of each column: the task's own metric, then those printed beside it."""
-    tasks = dict.fromkeys(cell.task for cell in cells)
-    return [(t, metric) for t in tasks for metric in (get_task(t).metric, *get_task(t).beside)]
+    tasks = {cell.task: cell.definition for cell in cells}
+    return [(t, metric) for t, of in tasks.items() for metric in (of.metric, *of.beside)]

@@ -10,9 +10,8 @@ from reports.statistics.best_vs_best import BestVsBest
 from reports.tables.choice import ALPHA, BASELINE
 from reports.tables.table import percent
 from reports.tables.tested import Tested
-from trainers.tasks import get_task
+from trainers.metrics import get_metric
 
-METRIC_TITLES = {"accuracy": "accuracy", "f1": "F1", "mcc": "MCC", "macro_f1": "macro-F1"}
 SPLIT_TITLES = {
     "dev": "dev",
     "dev_mismatched": "mismatched dev",
@@ -52,7 +51,7 @@ def caption(
         f"Trials to choose from: {budgets(cells)}.",
         "Bold: best of its column as printed.",
     ]
-    if beside and any(get_task(cell.task).beside for cell in cells):
+    if beside and any(cell.definition.beside for cell in cells):
         sentences.append("A second metric is that of the same trials, untested.")
     sentences += [*_sampled(split, cells), *_without(split, cells), *_one_class(one_class)]
     if tests:
@@ -64,12 +63,12 @@ def caption(
 def _sampled(split: str, cells: Sequence[CellResult]) -> list[str]:
     """Say so where the trials were scored on a part of the published dev rows."""
     found = {
-        get_task(cell.task).title: rows
+        cell.definition.title: rows
         for cell in cells
         for trial in cell.finished
         if (rows := trial.config.max_eval_samples) is not None
         and split.startswith("dev")
-        and rows < get_task(cell.task).counts.get(split, 0)
+        and rows < cell.definition.counts.get(split, 0)
     }
     named = ", ".join(f"{title} {rows:,}" for title, rows in found.items())
     return [f"Scored on a random sample of the dev rows: {named}."] if found else []
@@ -86,7 +85,7 @@ def _one_class(cells: Sequence[CellResult]) -> list[str]:
 
 
 def _named(cells: Sequence[CellResult]) -> str:
-    return ", ".join(f"{get_task(cell.task).title} {cell.encoder} {cell.method}" for cell in cells)
+    return ", ".join(f"{cell.definition.title} {cell.encoder} {cell.method}" for cell in cells)
 
 
 def _chosen_by(cells: Sequence[CellResult]) -> str:
@@ -128,7 +127,7 @@ def drawn(cell: CellResult) -> str:
 
 
 def _dagger(tests: Sequence[Tested]) -> list[str]:
-    names = sorted({TEST_TITLES[get_task(test.task).test] for test in tests})
+    names = sorted({TEST_TITLES[get_metric(test.comparison.metric).test] for test in tests})
     return [
         f"Dagger (\u2020): better than {BASELINE}, {SIGNIFICANT} by {' or '.join(names)},"
         f" two-sided, {_seen(tests)}.",
@@ -191,7 +190,7 @@ def _after_choice(best: Sequence[BestVsBest], family: int) -> str:
 def _few(tests: Sequence[Tested]) -> list[str]:
     """Warn where best against best does not keep its level."""
     rare = {
-        get_task(test.task).title: best.rare
+        test.definition.title: best.rare
         for test in tests
         if test.selected and (best := test.choice.best) and best.rare is not None
     }
@@ -248,7 +247,7 @@ def _small(test: Tested) -> str:
     smallest = test.gap.smallest
     least = "none can be shown" if smallest is None else f"the least is {percent(smallest, 1)}"
     return (
-        f"{get_task(test.task).title} {test.encoder} {test.method}:"
+        f"{test.definition.title} {test.encoder} {test.method}:"
         f" {percent(test.comparison.delta, 1)}, {least}"
     )
 

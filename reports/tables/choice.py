@@ -28,7 +28,6 @@ from search_spaces.trial import TrialConfig
 from trainers.metrics import get_metric
 from trainers.outcome import Labelled
 from trainers.store import Store
-from trainers.tasks import get_task
 
 BASELINE: Final = "standard"
 ALPHA: Final = 0.05
@@ -91,7 +90,7 @@ def _of_group(cells: Sequence[CellResult], store: Store, tests: int) -> dict[Key
             why = f"{base.name} and {cell.name} were chosen on different splits"
             found[cell.key] = replace(alone, refused=why)
         else:
-            pair = _pair(baseline, system, cell.task, alone)
+            pair = _pair(baseline, system, alone)
             found[cell.key] = _against(baseline, system, pair, _uneven(base, cell), tests)
     return found
 
@@ -129,7 +128,7 @@ def _against(
     return replace(pair, best=best, budget=compare_budgets(baseline.scores, system.scores))
 
 
-def _pair(baseline: Candidates, system: Candidates, name: str, alone: Choice) -> Choice:
+def _pair(baseline: Candidates, system: Candidates, alone: Choice) -> Choice:
     """Test the two chosen trials as if they were the only ones, and ask what could be seen."""
     aligned = in_order_of(baseline, system)
     labels = (
@@ -137,11 +136,11 @@ def _pair(baseline: Candidates, system: Candidates, name: str, alone: Choice) ->
         baseline.predicted[baseline.best],
         aligned.predicted[aligned.best],
     )
-    task, classes = get_task(name), system.n_classes
+    metric, classes = system.metric, system.n_classes
     return replace(
         alone,
-        comparison=paired_test(*labels, metric=task.metric, test=task.test, n_classes=classes),
-        gap=smallest_gap(*labels, task.metric, classes, resamples=RESAMPLES, seed=SEED),
+        comparison=paired_test(*labels, metric=metric, n_classes=classes),
+        gap=smallest_gap(*labels, metric, classes, resamples=RESAMPLES, seed=SEED),
     )
 
 

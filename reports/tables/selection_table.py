@@ -8,10 +8,10 @@ of it on other examples.
 from collections.abc import Mapping, Sequence
 
 from reports.cells import CellResult, Key
-from reports.tables.captions import METRIC_TITLES, SIGNIFICANT, SPLIT_TITLES, budgets, gaps
+from reports.tables.captions import SIGNIFICANT, SPLIT_TITLES, budgets, gaps
 from reports.tables.choice import BASELINE, Choice
 from reports.tables.table import Cell, Column, ColumnGroup, Kind, Row, Table, percent
-from trainers.tasks import get_task
+from trainers.metrics import get_metric
 
 GROUPS = {
     "": ("Trials",),
@@ -50,8 +50,8 @@ def selection_table(
 
 
 def _labels(cell: CellResult) -> tuple[str, str, str]:
-    task = get_task(cell.task)
-    return (f"{task.title} ({METRIC_TITLES[task.metric]})", cell.encoder, cell.method)
+    task = cell.definition
+    return (f"{task.title} ({get_metric(task.metric).title})", cell.encoder, cell.method)
 
 
 def _cells(cell: CellResult, choice: Choice) -> tuple[Cell, ...]:

@@ -15,9 +15,9 @@ from reports.statistics.seeds import SeedSpread
 from reports.statistics.significance import Comparison, benjamini_hochberg, holm
 from reports.tables.choice import ALPHA, BASELINE, Choice, epochs_offered, spread_over_seeds
 from reports.tables.table import percent
+from search_spaces.tasks import Task
 from trainers.outcome import TrialRecord
 from trainers.store import Store
-from trainers.tasks import get_task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,7 @@ class Tested:
     task: str
     encoder: str
     method: str
+    definition: Task
     baseline_trial: str
     system_trial: str
     trials: tuple[int, int]
@@ -98,7 +99,7 @@ class Tested:
             percent(value, 1)
             for value in (self.comparison.delta, self.interval.low, self.interval.high)
         )
-        return f"{get_task(self.task).title} {self.encoder} {self.method} {delta} ({low} to {high})"
+        return f"{self.definition.title} {self.encoder} {self.method} {delta} ({low} to {high})"
 
     def _selection(self) -> str:
         """`p_sel:none` where there is no selection to allow for, `refused` where it cannot be."""
@@ -157,6 +158,7 @@ def _test(
         task=cell.task,
         encoder=cell.encoder,
         method=cell.method,
+        definition=cell.definition,
         baseline_trial=first.record.signature,
         system_trial=second.record.signature,
         trials=(len(base.finished), len(cell.finished)),
@@ -200,12 +202,12 @@ def _pair(
     if known and not intervals:
         return *known, None
     labels = paired_labels(first, second, split, store)
-    task, classes = get_task(second.config.task), len(second.record.labels)
-    interval = paired_bootstrap(*labels, task.metric, classes) if intervals else None
+    metric, classes = second.record.metric, len(second.record.labels)
+    interval = paired_bootstrap(*labels, metric, classes) if intervals else None
     if known:
         return *known, interval
-    comparison = paired_test(*labels, metric=task.metric, test=task.test, n_classes=classes)
-    return comparison, smallest_gap(*labels, task.metric, classes), interval
+    comparison = paired_test(*labels, metric=metric, n_classes=classes)
+    return comparison, smallest_gap(*labels, metric, classes), interval
 
 
 def chose(record: TrialRecord, split: str) -> bool:

@@ -35,7 +35,7 @@ def comparisons_of(reports: Sequence[Report]) -> list[dict[str, Any]]:
     return [
         {
             "table": report.table.name,
-            **asdict(test),
+            **{name: value for name, value in asdict(test).items() if name != "definition"},
             "delta": test.comparison.delta,
             "marked": test.marked,
             "survives": test.survives,

@@ -11,10 +11,10 @@ import json
 from pathlib import Path
 from typing import Literal
 
+from search_spaces.shipped_tasks import TASKS
 from search_spaces.trial import TrainingSettings
 from trainers.data import Split, load_task
 from trainers.difficulty import with_difficult
-from trainers.tasks import TASKS
 
 KINDS: tuple[Literal["tfidf", "encoder"], ...] = ("tfidf", "encoder")
 

@@ -16,10 +16,12 @@ from orchestrator.runner import TrialRunner
 from reports.study_reports import study_reports
 from search_spaces.cells import cells_of
 from search_spaces.errors import UserError
+from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study, load_study, parse_study
 from search_spaces.trial import TrialConfig
 from tests.fakes import VARIANTS, write_csv
-from tests.orchestrator.test_cli import catsweep, study_file
+from tests.orchestrator.commands import catsweep
+from tests.orchestrator.test_cli import study_file
 from tests.reports.papers import filled
 from tests.results import finished, labelled, result_of
 from tests.results import keep as keep_result
@@ -193,7 +195,7 @@ def test_a_card_has_the_lines_under_the_study_s_own_tables(tmp_path: Path) -> No
 
 
 def card_of(config: TrialConfig, result: TrialResult, one_class: Sequence[str] = ()) -> str:
-    return model_card("small", config, result.record, 1, [], one_class)
+    return model_card("small", TASKS[config.task], config, result.record, 1, [], one_class)
 
 
 @pytest.mark.parametrize(

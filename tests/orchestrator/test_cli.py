@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli import main
 from orchestrator.cli_run import clear_the_way
 from orchestrator.runner import failure
 from search_spaces.study import load_study
+from tests.orchestrator.commands import catsweep
 from tests.results import keep
 from trainers.store import Store
 
@@ -27,13 +27,6 @@ methods: [standard]
 axes: {lr: [1e-3]}
 epochs: 1
 """
-
-
-def catsweep(*arguments: str | Path) -> int:
-    """Run the command in this process; return its exit code."""
-    with pytest.raises(SystemExit) as exit_info:
-        main([str(argument) for argument in arguments])
-    return int(exit_info.value.code or 0)
 
 
 def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
@@ -259,7 +252,7 @@ def test_a_corrupt_curve_of_a_pruned_trial_is_set_aside_by_retry(
     error = capsys.readouterr().err
     assert f"trial {folder.name} is corrupt" in error
     assert "pruned.json" in error
-    clear_the_way(study, store, retry=True)
+    clear_the_way(study, store, None, retry=True)
     assert not folder.exists()
     assert "set aside" in capsys.readouterr().err
 
@@ -290,7 +283,7 @@ def test_a_retry_finds_what_no_size_shows(
     path.write_bytes(data)
     assert catsweep("report", "quickstart", "--store", store.root) == 2
     assert "--retry" in capsys.readouterr().err
-    clear_the_way(study, Store(store.root, create=True), retry=True)
+    clear_the_way(study, Store(store.root, create=True), None, retry=True)
     assert "set aside" in capsys.readouterr().err
     assert not folder.exists()
     assert len(Store(store.root, create=False).finished()) == 14

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from reports.exports.targets import TARGETS
-from tests.orchestrator.test_cli import catsweep, finished_quickstart
+from tests.orchestrator.commands import catsweep
+from tests.orchestrator.test_cli import finished_quickstart
 from trainers.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")

@@ -7,7 +7,9 @@ import pytest
 from orchestrator.estimate import model_hours
 from orchestrator.outlook import Hours, Outlook, look_ahead, outlook_json, outlook_lines, said
 from orchestrator.plan import make_plan
+from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study, load_study, parse_study
+from search_spaces.trial import TrialConfig
 from tests.results import finished, keep
 from trainers.outcome import DeviceUse
 from trainers.store import Store
@@ -29,6 +31,10 @@ def study() -> Study:
     return parse_study(STUDY, source="two")
 
 
+def hours_of(trial: TrialConfig) -> float | None:
+    return model_hours(trial, TASKS[trial.task])
+
+
 def ahead(study: Study, store: Store | None = None) -> Outlook:
     return look_ahead(study, make_plan(study, store), store)
 
@@ -40,7 +46,7 @@ def test_shared_trials_count_once_together_and_in_every_table_apart(study: Study
     assert found.sharers == {3: (7,), 7: (3,)}
     assert "Table 7: 6 trials, 4 of them shared with table 3; " in "\n".join(outlook_lines(found))
     assert (found.together.trials, found.apart.trials) == (6, 10)
-    hours = {trial.method.name: model_hours(trial) or 0 for trial in study.trials()}
+    hours = {trial.method.name: hours_of(trial) or 0 for trial in study.trials()}
     once = 2 * sum(hours.values())
     assert found.together.hours == pytest.approx(once)
     assert found.apart.hours == pytest.approx(once + 2 * (hours["standard"] + hours["cat"]))
@@ -54,7 +60,7 @@ def test_epochs_that_are_divided_are_not_those_of_the_trial_beside_it() -> None:
         " divide_by_k]}}",
         source="here",
     )
-    assert ahead(study).together.hours == sum(model_hours(trial) or 0 for trial in study.trials())
+    assert ahead(study).together.hours == sum(hours_of(trial) or 0 for trial in study.trials())
 
 
 def test_the_whole_paper() -> None:
@@ -80,7 +86,7 @@ def test_what_a_gpu_took_scales_its_task_and_encoder(study: Study, tmp_path: Pat
     record = result.record.model_copy(update={"device_use": use})
     store.commit(first, type(result)(record=record, predictions=result.predictions))
     found, model = ahead(study, store), ahead(study)
-    factor = 500 / 3600 / (model_hours(first) or 1)
+    factor = 500 / 3600 / (hours_of(first) or 1)
     assert found.together.measured
     for cell, group in found.cells.items():
         assert group.hours == pytest.approx((model.cells[cell].hours or 0) * factor)

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.estimate import model_hours
 from orchestrator.outlook import look_ahead
 from orchestrator.plan import estimate_seconds, make_plan
 from orchestrator.runner import failure
@@ -10,6 +9,7 @@ from search_spaces.cells import Cell
 from search_spaces.study import Study, load_study, parse_study
 from search_spaces.trial import TrialConfig
 from tests.fakes import VARIANTS, example_settings, tiny_config
+from tests.orchestrator.test_outlook import hours_of
 from tests.results import begun, keep
 from trainers.store import State, Store
 
@@ -65,7 +65,7 @@ def test_time_left_is_the_cell_median_times_what_is_left(
     standard, cat = plan.cells
     assert (standard.seconds_per_trial, standard.seconds_left) == (20.0, 0.0)
     # Nothing was measured of cat: its steps cost 7/3 of a standard one's, evaluation the same.
-    hours = [model_hours(by_cell[cell][0]) or 0.0 for cell in (STANDARD, CAT)]
+    hours = [hours_of(by_cell[cell][0]) or 0.0 for cell in (STANDARD, CAT)]
     assert cat.seconds_per_trial == pytest.approx(20.0 * hours[1] / hours[0])
     assert plan.seconds_left == pytest.approx(12 * 20.0 * hours[1] / hours[0])
 
@@ -119,7 +119,7 @@ def test_estimates_scale_other_cells_of_the_encoder_by_operations(
     typical: dict[Cell, TrialConfig],
 ) -> None:
     def model(cell: Cell) -> float:
-        hours = model_hours(typical[cell])
+        hours = hours_of(typical[cell])
         assert hours
         return hours
 

@@ -19,12 +19,12 @@ from orchestrator.preflight import (
 )
 from reports.study_reports import study_reports
 from search_spaces.errors import UserError
+from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study, load_study, parse_study, shipped
 from tests.results import finished
 from trainers.encoder import tiny_tokenizer
 from trainers.prepared import Warm
 from trainers.store import Store
-from trainers.tasks import TASKS
 
 STUDY = """
 name: small

@@ -9,20 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli import main
 from search_spaces.study import load_study
+from tests.orchestrator.commands import catsweep
 from tests.results import keep
 from trainers.store import Store
 
 PICTURES = {"heatmap", "parallel", "importance", "budget", "curves"}
-
-
-def catsweep(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as end:
-        main([str(argument) for argument in arguments])
-    code = end.value.code
-    assert isinstance(code, int)
-    return code
 
 
 @pytest.fixture

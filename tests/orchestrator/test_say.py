@@ -16,7 +16,7 @@ from orchestrator.plan import make_plan
 from orchestrator.progress import look, panel
 from orchestrator.say import draw, echo, explain, say
 from search_spaces.study import Study, parse_study
-from tests.orchestrator.test_cli import catsweep
+from tests.orchestrator.commands import catsweep
 from tests.results import begun, keep
 from tests.test_layers import SOURCES, name_of
 from trainers.outcome import FailureRecord

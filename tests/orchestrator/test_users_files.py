@@ -8,21 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli import main
 from search_spaces.study import load_study
 from search_spaces.trial import TrialConfig
+from tests.orchestrator.commands import catsweep
 from tests.fakes import INTENTS
+from tests.orchestrator.commands import catsweep
 from tests.results import keep
 from trainers.encoder import tiny_model, tiny_tokenizer
 from trainers.store import Store
 
 HEAD = "id,gold,prediction\n"
-
-
-def catsweep(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main([str(argument) for argument in arguments])
-    return int(caught.value.code or 0)
 
 
 def fill_study(store: Store, study: Path) -> list[TrialConfig]:

@@ -12,6 +12,7 @@ from unittest import mock
 
 from reports.page.publish import Extras, publish
 from reports.tables.build import build_reports
+from search_spaces.shipped_tasks import get_task
 from search_spaces.study import Study, parse_study
 from search_spaces.trial import TrialConfig
 from tests.fakes import write_csv
@@ -20,7 +21,6 @@ from tests.results import N, finished
 from trainers.data import load_task
 from trainers.outcome import EpochRecord, FailureRecord, PrunedRecord
 from trainers.store import Store
-from trainers.tasks import get_task
 
 ATTACK = "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=1'>"
 HOSTILE = rf"a_b & 50% #1 {{x}} \cmd ~ ^ ü 中 {ATTACK} $study ${{style}}"
@@ -73,12 +73,12 @@ def build_site(folder: Path) -> Site:
 def _write_task(data: Path, name: str) -> None:
     task = get_task(name)
     assert task.labels
-    for split, stems in task.splits.items():
+    for split, files in task.files.items():
         rows = [
             (f"{split} {row} {TEXTS[row % len(TEXTS)]}", f"second {row}", task.labels[row % 2])
             for row in range(N)
         ]
-        write_csv(data / name / f"{stems[0]}.csv", (*task.columns, "label"), rows)
+        write_csv(data / files[0], (*task.text, "label"), rows)
 
 
 def _end(store: Store, data: Path, trial: TrialConfig, place: int) -> None:

@@ -6,6 +6,7 @@ import pytest
 from reports.cells import CellResult
 from reports.page.budget_curves import MOST_POINTS, BudgetPicture, budget_picture
 from reports.page.landscape import Landscape
+from search_spaces.shipped_tasks import TASKS
 from tests.reports.landscapes import landscape
 from trainers.searches import Kind
 
@@ -16,6 +17,7 @@ def cell(of: Landscape, *, sampled: Kind = "grid", pruned: int = 0, failed: int 
         task=of.task,
         encoder=of.encoder,
         method=of.method,
+        definition=TASKS["rte"],
         finished=(),
         failed=failed,
         missing=0,

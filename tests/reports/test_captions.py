@@ -14,6 +14,7 @@ from reports.page.headline import headline
 from reports.tables.build import Report, build_reports
 from reports.tables.captions import SIGNIFICANT, budgets, caption, drawn, gaps
 from reports.tables.table import percent
+from search_spaces.shipped_tasks import TASKS
 from search_spaces.trial import TrialConfig
 from tests.reports.stores import predict, prune, read_cells, record_of, trials
 from trainers.metrics import Labels
@@ -26,7 +27,13 @@ def cell(method: str = "cat", finished: int = 3, **fields: Any) -> CellResult:
         for trial in trials(method, finished)
     )
     whole = CellResult(
-        task="rte", encoder="tiny", method=method, finished=kept, failed=0, missing=0
+        task="rte",
+        encoder="tiny",
+        method=method,
+        definition=TASKS["rte"],
+        finished=kept,
+        failed=0,
+        missing=0,
     )
     return replace(whole, **fields)
 

@@ -7,12 +7,12 @@ import pytest
 from reports.cells import SPLITS, align, paired_labels, paired_test, report_splits
 from reports.tables.build import SPLIT_TITLES
 from search_spaces.errors import UserError
+from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import load_study
 from search_spaces.trial import TrialConfig
 from tests.reports.stores import read_cells
 from tests.results import finished, keep, predictions
 from trainers.store import CorruptTrial, Store
-from trainers.tasks import TASKS, get_task
 
 
 @pytest.fixture
@@ -140,7 +140,6 @@ def test_the_tasks_own_test_is_used(store: Store) -> None:
         found = paired_test(
             *paired_labels(first, second, "dev", store),
             metric=first.record.metric,
-            test=get_task(task).test,
             n_classes=len(first.record.labels),
         )
         assert found.test == test

@@ -19,20 +19,19 @@ from reports.tables.markdown import to_markdown
 from reports.tables.plain import to_csv, to_json
 from reports.tables.terminal import to_text
 from reports.tables.write import comparisons_of
+from search_spaces.shipped_tasks import TASKS
 from search_spaces.trial import TrialConfig
 from tests.reports.stores import trials
 from tests.reports.tex import check_compiles
 from tests.results import keep
 from trainers.store import Store
-from trainers.tasks import TASKS
 
 HOSTILE = r"a_b & 50% #1 {x} \cmd ~ ^ ü 中 <script>"
 
 
 @pytest.fixture
-def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Report]:
+def reports(tmp_path: Path) -> list[Report]:
     """A study, a task, an encoder and a method with that name; one trial was stopped early."""
-    monkeypatch.setitem(TASKS, HOSTILE, replace(TASKS["rte"], title=HOSTILE))
     store = Store(tmp_path / "store", create=True)
     cells = [
         cell(store, trials(method, 2, HOSTILE, encoder=HOSTILE), name, right)
@@ -53,7 +52,13 @@ def cell(store: Store, group: list[TrialConfig], method: str, right: int) -> Cel
         FinishedTrial(config=trial, record=store.record(trial.signature)) for trial in group
     )
     return CellResult(
-        task=HOSTILE, encoder=HOSTILE, method=method, finished=finished, failed=0, missing=0
+        task=HOSTILE,
+        encoder=HOSTILE,
+        method=method,
+        definition=TASKS["rte"].model_copy(update={"title": HOSTILE}),
+        finished=finished,
+        failed=0,
+        missing=0,
     )
 
 

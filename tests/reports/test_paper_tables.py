@@ -8,18 +8,18 @@ from reports.page.pictures import draw_up
 from reports.paper.layout import LAYOUTS
 from reports.paper.published import PUBLISHED
 from reports.study_reports import study_cells, study_reports
-from reports.tables.captions import METRIC_TITLES
 from reports.tables.latex import to_latex
 from reports.tables.report import Report
 from reports.tables.table import Row, Table, percent
 from reports.tables.write import write_reports
 from search_spaces.cells import cells_of
+from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study, load_study, parse_study
 from tests.reports.papers import fill, filled, right
 from tests.reports.tex import check_compiles
 from tests.results import keep
+from trainers.metrics import METRICS
 from trainers.store import Store
-from trainers.tasks import TASKS
 
 MINI = "packaged:minilm"
 GLUE = ["MNLI", "QQP", "QNLI", "MRPC", "RTE", "CoLA", "SST-2"]
@@ -76,7 +76,7 @@ def test_rows_and_columns_are_the_paper_s(number: int, reports: dict[str, Report
     few = len(TITLES[number]) - 1  # SST-2 and HWU64 are not of the miniature.
     titles = [column.title for column in table.columns]
     assert titles == [*TITLES[number], "Avg", f"Avg of {few}"]
-    metrics = [METRIC_TITLES[TASKS[name].metric] for name in LAYOUTS[number].tasks]
+    metrics = [METRICS[TASKS[name].metric].title for name in LAYOUTS[number].tasks]
     assert [column.subtitle for column in table.columns] == [*metrics, "", ""]
     extra = ["Training rows"] if number == 6 else []
     assert list(table.label_titles) == ["Encoder", "System", *extra, "Source"]

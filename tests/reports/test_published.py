@@ -15,7 +15,7 @@ from reports.paper.published import (
     PublishedRow,
 )
 from reports.tables.table import percent
-from trainers.tasks import TASKS
+from search_spaces.shipped_tasks import TASKS
 
 AVERAGED = [(n, row) for n, rows in PUBLISHED.items() for row in rows if row.average]
 

@@ -5,10 +5,10 @@ from collections import Counter
 import pytest
 
 from search_spaces.methods import METHOD_SETTINGS
+from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import load_study, shipped
 from search_spaces.trial import TrialConfig
 from trainers.data import selection_split
-from trainers.tasks import TASKS
 
 # Lengths of the paper's lists: lr, batch sizes of RoBERTa on GLUE, epsilon, tau, lambda.
 LR, BATCH, EPSILON, TAU, LAMBDA = 3, 2, 4, 6, 5
@@ -80,7 +80,7 @@ def test_tasks_methods_and_selection_of_every_study_are_known(name: str) -> None
     for part in load_study(name).parts:
         assert set(part.tasks) <= set(TASKS)
         assert set(part.methods) <= set(METHOD_SETTINGS)
-        assert {selection_split(task, part) for task in part.tasks} <= {"dev", "heldout"}
+        assert {selection_split(TASKS[task], part) for task in part.tasks} <= {"dev", "heldout"}
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from search_spaces.errors import UserError
+from search_spaces.shipped_tasks import TASKS
 from search_spaces.trial import TrialConfig
 from tests.fakes import INTENTS, ODDITIES, intent_rows, tiny_config, write_csv
 from trainers.data import Split, TaskData, load_task, select_examples, selection_split
@@ -247,8 +248,8 @@ def test_selected_rows_keep_their_text_and_label(banking: TaskData) -> None:
 
 
 def test_the_selection_split_is_the_one_asked_for() -> None:
-    assert selection_split("cola", settings(select_on="dev")) == "dev"
-    assert selection_split("cola", settings()) == "heldout"
+    assert selection_split(TASKS["cola"], settings(select_on="dev")) == "dev"
+    assert selection_split(TASKS["cola"], settings()) == "heldout"
 
 
 @pytest.mark.parametrize(("fraction", "expected"), [(0.5, 5), (0.3, 3), (0.01, 1), (1.0, 10)])
@@ -274,7 +275,7 @@ def test_a_fraction_is_exact_in_decimals() -> None:
 def of_labels(labels: Any) -> TaskData:
     rows = [str(row) for row in range(len(labels))]
     train = Split(ids=rows, texts=(rows,), labels=labels)
-    return TaskData(name="library", labels=("a", "b"), splits={"train": train})
+    return TaskData(task=TASKS["library"], labels=("a", "b"), splits={"train": train})
 
 
 def test_held_out_rows_are_drawn_before_the_fraction_and_never_trained_on(

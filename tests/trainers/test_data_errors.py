@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from search_spaces.errors import UserError
+from search_spaces.shipped_tasks import TASKS
 from search_spaces.trial import TrainingSettings
 from tests.fakes import tiny_config, write_csv
 from trainers.data import check_files, deviation, load_task, select_examples, selection_split
@@ -49,7 +50,7 @@ def test_a_missing_file_is_named(copied: Path) -> None:
     path.unlink()
     assert f"no file {path}" in complaint("rte", copied)
     with pytest.raises(UserError, match="no file"):
-        check_files("rte", copied)
+        check_files(TASKS["rte"], copied)
 
 
 def test_a_missing_file_is_named_with_those_that_may_stand_in(copied: Path) -> None:
@@ -64,7 +65,7 @@ def test_a_missing_column_is_named_with_those_there(column: str, copied: Path) -
     message = complaint("rte", copied)
     assert message.startswith(f"{path}: no column '{column}' (it has: ")
     with pytest.raises(UserError, match="no column"):
-        check_files("rte", copied)
+        check_files(TASKS["rte"], copied)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def test_an_id_that_occurs_twice_is_named(copied: Path) -> None:
 
 def test_a_task_without_dev_split_asks_for_heldout() -> None:
     with pytest.raises(UserError, match="task banking77 has no dev split: set select_on: heldout"):
-        selection_split("banking77", tiny_config(select_on="dev"))
+        selection_split(TASKS["banking77"], tiny_config(select_on="dev"))
 
 
 def test_without_the_hub_a_task_says_at_once_what_to_pass() -> None:

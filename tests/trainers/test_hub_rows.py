@@ -4,8 +4,8 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
 from search_spaces.errors import UserError
+from search_spaces.shipped_tasks import TASKS
 from trainers.rows import hub_rows
-from trainers.tasks import TASKS
 
 
 def table(columns: dict[str, list[object]], label: str, names: list[str]) -> Dataset:
@@ -24,7 +24,8 @@ def test_glue_numbers_become_the_tasks_labels() -> None:
         hub = TASKS[task].hub
         assert hub is not None
         found = hub_rows(table(columns, "label", ["no", "yes"]), "dev", TASKS[task], hub)
-        assert found.columns == {**columns, "label": labels}
+        assert found.texts == (columns["sentence1"], columns["sentence2"])
+        assert found.labels == labels
 
 
 def test_clinc_loses_what_is_out_of_scope_and_exact_duplicates_in_train() -> None:
@@ -36,12 +37,10 @@ def test_clinc_loses_what_is_out_of_scope_and_exact_duplicates_in_train() -> Non
     }
     rows = table(columns, "intent", ["greeting", "goodbye", "oos"])
     train = hub_rows(rows, "train", TASKS["clinc150"], hub)
-    assert train.columns == {"text": ["hi", "hi"], "label": ["greeting", "goodbye"]}
+    assert (train.texts, train.labels) == ((["hi", "hi"],), ["greeting", "goodbye"])
     test = hub_rows(rows, "test", TASKS["clinc150"], hub)
-    assert test.columns == {
-        "text": ["hi", "hi", "hi"],
-        "label": ["greeting", "greeting", "goodbye"],
-    }
+    assert test.texts == (["hi", "hi", "hi"],)
+    assert test.labels == ["greeting", "greeting", "goodbye"]
 
 
 def test_banking_keeps_published_label_names() -> None:
@@ -50,7 +49,7 @@ def test_banking_keeps_published_label_names() -> None:
     columns: dict[str, list[object]] = {"text": ["why?"], "label": [0]}
     rows = table(columns, "label", ["reverted_card_payment?"])
     found = hub_rows(rows, "train", TASKS["banking77"], hub)
-    assert found.columns == {"text": ["why?"], "label": ["reverted_card_payment?"]}
+    assert (found.texts, found.labels) == ((["why?"],), ["reverted_card_payment?"])
 
 
 @pytest.mark.parametrize("label", [-1, None])

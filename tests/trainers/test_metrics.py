@@ -141,6 +141,7 @@ def test_any_integer_type_is_counted_in_64_bits(dtype: type[np.integer]) -> None
 def test_a_metric_of_ones_own() -> None:
     recall = Metric(
         name="recall",
+        title="recall",
         counts=lambda gold, predicted, _: np.stack([gold * predicted, gold], axis=1),
         scores=lambda sums: (sums[..., 0] / sums[..., 1], sums[..., 1] == 0),
     )

@@ -1,7 +1,6 @@
 """Every task: what TASKS says of it is consistent, and it loads from a folder and from the hub."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,14 @@ import pytest
 import torch
 from datasets import ClassLabel, Dataset, Features, Value
 
+from search_spaces.shipped_tasks import STAND_INS, TASKS
+from search_spaces.tasks import Task
 from tests.fakes import tiny_config
 from trainers import rows as rows_module
 from trainers.data import deviation, load_task, select_examples
 from trainers.loop import TrialRun
 from trainers.metrics import METRICS
 from trainers.prepared import prepare
-from trainers.tasks import STAND_INS, TASKS
 
 FROM_ELSEWHERE = [name for name, task in TASKS.items() if task.hub]
 PAPER = {
@@ -39,7 +39,8 @@ def test_a_task_has_a_split_to_train_on_and_one_to_show(name: str) -> None:
     assert set(task.optional) <= set(task.splits)
     assert set(task.counts) <= set(task.splits)
     assert required <= set(task.counts)
-    assert not {stems[0] for stems in task.splits.values()} & set(STAND_INS)
+    assert not {Path(files[0]).stem for files in task.files.values()} & set(STAND_INS)
+    assert set(task.files) == set(task.splits)
     assert ("test_difficult" in task.splits) == (task.difficult is not None)
     if task.hub:
         assert required <= set(task.hub.splits) <= set(task.splits)
@@ -48,7 +49,7 @@ def test_a_task_has_a_split_to_train_on_and_one_to_show(name: str) -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_the_metrics_of_a_task_suit_its_labels_and_its_test(name: str) -> None:
     task = TASKS[name]
-    assert (task.test == "mcnemar") == (task.metric == "accuracy")
+    assert (METRICS[task.metric].test == "mcnemar") == (task.metric == "accuracy")
     assert task.metric not in task.beside
     for metric in (task.metric, *task.beside):
         most = METRICS[metric].max_classes
@@ -62,7 +63,7 @@ def test_a_task_loads_with_all_its_splits(name: str, data_folder: Path) -> None:
     assert set(data.splits) == expected
     assert data.labels == (task.labels or data.labels)
     for split in data.splits.values():
-        assert len(split.texts) == len(task.columns)
+        assert len(split.texts) == len(task.text)
         assert set(split.labels.tolist()) == set(range(len(data.labels)))
     assert len({split.fingerprint() for split in data.splits.values()}) == len(data.splits)
     kept = select_examples(data, tiny_config(task=name, select_on="heldout", n_per_class=1))
@@ -108,10 +109,10 @@ def test_the_shipped_task_has_the_counts_it_announces() -> None:
 
 
 OTHER_FILES = [
-    (name, split, stem)
+    (name, split, Path(file).stem)
     for name, task in TASKS.items()
-    for split, stems in task.splits.items()
-    for stem in stems[1:]
+    for split, files in task.files.items()
+    for file in files[1:]
 ]
 
 
@@ -121,7 +122,7 @@ def test_the_first_file_there_is_read(
 ) -> None:
     folder = Path(shutil.copytree(data_folder, tmp_path / "copy")) / name
     before = load_task(name, folder.parent)
-    first = folder / f"{TASKS[name].splits[split][0]}.csv"
+    first = folder.parent / TASKS[name].files[split][0]
     (folder / f"{stem}.csv").write_text("nothing to be read")
     assert load_task(name, folder.parent).files == before.files
     first.rename(folder / f"{stem}.csv")
@@ -132,17 +133,16 @@ def test_the_first_file_there_is_read(
 
 
 def test_a_stand_in_is_named_even_with_the_published_number_of_rows(
-    data_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    data_folder: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(data_folder, tmp_path / "copy"))
-    monkeypatch.setattr("trainers.data.get_task", lambda name: sized(name, 12, 6))
-    assert deviation(load_task("qnli", folder)) is None
+    assert deviation(load_task(sized("qnli", 12, 6), folder)) is None
     (folder / "qnli" / "train.csv").rename(folder / "qnli" / "train_sample.csv")
-    assert "train_sample.csv" in str(deviation(load_task("qnli", folder)))
+    assert "train_sample.csv" in str(deviation(load_task(sized("qnli", 12, 6), folder)))
 
 
-def sized(name: str, train: int, dev: int) -> Any:
-    return replace(TASKS[name], counts={"train": train, "dev": dev})
+def sized(name: str, train: int, dev: int) -> Task:
+    return TASKS[name].model_copy(update={"counts": {"train": train, "dev": dev}})
 
 
 def hub_table(name: str, split: str, folder: Path) -> Dataset:
@@ -151,16 +151,17 @@ def hub_table(name: str, split: str, folder: Path) -> Dataset:
     assert task.hub is not None
     rows = local.splits[split]
     names = [local.labels[label] for label in rows.labels]
-    columns: dict[str, list[Any]] = dict(zip(task.columns, rows.texts, strict=True))
+    columns: dict[str, list[Any]] = dict(zip(task.text, rows.texts, strict=True))
     features = Features({column: Value("string") for column in columns})
+    label = task.hub.label or task.label
     if name == "hwu64":
-        features[task.hub.label_column] = Value("string")
-        return Dataset.from_dict({**columns, task.hub.label_column: names}, features=features)
+        features[label] = Value("string")
+        return Dataset.from_dict({**columns, label: names}, features=features)
     # GLUE's own names of its labels are not ours; there the numbers count.
     called = [f"class {label}" for label in local.labels] if task.labels else sorted(local.labels)
-    features[task.hub.label_column] = ClassLabel(names=called)
+    features[label] = ClassLabel(names=called)
     labels = [local.labels.index(label) for label in names]
-    return Dataset.from_dict({**columns, task.hub.label_column: labels}, features=features)
+    return Dataset.from_dict({**columns, label: labels}, features=features)
 
 
 @pytest.mark.parametrize("name", FROM_ELSEWHERE)
@@ -172,7 +173,7 @@ def test_the_hub_gives_the_rows_that_the_folder_gives(
     tables = {part: hub_table(name, split, data_folder) for split, part in hub.splits.items()}
 
     def load_dataset(repository: str, config: str | None, split: str) -> Dataset:
-        assert (repository, config) == (hub.repository, hub.config)
+        assert (repository, config) == (hub.name, hub.config)
         return tables[split]
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)

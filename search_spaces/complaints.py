@@ -1,0 +1,46 @@
+"""What pydantic says of wrong settings, in the words of the file that they stand in.
+
+In: a ValidationError. Out: one line.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+from search_spaces.errors import unknown
+from search_spaces.settings import COMBINATION
+from search_spaces.text import quoted
+
+OUR_WORDS = {
+    "tuple_type": "input should be a list",
+    "dict_type": "input should be keys and values",
+    "string_type": "input should be text",
+    "invalid_key": "a key should be text",
+}
+"""What pydantic's complaints are in the words of a study's file."""
+
+
+def explain(error: ValidationError, known: Iterable[str], axes: Collection[str] = ()) -> str:
+    """Put pydantic's first complaint in one line: where, what was expected, what came.
+
+    `known` are the keys that may stand there, `axes` those that stand under `axes` alone.
+    """
+    complaints: list[Any] = sorted(
+        error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden"
+    )
+    first = complaints[0]
+    place = [str(part) for part in first["loc"]]
+    if place[:1] == ["method"]:
+        place[1:2] = []  # pydantic's name for the method's type
+    where = ".".join(place)
+    if first["type"] == "extra_forbidden":
+        if where in axes:
+            return f"{where} is an axis: it stands under axes, with its values in a list"
+        return str(unknown("key", where, known))
+    if first["type"] == COMBINATION:
+        return str(first["msg"])
+    if first["type"] == "missing":
+        return f"{where} is missing"
+    what = OUR_WORDS.get(first["type"]) or first["msg"].lower().removeprefix("tuple ")
+    return f"{where}: {what}, got {quoted(first['input'])}"

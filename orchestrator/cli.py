@@ -323,6 +323,49 @@ def best(
 
 
 @app.command()
+def check(
+    what: Annotated[str, typer.Argument(metavar="STUDY|TASK", help="A study, or a task's file.")],
+    data: DataOption = None,
+    max_length: Annotated[
+        int | None, typer.Option(min=4, help="Tokens to which texts are cut (the study's).")
+    ] = None,
+) -> None:
+    """Look at the rows of a study's tasks: labels, lengths, duplicates, contradictions."""
+    from orchestrator.check import check_lines
+
+    for line in check_lines(what, data, max_length):
+        echo(line)
+
+
+@app.command()
+def new(
+    folder: Annotated[
+        Path, typer.Argument(parser=place("folder"), help="Where train.csv and the others are.")
+    ],
+    train: Annotated[
+        Path | None, typer.Option(parser=place("--train"), help="The training rows, elsewhere.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="The column of texts (two by commas: pairs).")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="The column of labels.")] = None,
+    name: Annotated[str | None, typer.Option(help="The task's name (the folder's).")] = None,
+) -> None:
+    """Write a study and a task of your own, from a look at your data; then run them."""
+    from orchestrator.new_study import find_splits, guess_columns, task_name, write_study
+
+    splits = {**find_splits(folder), **({"train": train} if train else {})}
+    if "train" not in splits:
+        raise UserError(f"{folder}: no train.csv, .tsv, .jsonl or .parquet: name one, --train")
+    columns = guess_columns(splits["train"], _listed(text), label)
+    chosen = task_name(name or folder.absolute().name)
+    files = write_study(folder, chosen, splits, columns)
+    for file in files:
+        echo(f"written: {file}")
+    say(f"next: catsweep check {files[-1]}; catsweep run {files[-1]}")
+
+
+@app.command()
 def compare(
     baseline: Annotated[
         str,

@@ -1,0 +1,113 @@
+"""`catsweep check`: a look at a study's tasks, or at a task's file, before anything is trained.
+
+In: a name or a path. Out: what is in each task's rows, in lines; a UserError where one is wrong.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from search_spaces.own_tasks import is_task_file, parse_task
+from search_spaces.shipped_tasks import TASKS
+from search_spaces.study import Study, load_study
+from search_spaces.study_file import parse_fields, read_yaml
+from search_spaces.tasks import Task
+from search_spaces.text import quoted, shorten, shown
+from trainers.data import deviation, load_task
+from trainers.identity import check_metric_names, identity_of
+from trainers.inspection import Count, Inspection, inspect_task
+from trainers.metrics import get_metric
+
+MOST_LABELS = 12
+"""Of a split, by name; the others are counted."""
+MOST_TEXTS = 3
+TEXT_WIDTH = 70
+
+
+def tasks_of(name: str) -> tuple[list[Task], Study | None]:
+    """Return the tasks of a study, or that of a task's file, and the study if it is one.
+
+    Raises:
+        UserError: it is neither.
+    """
+    if name in TASKS:
+        return [TASKS[name]], None
+    if is_task_file(name):
+        fields = parse_fields(read_yaml(Path(name), "study or task"))
+        if "text" in fields:
+            return [parse_task(fields, Path(name).parent)], None
+    study = load_study(name)
+    return [study.task(task) for task in study.tasks], study
+
+
+def check_lines(name: str, data: Path | None, max_length: int | None) -> Iterator[str]:
+    """Look at every task; yield what there is to say of it.
+
+    Raises:
+        UserError: a task's files are not there or not right.
+    """
+    tasks, study = tasks_of(name)
+    length = max_length or (study.parts[0].max_length if study else 128)
+    encoder = next(iter(study.encoders), None) if study else None
+    for task in tasks:
+        check_metric_names(task)
+        found = load_task(task, data)
+        identity_of(found)
+        count = _counter(encoder, found.splits["train"].texts)
+        yield f"task {task.name} ({shown(task.title)}): {_scored(task)}"
+        yield from (f"  warning: {line}" for line in (deviation(found), *found.warnings) if line)
+        yield from _said(inspect_task(found, count, length), length, found.files)
+
+
+def _scored(task: Task) -> str:
+    beside = [f"{get_metric(name).title} beside it" for name in task.beside]
+    positive = f" of {quoted(task.positive)}" if task.positive else ""
+    return ", ".join([f"{get_metric(task.metric).title}{positive}", *beside])
+
+
+def _counter(encoder: str | None, train: Sequence[Sequence[str]]) -> Count | None:
+    """Count tokens as an encoder does; without one nothing is counted."""
+    if encoder is None:
+        return None
+    from trainers.encoder import load_encoder
+
+    tokenizer = load_encoder(encoder, [text for column in train for text in column]).tokenizer
+
+    def count(texts: Sequence[Sequence[str]]) -> list[int]:
+        found = tokenizer(*[list(column) for column in texts], truncation=False, verbose=False)
+        return [len(ids) for ids in found["input_ids"]]
+
+    return count
+
+
+def _said(found: Inspection, max_length: int, files: Mapping[str, Path]) -> Iterator[str]:
+    for name, split in found.splits.items():
+        cut = "" if split.cut is None else f", {split.cut:,} cut at {max_length}"
+        where = f" ({files[name]})" if name in files else ""
+        yield (
+            f"  {name}: {split.rows:,} rows, {len(split.labels)} labels, {split.mean:.1f}"
+            f" {found.unit} on average, {split.longest:,} at most{cut}{where}"
+        )
+    counts = list(found.splits["train"].labels.items())
+    named = ", ".join(f"{shown(label)} {n:,}" for label, n in counts[:MOST_LABELS])
+    rest = f", and {len(counts) - MOST_LABELS} more" if len(counts) > MOST_LABELS else ""
+    yield f"  labels of train: {named}{rest}"
+    for name, n in found.repeated.items():
+        yield f"  {name}: {_texts(n)} more than once"
+    for name, n in found.shared.items():
+        are = "is" if n == 1 else "are"
+        yield f"  warning: {n:,} of the {name} examples {are} in train as well"
+    if found.contradicted:
+        n = len(found.contradicted)
+        yield f"  warning: {_texts(n)} with different labels, such as"
+        for text, labels in found.contradicted[:MOST_TEXTS]:
+            yield f"    {_short(text)}: {', '.join(map(shown, labels))}"
+    yield "  the first training rows:"
+    yield from (f"    {shown(label)}: {_short(text)}" for label, text in found.examples)
+
+
+def _texts(n: int) -> str:
+    return "1 text stands there" if n == 1 else f"{n:,} texts stand there"
+
+
+def _short(text: str) -> str:
+    return quoted(shorten(text, TEXT_WIDTH))

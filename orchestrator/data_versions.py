@@ -27,7 +27,10 @@ def with_own_data(study: Study, data: Path | None, store: "Store | None") -> Stu
     """
     if not study.own_tasks:
         return study
-    found = {name: _identity(study, task, data, store) for name, task in study.own_tasks.items()}
+    from trainers.hub import pinned
+
+    own = {name: pinned(task) for name, task in study.own_tasks.items()}
+    found = {name: _identity(study, task, data, store) for name, task in own.items()}
     tasks = {
         name: task.model_copy(
             update={
@@ -36,7 +39,7 @@ def with_own_data(study: Study, data: Path | None, store: "Store | None") -> Stu
                 "classes": len(found[name].labels),
             }
         )
-        for name, task in study.own_tasks.items()
+        for name, task in own.items()
     }
     digests = {name: identity.digest for name, identity in found.items()}
     return study.model_copy(update={"own_tasks": tasks}).with_data(digests)

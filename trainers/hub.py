@@ -7,6 +7,7 @@ what is cached still loads, and what is missing fails at once instead of after m
 import errno
 import functools
 import os
+import re
 import sys
 import urllib.error
 import urllib.request
@@ -15,8 +16,10 @@ from pathlib import Path
 
 from search_spaces.errors import UserError, unknown
 from search_spaces.input_files import at_home, is_folder
+from search_spaces.tasks import Task
 from search_spaces.text import one_line, quoted
 
+COMMIT = re.compile(r"[0-9a-f]{40}")
 BUILT_IN = ("tiny", "packaged:minilm")
 """Encoders that need neither the hub nor a folder."""
 NOT_WRITTEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, errno.EDQUOT}
@@ -66,6 +69,28 @@ def _go_offline() -> None:
     ):
         if module in sys.modules:
             setattr(sys.modules[module], switch, True)
+
+
+def pinned(task: Task) -> Task:
+    """Put the commit for a task's revision on the hub, which may move; offline it stays as it is.
+
+    Raises:
+        UserError: the hub has no such dataset or revision.
+    """
+    hub = task.hub
+    if hub is None or COMMIT.fullmatch(hub.revision or "") or not hub_answers():
+        return task
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+
+    try:
+        commit = HfApi().dataset_info(hub.name, revision=hub.revision, timeout=10).sha
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        at = f" at revision {quoted(hub.revision)}" if hub.revision else ""
+        raise UserError(f"task {task.name}: the hub has no dataset {hub.name}{at}") from error
+    except Exception:  # To be had from the cache, or not: loading it says so.
+        return task
+    return task.model_copy(update={"hub": hub.model_copy(update={"revision": commit})})
 
 
 def why(error: BaseException) -> str:

@@ -21,6 +21,7 @@ from search_spaces.trial import TrainingSettings
 from trainers.data import TaskData, check_files, load_task, select_examples
 from trainers.difficulty import with_difficult
 from trainers.files import Unreadable, is_there, listing, write_file, write_first
+from trainers.hub import COMMIT
 from trainers.metrics import METRICS
 from trainers.records import Count, Record, decode_record, encode_record
 from trainers.store import Store
@@ -45,7 +46,8 @@ TOKENS_PER_WORD: Final = 1.3
 class Identity(Record):
     """A task's rows: `digest` names them in the signatures of trials; the rest says what they are.
 
-    `splits` has their fingerprints, `rows` their numbers, `tokens` is a rough mean per example.
+    `splits` has their fingerprints, `rows` their numbers, `tokens` is a rough mean per example,
+    `revision` that of the hub's dataset.
     """
 
     task: str
@@ -54,6 +56,7 @@ class Identity(Record):
     splits: dict[str, str]
     rows: dict[str, Count]
     tokens: Annotated[float, Field(ge=0)]
+    revision: str | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -118,6 +121,7 @@ def identity_of(data: TaskData) -> Identity:
         rows={name: len(split) for name, split in data.splits.items()},
         tokens=round(TOKENS_PER_WORD * words / len(train) + 1 + len(train.texts), 1),
         warnings=data.warnings,
+        revision=data.task.hub.revision if data.task.hub else None,
     )
 
 
@@ -152,7 +156,8 @@ def _place(
     None where the rows are in no file.
     """
     files = _files(task, folder)
-    if not files:
+    pinned = task.hub is not None and COMMIT.fullmatch(task.hub.revision or "")
+    if not (files or pinned):
         return None
     try:
         stats = [(str(path.absolute()), *_times(path.stat())) for path in files]

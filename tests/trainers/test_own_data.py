@@ -5,12 +5,16 @@ from pathlib import Path
 
 import datasets
 import pytest
+from huggingface_hub import DatasetInfo, HfApi
+from huggingface_hub.errors import RevisionNotFoundError
 
 from search_spaces.errors import UserError
 from search_spaces.own_tasks import parse_task
+from search_spaces.tasks import Task
 from tests.fakes import tiny_config
 from tests.trainers.owned import TEAMS, rows, tickets, write_rows
 from trainers.data import load_task, select_examples
+from trainers.hub import pinned
 from trainers.identity import identify, identity_of
 from trainers.rows import DataAbsent
 
@@ -189,3 +193,59 @@ def test_metrics_and_labels_that_do_not_go_together_are_refused(tmp_path: Path) 
     assert "did you mean 'accuracy'" in complaint({**files, "metric": "acuracy"}, tmp_path)
     (tmp_path / "train.jsonl").write_text(json.dumps({"body": "x", "team": "only"}) + "\n")
     assert "two or more labels" in complaint({"files": {"train": "train.jsonl"}}, tmp_path)
+
+
+@pytest.fixture
+def hub_task(monkeypatch: pytest.MonkeyPatch) -> tuple[Task, list[str | None]]:
+    """A task of a hub that answers, and the revisions that were loaded."""
+    asked: list[str | None] = []
+
+    def load_dataset(
+        name: str, config: str | None, split: str, revision: str | None = None
+    ) -> datasets.Dataset:
+        assert (name, config) == ("somebody/tickets", None)
+        asked.append(revision)
+        times = 8 if split == "train" else 3
+        ours = "dev" if split == "validation" else split
+        return datasets.Dataset.from_list([dict(row) for row in rows(times, ours)])
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr("trainers.rows.hub_answers", lambda: True)
+    monkeypatch.setattr("trainers.hub.hub_answers", lambda: True)
+    splits = {"train": "train", "dev": "validation", "test": "test"}
+    fields = {"name": "tickets", "text": "body", "label": "team", "id": "key"}
+    hub = {"name": "somebody/tickets", "splits": splits, "revision": "main"}
+    return parse_task(fields | {"hub": hub}, Path()), asked
+
+
+def test_a_dataset_of_the_hub_gives_the_same_name_at_a_pinned_revision(
+    hub_task: tuple[Task, list[str | None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, asked = hub_task
+    commit = "0123456789" * 4
+
+    def dataset_info(_: HfApi, name: str, *, revision: str, timeout: float) -> DatasetInfo:
+        assert (name, revision) == ("somebody/tickets", "main")
+        return DatasetInfo(id=name, sha=commit)  # type: ignore[no-untyped-call]
+
+    monkeypatch.setattr(HfApi, "dataset_info", dataset_info)
+    found = identify(pinned(task), None)
+    assert set(asked) == {commit}
+    assert found.revision == commit
+    assert found.digest == identify(tickets(tmp_path / "csv"), None).digest
+    asked.clear()
+    assert identify(pinned(pinned(task)), None) == found
+    assert asked == [], "a pinned revision is read once"
+
+
+def test_a_hub_that_does_not_know_a_revision_says_so(
+    hub_task: tuple[Task, list[str | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dataset_info(*_: object, **__: object) -> DatasetInfo:
+        raise RevisionNotFoundError.__new__(RevisionNotFoundError, "404")
+
+    monkeypatch.setattr(HfApi, "dataset_info", dataset_info)
+    with pytest.raises(UserError, match="no dataset somebody/tickets at revision 'main'"):
+        pinned(hub_task[0])
+    monkeypatch.setattr("trainers.hub.hub_answers", lambda: False)
+    assert pinned(hub_task[0]) == hub_task[0]

@@ -99,9 +99,9 @@ def plan(
 
     opened, at_once = existing_store(store), slots or cores()
     chosen = read_study(study, tasks, opened, data, to_train=True)
-    notes = [*deviations(chosen, data), *data_notes(chosen, opened, data)]
+    notes = deviations(chosen, data)
     show_plan(chosen, opened, at_once, ahead=True, as_json=as_json)
-    for line in notes:
+    for line in [*notes, *data_notes(chosen, opened, data)]:
         say(f"warning: {line}")
 
 
@@ -245,6 +245,7 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write the tables with their tests: LaTeX, Markdown, CSV and JSON; a page and figures."""
+    from orchestrator.data_versions import data_notes
     from reports.page.publish import Extras
     from trainers.data import check_folder
     from trainers.store import Store
@@ -257,6 +258,8 @@ def report(
     check_outside("--out", folder, opened.root, but=opened.reports)
     extras = Extras(html=html, figures=figures, intervals=intervals, data=data)
     print_report(chosen, opened, folder, data, extras, as_json=as_json)
+    for line in data_notes(chosen, opened, data):
+        say(f"warning: {line}")
 
 
 def _reports_folder(study: Study, store: "Store") -> Path:
@@ -281,6 +284,7 @@ def export(
     ] = False,
 ) -> None:
     """Write all trials for other programs: tables, an Optuna storage, MLflow runs."""
+    from orchestrator.data_versions import other_data
     from reports.exports.targets import export as write
     from trainers.store import Store
 
@@ -289,6 +293,8 @@ def export(
         check_outside("--out", Path(out), opened.root, but=opened.exports)
     with terminate_as_interrupt():
         chosen = read_study(study, tasks, opened)
+        for line in other_data(chosen, None, opened):
+            say(f"warning: {line}")
         lines = write(chosen, opened, to, out, predictions=predictions, watch=watch)
     for line in lines:
         echo(one_line(line))
@@ -311,11 +317,14 @@ def best(
 ) -> None:
     """Write the best trial as a Hugging Face model folder, with a model card."""
     from orchestrator.best import choose, write_best
+    from orchestrator.data_versions import other_data
     from trainers.store import Store
 
     opened = Store(store, create=False)
     chosen = read_study(study, None, opened, data)
     check_outside("--out", out, opened.root, but=opened.exports)
+    for line in other_data(chosen, data, opened):
+        say(f"warning: {line}")
     found = choose(chosen, opened, task, method, encoder)
     with terminate_as_interrupt():
         line = write_best(chosen, opened, found, out, retrain=retrain, data=data)

@@ -49,7 +49,7 @@ def check(
     if store and not retry:
         for trial in plan.having(State.CORRUPT):
             store.check(trial.signature)
-    stale = stale_trials(study, plan, store, data) if store else {}
+    stale = stale_trials(study, store, data) if store else {}
     if stale and not retry:
         raise UserError(
             f"study {study.name}: {'; '.join(stale_lines(stale))}: add --retry to set them aside"
@@ -84,7 +84,7 @@ def clear_the_way(study: Study, store: "Store", data: Path | None, retry: bool) 
 
     plan = make_plan(study, store)
     if retry:
-        stale = stale_trials(study, plan, store, data)
+        stale = stale_trials(study, store, data)
         old = {trial.signature for trials in stale.values() for trial in trials}
         for trial in _to_retry(plan, store, stale):
             aside = store.set_aside(trial.signature, whole=trial.signature in old)

@@ -14,7 +14,6 @@ from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 
 if TYPE_CHECKING:
-    from orchestrator.plan import Plan
     from trainers.identity import Identity
     from trainers.store import Store
 
@@ -98,32 +97,31 @@ def other_data(study: Study, data: Path | None, store: "Store | None") -> list[s
     return lines
 
 
-def stale_trials(
-    study: Study, plan: "Plan", store: "Store", data: Path | None
-) -> dict[str, list[TrialConfig]]:
-    """Find finished trials of shipped tasks that saw other rows than the files have now.
+def stale_trials(study: Study, store: "Store", data: Path | None) -> dict[str, list[TrialConfig]]:
+    """Find trials of shipped tasks, of those whose records were read, that saw other rows.
 
-    Returns them by what differs, in words. A study's own tasks have none: other rows are other
-    trials. Rows that are in no file, as the hub's, are not looked at.
+    Returns them by what differs from the files as they are now, in words. A study's own tasks have
+    none: other rows are other trials. Rows that are in no file, as the hub's, are not looked at.
 
     Raises:
         UserError: the files cannot be read.
     """
     from trainers.identity import CHOOSING, fingerprints_of
-    from trainers.store import State
 
     now: dict[tuple[object, ...], dict[str, str] | None] = {}
     found: dict[str, list[TrialConfig]] = {}
-    for trial in plan.having(State.DONE):
+    for trial in study.trials():
         if trial.data is not None:
             continue
         key = (trial.task, *(getattr(trial, name) for name in CHOOSING))
         if key not in now:
             now[key] = fingerprints_of(study.task(trial.task), data, trial)
-        before = store.record(trial.signature).fingerprints
-        differing = [
-            name for name, seen in (now[key] or {}).items() if before.get(name, seen) != seen
-        ]
+        seen = now[key]
+        record = store.record_read(trial.signature) if seen else None
+        if seen is None or record is None:
+            continue
+        before = record.fingerprints
+        differing = [name for name in seen if before.get(name, seen[name]) != seen[name]]
         if differing:
             found.setdefault(f"task {trial.task}: {_listed(differing)}", []).append(trial)
     return found
@@ -132,14 +130,13 @@ def stale_trials(
 def data_notes(study: Study, store: "Store | None", data: Path | None) -> list[str]:
     """Say which of a study's trials the store has of other data than there are now.
 
-    What cannot be read now is not looked at: the store is shown all the same.
+    Of shipped tasks those whose records were read. What cannot be read now is not looked at: the
+    store is shown all the same.
     """
-    from orchestrator.plan import make_plan
-
     if store is None:
         return []
     try:
-        stale = stale_trials(study, make_plan(study, store), store, data)
+        stale = stale_trials(study, store, data)
     except UserError:
         stale = {}
     lines = [f"{line}; `run --retry` trains them again" for line in stale_lines(stale)]

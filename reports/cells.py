@@ -204,7 +204,9 @@ def refuse_mixture(finished: Iterable[FinishedTrial]) -> None:
             if known != fingerprint:
                 raise UserError(
                     f"task {trial.config.task}: trials {signature} and {trial.record.signature}"
-                    f" differ in the {thing} ({known}, {fingerprint}): report them from two stores"
+                    f" differ in the {thing} ({known}, {fingerprint}): it changed between them;"
+                    " `run --retry` with the same --data trains those again that saw other rows"
+                    " than there are now, or report them from two stores"
                 )
 
 

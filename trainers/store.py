@@ -199,6 +199,10 @@ class Store:
             self._records[signature] = read_result(self.folder(signature))
         return self._records[signature]
 
+    def record_read(self, signature: str) -> TrialRecord | None:
+        """Return a finished trial's record if it was read already; no file is looked at."""
+        return self._records.get(signature)
+
     def trusted(self, signature: str) -> TrialRecord:
         """Read the same to choose by its scores: without a checksum they are recomputed first."""
         record = self.record(signature)

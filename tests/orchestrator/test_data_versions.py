@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from orchestrator.data_versions import data_notes, other_data, with_own_data
+from orchestrator.plan import make_plan
 from search_spaces.errors import UserError
 from search_spaces.study import Study, load_study
 from tests.orchestrator.commands import catsweep, train_all
@@ -131,12 +132,13 @@ def test_changed_rows_of_a_shipped_task_end_a_run_and_retry_sets_aside(
     store = Store(tmp_path / "store", create=True)
     study = load_study(str(path))
     train_all(study, store, data)
+    make_plan(study, store)  # It reads the records.
     assert data_notes(study, store, data) == []
     arguments = [str(path), "--store", str(store.root), "--data", str(data)]
     assert catsweep("run", *arguments) == 0
     changed = data / "rte" / "validation.csv"
     changed.write_text(changed.read_text().replace("number 0", "number O"))
-    (line,) = data_notes(study, Store(store.root, create=False), data)
+    (line,) = data_notes(study, store, data)
     assert "2 trials were trained on other data than is there now (task rte: dev differs)" in line
     capsys.readouterr()
     assert catsweep("status", *arguments) == 0

@@ -10,7 +10,6 @@ import pytest
 
 from search_spaces.study import load_study
 from search_spaces.trial import TrialConfig
-from tests.orchestrator.commands import catsweep
 from tests.fakes import INTENTS
 from tests.orchestrator.commands import catsweep
 from tests.results import keep

@@ -20,7 +20,7 @@ from search_spaces.tasks import Task
 from search_spaces.trial import TrainingSettings
 from trainers.data import TaskData, check_files, load_task, select_examples
 from trainers.difficulty import with_difficult
-from trainers.files import Unreadable, is_there, listing, write_file, write_first
+from trainers.files import Unreadable, is_there, listing, read_whole, write_file, write_first
 from trainers.hub import COMMIT
 from trainers.metrics import METRICS
 from trainers.records import Count, Record, decode_record, encode_record
@@ -187,7 +187,7 @@ def cache_folder() -> Path:
 
 def _recall(place: Path) -> Identity | None:
     try:
-        return decode_record(Identity, place.read_bytes())
+        return decode_record(Identity, read_whole(place))
     except (OSError, ValueError):
         return None
 
@@ -222,8 +222,8 @@ def kept_identities(store: Store, task: str) -> list[Identity]:
 
 def _read(path: Path) -> Identity:
     try:
-        return decode_record(Identity, path.read_bytes())
-    except ValueError as error:
+        return decode_record(Identity, read_whole(path))
+    except (IsADirectoryError, ValueError) as error:
         raise UserError(
             f"{path} is no record of a task's data ({error}): remove it, and run the study again"
         ) from error

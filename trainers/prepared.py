@@ -17,24 +17,10 @@ from trainers.batches import Inputs
 from trainers.data import deviation, load_task, no_dev_split, select_examples, selection_split
 from trainers.difficulty import with_difficult
 from trainers.encoder import Encoder, is_of_a_task, load_encoder
-from trainers.identity import identity_of
+from trainers.identity import CHOOSING, identity_of
 from trainers.token_cache import tokenised
 
-SHARED = (
-    "task",
-    "data",
-    "encoder",
-    "max_length",
-    "select_on",
-    "heldout_fraction",
-    "n_per_class",
-    "max_eval_samples",
-    "subset_seed",
-    "train_fraction",
-    "fraction_seed",
-    "difficulty",
-    "difficulty_encoder",
-)
+SHARED = ("task", "data", "encoder", "max_length", "difficulty_encoder", *CHOOSING)
 
 
 @dataclass(frozen=True, kw_only=True)

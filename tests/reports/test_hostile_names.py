@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -20,6 +21,7 @@ from reports.tables.plain import to_csv, to_json
 from reports.tables.terminal import to_text
 from reports.tables.write import comparisons_of
 from search_spaces.shipped_tasks import TASKS
+from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 from tests.reports.stores import trials
 from tests.reports.tex import check_compiles
@@ -30,8 +32,10 @@ HOSTILE = r"a_b & 50% #1 {x} \cmd ~ ^ ü 中 <script>"
 
 
 @pytest.fixture
-def reports(tmp_path: Path) -> list[Report]:
+def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Report]:
     """A study, a task, an encoder and a method with that name; one trial was stopped early."""
+    known = cast("dict[str, Task]", TASKS)
+    monkeypatch.setitem(known, HOSTILE, TASKS["rte"].model_copy(update={"title": HOSTILE}))
     store = Store(tmp_path / "store", create=True)
     cells = [
         cell(store, trials(method, 2, HOSTILE, encoder=HOSTILE), name, right)
@@ -55,7 +59,7 @@ def cell(store: Store, group: list[TrialConfig], method: str, right: int) -> Cel
         task=HOSTILE,
         encoder=HOSTILE,
         method=method,
-        definition=TASKS["rte"].model_copy(update={"title": HOSTILE}),
+        definition=TASKS[HOSTILE],
         finished=finished,
         failed=0,
         missing=0,

@@ -16,6 +16,7 @@ from tests.trainers.owned import TEAMS, rows, tickets, write_rows
 from trainers.data import load_task, select_examples
 from trainers.hub import pinned
 from trainers.identity import identify, identity_of
+from trainers.prepared import Warm, prepare
 from trainers.rows import DataAbsent
 
 
@@ -249,3 +250,18 @@ def test_a_hub_that_does_not_know_a_revision_says_so(
         pinned(hub_task[0])
     monkeypatch.setattr("trainers.hub.hub_answers", lambda: False)
     assert pinned(hub_task[0]) == hub_task[0]
+
+
+def test_data_that_change_during_a_run_are_not_trained_on(tmp_path: Path) -> None:
+    task = tickets(tmp_path)
+    tasks = {task.name: task}
+    named = {"task": "tickets", "method": {"name": "standard"}, "n_per_class": None}
+    before = tiny_config(**named, data=identify(task, None).digest)
+    warm = Warm(tasks)
+    assert warm.prepared(before, None).labels == TEAMS
+    found = rows(3, "dev")
+    write_rows(tmp_path / "dev.csv", [{**found[0], "team": "returns"}, *found[1:]])
+    with pytest.raises(UserError, match="task tickets: its data changed after the run began"):
+        prepare(before, None, tasks=tasks)
+    after = tiny_config(**named, data=identify(task, None).digest)
+    assert warm.prepared(after, None).labels == TEAMS, "another key: nothing old is kept"

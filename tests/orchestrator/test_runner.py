@@ -27,7 +27,6 @@ from trainers.loop import Diverged, TrialRun
 from trainers.snapshot import save_snapshot
 from trainers.store import State, Store
 
-
 ON_A_GPU: type[Exception] = getattr(torch, "AcceleratorError", RuntimeError)
 """torch 2.6 has no type of its own for what a device says."""
 

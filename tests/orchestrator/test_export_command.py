@@ -23,7 +23,7 @@ def test_every_target_writes_one_file_once(
     for _ in range(2):
         assert catsweep("export", "quickstart", "--to", target, "--store", store.root) == 0
         found = capsys.readouterr()
-        assert found.err == ""
+        assert found.err.strip() == ""  # An old Rich ends its bar with a line feed, seen or not.
         said.append(found.out)
         (file,) = (store.root / "exports").iterdir()
         sizes.append(file.stat().st_size)

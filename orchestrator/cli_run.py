@@ -87,7 +87,8 @@ def clear_the_way(study: Study, store: "Store", data: Path | None, retry: bool) 
         stale = stale_trials(study, store, data)
         old = {trial.signature for trials in stale.values() for trial in trials}
         for trial in _to_retry(plan, store, stale):
-            aside = store.set_aside(trial.signature, whole=trial.signature in old)
+            name = trial.signature
+            aside = store.set_aside(name, store.record_read(name) if name in old else None)
             if aside:  # Else another process was quicker.
                 say(f"set aside: {aside}")
     elif failed := plan.count(State.FAILED):

@@ -41,7 +41,7 @@ def with_own_data(study: Study, data: Path | None, store: "Store | None") -> Stu
         for name, task in own.items()
     }
     digests = {name: identity.digest for name, identity in found.items()}
-    return study.model_copy(update={"own_tasks": tasks}).with_data(digests)
+    return study.with_data(digests, tasks)
 
 
 def _identity(study: Study, task: Task, data: Path | None, store: "Store | None") -> "Identity":

@@ -63,9 +63,15 @@ class Study(Header):
         """Return a task's record, the study's own or a shipped one; UserError if there is none."""
         return self.own_tasks.get(name) or get_task(name, self.known_tasks)
 
-    def with_data(self, data: Mapping[str, str]) -> "Study":
-        """Return the same study with what names the rows of its own tasks."""
-        return self.model_copy(update={"data": dict(data)})
+    def with_data(
+        self, data: Mapping[str, str], tasks: Mapping[str, Task] | None = None
+    ) -> "Study":
+        """Return the same study with what names its own tasks' rows, and what is known of these."""
+        return self._changed(data=dict(data), own_tasks={**self.own_tasks, **(tasks or {})})
+
+    def _changed(self, **fields: Any) -> "Study":
+        """Build the study anew: a copy would keep the trials that this one has expanded to."""
+        return Study(**{name: getattr(self, name) for name in Study.model_fields} | fields)
 
     @cached_property
     def _tables_of(self) -> dict[TrialConfig, set[int]]:
@@ -140,7 +146,7 @@ class Study(Header):
         ]
         own = {name: task for name, task in self.own_tasks.items() if name in wanted}
         data = {name: named for name, named in self.data.items() if name in wanted}
-        return self.model_copy(update={"parts": tuple(parts), "own_tasks": own, "data": data})
+        return self._changed(parts=tuple(parts), own_tasks=own, data=data)
 
 
 def _pairs(parts: Sequence[Part]) -> dict[tuple[str, str], None]:

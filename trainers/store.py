@@ -291,28 +291,28 @@ class Store:
         sync_to_disk(folder.parent)
         return folder
 
-    def set_aside(self, signature: str, *, whole: bool = False) -> Path | None:
-        """Move a corrupt or failed trial, or a `whole` one, out of the way: it is trained again.
+    def set_aside(self, signature: str, seen: TrialRecord | None = None) -> Path | None:
+        """Move a corrupt or failed trial, or one that is `seen` as it is, out of the way.
 
-        None where another process has just done so, or trains it already.
+        So it is trained again. None where another process has just done so, or trains it already.
         """
         with self.lock(signature) as mine:
-            if not mine or not (whole or self._is_in_the_way(signature)):
+            if not mine or not self._is_in_the_way(signature, seen):
                 return None
             shelf = self.root / "set-aside"
             shelf.mkdir(exist_ok=True)
             taken = (shelf / f"{signature}-{number}" for number in range(1, 10_000))
             target = next(path for path in taken if not is_there(path))
-            self._forget(signature)
             self.folder(signature).rename(target)
+            self._forget(signature)
             self.forget_running(signature)
             return target
 
-    def _is_in_the_way(self, signature: str) -> bool:
+    def _is_in_the_way(self, signature: str, seen: TrialRecord | None) -> bool:
         self._forget(signature)
         state = self.state(signature)
         if state is State.DONE:
-            return not self.is_whole(signature)
+            return self.record(signature) == seen or not self.is_whole(signature)
         return state in {State.CORRUPT, State.FAILED}
 
     def _forget(self, signature: str) -> None:

@@ -149,5 +149,10 @@ def test_changed_rows_of_a_shipped_task_end_a_run_and_retry_sets_aside(
     assert "add --retry to set them aside and train them again, or give another --store" in told
     assert sorted(store.root.rglob("*")) == before
     for trial in study.trials():
-        assert store.set_aside(trial.signature, whole=True)
+        record = store.record(trial.signature)
+        assert store.set_aside(trial.signature, record)
         assert store.state(trial.signature) is State.MISSING
+        assert store.set_aside(trial.signature, record) is None, "another process was quicker"
+    train_all(study, store, data)
+    assert store.set_aside(trial.signature, record) is None, "and has trained it again"
+    assert store.state(trial.signature) is State.DONE

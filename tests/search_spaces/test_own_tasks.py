@@ -141,3 +141,13 @@ def test_a_task_s_file_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("name: x\nname: y\n")
     with pytest.raises(UserError, match=r"bad\.yaml: not YAML: line 2"):
         load(tmp_path, "./bad.yaml")
+
+
+def test_an_expanded_study_narrows_and_takes_other_data_all_the_same(
+    tmp_path: Path,
+) -> None:
+    study = load(tmp_path, "rte", TICKETS).with_data({"tickets": "0" * 16})
+    assert {trial.task for trial in study.trials()} == {"rte", "tickets"}
+    assert {trial.task for trial in study.narrow(["rte"]).trials()} == {"rte"}
+    other = study.with_data({"tickets": "1" * 16}).trials()
+    assert {trial.data for trial in other} == {None, "1" * 16}

@@ -6,14 +6,14 @@ In: a name or a path. Out: what is in each task's rows, in lines; a UserError wh
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from search_spaces.own_tasks import is_task_file, parse_task
+from search_spaces.own_tasks import parse_task
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study, load_study
-from search_spaces.study_file import parse_fields, read_yaml
+from search_spaces.study_file import is_yaml_file, parse_fields, read_yaml
 from search_spaces.tasks import Task
 from search_spaces.text import quoted, shorten, shown
 from trainers.data import deviation, load_task
-from trainers.identity import check_metric_names, identity_of
+from trainers.identity import check_metric_names, check_metrics
 from trainers.inspection import Count, Inspection, inspect_task
 from trainers.metrics import get_metric
 
@@ -31,7 +31,7 @@ def tasks_of(name: str) -> tuple[list[Task], Study | None]:
     """
     if name in TASKS:
         return [TASKS[name]], None
-    if is_task_file(name):
+    if is_yaml_file(name):
         fields = parse_fields(read_yaml(Path(name), "study or task"))
         if "text" in fields:
             return [parse_task(fields, Path(name).parent)], None
@@ -51,7 +51,7 @@ def check_lines(name: str, data: Path | None, max_length: int | None) -> Iterato
     for task in tasks:
         check_metric_names(task)
         found = load_task(task, data)
-        identity_of(found)
+        check_metrics(task, len(found.labels))
         count = _counter(encoder, found.splits["train"].texts)
         yield f"task {task.name} ({shown(task.title)}): {_scored(task)}"
         yield from (f"  warning: {line}" for line in (deviation(found), *found.warnings) if line)

@@ -13,7 +13,7 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -65,6 +65,11 @@ BROKEN_PIPE = 141
 """What a shell says of a program whose reader is gone, as in `| head`."""
 
 
+def _warn(lines: Iterable[str]) -> None:
+    for line in lines:
+        say(f"warning: {line}")
+
+
 def _tell_version(wanted: bool) -> None:
     if wanted:
         echo(f"catsweep {version('catsweep')}")
@@ -101,8 +106,7 @@ def plan(
     chosen = read_study(study, tasks, opened, data, to_train=True)
     notes = deviations(chosen, data)
     show_plan(chosen, opened, at_once, ahead=True, as_json=as_json)
-    for line in [*notes, *data_notes(chosen, opened, data)]:
-        say(f"warning: {line}")
+    _warn([*notes, *data_notes(chosen, opened, data)])
 
 
 @app.command()
@@ -119,8 +123,7 @@ def status(
     opened = existing_store(store)
     chosen = read_study(study, tasks, opened, data)
     show_plan(chosen, opened, None, as_json=as_json)
-    for line in data_notes(chosen, opened, data):
-        say(f"warning: {line}")
+    _warn(data_notes(chosen, opened, data))
 
 
 @app.command()
@@ -130,8 +133,7 @@ def run(
     data: DataOption = None,
     tasks: TasksOption = None,
     slots: Annotated[
-        int | None,
-        typer.Option(min=1, max=MOST, help="Trials at once (default: one per core)."),
+        int | None, typer.Option(min=1, max=MOST, help="Trials at once (default: one per core).")
     ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, max=MOST, help="CPU threads of each trial.")
@@ -201,8 +203,7 @@ def run(
     notes += other_data(chosen, data, begun)
     opened = Store(store, create=True)  # Not before: a run that is refused leaves nothing.
     keep_own_data(chosen, data, opened)
-    for line in notes:
-        say(f"warning: {line}")
+    _warn(notes)
     clear_the_way(chosen, opened, data, retry)
     done = train(chosen, opened, data, resources, how, keep)
     for line in troubles(done, opened):
@@ -258,8 +259,7 @@ def report(
     check_outside("--out", folder, opened.root, but=opened.reports)
     extras = Extras(html=html, figures=figures, intervals=intervals, data=data)
     print_report(chosen, opened, folder, data, extras, as_json=as_json)
-    for line in data_notes(chosen, opened, data):
-        say(f"warning: {line}")
+    _warn(data_notes(chosen, opened, data))
 
 
 def _reports_folder(study: Study, store: "Store") -> Path:
@@ -293,8 +293,7 @@ def export(
         check_outside("--out", Path(out), opened.root, but=opened.exports)
     with terminate_as_interrupt():
         chosen = read_study(study, tasks, opened)
-        for line in other_data(chosen, None, opened):
-            say(f"warning: {line}")
+        _warn(other_data(chosen, None, opened))
         lines = write(chosen, opened, to, out, predictions=predictions, watch=watch)
     for line in lines:
         echo(one_line(line))
@@ -323,8 +322,7 @@ def best(
     opened = Store(store, create=False)
     chosen = read_study(study, None, opened, data)
     check_outside("--out", out, opened.root, but=opened.exports)
-    for line in other_data(chosen, data, opened):
-        say(f"warning: {line}")
+    _warn(other_data(chosen, data, opened))
     found = choose(chosen, opened, task, method, encoder)
     with terminate_as_interrupt():
         line = write_best(chosen, opened, found, out, retrain=retrain, data=data)

@@ -15,6 +15,7 @@ from search_spaces.errors import UserError
 from search_spaces.input_files import is_there
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.text import quoted, shown
+from trainers.csv_files import check_header
 from trainers.files import write_file
 from trainers.table_files import READERS, read_table, reader_of
 
@@ -65,9 +66,7 @@ def guess_columns(path: Path, text: Sequence[str], label: str | None) -> Columns
     names = list(dict.fromkeys(reader_of(path).header(path)))
     values = read_table(path, [*names]).columns
     chosen = label or _label_of(path, {name: values[name] for name in names if name not in text})
-    for name in (*text, chosen):
-        if name not in values:
-            raise UserError(f"{path}: no column {quoted(name)} (it has: {_listed(names)})")
+    check_header(path, names, (*text, chosen))
     ids = next((name for name in names if _is_id(name, values[name], {*text, chosen})), None)
     others = {name: values[name] for name in names if name not in {chosen, ids}}
     return Columns(

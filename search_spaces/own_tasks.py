@@ -16,18 +16,13 @@ from search_spaces.errors import UserError, nearest
 from search_spaces.input_files import at_home
 from search_spaces.settings import does_not_go_together
 from search_spaces.shipped_tasks import TASKS
-from search_spaces.study_file import parse_fields, read_yaml
+from search_spaces.study_file import is_yaml_file, parse_fields, read_yaml
 from search_spaces.tasks import Task, TaskFields
 from search_spaces.text import quoted
 
 ENDINGS: Final = (".csv", ".tsv", ".jsonl", ".parquet")
 SOURCES: Final = ("files", "disk", "hub")
 PERCENT: Final = re.compile(r"\s*([0-9]{1,2}(?:\.[0-9]{1,6})?)\s*%\s*")
-
-
-def is_task_file(name: object) -> bool:
-    """Say whether an entry of a study's tasks names a file, and not a task."""
-    return isinstance(name, str) and name.endswith((".yaml", ".yml"))
 
 
 def read_task(path: Path) -> Task:
@@ -109,6 +104,12 @@ def _check_metric(task: TaskFields) -> None:
             raise does_not_go_together("labels: f1's positive label is to be the second")
 
 
+def join_task(known: dict[str, Task], task: Task) -> None:
+    """Add a task to those by name; UserError where another one has its name."""
+    if known.setdefault(task.name, task) != task:
+        raise UserError(f"tasks: two tasks are called {task.name}")
+
+
 def take_tasks(entries: object, folder: Path) -> tuple[object, dict[str, Task]]:
     """Take the tasks of their own out of a study's list of tasks; their names stay in it.
 
@@ -120,12 +121,11 @@ def take_tasks(entries: object, folder: Path) -> tuple[object, dict[str, Task]]:
     found: dict[str, Task] = {}
     names: list[object] = []
     for entry in entries:
-        if not isinstance(entry, dict) and not is_task_file(entry):
+        if not isinstance(entry, dict) and not is_yaml_file(entry):
             names.append(entry)
             continue
         own = isinstance(entry, dict)
         task = parse_task(entry, folder) if own else read_task(folder / at_home(Path(entry)))
-        if found.setdefault(task.name, task) != task:
-            raise UserError(f"tasks: two tasks are called {task.name}")
+        join_task(found, task)
         names.append(task.name)
     return names, found

@@ -18,11 +18,11 @@ from search_spaces.complaints import explain
 from search_spaces.errors import UserError, unknown
 from search_spaces.input_files import at_home, is_there
 from search_spaces.methods import METHOD_SETTINGS, option_names
-from search_spaces.own_tasks import take_tasks
+from search_spaces.own_tasks import join_task, take_tasks
 from search_spaces.part import MOST_TRIALS, OF_DATA_ALONE, TOO_MANY, Part, refuse_duplicates
 from search_spaces.settings import Settings
 from search_spaces.shipped_tasks import TASKS, get_task
-from search_spaces.study_file import parse_fields, read_yaml
+from search_spaces.study_file import is_yaml_file, parse_fields, read_yaml
 from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 
@@ -178,7 +178,7 @@ def load_study(name_or_path: str) -> Study:
 
 def _load(name_or_path: str, folder: Path, *, included: bool) -> Study:
     """Load a study; a path is from `folder`, where the file is that includes it."""
-    if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path:
+    if is_yaml_file(name_or_path) or "/" in name_or_path:
         path = folder / at_home(Path(name_or_path))
         return _parse(read_yaml(path, "study"), str(path), path.parent, included=included)
     if name_or_path not in shipped():
@@ -222,7 +222,8 @@ def _build(fields: dict[Any, Any], folder: Path) -> Study:
     included: list[Study] = []
     for name in header.includes:
         included.append(_load(name, folder, included=True))
-        _join_tasks(own, included[-1].own_tasks)
+        for task in included[-1].own_tasks.values():
+            join_task(own, task)
         _refuse_too_many([part for study in included for part in study.parts])
     found = [part for study in included for part in study.parts]
     beside = {key: value for key, value in fields.items() if key not in OF_STUDY}
@@ -251,14 +252,9 @@ def _with_names(fields: dict[Any, Any], folder: Path, own: dict[str, Task]) -> d
     if "tasks" not in fields:
         return fields
     names, tasks = take_tasks(fields["tasks"], folder)
-    _join_tasks(own, tasks)
+    for task in tasks.values():
+        join_task(own, task)
     return fields | {"tasks": names}
-
-
-def _join_tasks(own: dict[str, Task], more: Mapping[str, Task]) -> None:
-    for name, task in more.items():
-        if own.setdefault(name, task) != task:
-            raise UserError(f"tasks: two tasks are called {name}")
 
 
 def _refuse_too_many(parts: Sequence[Part]) -> None:

@@ -22,6 +22,11 @@ LONGEST_NUMBER: Final = 400
 NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
+def is_yaml_file(name: object) -> bool:
+    """Say whether something names a YAML file, and not a shipped study or task."""
+    return isinstance(name, str) and name.endswith((".yaml", ".yml"))
+
+
 def read_yaml(path: Path, kind: str) -> str:
     """Read the file of a study or of a task, as `kind` says.
 

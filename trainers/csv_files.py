@@ -75,7 +75,7 @@ def read_columns(
     return found
 
 
-def check_header(path: Path, header: Sequence[str], columns: Sequence[str]) -> None:
+def check_header(path: Path | str, header: Sequence[str], columns: Sequence[str]) -> None:
     """Refuse a header that lacks a column, or has one twice, with a UserError."""
     for column in columns:
         if column not in header:

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -85,10 +86,17 @@ def read_whole(path: Path) -> bytes:
         IsADirectoryError: it is a folder, a pipe, a device or the like.
         OSError: it is absent, or cannot be read.
     """
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EISDIR, "Is no regular file", str(path))
+    with open_regular(path, os.O_RDONLY) as file:
         return file.read()
+
+
+def open_regular(path: Path, flags: int) -> BinaryIO:
+    """Open a regular file, or make one where the flags say so; raises as `read_whole`."""
+    file = os.fdopen(os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EISDIR, "Is no regular file", str(path))
+    return file
 
 
 def encode_predictions(predictions: Predictions) -> bytes:

@@ -133,7 +133,7 @@ def check_metric_names(task: Task) -> None:
 
 
 def check_metrics(task: Task, n_classes: int) -> None:
-    """Check that a task's metrics exist and are for as many labels; UserError otherwise."""
+    """Check that a task's metrics are for as many labels; UserError otherwise."""
     for name in (task.metric, *task.beside):
         metric = METRICS[name]
         if n_classes < 2 or not metric.fits(n_classes):

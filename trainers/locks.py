@@ -3,17 +3,15 @@
 In: a path. Out: whether somebody holds it, or a block in which this process may.
 """
 
-import errno
 import fcntl
 import os
-import stat
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from trainers.files import Unreadable
+from trainers.files import Unreadable, open_regular
 
 LOCK_TRIES = 5
 
@@ -56,15 +54,11 @@ def hold(path: Path) -> Iterator[bool]:
 
 def _open(path: Path, flags: int) -> BinaryIO:
     try:
-        file = os.fdopen(os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666), "rb")
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            file.close()
-            raise OSError(errno.EISDIR, "Is no regular file", str(path))
+        return open_regular(path, flags | os.O_NOFOLLOW)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise Unreadable(path, error) from error
-    return file
 
 
 def _lock_patiently(file: BinaryIO) -> None:

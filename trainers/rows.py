@@ -12,7 +12,8 @@ from typing import Any
 from search_spaces.errors import UserError
 from search_spaces.input_files import is_folder
 from search_spaces.tasks import Hub, Task
-from search_spaces.text import one_line, quoted, shown
+from search_spaces.text import one_line, shown
+from trainers.csv_files import check_header
 from trainers.hub import hub_answers, why
 from trainers.labels import UNLABELLED, as_label, fault_of_label
 from trainers.table_files import Values, as_names, as_texts, read_table
@@ -81,10 +82,7 @@ def rows_of_disk(folder: Path, task: Task) -> dict[str, Rows]:
 def _rows_of_table(table: Any, folder: Path, split: str, task: Task) -> Rows:
     ids, perhaps = id_columns(task)
     source = f"{folder}: {shown(split)}"
-    for column in (*task.text, task.label, *ids):
-        if column not in table.column_names:
-            listed = ", ".join(map(shown, table.column_names)) or "none"
-            raise UserError(f"{source}: no column {quoted(column)} (it has: {listed})")
+    check_header(source, table.column_names, (*task.text, task.label, *ids))
     there = [*task.text, task.label, *(n for n in (*ids, *perhaps) if n in table.column_names)]
     columns = {name: list(table[name][:]) for name in there}
     names = getattr(table.features[task.label], "names", None) or ()
@@ -128,12 +126,9 @@ def hub_rows(table: Any, split: str, task: Task, hub: Hub) -> Rows:
         UserError: it lacks a column, or a row has no label or no text.
     """
     label = hub.label or task.label
-    for column in (*task.text, label, *((task.id,) if task.id else ())):
-        if column not in table.column_names:
-            listed = ", ".join(map(shown, table.column_names)) or "none"
-            raise UserError(f"{hub.name}: {split}: no column {quoted(column)} (it has: {listed})")
-    names = task.labels or tuple(getattr(table.features[label], "names", None) or ())
     ids = (task.id,) if task.id else ()
+    check_header(f"{hub.name}: {split}", table.column_names, (*task.text, label, *ids))
+    names = task.labels or tuple(getattr(table.features[label], "names", None) or ())
     labels = [_named(value, names) for value in table[label][:]]
     rows = list(zip(*(table[column][:] for column in (*task.text, *ids)), labels, strict=True))
     kept = [row for row, values in enumerate(rows) if values[-1] not in hub.dropped_labels]

@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from search_spaces.errors import UserError
-from search_spaces.own_tasks import parse_task
+from search_spaces.own_tasks import ENDINGS, parse_task
 from search_spaces.study import Study, load_study
+from trainers.table_files import READERS
 
 TICKETS: dict[str, Any] = {
     "name": "tickets",
@@ -151,3 +152,8 @@ def test_an_expanded_study_narrows_and_takes_other_data_all_the_same(
     assert {trial.task for trial in study.narrow(["rte"]).trials()} == {"rte"}
     other = study.with_data({"tickets": "1" * 16}).trials()
     assert {trial.data for trial in other} == {None, "1" * 16}
+
+
+def test_the_endings_that_are_taken_are_those_that_are_read() -> None:
+    """The floor that reads is above the one that checks a study."""
+    assert tuple(READERS) == ENDINGS

@@ -28,6 +28,7 @@ from orchestrator.endings import (
     take_signals,
     unfinished_line,
 )
+from orchestrator.guard import tell_end
 from orchestrator.job import Slots
 from orchestrator.say import leave_terminal, say
 from orchestrator.session import RAY, TOKEN, TUNE, end_processes, private_folder
@@ -237,6 +238,7 @@ def _shut_down(session: Session) -> None:
 
 def _exit_before_ray(code: int) -> None:
     leave_terminal()
+    tell_end(code)
     os._exit(code)
 
 
@@ -252,4 +254,5 @@ def _end_at_once(session: Session) -> None:
     code = _exit_code(session)
     lost = unfinished_line(session.lost or "Ray did not end")
     say(INTERRUPTED_LINE if code == INTERRUPTED else lost)
+    tell_end(code)
     os._exit(code)

@@ -6,6 +6,7 @@ earlier.
 """
 
 import signal
+import sys
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # Not ignored, as behind `&`.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -13,11 +14,22 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # Not ignored
 
 def main() -> None:
     """Run the command line on the process's own arguments and streams, and exit."""
+    from orchestrator.guard import guard_run, tell_end
+
+    if sys.argv[1:2] == ["run"]:
+        guard_run()
     from orchestrator.say import calm_libraries
     from orchestrator.streams import open_streams
 
     open_streams()
     calm_libraries()
-    from orchestrator.cli import main as run
+    try:
+        from orchestrator.cli import main as run
 
-    run()
+        run()
+    except SystemExit as end:
+        tell_end(end.code if isinstance(end.code, int) else int(end.code is not None))
+        raise
+    except Exception:
+        tell_end(1)
+        raise

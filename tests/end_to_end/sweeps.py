@@ -19,7 +19,7 @@ from trainers.store import Store
 ROOT = Path(__file__).parents[2]
 # A shell that runs the tests in the background has them, and what they start, ignore Ctrl-C.
 HEAR = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-COMMAND = [sys.executable, "-c", f"{HEAR}; from orchestrator.cli import main; main()"]
+COMMAND = [sys.executable, "-c", f"{HEAR}; from orchestrator.main import main; main()"]
 TWO_SLOTS = ["--slots", "2", "--threads", "1", "--checkpoint-every", "1"]
 
 
@@ -164,6 +164,33 @@ def is_alive(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def parents() -> Iterator[tuple[int, int]]:
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            yield int(path.parent.name), int(path.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+
+
+def family(driver: int) -> set[int]:
+    """A process and all that descend from it."""
+    found, before = {driver}, set[int]()
+    while found != before:
+        before = set(found)
+        found |= {process for process, parent in parents() if parent in found}
+    return found
+
+
+def kill_part(driver: Driver, title: bytes) -> None:
+    """SIGKILL the process of this sweep that is called so: a part of Ray, or the run itself."""
+    (part,) = (
+        number
+        for number in family(driver.pid) - {driver.pid}
+        if title in Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0--")[0]
+    )
+    os.kill(part, signal.SIGKILL)
 
 
 def kill_worker(folder: Path, signature: str) -> int:

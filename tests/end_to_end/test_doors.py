@@ -6,13 +6,20 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.sweeps import checkpointed, in_training, is_alive, run, started, wait_for
+from tests.end_to_end.sweeps import (
+    checkpointed,
+    family,
+    in_training,
+    is_alive,
+    run,
+    started,
+    wait_for,
+)
 from trainers.store import Store
 
 pytestmark = pytest.mark.xdist_group("ray")
@@ -27,23 +34,6 @@ try:
 except AuthenticationError:
     print("refused")
 """
-
-
-def parents() -> Iterator[tuple[int, int]]:
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            yield int(path.parent.name), int(path.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-
-
-def family(driver: int) -> set[int]:
-    """A process and all that descend from it."""
-    found, before = {driver}, set[int]()
-    while found != before:
-        before = set(found)
-        found |= {process for process, parent in parents() if parent in found}
-    return found
 
 
 def sockets_of(process: int) -> set[str]:

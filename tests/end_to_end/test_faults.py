@@ -3,7 +3,6 @@
 import random
 import re
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from tests.end_to_end.sweeps import (
     checkpointed,
     in_training,
     is_alive,
+    kill_part,
     kill_worker,
     launches,
     opened,
@@ -144,18 +144,19 @@ def test_two_runs_at_once_train_each_trial_once(tmp_path: Path) -> None:
     assert all(len(numbers) == 1 for numbers in inodes.values()), "a trial was committed twice"
 
 
-def test_killing_ray_itself_loses_nothing(
+def test_killing_ray_itself_or_the_run_loses_nothing(
     slow_study: Path, tmp_path: Path, short_folder: Path
 ) -> None:
     folder = tmp_path / "store"
-    for victim in ("gcs_server", "raylet"):
+    for victim in (b"gcs_server", b"raylet/raylet", b"ray::RuntimeEnvAgent", b"orchestrator.main"):
         with started(slow_study, folder, TMPDIR=str(short_folder)) as driver:
             wait_for(lambda: checkpointed(folder), driver)
             workers = [progress.pid for progress in in_training(folder)]
-            subprocess.run(["pkill", "-9", "-P", str(driver.pid), victim], check=True)
+            kill_part(driver, victim)
             assert driver.wait(timeout=60) == 75
         (line,) = said(tmp_path)
-        assert "catsweep: Ray ended" in line
+        what = "the run was killed" if victim == b"orchestrator.main" else "Ray ended"
+        assert f"catsweep: {what}" in line
         assert "run the same command again to resume" in line
         assert list(short_folder.glob("catsweep-*")) == []
         assert not any(map(is_alive, workers))

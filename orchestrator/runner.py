@@ -99,7 +99,7 @@ class TrialRunner:
         `remark` then says so.
         """
         prepared = self.warm.prepared(config, self.job.data)
-        run = TrialRun(config, prepared, self.device)
+        run = TrialRun(config, prepared, self.device, self.store.code)
         try:
             load_snapshot(run, self._checkpoint(config))
             return run
@@ -109,7 +109,7 @@ class TrialRunner:
             )
         del run  # It may be half restored.
         free_memory(self.device)
-        return TrialRun(config, prepared, self.device)
+        return TrialRun(config, prepared, self.device, self.store.code)
 
     def advance(self) -> bool:
         """Train one epoch; after the last one commit. Returns whether the trial is over.

@@ -30,20 +30,8 @@ ONLY_NUMBERS = {
     "subset_seed",
     "fraction_seed",
 }
-ONLY_NUMBERS_OF_METHODS = {
-    "epsilon",
-    "eps_l2",
-    "tau",
-    "lambda_",
-    "adv_lr",
-    "init_mag",
-    "max_norm",
-    "alpha",
-    "noise",
-    "step_size",
-    "radius",
-}
-"""Settings whose values enter a step and change nothing of its memory, nor how busy a GPU is."""
+"""Settings whose values enter a step and change nothing of its memory, nor how busy a GPU is; the
+same goes for a method's options that are real numbers."""
 
 Group = tuple[object, ...]
 
@@ -53,9 +41,10 @@ def group_of(trial: TrialConfig) -> Group:
 
     Its method's passes are part of it: at lambda 1 one backward pass is left out.
     """
-    method = trial.method
+    method, numbers = trial.method, trial.method.numbers()
     settings = trial.model_dump_json(exclude={*ONLY_NUMBERS, "method"})
-    return settings, method.model_dump_json(exclude=ONLY_NUMBERS_OF_METHODS), method.cost
+    options = tuple(item for item in method.options().items() if item[0] not in numbers)
+    return settings, method.name, options, method.cost
 
 
 def how_many(use: DeviceUse) -> int:

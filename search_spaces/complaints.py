@@ -32,7 +32,7 @@ def explain(error: ValidationError, known: Iterable[str], axes: Collection[str] 
     first = complaints[0]
     place = [str(part) for part in first["loc"]]
     if place[:1] == ["method"]:
-        place[1:2] = []  # pydantic's name for the method's type
+        place[1 : 3 if place[1:2] == ["shipped"] else 2] = []  # pydantic's names for its type
     where = ".".join(place)
     if first["type"] == "extra_forbidden":
         if where in axes:

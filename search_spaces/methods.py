@@ -1,18 +1,22 @@
-"""The methods' options: one frozen type per training method, and METHOD_SETTINGS that names them.
+"""The shipped methods: one frozen type each, and METHODS, their records by name.
 
 In: the options that a study gives a method. Out: validated settings, all of which are in a trial's
-signature. The computation is in `trainers/methods/`, one file per method.
+signature. The computation is in `trainers/methods/`, one file per method. No two methods share
+marker and line, so that pictures survive greyscale and colour blindness; the first colours are
+those of Okabe and Ito (2008).
 """
 
-from typing import Annotated, ClassVar, Literal
+import math
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from search_spaces.method import Method, MethodSettings, Style, shipped_method
 from search_spaces.settings import (
     Count,
     NonNegative,
     Positive,
-    Settings,
     Share,
     Steps,
     does_not_go_together,
@@ -21,16 +25,15 @@ from search_spaces.settings import (
 Scope = Literal["matrix", "row", "example"]
 Dropout = Literal["fresh", "shared", "off"]
 
-# `cost` is that of one training step, in forward passes of the encoder.
-# `by_example`: whether a batch's gradient is the mean of those of its parts.
 
-
-class Standard(Settings):
+class Standard(MethodSettings):
     """Ordinary fine-tuning: cross-entropy on clean examples."""
 
-    cost: ClassVar[int] = 3
     by_example: ClassVar[bool] = True
     name: Literal["standard"] = "standard"
+    title: ClassVar[str] = "standard"
+    step: ClassVar[str] = "trainers.methods.standard:standard_step"
+    style: ClassVar[Style] = Style(light="#3b3b3b", dark="#d6d6d6", marker="o", dashes=(), hatch="")
 
 
 def _off(value: object) -> object:
@@ -38,7 +41,7 @@ def _off(value: object) -> object:
     return "off" if value is False else value
 
 
-class Attack(Settings):
+class Attack(MethodSettings):
     """The one-step attack on the word embeddings (Eq. 3 to 6), which `at` and `cat` share.
 
     Attributes:
@@ -94,6 +97,11 @@ class AT(Attack):
 
     cost: ClassVar[int] = 6
     name: Literal["at"] = "at"
+    title: ClassVar[str] = "AT"
+    step: ClassVar[str] = "trainers.methods.at:at_step"
+    style: ClassVar[Style] = Style(
+        light="#0072b2", dark="#56b4e9", marker="s", dashes=(5, 2), hatch="//"
+    )
 
     @property
     def by_example(self) -> bool:
@@ -113,8 +121,12 @@ class CAT(Attack):
         proj_dim, proj_bias: width of the projections, and whether their layers have biases.
     """
 
-    by_example: ClassVar[bool] = False
     name: Literal["cat"] = "cat"
+    title: ClassVar[str] = "AT + CTR"
+    step: ClassVar[str] = "trainers.methods.cat:cat_step"
+    style: ClassVar[Style] = Style(
+        light="#b84a00", dark="#ff9a52", marker="^", dashes=(10, 2), hatch="\\\\"
+    )
     tau: Positive
     lambda_: Share = Field(alias="lambda")
     attack_loss: Literal["ce", "total"] = "ce"
@@ -123,6 +135,11 @@ class CAT(Attack):
     mask_same_class: bool = False
     proj_dim: Count = 300
     proj_bias: bool = False
+
+    @property
+    def projection(self) -> tuple[int, bool]:
+        """Width of z and whether its layers have biases."""
+        return self.proj_dim, self.proj_bias
 
     @property
     def clean_first(self) -> bool:
@@ -138,21 +155,24 @@ class CAT(Attack):
         return 6 if self.clean_first else 7
 
 
-class SCL(Settings):
+class SCL(MethodSettings):
     """Supervised contrastive learning (Gunel et al. 2021) beside the cross-entropy.
 
     `scl_singletons`: an example alone in its class counts 0 in the mean, or is left out of it.
     """
 
-    cost: ClassVar[int] = 3
-    by_example: ClassVar[bool] = False
     name: Literal["scl"] = "scl"
+    title: ClassVar[str] = "SCL"
+    step: ClassVar[str] = "trainers.methods.scl:scl_step"
+    style: ClassVar[Style] = Style(
+        light="#007a59", dark="#3fd0a4", marker="D", dashes=(1, 2), hatch="xx"
+    )
     tau: Positive
     lambda_: Share = Field(alias="lambda")
     scl_singletons: Literal["zero", "skip"] = "zero"
 
 
-class Climbing(Settings):
+class Climbing(MethodSettings):
     """What PGD, FreeAT and FreeLB share: a perturbation per token position that climbs.
 
     `init_mag` is the size of the random start, `adv_lr` that of each of the `steps` steps,
@@ -182,6 +202,11 @@ class PGD(Counted):
 
     by_example: ClassVar[bool] = True
     name: Literal["pgd"] = "pgd"
+    title: ClassVar[str] = "PGD"
+    step: ClassVar[str] = "trainers.methods.pgd:pgd_step"
+    style: ClassVar[Style] = Style(
+        light="#a34f80", dark="#e3a1c6", marker="v", dashes=(6, 2, 1, 2), hatch=".."
+    )
 
     @property
     def cost(self) -> int:
@@ -196,8 +221,12 @@ class FreeAT(Climbing):
     `free_epochs: divide_by_k`, epochs / `steps` rounded up, as many updates as without replays.
     """
 
-    by_example: ClassVar[bool] = False
     name: Literal["freeat"] = "freeat"
+    title: ClassVar[str] = "FreeAT"
+    step: ClassVar[str] = "trainers.methods.freeat:freeat_step"
+    style: ClassVar[Style] = Style(
+        light="#8a6100", dark="#f0b93a", marker="P", dashes=(3, 1), hatch="++"
+    )
     free_delta: Literal["reset", "carry"] = "reset"
     free_epochs: Literal["same", "divide_by_k"] = "same"
 
@@ -206,12 +235,21 @@ class FreeAT(Climbing):
         """3F for each replay."""
         return 3 * self.steps
 
+    def epochs_of(self, epochs: int) -> int:
+        """Return `epochs`, or divide them by the replays."""
+        return math.ceil(epochs / self.steps) if self.free_epochs == "divide_by_k" else epochs
+
 
 class FreeLB(Counted):
     """Free large-batch adversarial training (Zhu et al. 2020): trains on all its passes."""
 
     by_example: ClassVar[bool] = True
     name: Literal["freelb"] = "freelb"
+    title: ClassVar[str] = "FreeLB"
+    step: ClassVar[str] = "trainers.methods.freelb:freelb_step"
+    style: ClassVar[Style] = Style(
+        light="#1f6f9c", dark="#8fd0f5", marker="X", dashes=(8, 3), hatch="oo"
+    )
 
     @property
     def cost(self) -> int:
@@ -219,16 +257,21 @@ class FreeLB(Counted):
         return 3 * self.passes
 
 
-class RDrop(Settings):
+class RDrop(MethodSettings):
     """R-Drop (Liang et al. 2021): two dropout masks must agree; `alpha` weighs how much."""
 
     cost: ClassVar[int] = 6
     by_example: ClassVar[bool] = True
     name: Literal["rdrop"] = "rdrop"
+    title: ClassVar[str] = "R-Drop"
+    step: ClassVar[str] = "trainers.methods.rdrop:rdrop_step"
+    style: ClassVar[Style] = Style(
+        light="#6b3fa0", dark="#c3a4ee", marker="<", dashes=(2, 2), hatch="--"
+    )
     alpha: NonNegative = 1.0
 
 
-class R3F(Settings):
+class R3F(MethodSettings):
     """R3F (Aghajanyan et al. 2021): noisy and clean word embeddings must agree.
 
     `alpha` is the paper's lambda. `noise` is the uniform noise's bound or the normal one's
@@ -238,12 +281,17 @@ class R3F(Settings):
     cost: ClassVar[int] = 6
     by_example: ClassVar[bool] = True
     name: Literal["r3f"] = "r3f"
+    title: ClassVar[str] = "R3F"
+    step: ClassVar[str] = "trainers.methods.r3f:r3f_step"
+    style: ClassVar[Style] = Style(
+        light="#882255", dark="#f08cb8", marker=">", dashes=(7, 2, 2, 2), hatch="||"
+    )
     alpha: NonNegative = 1.0
     noise: NonNegative = 1e-5
     noise_type: Literal["uniform", "normal"] = "uniform"
 
 
-class SMART(Settings):
+class SMART(MethodSettings):
     """SMART's smoothness-inducing regulariser (Jiang et al. 2020); its defaults.
 
     `alpha`, `noise`, `step_size`, `radius` and `iterations` are the paper's lambda_s, sigma, eta,
@@ -252,6 +300,11 @@ class SMART(Settings):
 
     by_example: ClassVar[bool] = True
     name: Literal["smart"] = "smart"
+    title: ClassVar[str] = "SMART"
+    step: ClassVar[str] = "trainers.methods.smart:smart_step"
+    style: ClassVar[Style] = Style(
+        light="#2f6b3a", dark="#93d89f", marker="h", dashes=(4, 1, 1, 1), hatch="**"
+    )
     alpha: NonNegative = 1.0
     noise: NonNegative = 1e-5
     step_size: NonNegative = 1e-3
@@ -264,46 +317,30 @@ class SMART(Settings):
         return 2 * self.iterations + 6
 
 
-class STDPP(Settings):
+class STDPP(MethodSettings):
     """STD++ (Aghajanyan et al. 2021): ordinary fine-tuning with Adam's bias correction, for longer.
 
     The step is the standard one; epochs and seeds are the study's.
     """
 
-    cost: ClassVar[int] = 3
     by_example: ClassVar[bool] = True
     name: Literal["stdpp"] = "stdpp"
+    title: ClassVar[str] = "STD++"
+    step: ClassVar[str] = "trainers.methods.stdpp:stdpp_step"
+    style: ClassVar[Style] = Style(
+        light="#666666", dark="#a8a8a8", marker="*", dashes=(1, 1), hatch="///"
+    )
 
 
-MethodSettings = Standard | AT | CAT | SCL | PGD | FreeAT | FreeLB | RDrop | R3F | SMART | STDPP
+Shipped = Standard | AT | CAT | SCL | PGD | FreeAT | FreeLB | RDrop | R3F | SMART | STDPP
 
-METHOD_SETTINGS: dict[str, type[MethodSettings]] = {
-    "standard": Standard,
-    "at": AT,
-    "cat": CAT,
-    "scl": SCL,
-    "pgd": PGD,
-    "freeat": FreeAT,
-    "freelb": FreeLB,
-    "rdrop": RDrop,
-    "r3f": R3F,
-    "smart": SMART,
-    "stdpp": STDPP,
+METHODS: Final[Mapping[str, Method]] = {
+    method.name: method for method in map(shipped_method, get_args(Shipped))
 }
 
 
-def option_names(method: str) -> list[str]:
-    """Return the names of a method's own options, as a study writes them (`lambda`)."""
-    fields = METHOD_SETTINGS[method].model_fields
-    return [info.alias or key for key, info in fields.items() if key != "name"]
-
-
-def methods_with(option: str) -> list[str]:
-    """Return the names of the methods that have an option of this name."""
-    return [method for method in METHOD_SETTINGS if option in option_names(method)]
-
-
-def required_options(method: str) -> list[str]:
-    """Return those of a method's options that have no default."""
-    fields = METHOD_SETTINGS[method].model_fields
-    return [info.alias or key for key, info in fields.items() if info.is_required()]
+def settings_type(method: str) -> type[MethodSettings]:
+    """Return the type of a shipped method's settings."""
+    kind = METHODS[method].settings
+    assert kind is not None
+    return kind

@@ -11,16 +11,19 @@ from itertools import product
 from math import prod
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SkipValidation,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from search_spaces.errors import UserError, unknown
-from search_spaces.methods import (
-    METHOD_SETTINGS,
-    methods_with,
-    option_names,
-    required_options,
-)
+from search_spaces.method import Method, build_settings
+from search_spaces.methods import METHODS
 from search_spaces.settings import Seed, Whole, does_not_go_together
 from search_spaces.text import quoted
 from search_spaces.trial import TrainingSettings, TrialConfig, training_names
@@ -74,6 +77,7 @@ class Part(TrainingSettings):
         axes: values of `lr`, of methods' options and of training settings.
         overrides: for a method, what replaces the study's own: a value, a list of them (an axis),
             or `seeds`.
+        own_methods: what is known of the methods that the study brings along; not a key of YAML.
     """
 
     tables: tuple[TableNumber, ...] = ()
@@ -83,14 +87,12 @@ class Part(TrainingSettings):
     axes: dict[str, Axis] = Field(default_factory=dict)
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     overrides: dict[str, dict[str, Listed]] = Field(default_factory=dict)
+    own_methods: dict[str, SkipValidation[Method]] = Field(default_factory=dict)
 
-    @field_validator("methods")
-    @classmethod
-    def _known_methods(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
-        for method in methods:
-            if method not in METHOD_SETTINGS:
-                raise unknown("method", method, METHOD_SETTINGS)
-        return methods
+    @property
+    def known_methods(self) -> dict[str, Method]:
+        """The shipped methods and the study's own, by name."""
+        return {**METHODS, **self.own_methods}
 
     @field_validator("tables", "tasks", "encoders", "methods", "seeds")
     @classmethod
@@ -107,15 +109,22 @@ class Part(TrainingSettings):
         return self
 
     @model_validator(mode="after")
+    def _methods_are_known(self) -> "Part":
+        for method in self.methods:
+            if method not in self.known_methods:
+                raise unknown("method", method, self.known_methods)
+        return self
+
+    @model_validator(mode="after")
     def _axes_are_used(self) -> "Part":
-        options = {option for method in self.methods for option in option_names(method)}
+        options = {name for method in self.methods for name in self._options(method)}
         settings = [name for name in training_names() if name != "betas"]  # a pair is no axis
         for axis, values in self.axes.items():
             if axis in {"seed", "seeds"}:
                 raise UserError(f"{axis} is no axis: write seeds: [0, 1] beside axes")
             if axis in training_names() and axis in self.model_fields_set:
                 raise UserError(f"{axis} stands both under axes and beside them: keep one")
-            _check_axis("axis", axis, values, ["lr", *sorted(options), *settings])
+            self._check_axis("axis", axis, values, ["lr", *sorted(options), *settings])
         return self
 
     @model_validator(mode="after")
@@ -123,9 +132,9 @@ class Part(TrainingSettings):
         for method, fields in self.overrides.items():
             if method not in self.methods:
                 raise unknown("method of overrides", method, self.methods)
-            known = ["lr", "seeds", *option_names(method), *training_names()]
+            known = ["lr", "seeds", *self._options(method), *training_names()]
             for name, values in fields.items():
-                _check_axis(f"key of overrides.{method}", name, values, known)
+                self._check_axis(f"key of overrides.{method}", name, values, known)
         return self
 
     @model_validator(mode="after")
@@ -134,7 +143,7 @@ class Part(TrainingSettings):
             axes = self._axes_of(method)
             if "lr" not in axes:
                 raise UserError("axis 'lr' is missing: name at least one learning rate")
-            for option in required_options(method):
+            for option in self.known_methods[method].required:
                 if option not in axes:
                     raise UserError(f"axis {quoted(option)} is missing: method {method} needs it")
         return self
@@ -185,15 +194,16 @@ class Part(TrainingSettings):
         axes = self._axes_of(method)
         training, options = (
             _points({name: axes[name] for name in axes if name in some})
-            for some in (["lr", *training_names()], option_names(method))
+            for some in (["lr", *training_names()], self._options(method))
         )
+        settings = [build_settings(self.known_methods[method], chosen) for chosen in options]
         found = [
             TrialConfig.model_validate(
                 shared
                 | {"task": self.tasks[0], "encoder": self.encoders[0], "seed": seed}
-                | {"method": {"name": method, **chosen}, **fields}
+                | {"method": chosen, **fields}
             )
-            for fields, chosen, seed in product(training, options, axes["seeds"])
+            for fields, chosen, seed in product(training, settings, axes["seeds"])
         ]
         if len(set(found)) < len(found):
             refuse_duplicates("the grid", [trial.describe() for trial in found])
@@ -201,9 +211,29 @@ class Part(TrainingSettings):
 
     def _axes_of(self, method: str) -> dict[str, Axis]:
         """Return the axes over a method's trials: those of the study, replaced by its own."""
-        names = {"lr", *option_names(method), *training_names()}
+        names = {"lr", *self._options(method), *training_names()}
         shared = {name: values for name, values in self.axes.items() if name in names}
         return shared | {"seeds": self.seeds} | self.overrides.get(method, {})
+
+    def _options(self, method: str) -> list[str]:
+        """Name a method's own options, as a study writes them (`lambda`)."""
+        return list(self.known_methods[method].options)
+
+    def _check_axis(self, kind: str, name: str, values: Axis, known: Sequence[str]) -> None:
+        if name not in known:
+            if owners := [m.name for m in self.known_methods.values() if name in m.options]:
+                raise UserError(
+                    f"unknown {kind} {quoted(name)}: only {', '.join(owners)} have that option"
+                )
+            raise unknown(kind, name, known)
+        what = f"{kind} {quoted(name)}"
+        if name in OF_THE_DATA:
+            raise UserError(
+                f"{what} decides which examples are compared: set it for the whole study"
+            )
+        if not values:
+            raise UserError(f"{what} is empty: give it at least one value")
+        refuse_duplicates(what, _values({name: values})[name])
 
 
 def _points(axes: Mapping[str, Axis]) -> list[dict[str, Any]]:
@@ -214,21 +244,6 @@ def _points(axes: Mapping[str, Axis]) -> list[dict[str, Any]]:
 def _values(axes: Mapping[str, Axis]) -> dict[str, tuple[object, ...]]:
     """What each axis takes in turn; `betas` is none: its two numbers are one value."""
     return {name: (axis,) if name == "betas" else axis for name, axis in axes.items()}
-
-
-def _check_axis(kind: str, name: str, values: Axis, known: Sequence[str]) -> None:
-    if name not in known:
-        if owners := methods_with(name):
-            raise UserError(
-                f"unknown {kind} {quoted(name)}: only {', '.join(owners)} have that option"
-            )
-        raise unknown(kind, name, known)
-    what = f"{kind} {quoted(name)}"
-    if name in OF_THE_DATA:
-        raise UserError(f"{what} decides which examples are compared: set it for the whole study")
-    if not values:
-        raise UserError(f"{what} is empty: give it at least one value")
-    refuse_duplicates(what, _values({name: values})[name])
 
 
 def refuse_duplicates(what: str, values: Sequence[object]) -> None:

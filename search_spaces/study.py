@@ -6,18 +6,20 @@ A study is one product of tasks, encoders, methods, axes and seeds, or the union
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SkipValidation, ValidationError
 
 from search_spaces.complaints import explain
 from search_spaces.errors import UserError, unknown
 from search_spaces.input_files import at_home, is_there
-from search_spaces.methods import METHOD_SETTINGS, option_names
+from search_spaces.method import Method
+from search_spaces.methods import METHODS
+from search_spaces.own_methods import Source, import_method, take_methods
 from search_spaces.own_tasks import join_task, take_tasks
 from search_spaces.part import MOST_TRIALS, OF_DATA_ALONE, TOO_MANY, Part, refuse_duplicates
 from search_spaces.settings import Settings
@@ -30,6 +32,9 @@ BESIDE = "what stands beside includes is a part of its own, and changes none of 
 
 OF_STUDY = ("name", "description", "includes", "parts")
 """Keys of the whole study; the others are of its parts."""
+
+NO_KEY = "own_methods"
+"""A field of a part that its file does not have: it names methods by their code."""
 
 JOINED = ("axes", "overrides")
 """Keys of which a part and the study have entries side by side; the part's win."""
@@ -47,12 +52,19 @@ class Study(Header):
     """The union of its parts, those of the included studies first.
 
     `own_tasks` are those that its files define, by name; `data` has for each of them what names its
-    rows in a trial's signature, once they are read (`with_data`).
+    rows in a trial's signature, once they are read (`with_data`). `sources` says where the code of
+    methods is that are no shipped ones, by name.
     """
 
     parts: Annotated[tuple[Part, ...], Field(min_length=1)]
     own_tasks: dict[str, Task] = Field(default_factory=dict)
     data: dict[str, str] = Field(default_factory=dict)
+    sources: dict[str, SkipValidation[Source]] = Field(default_factory=dict)
+
+    @property
+    def own_methods(self) -> dict[str, Method]:
+        """What is known of the methods that are no shipped ones, by name."""
+        return {name: method for part in self.parts for name, method in part.own_methods.items()}
 
     @property
     def known_tasks(self) -> Mapping[str, Task]:
@@ -140,7 +152,10 @@ class Study(Header):
             if task not in self.tasks:
                 raise unknown(f"task of study {self.name}", task, self.tasks)
         parts = [
-            Part.model_validate(part.model_dump(exclude_unset=True) | {"tasks": kept})
+            Part.model_validate(
+                part.model_dump(exclude_unset=True, exclude={"own_methods"})
+                | {"tasks": kept, "own_methods": part.own_methods}
+            )
             for part in self.parts
             if (kept := tuple(task for task in part.tasks if task in wanted))
         ]
@@ -167,39 +182,45 @@ def shipped() -> list[str]:
     return sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
-def load_study(name_or_path: str) -> Study:
+Finder = Callable[[Source], Method]
+"""How a user's own method becomes known: from its code, or from what a store keeps of it."""
+
+
+def load_study(name_or_path: str, find: Finder = import_method) -> Study:
     """Read a shipped study by name, or a YAML file by path.
+
+    Methods of users' own are looked up by `find`, which imports their code.
 
     Raises:
         UserError: no such study or file, not YAML, an unknown key, a value out of range.
     """
-    return _load(name_or_path, Path(), included=False)
+    return _load(name_or_path, Path(), find, included=False)
 
 
-def _load(name_or_path: str, folder: Path, *, included: bool) -> Study:
+def _load(name_or_path: str, folder: Path, find: Finder, *, included: bool) -> Study:
     """Load a study; a path is from `folder`, where the file is that includes it."""
     if is_yaml_file(name_or_path) or "/" in name_or_path:
         path = folder / at_home(Path(name_or_path))
-        return _parse(read_yaml(path, "study"), str(path), path.parent, included=included)
+        return _parse(read_yaml(path, "study"), str(path), path.parent, find, included=included)
     if name_or_path not in shipped():
         if is_there(Path(name_or_path)):
             raise UserError(f"{name_or_path}: a study's file ends in .yaml or .yml: rename it")
         raise unknown("study", name_or_path, shipped())
     entry = resources.files("search_spaces") / "studies" / f"{name_or_path}.yaml"
-    return _parse(entry.read_text("utf-8"), name_or_path, folder, included=included)
+    return _parse(entry.read_text("utf-8"), name_or_path, folder, find, included=included)
 
 
 def parse_study(text: str, source: str) -> Study:
     """Validate a study's YAML text, and every trial it expands to; errors name `source`."""
-    return _parse(text, source, Path(), included=False)
+    return _parse(text, source, Path(), import_method, included=False)
 
 
-def _parse(text: str, source: str, folder: Path, *, included: bool) -> Study:
+def _parse(text: str, source: str, folder: Path, find: Finder, *, included: bool) -> Study:
     try:
         fields = parse_fields(text)
         if included and "includes" in fields:
             raise UserError("it includes others and cannot be included: name those")
-        return _build(fields, folder)
+        return _build(fields, folder, find)
     except ValidationError as error:
         raise UserError(f"study {source}: {_explain(error)}") from error
     except UserError as error:
@@ -207,23 +228,56 @@ def _parse(text: str, source: str, folder: Path, *, included: bool) -> Study:
 
 
 def _explain(error: ValidationError) -> str:
-    options = [name for method in METHOD_SETTINGS for name in option_names(method)]
-    return explain(error, dict.fromkeys([*OF_STUDY, *Part.model_fields]), {"lr", *options})
+    options = [name for method in METHODS.values() for name in method.options]
+    keys = [key for key in (*OF_STUDY, *Part.model_fields) if key != NO_KEY]
+    return explain(error, dict.fromkeys(keys), {"lr", *options})
 
 
-def _build(fields: dict[Any, Any], folder: Path) -> Study:
+class _Own:
+    """What a study brings along: tasks, and methods with their sources, by name."""
+
+    def __init__(self, folder: Path, find: Finder) -> None:
+        self.folder, self.find = folder, find
+        self.tasks: dict[str, Task] = {}
+        self.methods: dict[str, Method] = {}
+        self.sources: dict[str, Source] = {}
+
+    def named(self, fields: dict[Any, Any]) -> dict[Any, Any]:
+        """Put names for the tasks and methods that a study or a part defines, and add these."""
+        found: dict[Any, Any] = {}
+        if NO_KEY in fields:
+            raise unknown("key", NO_KEY, [*OF_STUDY, "tasks", "methods"])
+        if "tasks" in fields:
+            found["tasks"], tasks = take_tasks(fields["tasks"], self.folder)
+            self.join(tasks, {})
+        if "methods" in fields:
+            found["methods"], sources = take_methods(fields["methods"], self.folder)
+            self.join({}, sources)
+        return fields | found
+
+    def join(self, tasks: Mapping[str, Task], sources: Mapping[str, Source]) -> None:
+        """Add tasks and methods; UserError where another one has the name."""
+        for task in tasks.values():
+            join_task(self.tasks, task)
+        for name, source in sources.items():
+            if self.sources.setdefault(name, source) != source:
+                raise UserError(f"methods: two methods are called {name}")
+            if name not in self.methods:
+                self.methods[name] = self.find(source)
+
+
+def _build(fields: dict[Any, Any], folder: Path, find: Finder) -> Study:
     """Join the parts of a study's file with what stands beside them, and check every setting."""
-    own: dict[str, Task] = {}
-    fields = _with_names(fields, folder, own)
+    own = _Own(folder, find)
+    fields = own.named(fields)
     header = Header.model_validate(
         {key: value for key, value in fields.items() if key in Header.model_fields}
     )
     refuse_duplicates("includes", header.includes)
     included: list[Study] = []
     for name in header.includes:
-        included.append(_load(name, folder, included=True))
-        for task in included[-1].own_tasks.values():
-            join_task(own, task)
+        included.append(_load(name, folder, find, included=True))
+        own.join(included[-1].own_tasks, included[-1].sources)
         _refuse_too_many([part for study in included for part in study.parts])
     found = [part for study in included for part in study.parts]
     beside = {key: value for key, value in fields.items() if key not in OF_STUDY}
@@ -234,8 +288,9 @@ def _build(fields: dict[Any, Any], folder: Path) -> Study:
         raise UserError(f"{key} is a key of the whole study, not of a part")
     for number, part in enumerate(listed, 1):
         try:
-            part = _with_names(part, folder, own)  # noqa: PLW2901
-            found.append(Part.model_validate(_joined(beside, part)))
+            part = own.named(part)  # noqa: PLW2901
+            methods = {NO_KEY: own.methods} if own.methods else {}
+            found.append(Part.model_validate(_joined(beside, part) | methods))
             _refuse_too_many(found)
             found[-1].trials()  # Here alone: to join the parts would take as long again.
         except (ValidationError, UserError) as error:
@@ -243,18 +298,12 @@ def _build(fields: dict[Any, Any], folder: Path) -> Study:
             where = f"part {number}: " if "parts" in fields else BESIDE if included else ""
             raise UserError(f"{where}{what}") from error
     return Study(
-        name=header.name, description=header.description, parts=tuple(found), own_tasks=own
+        name=header.name,
+        description=header.description,
+        parts=tuple(found),
+        own_tasks=own.tasks,
+        sources=own.sources,
     )
-
-
-def _with_names(fields: dict[Any, Any], folder: Path, own: dict[str, Task]) -> dict[Any, Any]:
-    """Put names for the tasks that a study or a part defines, and add these to its own."""
-    if "tasks" not in fields:
-        return fields
-    names, tasks = take_tasks(fields["tasks"], folder)
-    for task in tasks.values():
-        join_task(own, task)
-    return fields | {"tasks": names}
 
 
 def _refuse_too_many(parts: Sequence[Part]) -> None:

@@ -7,14 +7,14 @@ result (device, workers, folders) is not a field.
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from search_spaces.errors import UserError
-from search_spaces.methods import FreeAT, MethodSettings
+from search_spaces.method import OwnSettings
+from search_spaces.methods import Shipped
 from search_spaces.settings import (
     BelowOne,
     Count,
@@ -78,6 +78,12 @@ class TrainingSettings(Settings):
         return self
 
 
+def _whose(method: object) -> str:
+    """Tell a user's own method, which names its code, from a shipped one."""
+    own = isinstance(method, OwnSettings) or (isinstance(method, dict) and "code" in method)
+    return "own" if own else "shipped"
+
+
 class TrialConfig(TrainingSettings):
     """Every setting that changes the result of one training run, and nothing else.
 
@@ -87,7 +93,11 @@ class TrialConfig(TrainingSettings):
 
     task: Annotated[str, Field(min_length=1)]
     encoder: Annotated[str, Field(min_length=1)]
-    method: MethodSettings = Field(discriminator="name")
+    method: Annotated[
+        Annotated[Shipped, Field(discriminator="name"), Tag("shipped")]
+        | Annotated[OwnSettings, Tag("own")],
+        Discriminator(_whose),
+    ]
     lr: Positive
     seed: Seed = 0
     data: Annotated[str, Field(pattern="^[0-9a-f]{16}$")] | None = None
@@ -121,10 +131,8 @@ class TrialConfig(TrainingSettings):
 
     @property
     def trained_epochs(self) -> int:
-        """Passes over the training rows: `epochs`, unless FreeAT divides them by its replays."""
-        if isinstance(self.method, FreeAT) and self.method.free_epochs == "divide_by_k":
-            return math.ceil(self.epochs / self.method.steps)
-        return self.epochs
+        """Passes over the training rows: `epochs`, unless the method counts in its own way."""
+        return self.method.epochs_of(self.epochs)
 
     def selected(self, scores: Sequence[float]) -> float:
         """Of its epochs' scores so far (one at least) that by which the trial would be chosen."""
@@ -141,9 +149,8 @@ class TrialConfig(TrainingSettings):
 
         What has its default value is left out, but for lr and seed.
         """
-        options = self.method.model_dump(by_alias=True, exclude={"name"}, exclude_defaults=True)
         training = self.model_dump(include=set(training_names()), exclude_defaults=True)
-        return {**options, "lr": self.lr, "seed": self.seed, **training}
+        return {**self.method.chosen(), "lr": self.lr, "seed": self.seed, **training}
 
     def describe(self) -> str:
         """One line for people: task, encoder, method and grid point."""

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertModel, PreTrainedModel, RobertaConfig, RobertaModel
 
-from search_spaces.methods import METHOD_SETTINGS, MethodSettings, option_names
+from search_spaces.method import MethodSettings
+from search_spaces.methods import METHODS, settings_type
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
@@ -148,8 +149,8 @@ def study_of(trials: Iterable[TrialConfig]) -> Study:
 
 def example_settings(method: str) -> MethodSettings:
     """Build settings of any method from those of OPTIONS that it has."""
-    options = {name: OPTIONS[name] for name in option_names(method) if name in OPTIONS}
-    return METHOD_SETTINGS[method].model_validate(options)
+    options = {name: OPTIONS[name] for name in METHODS[method].options if name in OPTIONS}
+    return settings_type(method).model_validate(options)
 
 
 def small_encoder(kind: str, *, dropout: float = 0.0, seed: int = 0) -> PreTrainedModel:

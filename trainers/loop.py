@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from search_spaces.trial import TrialConfig
 from trainers.batches import Ints, collate, evaluation_batches, training_order
 from trainers.classifier import Classifier
 from trainers.machine import environment, forget_peak_memory, peak_memory
-from trainers.methods.registry import METHODS
+from trainers.methods.load import load_method
 from trainers.methods.step import Losses, Training
 from trainers.metrics import score
 from trainers.optimizer import learning_rate, make_optimizer
@@ -82,10 +83,20 @@ def load_parameters(model: nn.Module, values: Mapping[str, Tensor]) -> None:
 
 
 class TrialRun:
-    """A trial in training: `train_epoch` until `done`, then `result`."""
+    """A trial in training: `train_epoch` until `done`, then `result`.
 
-    def __init__(self, config: TrialConfig, prepared: Prepared, device: torch.device) -> None:
+    `code` is the folder with the sources of methods that are no shipped ones.
+    """
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        prepared: Prepared,
+        device: torch.device,
+        code: Path | None = None,
+    ) -> None:
         self.config, self.prepared, self.device = config, prepared, device
+        self.settings, self.step = load_method(config.method, code)
         self.place = Place()
         forget_peak_memory(device)
         self.model = self._build().to(device)
@@ -99,11 +110,12 @@ class TrialRun:
 
     def _build(self) -> Classifier:
         config, encoder = self.config, self.prepared.encoder
+        width, bias = self.settings.projection or (None, False)
         return Classifier(
             encoder.fresh(),
             n_classes=len(self.prepared.labels),
-            proj_dim=getattr(config.method, "proj_dim", None),
-            proj_bias=getattr(config.method, "proj_bias", False),
+            proj_dim=width,
+            proj_bias=bias,
             dropout=config.head_dropout,
             init_std=config.init_std,
             seed=stream_seed(config.seed, HEAD_STREAM),
@@ -180,9 +192,7 @@ class TrialRun:
         for place, part in enumerate(parts):
             batch = collate(self.prepared.inputs["train"], part).to(self.device)
             with self._precision():
-                losses = METHODS[self.config.method.name](
-                    self.model, batch, self.config.method, training
-                )
+                losses = self.step(self.model, batch, self.settings, training)
             following = len(parts[place + 1]) if place + 1 < len(parts) else len(rows)
             self._scale_gradients(len(part) / following)
             for name, loss in losses.items():

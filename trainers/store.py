@@ -5,6 +5,7 @@
                                     or config.json and failure.json or pruned.json
     running/<signature>/            lock, progress.json, checkpoint.safetensors
     searches/<digest>.json          which trials a search drew (`searches.py`)
+    tasks/, code/                   users' own tasks and methods (`identity.py`, `code.py`)
     set-aside/<signature>-<n>/      corrupt or failed trials that a retry moved out of the way
 
 In: a folder. Out: what it holds, and atomic writes to it. `result.json` is written last: it is the
@@ -64,7 +65,7 @@ from trainers.trial_folder import (
 
 __all__ = ["CorruptTrial", "State", "Store"]
 
-FOLDERS = ("trials", "running", "searches", "set-aside", "checkpoints", "tasks")
+FOLDERS = ("trials", "running", "searches", "set-aside", "checkpoints", "tasks", "code")
 
 
 class State(StrEnum):
@@ -133,6 +134,11 @@ class Store:
     def searches(self) -> Path:
         """Where it is kept which trials a search drew."""
         return self.root / "searches"
+
+    @property
+    def code(self) -> Path:
+        """Where the code of users' own methods is kept."""
+        return self.root / "code"
 
     @property
     def tasks(self) -> Path:

@@ -28,8 +28,9 @@ from reports.page.heatmap import Heatmap
 from reports.page.importance import Importance
 from reports.page.landscape import Axis, Landscape
 from reports.page.pictures import Pictures
-from reports.page.styles import Style, style_of
+from reports.page.styles import style_of
 from reports.page.training_curves import TrainingCurve
+from search_spaces.method import Style
 from trainers.metrics import Values
 
 SETTINGS: Final[Any] = {
@@ -54,6 +55,8 @@ LINES: Final = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 MOST_LINES: Final = 400
 LONGEST_STEM: Final = 160
 LETTERS: Final = 14  # in an inch of a title of 8 points
+Styles = Mapping[str, Style]
+NO_STYLES: Final[Styles] = {}
 BUDGETS: Final = tuple(step * 10**power for power in range(5) for step in (1, 2, 5))
 
 
@@ -93,15 +96,15 @@ def _figures(pictures: Pictures) -> Iterator[tuple[str, Figure]]:
         if of.axes:
             yield f"parallel-{name}", parallel_figure(of)
         if isinstance(cell.importance, Importance):
-            yield f"importance-{name}", importance_figure(of, cell.importance)
+            yield f"importance-{name}", importance_figure(of, cell.importance, pictures.styles)
     for budget in pictures.budgets:
         if budget.curves:
-            yield f"budget-{budget.task}-{budget.encoder}", budget_figure(budget)
+            yield f"budget-{budget.task}-{budget.encoder}", budget_figure(budget, pictures.styles)
     groups: dict[tuple[str, str], dict[str, TrainingCurve]] = {}
     for curve in pictures.curves:
         groups.setdefault((curve.task, curve.encoder), {}).setdefault(curve.method, curve)
     for (task, encoder), best in groups.items():
-        yield f"curves-{task}-{encoder}", curves_figure(list(best.values()))
+        yield f"curves-{task}-{encoder}", curves_figure(list(best.values()), pictures.styles)
 
 
 def _heatmaps(name: str, of: Heatmap | None) -> Iterator[tuple[str, Figure]]:
@@ -150,13 +153,13 @@ def _line(style: Style) -> tuple[int, tuple[float, ...]] | str:
     return (0, style.dashes) if style.dashes else "-"
 
 
-def budget_figure(of: BudgetPicture) -> Figure:
+def budget_figure(of: BudgetPicture, styles: Styles = NO_STYLES) -> Figure:
     """Draw the expected best of n trials by method, with its band; the y axis fits the curves."""
     bands = f"bands: {of.level:.0%}, all n at once"
     figure = _figure(3.4, 2.5, f"{of.task}, {of.encoder}: {of.split}", bands)
     axes = figure.subplots()
     for curve in of.curves:
-        style = style_of(curve.method)
+        style = style_of(curve.method, styles)
         axes.fill_between(
             curve.n, 100 * curve.low, 100 * curve.high, color=style.light, alpha=0.12, linewidth=0
         )
@@ -248,11 +251,11 @@ def _box(row: int, column: int, **looks: Any) -> Rectangle:
     return Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, **looks)
 
 
-def importance_figure(of: Landscape, found: Importance) -> Figure:
+def importance_figure(of: Landscape, found: Importance, styles: Styles = NO_STYLES) -> Figure:
     """Draw each axis's share of the variance: alone, and with its interactions, hatched."""
     figure = _figure(3.4, 1 + 0.3 * len(found.shares), of.title)
     axes = figure.subplots()
-    style, places = style_of(of.method), np.arange(len(found.shares))
+    style, places = style_of(of.method, styles), np.arange(len(found.shares))
     together = [100 * (share.together or 0) for share in found.shares]
     if any(share.together is not None for share in found.shares):
         axes.barh(
@@ -328,12 +331,12 @@ def _rule(axes: Axes, column: int, heights: Values, labels: list[str]) -> None:
         )
 
 
-def curves_figure(best: list[TrainingCurve]) -> Figure:
+def curves_figure(best: list[TrainingCurve], styles: Styles = NO_STYLES) -> Figure:
     """Draw losses and scores by epoch of each method's best trial."""
     figure = _figure(6.8, 2.6, f"{best[0].task}, {best[0].encoder}: best trials")
     losses, scores = figure.subplots(1, 2)
     for curve in best:
-        style = style_of(curve.method)
+        style = style_of(curve.method, styles)
         for place, (name, values) in enumerate(curve.losses.items()):
             losses.plot(
                 curve.epochs,

@@ -111,13 +111,8 @@ def _survey(wanted: Sequence[TrialConfig], cell: CellResult) -> Landscape:
 
 def settings_of(trial: TrialConfig) -> dict[str, object]:
     """Every setting by name: those of the method, lr, the seed, then those of the training."""
-    options = {
-        info.alias or name: getattr(trial.method, name)
-        for name, info in type(trial.method).model_fields.items()
-        if name != "name"
-    }
     training = {name: getattr(trial, name) for name in training_names()}
-    return {"lr": trial.lr, **options, "seed": trial.seed, **training}
+    return {"lr": trial.lr, **trial.method.options(), "seed": trial.seed, **training}
 
 
 def _axes(points: Sequence[Mapping[str, object]]) -> tuple[Axis, ...]:

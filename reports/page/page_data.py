@@ -39,7 +39,7 @@ def page_data(
     methods = dict.fromkeys(cell.landscape.method for cell in pictures.cells)
     return {
         "study": pictures.study,
-        "styles": {method: asdict(style_of(method)) for method in methods},
+        "styles": {method: asdict(style_of(method, pictures.styles)) for method in methods},
         "cells": [_cell(cell, each) for cell in pictures.cells],
         "budgets": [_budget(budget) for budget in pictures.budgets],
         "curves": [_curve(curve) for curve in pictures.curves],

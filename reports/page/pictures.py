@@ -4,7 +4,7 @@ In: a study's trials and cells. Out: frozen `Pictures`; `page.py` and `figures.p
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from reports.cells import CellResult
@@ -12,9 +12,11 @@ from reports.page.budget_curves import BudgetPicture, budget_picture
 from reports.page.heatmap import Heatmap, heatmap
 from reports.page.importance import Importance, importance
 from reports.page.landscape import Landscape, landscapes
+from reports.page.styles import styles_of
 from reports.page.training_curves import TrainingCurve, training_curves
 from search_spaces.cells import Cell
 from search_spaces.errors import UserError
+from search_spaces.method import OwnSettings, Style
 from search_spaces.trial import TrialConfig
 
 MOST_CURVES: Final = 300
@@ -42,6 +44,7 @@ class Pictures:
     cells: tuple[CellPictures, ...]
     budgets: tuple[BudgetPicture, ...]
     curves: tuple[TrainingCurve, ...]
+    styles: Mapping[str, Style] = field(default_factory=dict)
 
 
 def draw_up(
@@ -63,7 +66,15 @@ def draw_up(
         ),
         budgets=_budgets(surveyed, shown),
         curves=training_curves(surveyed, shown, MOST_CURVES),
+        styles=styles_of(dict.fromkeys(cell.method for cell in shown), _own_styles(shown)),
     )
+
+
+def _own_styles(cells: Sequence[CellResult]) -> dict[str, Style | None]:
+    """Return the looks that users' own methods bring along."""
+    settings = [cell.finished[0].config.method for cell in cells]
+    own = [one.method for one in settings if isinstance(one, OwnSettings) and one.method]
+    return {method.name: method.style for method in own}
 
 
 def _importance(of: Landscape) -> Importance | str:

@@ -7,26 +7,13 @@ systems from top to bottom, by the names of cells (`search_spaces/cells.py`).
 from dataclasses import dataclass
 from typing import Final
 
+from search_spaces.methods import METHODS
+
 INTENTS: Final = ("clinc150", "banking77", "hwu64")
 GLUE: Final = ("mnli", "qqp", "qnli", "mrpc", "rte", "cola", "sst2")
 
 TASKS_OF: Final = {1: GLUE, 2: INTENTS}
 """What Tables 1 and 2 describe."""
-
-TITLES: Final = {
-    "standard": "standard",
-    "at": "AT",
-    "cat": "AT + CTR",
-    "scl": "SCL",
-    "pgd": "PGD",
-    "freeat": "FreeAT",
-    "freelb": "FreeLB",
-    "rdrop": "R-Drop",
-    "r3f": "R3F",
-    "smart": "SMART",
-    "stdpp": "STD++",
-}
-"""The paper's words for methods."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +32,7 @@ class Layout:
 
 
 def _named(*methods: str) -> dict[str, str]:
-    return {method: TITLES[method] for method in methods}
+    return {method: METHODS[method].title for method in methods}
 
 
 LAYOUTS: Final[dict[int, Layout]] = {

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from reports.cells import CellResult, Key, of_one_class
-from reports.paper.layout import LAYOUTS, TITLES, Layout
+from reports.paper.layout import LAYOUTS, Layout
 from reports.paper.published import NOTES, PUBLISHED, PublishedRow
 from reports.tables.captions import caption
 from reports.tables.choice import Choice
 from reports.tables.report import Report, score_cell
 from reports.tables.table import MISSING, Cell, Column, ColumnGroup, Row, Table
 from reports.tables.tested import Tested, tested_cells, tested_notes
+from search_spaces.methods import METHODS
 from search_spaces.shipped_tasks import get_task
 from trainers.metrics import get_metric
 from trainers.store import Store
@@ -151,7 +152,7 @@ def _ours(board: Board) -> list[Row]:
 def _title(layout: Layout, method: str) -> str:
     """The paper's words for a system; a method that the table does not have keeps its own."""
     bare = _bare(method)
-    return layout.systems.get(bare) or TITLES.get(bare, bare)
+    return layout.systems.get(bare) or (METHODS[bare].title if bare in METHODS else bare)
 
 
 def _share(board: Board, encoder: str, method: str) -> str:

@@ -19,11 +19,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import BertForSequenceClassification, Trainer, TrainingArguments
 
-from search_spaces.methods import METHOD_SETTINGS, MethodSettings
+from search_spaces.method import MethodSettings
+from search_spaces.methods import METHODS, settings_type
 from trainers import grids
 from trainers.batches import Inputs, Ints, collate
 from trainers.classifier import Classifier
-from trainers.methods.registry import METHODS
+from trainers.methods.load import step_of
 from trainers.methods.step import Training
 from trainers.optimizer import parameter_groups
 from trainers.prepared import Prepared
@@ -47,7 +48,7 @@ class Bench:
 
 def settings_of(method: str) -> MethodSettings:
     """Build a method's options from those it has a value for here."""
-    kind = METHOD_SETTINGS[method]
+    kind = settings_type(method)
     names = [info.alias or name for name, info in kind.model_fields.items()]
     return kind.model_validate({name: SETTINGS[name] for name in names if name in SETTINGS})
 
@@ -73,7 +74,7 @@ def our_step(bench: Bench, method: str) -> Step:
     def step(rows: Ints) -> None:
         batch = collate(bench.prepared.inputs["train"], rows)
         with bench.autocast():
-            METHODS[method](model, batch, settings, training)
+            step_of(method)(model, batch, settings, training)
         update()
 
     return step

@@ -37,7 +37,7 @@ from trainers.classifier import Classifier
 from trainers.dropout import Moment
 from trainers.machine import forget_peak_memory, free_memory, peak_memory
 from trainers.methods import cat
-from trainers.methods.registry import METHODS
+from trainers.methods.load import step_of
 from trainers.methods.step import Training
 from trainers.optimizer import parameter_groups
 from trainers.store import Store
@@ -83,7 +83,7 @@ def random_batches(lengths: tuple[int, int], device: torch.device) -> Iterator[B
         yield from batches
 
 
-def step_of(
+def whole_step(
     method: str, size: str, device: torch.device, *, captured: bool = False
 ) -> Callable[[Batch], None]:
     """Return a whole training step, as `trainers.loop` takes it, in bf16.
@@ -92,6 +92,7 @@ def step_of(
     """
     torch.manual_seed(0)
     settings = settings_of(method)
+    add_gradients = step_of(method)
     with device:
         drawn = encoder(size)
     model = Classifier(drawn, n_classes=CLASSES, proj_dim=getattr(settings, "proj_dim", None))
@@ -103,7 +104,7 @@ def step_of(
 
     def step(batch: Batch) -> None:
         with torch.autocast(device.type, torch.bfloat16, cache_enabled=not captured):
-            METHODS[method](model, batch, settings, training)
+            add_gradients(model, batch, settings, training)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -135,7 +136,7 @@ def take_turns(
     size: str, lengths: tuple[int, int], rounds: int, device: torch.device
 ) -> tuple[Turns, list[int]]:
     """Let both methods take turns; return each one's seconds, and the batches' tokens."""
-    steps = {method: step_of(method, size, device) for method in METHODS_SHOWN}
+    steps = {method: whole_step(method, size, device) for method in METHODS_SHOWN}
     seconds: Turns = {method: [] for method in steps}
     tokens: list[int] = []
     for turn, batch in zip(range(WARM_UP + rounds), random_batches(lengths, device), strict=False):
@@ -173,7 +174,7 @@ def figures(
 
 def replayed_ms(method: str, size: str, lengths: tuple[int, int], device: torch.device) -> float:
     """Capture a step on one batch as a CUDA graph; return milliseconds of a replay."""
-    step = step_of(method, size, device, captured=True)
+    step = whole_step(method, size, device, captured=True)
     batch = next(random_batches(lengths, device))
     masks = patch.object(cat, "remember", _nowhere)  # Fresh ones: no stream is set back.
     aside, graph = torch.cuda.Stream(device), torch.cuda.CUDAGraph()  # type: ignore[no-untyped-call]
@@ -200,7 +201,7 @@ def steps_report(
     for name, (seconds, tokens) in turns.items():
         found[name] = {
             method: figures(
-                step_of(method, size, device), taken, tokens, LENGTHS[name], device, peak
+                whole_step(method, size, device), taken, tokens, LENGTHS[name], device, peak
             )
             for method, taken in seconds.items()
         }

@@ -15,7 +15,7 @@ from orchestrator.supervisor import _scheduler
 from orchestrator.tpe import Axes, CellSearch, tree_search
 from search_spaces.cells import cells_of
 from search_spaces.errors import UserError
-from search_spaces.methods import METHOD_SETTINGS
+from search_spaces.methods import settings_type
 from search_spaces.study import parse_study
 from search_spaces.trial import TrialConfig
 from tests.fakes import VARIANTS, example_settings, study_of, tiny_config
@@ -38,7 +38,7 @@ def grid() -> list[TrialConfig]:
 
 def cat(epsilon: float, lambda_: float) -> Any:
     options = {"epsilon": epsilon, "tau": 0.1, "lambda": lambda_}
-    return METHOD_SETTINGS["cat"].model_validate(options)
+    return settings_type("cat").model_validate(options)
 
 
 def quality(trial: TrialConfig) -> float:

@@ -15,14 +15,13 @@ from orchestrator.sharing import (
     HEADROOM,
     MOST,
     ONLY_NUMBERS,
-    ONLY_NUMBERS_OF_METHODS,
     Sharing,
     group_of,
     how_many,
 )
 from orchestrator.supervisor import _give_more_room
 from orchestrator.tune import Round, _stop_when_told
-from search_spaces.methods import METHOD_SETTINGS
+from search_spaces.methods import METHODS, settings_type
 from search_spaces.trial import TrialConfig
 from tests.fakes import example_settings, study_of, tiny_config
 from tests.results import begun, finished
@@ -136,7 +135,7 @@ def test_a_method_s_options_decide_its_group(
     method: str, change: dict[str, object], together: bool
 ) -> None:
     before = example_settings(method).model_dump(by_alias=True)
-    changed = METHOD_SETTINGS[method].model_validate(before | change)
+    changed = settings_type(method).model_validate(before | change)
     groups = {group_of(tiny_config(method=each)) for each in (example_settings(method), changed)}
     assert len(groups) == (1 if together else 2)
 
@@ -144,7 +143,7 @@ def test_a_method_s_options_decide_its_group(
 def test_a_weight_that_leaves_a_pass_out_makes_a_group_of_its_own() -> None:
     base = {"epsilon": 1e-3, "tau": 0.1, "detach_clean": True}
     first, second = (
-        tiny_config(method=METHOD_SETTINGS["cat"].model_validate({**base, "lambda": weight}))
+        tiny_config(method=settings_type("cat").model_validate({**base, "lambda": weight}))
         for weight in (0.5, 1.0)
     )
     assert group_of(first) != group_of(second)
@@ -152,8 +151,11 @@ def test_a_weight_that_leaves_a_pass_out_makes_a_group_of_its_own() -> None:
 
 def test_every_setting_that_is_not_in_a_group_is_one() -> None:
     assert set(TrialConfig.model_fields) >= ONLY_NUMBERS
-    known = {name for kind in METHOD_SETTINGS.values() for name in kind.model_fields}
-    assert known >= ONLY_NUMBERS_OF_METHODS
+    found = {n for method in METHODS.values() for n, one in method.options.items() if one.real}
+    assert found == {
+        *("epsilon", "eps_l2", "tau", "lambda", "adv_lr", "init_mag", "max_norm"),
+        *("alpha", "noise", "step_size", "radius"),
+    }
 
 
 def test_the_largest_of_several_measurements_counts() -> None:

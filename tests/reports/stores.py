@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from reports.cells import CellResult, read_groups
 from search_spaces.cells import grouped
-from search_spaces.methods import METHOD_SETTINGS
+from search_spaces.methods import settings_type
 from search_spaces.trial import TrialConfig
 from tests.results import labelled, result_of, stopped
 from trainers.outcome import TrialRecord
@@ -26,7 +26,7 @@ def trials(method: str, n: int, task: str = "rte", **changes: Any) -> list[Trial
     settings = {
         "task": task,
         "encoder": "tiny",
-        "method": METHOD_SETTINGS[method].model_validate(OPTIONS[method]),
+        "method": settings_type(method).model_validate(OPTIONS[method]),
         "epochs": 1,
         "batch_size": 16,
     }

@@ -25,8 +25,9 @@ from reports.page.figures import (
 from reports.page.heatmap import heatmap
 from reports.page.importance import importance
 from reports.page.pictures import Pictures, draw_up
-from reports.page.styles import STYLES
+from reports.page.styles import style_of
 from search_spaces.cells import cells_of
+from search_spaces.methods import METHODS
 from tests.reports.landscapes import landscape
 from tests.reports.pages import HOSTILE, Site, build_site
 from tests.reports.stores import read_cells
@@ -212,7 +213,7 @@ def test_importance_bars_are_as_long_as_their_shares() -> None:
     wide = [100 * (share.together or 0) for share in found.shares]
     assert [bar.get_width() for bar in together] == wide
     assert [label.get_text() for label in axes.get_yticklabels()] == [s.axis for s in found.shares]
-    assert {to_hex(bar.get_facecolor()) for bar in alone} == {STYLES["cat"].light}
+    assert {to_hex(bar.get_facecolor()) for bar in alone} == {style_of("cat").light}
 
 
 def test_budget_curves_and_bands_are_drawn_as_they_are(pictures: Pictures) -> None:
@@ -223,8 +224,8 @@ def test_budget_curves_and_bands_are_drawn_as_they_are(pictures: Pictures) -> No
         line = lines[curve.method]
         np.testing.assert_array_equal(line.get_xdata(), curve.n)
         np.testing.assert_allclose(ys(line), 100 * curve.expected)
-        assert to_hex(line.get_color()) == STYLES[curve.method].light
-        assert line.get_marker() == STYLES[curve.method].marker
+        assert to_hex(line.get_color()) == style_of(curve.method).light
+        assert line.get_marker() == style_of(curve.method).marker
     for curve, band in zip(of.curves, axes.collections, strict=True):
         edges = np.asarray(band.get_paths()[0].vertices)[:, 1]
         assert edges.min() == pytest.approx(100 * curve.low.min())
@@ -264,13 +265,13 @@ def test_loss_curves_are_of_one_trial_per_method(pictures: Pictures) -> None:
     assert [line.get_label() for line in losses.lines] == ["standard: loss", "cat: loss"]
     for line, curve in zip(scores.lines, best, strict=True):
         np.testing.assert_allclose(ys(line), 100 * np.array(curve.scores))
-        assert to_hex(line.get_color()) == STYLES[curve.method].light
+        assert to_hex(line.get_color()) == style_of(curve.method).light
 
 
 @pytest.mark.parametrize("option", ["", " norm=mix", " perturb=embedding norm=mix"])
 def test_a_legend_hides_no_curve(pictures: Pictures, option: str) -> None:
     losses: dict[str, tuple[float, ...]] = {"loss": (0.5,), "contrast_of_pairs": (0.1,)}
-    methods = [f"{method}{option}" for method in STYLES]
+    methods = [f"{method}{option}" for method in METHODS]
     many = [replace(pictures.curves[0], method=method, losses=losses) for method in methods]
     budget = pictures.budgets[0]
     curves = tuple(replace(budget.curves[0], method=method) for method in methods)

@@ -11,10 +11,10 @@ from reports.exports.flat import to_table
 from reports.exports.rows import read_rows, settings
 from reports.exports.targets import TARGETS, export
 from search_spaces.errors import UserError
+from search_spaces.methods import METHODS
 from search_spaces.trial import TrialConfig
 from tests.fakes import example_settings, tiny_config
 from tests.reports.exported import fill, study
-from trainers.methods.registry import METHODS
 from trainers.metrics import METRICS, score
 from trainers.store import CorruptTrial, State, Store
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from search_spaces.methods import METHOD_SETTINGS, FreeLB, option_names
+from search_spaces.methods import METHODS, FreeLB, settings_type
 from search_spaces.study import parse_study
 from search_spaces.trial import TrialConfig
 from tests.fakes import example_settings
@@ -43,13 +43,13 @@ def trial(method: str, **options: Any) -> TrialConfig:
 
 @pytest.mark.parametrize("method", OTHER)
 def test_any_changed_option_gives_another_signature(method: str) -> None:
-    assert set(OTHER[method]) == set(option_names(method))
+    assert set(OTHER[method]) == set(METHODS[method].options)
     changed = [trial(method, **{name: value}) for name, value in OTHER[method].items()]
     assert len({config.signature for config in [trial(method), *changed]}) == len(changed) + 1
 
 
 def test_methods_with_equal_options_have_different_signatures() -> None:
-    assert len({trial(method).signature for method in METHOD_SETTINGS}) == len(METHOD_SETTINGS)
+    assert len({trial(method).signature for method in METHODS}) == len(METHODS)
     assert trial("stdpp").signature != trial("standard").signature
 
 
@@ -60,16 +60,16 @@ def test_an_option_out_of_range_or_unknown_is_refused(method: str) -> None:
             trial(method, **wrong)
 
 
-@pytest.mark.parametrize("method", METHOD_SETTINGS)
+@pytest.mark.parametrize("method", METHODS)
 def test_a_boolean_is_no_number_of_any_method(method: str) -> None:
-    options = METHOD_SETTINGS[method].model_validate(trial(method).method.model_dump())
+    options = settings_type(method).model_validate(trial(method).method.model_dump())
     numbers = [name for name, value in options if type(value) in {int, float}]
     for name in numbers:
         with pytest.raises(ValidationError, match="should be a number"):
-            trial(method, **{METHOD_SETTINGS[method].model_fields[name].alias or name: True})
+            trial(method, **{settings_type(method).model_fields[name].alias or name: True})
 
 
-@pytest.mark.parametrize("method", METHOD_SETTINGS)
+@pytest.mark.parametrize("method", METHODS)
 def test_a_trial_of_every_method_describes_itself_and_reads_back(method: str) -> None:
     for config in (trial(method), trial(method, **OTHER.get(method, {}))):
         assert config.describe().startswith(f"library tiny {method} ")
@@ -96,4 +96,5 @@ def test_the_published_settings_of_freelb_are_a_study_s_axes() -> None:
     standard, freelb = study.trials()
     assert standard.method.name == "standard"
     assert freelb.method == FreeLB(adv_lr=0.03, steps=3, init_mag=0.16, max_norm=0.14)
+    assert isinstance(freelb.method, FreeLB)
     assert (freelb.method.passes, freelb.method.cost) == (4, 12)

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from search_spaces.methods import METHOD_SETTINGS
+from search_spaces.methods import METHODS
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import load_study, shipped
 from search_spaces.trial import TrialConfig
@@ -79,7 +79,7 @@ def test_every_table_s_trials_are_those_of_its_own_study() -> None:
 def test_tasks_methods_and_selection_of_every_study_are_known(name: str) -> None:
     for part in load_study(name).parts:
         assert set(part.tasks) <= set(TASKS)
-        assert set(part.methods) <= set(METHOD_SETTINGS)
+        assert set(part.methods) <= set(METHODS)
         assert {selection_split(TASKS[task], part) for task in part.tasks} <= {"dev", "heldout"}
 
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from search_spaces.errors import UserError
-from search_spaces.methods import METHOD_SETTINGS, option_names
+from search_spaces.methods import METHODS
 from search_spaces.part import Part
 from search_spaces.study import Study, parse_study, shipped
 from search_spaces.text import MESSAGE_WIDTH
@@ -22,10 +22,10 @@ TEXTS = [(FOLDER / f"{name}.yaml").read_text("utf-8") for name in SMALL]
 KEYS = sorted(
     {
         *(*Study.model_fields, *Part.model_fields, *training_names(), "lr", "seed", "includes"),
-        *(option for method in METHOD_SETTINGS for option in option_names(method)),
+        *(option for method in METHODS for option in METHODS[method].options),
     }
 )
-WORDS = [*KEYS, *METHOD_SETTINGS, "library", "rte", "tiny", "last", "dev", "heldout", "quickstart"]
+WORDS = [*KEYS, *METHODS, "library", "rte", "tiny", "last", "dev", "heldout", "quickstart"]
 PIECES = [
     *("&a", "*a", "<<", "!!bool", "!!int", "!!timestamp", "!!set", "!!binary", "0x", "1e-3", "..."),
     *(

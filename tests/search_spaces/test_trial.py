@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from search_spaces.methods import AT, option_names, required_options
+from search_spaces.methods import AT, METHODS
 from search_spaces.trial import SIGNATURE_VERSION, TrialConfig, parse_trial
 
 CAT = {"name": "cat", "epsilon": 0.005, "tau": 0.1, "lambda": 0.3}
@@ -79,7 +79,7 @@ def trial(**changes: Any) -> TrialConfig:
 def test_every_field_has_another_value_here() -> None:
     """A new field must be added to OTHER, so that the tests below hold for it too."""
     assert set(OTHER) == set(TrialConfig.model_fields)
-    assert set(OTHER_OPTION) == set(option_names("cat"))
+    assert set(OTHER_OPTION) == set(METHODS["cat"].options)
 
 
 def test_any_changed_setting_gives_another_signature() -> None:
@@ -122,7 +122,7 @@ def test_all_fields_and_the_version_are_hashed_defaults_included() -> None:
     fields = json.loads(trial().canonical_json())
     assert set(fields) == set(TrialConfig.model_fields) - {"data"} | {"version"}
     assert "data" in json.loads(trial(data="0" * 16).canonical_json())
-    assert set(fields["method"]) == {"name", *option_names("cat")}
+    assert set(fields["method"]) == {"name", *METHODS["cat"].options}
     assert fields["version"] == SIGNATURE_VERSION
 
 
@@ -199,10 +199,10 @@ def test_a_setting_out_of_range_or_unknown_is_refused(wrong: dict[str, Any]) -> 
 
 
 def test_options_are_named_as_a_study_writes_them() -> None:
-    assert set(option_names("cat")) == set(OTHER_OPTION)
-    assert set(option_names("at")) < set(option_names("cat"))
-    assert required_options("cat") == ["epsilon", "tau", "lambda"]
-    assert option_names("standard") == []
+    assert set(METHODS["cat"].options) == set(OTHER_OPTION)
+    assert set(METHODS["at"].options) < set(METHODS["cat"].options)
+    assert METHODS["cat"].required == ["epsilon", "tau", "lambda"]
+    assert METHODS["standard"].options == {}
 
 
 def test_cell_and_description_name_the_trial() -> None:

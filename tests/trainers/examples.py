@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from search_spaces.methods import MethodSettings
+from search_spaces.method import MethodSettings
 from tests.fakes import random_inputs
 from tests.references.cat import Example, Layers
 from trainers.batches import Batch, Inputs, collate
 from trainers.classifier import Classifier
-from trainers.methods.registry import METHODS
+from trainers.methods.load import step_of
 from trainers.methods.step import Losses, Training
 
 
@@ -82,7 +82,7 @@ def run_step(
     method: str, model: Classifier, batch: Batch, settings: MethodSettings, **training: int
 ) -> Losses:
     """Take one step of a method outside the loop."""
-    return METHODS[method](model, batch, settings, training_alone(**training))
+    return step_of(method)(model, batch, settings, training_alone(**training))
 
 
 def layers_of(model: Classifier) -> Layers:

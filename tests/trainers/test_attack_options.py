@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.linalg import vector_norm
 
-from search_spaces.methods import METHOD_SETTINGS, Attack, MethodSettings
+from search_spaces.method import MethodSettings
+from search_spaces.methods import Attack, settings_type
 from tests.fakes import OPTIONS, small_classifier
 from tests.references import attacks
 from tests.trainers.examples import (
@@ -68,7 +69,7 @@ def options_of(method: str, variant: str, **more: Any) -> dict[str, Any]:
 
 
 def settings_of(method: str, variant: str, **more: Any) -> MethodSettings:
-    return METHOD_SETTINGS[method].model_validate(options_of(method, variant, **more))
+    return settings_type(method).model_validate(options_of(method, variant, **more))
 
 
 def literal_options(options: dict[str, Any]) -> attacks.Options:
@@ -98,7 +99,7 @@ def test_an_option_equals_its_slow_literal_form(
     options = options_of(method, variant)
     case = make_case(kind, n, pairs=pairs, seed=3)
     fast, slow = model_for(kind, options, packed=packed), model_for(kind, options, packed=False)
-    found = run_step(method, fast, case.batch, METHOD_SETTINGS[method].model_validate(options))
+    found = run_step(method, fast, case.batch, settings_type(method).model_validate(options))
     expected = attacks.losses(layers_of(slow), case.examples, literal_options(options))
     torch.autograd.backward(expected["loss"])
     assert_close(found, {name: loss.detach() for name, loss in expected.items()})
@@ -112,7 +113,7 @@ def test_every_option_changes_the_step(method: str, variant: str) -> None:
     steps = []
     for chosen in (options, options_of(method, "max")):
         model = model_for("bert", options)
-        losses = run_step(method, model, case.batch, METHOD_SETTINGS[method].model_validate(chosen))
+        losses = run_step(method, model, case.batch, settings_type(method).model_validate(chosen))
         steps.append({**losses, **gradients(model)})
     assert any(not torch.allclose(steps[0][name], steps[1][name]) for name in steps[1])
 

@@ -19,7 +19,7 @@ from tests.trainers.test_attack_options import ATTACKS, model_for, settings_of
 from trainers.adversary import gradient_of
 from trainers.loop import TrialRun
 from trainers.losses import contrastive, cross_entropy, mixed
-from trainers.methods.registry import METHODS
+from trainers.methods.load import step_of
 from trainers.prepared import Prepared
 
 METHOD_NAMES = ("at", "cat")
@@ -33,7 +33,7 @@ def coins(method: str, n: int, seed: int) -> list[str]:
     for _ in range(n):
         model = model_for("bert", {})
         chosen = settings_of(method, "max", norm="mix", eps_l2=0.3)
-        losses = METHODS[method](model, case.batch, chosen, training)
+        losses = step_of(method)(model, case.batch, chosen, training)
         (name,) = [name for name in losses if name.startswith("attack_norm")]
         found.append(name.removeprefix("attack_norm_"))
     return found
@@ -51,7 +51,7 @@ def test_mix_is_max_or_l2_by_the_method_s_own_coin(method: str) -> None:
         size = {"eps_l2": 0.3} if branch == "l2" else {}
         pure = settings_of(method, "max", norm=branch, **size)
         one, other = model_for("bert", {}), model_for("bert", {})
-        found = METHODS[method](one, case.batch, mixed, training)
+        found = step_of(method)(one, case.batch, mixed, training)
         expected = run_step(method, other, case.batch, pure)
         named = {
             f"{name}_{branch}" if name.startswith("attack") else name: value
@@ -69,7 +69,7 @@ def test_no_draw_of_a_method_moves_dropout(method: str, norm: str) -> None:
         model, training = small_classifier("bert", dropout=0.2), training_alone()
         before = training.random.get_state()
         torch.manual_seed(3)
-        METHODS[method](model, case.batch, settings_of(method, "max", norm=chosen), training)
+        step_of(method)(model, case.batch, settings_of(method, "max", norm=chosen), training)
         states.append(torch.get_rng_state())
         drawn.append(not torch.equal(before, training.random.get_state()))
     assert torch.equal(states[0], states[1])
@@ -156,7 +156,7 @@ def test_before_its_first_attacked_step_a_method_is_standard_training(method: st
         one, other = small_classifier("bert"), small_classifier("bert")
         training = training_alone(step=step)
         before = training.random.get_state()
-        found = METHODS[method](one, case.batch, chosen, training)
+        found = step_of(method)(one, case.batch, chosen, training)
         expected = run_step("standard", other, case.batch, example_settings("standard"))
         assert found == expected
         assert torch.equal(training.random.get_state(), before)

@@ -14,13 +14,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from search_spaces.methods import METHODS
 from tests.fakes import example_settings, random_inputs, small_classifier
 from tests.references import kernels
 from tests.trainers.examples import assert_close, gradients, make_case, run_step
 from trainers import attention
 from trainers.attention import attend_on_grids, attend_ragged, packed_attention
 from trainers.batches import Batch, collate
-from trainers.methods.registry import METHODS
 
 STANDING_IN: dict[str, Callable[..., tuple[Tensor]]] = {
     "_flash_attention_forward": kernels.flash_attention_forward,

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from search_spaces.methods import AT, METHOD_SETTINGS, Attack, required_options
+from search_spaces.methods import AT, METHODS, Attack, settings_type
 from tests.fakes import OPTIONS, example_settings, small_classifier, tiny_config
 from tests.references import cat as literal
 from tests.trainers.examples import Case, gradients, layers_of, make_case, run_step
@@ -15,13 +15,12 @@ from trainers.batches import Batch
 from trainers.classifier import Classifier
 from trainers.loop import TrialRun
 from trainers.losses import cross_entropy
-from trainers.methods.registry import METHODS
 from trainers.prepared import Prepared
 
 EPSILON, TAU, LAMBDA = OPTIONS["epsilon"], OPTIONS["tau"], OPTIONS["lambda"]
 KINDS = ("bert", "roberta")
 V = "encoder.embeddings.word_embeddings.weight"
-ATTACKING = [name for name, kind in METHOD_SETTINGS.items() if issubclass(kind, Attack)]
+ATTACKING = [name for name in METHODS if issubclass(settings_type(name), Attack)]
 
 
 def loss_with(model: Classifier, batch: Batch, r_PD: Tensor | float, masks: int) -> Tensor:
@@ -110,9 +109,9 @@ def test_the_adversarial_loss_alone_reaches_v(method: str) -> None:
     """Without lambda: 2 x the step's gradient less the clean one is that of adversarial CE."""
     case = make_case("bert", 5)
     options = OPTIONS | {"lambda": 0.0}
-    mine = {name: options[name] for name in required_options(method)}
+    mine = {name: options[name] for name in METHODS[method].required}
     step, clean = small_classifier("bert"), small_classifier("bert")
-    run_step(method, step, case.batch, METHOD_SETTINGS[method].model_validate(mine))
+    run_step(method, step, case.batch, settings_type(method).model_validate(mine))
     run_step("standard", clean, case.batch, example_settings("standard"))
     adversarial = 2 * gradients(step)[V] - gradients(clean)[V]
     rows = adversarial.abs().amax(dim=1) > 1e-3

@@ -9,11 +9,12 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertModel
 
-from search_spaces.methods import METHOD_SETTINGS, MethodSettings
+from search_spaces.method import MethodSettings
+from search_spaces.methods import METHODS, settings_type
 from tests.fakes import example_settings
 from tests.trainers.examples import make_case, training_alone
 from trainers.classifier import Classifier
-from trainers.methods.registry import METHODS
+from trainers.methods.load import find_step
 
 CAT = {"epsilon": 5e-3, "tau": 0.1, "lambda": 0.3}
 OPTIONS: list[tuple[dict[str, Any], int]] = [
@@ -60,7 +61,7 @@ def forward_passes() -> Count:
         forward = count(partial(model, batch))
 
     def passes(settings: MethodSettings) -> float:
-        step = partial(METHODS[settings.name], model, batch, settings, training_alone())
+        step = partial(find_step(type(settings)), model, batch, settings, training_alone())
         return count(step) / forward
 
     return passes
@@ -79,7 +80,7 @@ def test_a_step_costs_as_many_forward_passes_as_announced(
 def test_an_option_of_cat_costs_what_it_announces(
     options: dict[str, Any], cost: int, forward_passes: Count
 ) -> None:
-    settings = METHOD_SETTINGS["cat"].model_validate(CAT | options)
+    settings = settings_type("cat").model_validate(CAT | options)
     assert settings.cost == cost
     assert forward_passes(settings) == pytest.approx(cost, rel=0.02)
 
@@ -116,7 +117,7 @@ def test_an_option_of_another_method_costs_what_it_announces(
 
 @pytest.mark.parametrize("options", [{"perturb": "embedding", "norm": "l2"}, {"norm": "mix"}])
 def test_an_option_of_at_costs_no_more(options: dict[str, Any], forward_passes: Count) -> None:
-    settings = METHOD_SETTINGS["at"].model_validate({"epsilon": 5e-3} | options)
+    settings = settings_type("at").model_validate({"epsilon": 5e-3} | options)
     assert forward_passes(settings) == pytest.approx(settings.cost, rel=0.02)
 
 

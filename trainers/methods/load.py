@@ -1,0 +1,47 @@
+"""From a trial's settings of a method to its step: by its name, or by its code.
+
+In: settings, and the folder with the sources of methods that are no shipped ones. Out: the settings
+that the step takes, and the step.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from search_spaces.method import MethodSettings, OwnSettings
+from search_spaces.methods import settings_type
+from trainers.batches import Batch
+from trainers.classifier import Classifier
+from trainers.code import load_kept
+from trainers.methods.step import Losses, Training
+
+Step = Callable[[Classifier, Batch, Any, Training], Losses]
+
+
+def load_method(settings: MethodSettings, code: Path | None) -> tuple[MethodSettings, Step]:
+    """Return what a trial's step takes, and the step.
+
+    Raises:
+        UserError: the code of a user's own method is not there, or is not what it was.
+    """
+    if isinstance(settings, OwnSettings):
+        kind = load_kept(code, settings)
+        return kind.model_validate(settings.options()), find_step(kind)
+    return settings, find_step(type(settings))
+
+
+@cache
+def find_step(kind: type[MethodSettings]) -> Step:
+    """Return a method's step, which it has, or names as `module:function`."""
+    if not isinstance(kind.step, str):
+        return kind.step
+    module, _, name = kind.step.partition(":")
+    step: Step = getattr(import_module(module), name)
+    return step
+
+
+def step_of(method: str) -> Step:
+    """Return the step of a shipped method."""
+    return find_step(settings_type(method))

@@ -20,7 +20,7 @@ from search_spaces.errors import UserError, unknown
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.checkpoints import Checkpoints, Keeping, keeping_of
-from trainers.files import Unreadable
+from trainers.files import Unreadable, is_there
 from trainers.kept_models import CHECKSUMS, check_model, find_model, why_not_kept
 from trainers.outcome import TrialRecord
 from trainers.records import RECORD_VERSION
@@ -114,7 +114,7 @@ def write_best(
         with _empty_folder(out) as scratch:
             record, home = chosen.record, store
             if kept is None:
-                kept, record, home = _retrain(study, scratch, chosen, data)
+                kept, record, home = _retrain(study, scratch, chosen, data, store.code)
             model = scratch / "model"
             check_model(kept, sealed=chosen.record.version >= RECORD_VERSION)
             shutil.copytree(kept, model, ignore=shutil.ignore_patterns(CHECKSUMS))
@@ -145,7 +145,7 @@ def _empty_folder(out: Path) -> Iterator[Path]:
 
 
 def _retrain(
-    study: Study, scratch: Path, chosen: Chosen, data: Path | None
+    study: Study, scratch: Path, chosen: Chosen, data: Path | None, code: Path
 ) -> tuple[Path, TrialRecord, Store]:
     """Train one trial in a store of its own; return its model, its record and that store."""
     from orchestrator.job import Job, spin_briefly
@@ -154,6 +154,8 @@ def _retrain(
     from orchestrator.runner import TrialRunner
 
     store, config = Store(scratch / "store", create=True), chosen.config
+    if is_there(code):
+        shutil.copytree(code, store.code)
     job = Job(
         store=store.root,
         identity=store.mark.identity,

@@ -5,7 +5,11 @@ In: a name or a path. Out: what is in each task's rows, in lines; a UserError wh
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from search_spaces.errors import UserError
+from search_spaces.method import Method, OwnSettings, build_settings
+from search_spaces.own_methods import find_source, import_method, is_own_method
 from search_spaces.own_tasks import parse_task
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study, load_study
@@ -43,8 +47,11 @@ def check_lines(name: str, data: Path | None, max_length: int | None) -> Iterato
     """Look at every task; yield what there is to say of it.
 
     Raises:
-        UserError: a task's files are not there or not right.
+        UserError: a task's files are not there or not right, or a method breaks its contract.
     """
+    if is_own_method(name) and not is_yaml_file(name):
+        yield from _method_lines(import_method(find_source(name, Path())), {})
+        return
     tasks, study = tasks_of(name)
     length = max_length or (study.parts[0].max_length if study else 128)
     encoder = next(iter(study.encoders), None) if study else None
@@ -56,6 +63,28 @@ def check_lines(name: str, data: Path | None, max_length: int | None) -> Iterato
         yield f"task {task.name} ({shown(task.title)}): {_scored(task)}"
         yield from (f"  warning: {line}" for line in (deviation(found), *found.warnings) if line)
         yield from _said(inspect_task(found, count, length), length, found.files)
+    if study is not None:
+        for method in study.own_methods.values():
+            trials = (trial for part in study.parts for trial in part.trials())
+            point = next(trial.method for trial in trials if trial.method.name == method.name)
+            yield from _method_lines(method, point.options())
+
+
+def _method_lines(method: Method, options: Mapping[str, Any]) -> Iterator[str]:
+    """Try a method's step with some options; UserError where it breaks its contract."""
+    from trainers.conformance import check_step
+    from trainers.methods.load import find_step
+
+    assert method.settings is not None
+    given = build_settings(method, options)
+    assert isinstance(given, OwnSettings)
+    settings = method.settings.model_validate(given.options())
+    said = ", ".join(f"{name}={value}" for name, value in given.options().items()) or "no options"
+    yield f"method {method.name} ({shown(method.title)}), code {method.code}: {said}"
+    for found in check_step(settings, find_step(method.settings)):
+        if found.wrong:
+            raise UserError(f"method {method.name}: {found.what}: {found.wrong}")
+        yield f"  {found.what}: {found.note or 'yes'}"
 
 
 def _scored(task: Task) -> str:

@@ -175,8 +175,9 @@ def run(
 ) -> None:
     """Train what the store lacks, then write the report. Run it again to resume."""
     from orchestrator.cli_run import check, clear_the_way, train
-    from orchestrator.data_versions import keep_own_data, other_data
+    from orchestrator.data_versions import keep_own_data, other_versions
     from orchestrator.job import Resources, parse_gpus
+    from orchestrator.own_code import keep_own_code
     from orchestrator.preflight import check_files_of
     from orchestrator.search import Search, parse_budget
     from search_spaces.cells import cells_of
@@ -200,9 +201,10 @@ def run(
     how.check(cells_of(chosen))
     check_files_of(chosen, data)
     notes = check(chosen, begun, data, resources, how, retry=retry)
-    notes += other_data(chosen, data, begun)
+    notes += other_versions(chosen, data, begun)
     opened = Store(store, create=True)  # Not before: a run that is refused leaves nothing.
     keep_own_data(chosen, data, opened)
+    keep_own_code(chosen, opened)
     _warn(notes)
     clear_the_way(chosen, opened, data, retry)
     done = train(chosen, opened, data, resources, how, keep)
@@ -284,7 +286,7 @@ def export(
     ] = False,
 ) -> None:
     """Write all trials for other programs: tables, an Optuna storage, MLflow runs."""
-    from orchestrator.data_versions import other_data
+    from orchestrator.data_versions import other_versions
     from reports.exports.targets import export as write
     from trainers.store import Store
 
@@ -293,7 +295,7 @@ def export(
         check_outside("--out", Path(out), opened.root, but=opened.exports)
     with terminate_as_interrupt():
         chosen = read_study(study, tasks, opened)
-        _warn(other_data(chosen, None, opened))
+        _warn(other_versions(chosen, None, opened))
         lines = write(chosen, opened, to, out, predictions=predictions, watch=watch)
     for line in lines:
         echo(one_line(line))
@@ -316,13 +318,13 @@ def best(
 ) -> None:
     """Write the best trial as a Hugging Face model folder, with a model card."""
     from orchestrator.best import choose, write_best
-    from orchestrator.data_versions import other_data
+    from orchestrator.data_versions import other_versions
     from trainers.store import Store
 
     opened = Store(store, create=False)
     chosen = read_study(study, None, opened, data)
     check_outside("--out", out, opened.root, but=opened.exports)
-    _warn(other_data(chosen, data, opened))
+    _warn(other_versions(chosen, data, opened))
     found = choose(chosen, opened, task, method, encoder)
     with terminate_as_interrupt():
         line = write_best(chosen, opened, found, out, retrain=retrain, data=data)
@@ -331,13 +333,18 @@ def best(
 
 @app.command()
 def check(
-    what: Annotated[str, typer.Argument(metavar="STUDY|TASK", help="A study, or a task's file.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="STUDY|TASK|METHOD", help="A study, a task's file, or ./file.py@Class."
+        ),
+    ],
     data: DataOption = None,
     max_length: Annotated[
         int | None, typer.Option(min=4, help="Tokens to which texts are cut (the study's).")
     ] = None,
 ) -> None:
-    """Look at the rows of a study's tasks: labels, lengths, duplicates, contradictions."""
+    """Look at a study's tasks (labels, lengths, duplicates) and try the steps of its methods."""
     from orchestrator.check import check_lines
 
     for line in check_lines(what, data, max_length):

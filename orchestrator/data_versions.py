@@ -68,17 +68,18 @@ def keep_own_data(study: Study, data: Path | None, store: "Store") -> None:
         keep_identity(store, identify(task, data))
 
 
-def other_data(study: Study, data: Path | None, store: "Store | None") -> list[str]:
+def other_versions(study: Study, data: Path | None, store: "Store | None") -> list[str]:
     """Say which of a study's trials the store has of other rows of its own tasks: those stay.
 
     Raises:
         UserError: a record of a task's data cannot be read.
     """
+    from orchestrator.own_code import other_code
     from trainers.identity import kept_identities
 
     if store is None:
         return []
-    lines = []
+    lines = other_code(study, store)
     finished = store.finished()
     for name, task in study.own_tasks.items():
         identities = {known.digest: known for known in kept_identities(store, name)}
@@ -140,7 +141,7 @@ def data_notes(study: Study, store: "Store | None", data: Path | None) -> list[s
     except UserError:
         stale = {}
     lines = [f"{line}; `run --retry` trains them again" for line in stale_lines(stale)]
-    return [*other_data(study, data, store), *lines]
+    return [*other_versions(study, data, store), *lines]
 
 
 def stale_lines(stale: Mapping[str, Sequence[TrialConfig]]) -> list[str]:

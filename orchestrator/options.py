@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.places import check_writable, place
+from search_spaces.own_methods import import_method
 from search_spaces.study import Study, load_study
 
 if TYPE_CHECKING:
@@ -52,12 +53,14 @@ def read_study(
 ) -> Study:
     """Load a study with the rows of its own tasks; to train it, its encoders must be there.
 
-    Without their files the store may know the rows.
+    Without their files the store may know the rows. The code of its own methods is run to train it,
+    and for nothing else.
     """
     from orchestrator.data_versions import with_own_data
+    from orchestrator.own_code import remembered
     from orchestrator.preflight import check_encoders, check_examples, check_names, check_tables
 
-    study = load_study(name)
+    study = load_study(name, import_method if to_train else remembered(store))
     check_tables(study)
     if tasks is not None:
         study = study.narrow([task.strip() for task in tasks.split(",")])

@@ -71,7 +71,8 @@ def take_methods(entries: object, folder: Path) -> tuple[object, dict[str, Sourc
             names.append(entry)
             continue
         source = find_source(entry, folder)
-        found[source.name] = source
+        if found.setdefault(source.name, source) != source:
+            raise UserError(f"methods: two methods are called {source.name}")
         names.append(source.name)
     return names, found
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from orchestrator.data_versions import data_notes, other_data, with_own_data
+from orchestrator.data_versions import data_notes, other_versions, with_own_data
 from orchestrator.plan import make_plan
 from search_spaces.errors import UserError
 from search_spaces.study import Study, load_study
@@ -101,7 +101,7 @@ def test_without_its_files_a_store_is_read_by_the_data_that_it_knows(path: Path)
 def test_other_definitions_of_a_task_are_told_apart(path: Path) -> None:
     _, store = trained(path)
     path.write_text(path.read_text().replace("macro_f1", "mcc"))
-    (line,) = other_data(with_own_data(load_study(str(path)), None, store), None, store)
+    (line,) = other_versions(with_own_data(load_study(str(path)), None, store), None, store)
     assert "metric, dev or difficult differs" in line
 
 
@@ -110,7 +110,7 @@ def test_a_record_of_data_that_is_damaged_is_one_line(path: Path) -> None:
     (record,) = store.tasks.rglob("*.json")
     record.write_bytes(record.read_bytes().replace(b"train", b"tr4in", 1))
     with pytest.raises(UserError, match="is no record of a task's data"):
-        other_data(study, None, store)
+        other_versions(study, None, store)
 
 
 @pytest.fixture

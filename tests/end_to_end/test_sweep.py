@@ -16,12 +16,14 @@ from search_spaces.study import load_study
 from tests.end_to_end.conftest import SLOW
 from tests.end_to_end.sweeps import (
     environment,
+    launches,
     predictions_of,
     ray_head,
     run,
     started,
     wait_for,
 )
+from tests.search_spaces.test_own_methods import FOCAL
 from trainers.encoder import load_encoder
 from trainers.loop import TrialRun
 from trainers.outcome import DeviceUse
@@ -39,6 +41,18 @@ epochs: 2
 n_per_class: 8
 select_on: heldout
 """
+
+
+BROUGHT = """
+name: below
+tasks:
+  - {name: cases, files: {train: train.csv, dev: dev.csv}, text: body, label: team}
+encoders: [./encoder]
+methods: [standard, ./focal.py@Focal]
+axes: {lr: [2e-3], gamma: [0.5, 2]}
+epochs: 16
+"""
+LABELS = ("invoice", "parcel", "refund")
 
 
 def test_failures_are_recorded_and_stop_nothing(tmp_path: Path) -> None:
@@ -87,16 +101,23 @@ def test_a_larger_grid_trains_only_what_is_new(tmp_path: Path) -> None:
     assert first.stat().st_ino == inode
 
 
-def test_an_encoder_may_be_a_folder_below_where_run_is_called(tmp_path: Path) -> None:
-    path, folder = tmp_path / "below.yaml", tmp_path / "store"
-    path.write_text(
-        MIXED.replace("[tiny]", "[./encoder]").replace("2e-3, 1e+30", "2e-3").replace("at, ", "")
-    )
+def test_what_a_user_brings_along_is_trained_and_told(tmp_path: Path) -> None:
+    """An encoder's folder, a task's files, a method's file: it is edited while it is trained."""
+    path, folder, focal = tmp_path / "below.yaml", tmp_path / "store", tmp_path / "focal.py"
+    path.write_text(BROUGHT)
+    focal.write_text(FOCAL)
+    for split, n in (("train", 30), ("dev", 12)):
+        rows = [f"the {LABELS[k % 3]} of case {k},{LABELS[k % 3]}\n" for k in range(n)]
+        (tmp_path / f"{split}.csv").write_text("body,team\n" + "".join(rows))
     tiny = load_encoder("tiny", ["where is my book"])
     for part in (tiny.model, tiny.tokenizer):
         part.save_pretrained(tmp_path / "encoder")
-    done = run(path, folder)
-    assert done.returncode == 0, done.stderr
+    with started(path, folder) as driver:
+        wait_for(lambda: launches(folder), driver)
+        focal.write_text("raise SystemExit('edited')\n")
+        assert driver.wait(timeout=300) == 0, driver.log.read_text()
+    assert len(Store(folder, create=False).finished()) == 3
+    assert "Focal" in (folder / "reports/below/below-dev.tex").read_text()
 
 
 def test_a_reused_worker_gives_the_bytes_of_a_fresh_process(

@@ -37,7 +37,6 @@ from orchestrator.options import (
     StoreOption,
     StudyArgument,
     TasksOption,
-    begun_store,
     existing_store,
     read_study,
 )
@@ -67,7 +66,11 @@ BROKEN_PIPE = 141
 
 def _warn(lines: Iterable[str]) -> None:
     for line in lines:
-        say(f"warning: {line}")
+        _warn_of(line)
+
+
+def _warn_of(line: str) -> None:
+    say(f"warning: {line}")
 
 
 def _tell_version(wanted: bool) -> None:
@@ -174,15 +177,11 @@ def run(
     ] = False,
 ) -> None:
     """Train what the store lacks, then write the report. Run it again to resume."""
-    from orchestrator.cli_run import check, clear_the_way, train
-    from orchestrator.data_versions import keep_own_data, other_versions
+    from orchestrator.cli_run import run_study
     from orchestrator.job import Resources, parse_gpus
-    from orchestrator.own_code import keep_own_code
-    from orchestrator.preflight import check_files_of
     from orchestrator.search import Search, parse_budget
-    from search_spaces.cells import cells_of
     from trainers.checkpoints import parse_keep
-    from trainers.store import State, Store
+    from trainers.store import State
 
     if not math.isfinite(checkpoint_every):
         raise UserError(f"--checkpoint-every: expected seconds, got {checkpoint_every}")
@@ -196,18 +195,9 @@ def run(
     )
     most, hours = parse_budget(budget)
     how = Search(name=search, scheduler=scheduler, trials=most, hours=hours, seed=search_seed)
-    keep, begun = parse_keep(keep_checkpoints), begun_store(store)
-    chosen = read_study(study, tasks, begun, data, to_train=True)
-    how.check(cells_of(chosen))
-    check_files_of(chosen, data)
-    notes = check(chosen, begun, data, resources, how, retry=retry)
-    notes += other_versions(chosen, data, begun)
-    opened = Store(store, create=True)  # Not before: a run that is refused leaves nothing.
-    keep_own_data(chosen, data, opened)
-    keep_own_code(chosen, opened)
-    _warn(notes)
-    clear_the_way(chosen, opened, data, retry)
-    done = train(chosen, opened, data, resources, how, keep)
+    keep = parse_keep(keep_checkpoints)
+    ran = run_study(study, store, data, tasks, resources, how, keep, retry=retry, warn=_warn_of)
+    chosen, opened, done = ran.study, ran.store, ran.plan
     for line in troubles(done, opened):
         say(line)
     print_report(chosen, opened, _reports_folder(chosen, opened), data, None, as_json=False)

@@ -4,7 +4,8 @@ In: a study, a store and how to run. Out: a filled store and the last plan. Ray 
 when there is something to train.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,54 @@ if TYPE_CHECKING:
     from orchestrator.search import Search
     from trainers.checkpoints import Keep
     from trainers.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """What a run was of, and where it ended."""
+
+    study: Study
+    store: "Store"
+    plan: "Plan"
+
+
+def run_study(
+    name: str,
+    store: Path,
+    data: Path | None,
+    tasks: str | None,
+    resources: "Resources",
+    search: "Search",
+    keep: "Keep",
+    *,
+    retry: bool,
+    warn: Callable[[str], None],
+) -> Ran:
+    """Train what a store lacks of a study; what a user should know is told before.
+
+    Raises:
+        UserError, Unfinished, KeyboardInterrupt: as `check` and `train`.
+    """
+    from orchestrator.data_versions import keep_own_data, other_versions
+    from orchestrator.options import begun_store, read_study
+    from orchestrator.own_code import keep_own_code
+    from orchestrator.preflight import check_files_of
+    from search_spaces.cells import cells_of
+    from trainers.store import Store
+
+    begun = begun_store(store)
+    study = read_study(name, tasks, begun, data, to_train=True)
+    search.check(cells_of(study))
+    check_files_of(study, data)
+    notes = check(study, begun, data, resources, search, retry=retry)
+    notes += other_versions(study, data, begun)
+    opened = Store(store, create=True)  # Not before: a run that is refused leaves nothing.
+    keep_own_data(study, data, opened)
+    keep_own_code(study, opened)
+    for note in notes:
+        warn(note)
+    clear_the_way(study, opened, data, retry)
+    return Ran(study=study, store=opened, plan=train(study, opened, data, resources, search, keep))
 
 
 def check(

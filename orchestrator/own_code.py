@@ -25,7 +25,7 @@ def remembered(store: "Store | None") -> Callable[[Source], Method]:
     """
 
     def find(source: Source) -> Method:
-        from trainers.code import kept_methods
+        from trainers.kept_code import kept_methods
 
         found = kept_methods(store) if store else []
         known = [record for record in found if record.name == source.name]
@@ -53,7 +53,7 @@ def keep_own_code(study: Study, store: "Store") -> None:
     Raises:
         UserError: it cannot be written, or is not complete.
     """
-    from trainers.code import keep_code, load_kept
+    from trainers.kept_code import keep_code, load_kept
 
     for name, method in study.own_methods.items():
         keep_code(store, study.sources[name], method)
@@ -63,7 +63,7 @@ def keep_own_code(study: Study, store: "Store") -> None:
 
 def other_code(study: Study, store: "Store") -> list[str]:
     """Say which of a study's trials the store has of other code of its own methods."""
-    from trainers.code import kept_methods
+    from trainers.kept_code import kept_methods
 
     lines, finished = [], store.finished()
     for name, method in study.own_methods.items():

@@ -117,7 +117,7 @@ def declared(*extras: str) -> set[str]:
 
 @pytest.mark.parametrize("path", SOURCES + TESTS, ids=name_of)
 def test_every_import_is_declared(path: Path) -> None:
-    ours = {*FLOORS, "tests", *sys.stdlib_module_names}
+    ours = {*FLOORS, "catsweep", "tests", *sys.stdlib_module_names}
     wanted = declared("minilm", "mlflow", *(["test"] if path in TESTS else []))
     for package in packages(path) - ours:
         providers = [*PROVIDERS.get(package, []), COMES_WITH.get(package, package)]
@@ -127,7 +127,7 @@ def test_every_import_is_declared(path: Path) -> None:
 
 def test_every_dependency_is_imported() -> None:
     """Those that are not have their reason beside them in pyproject.toml."""
-    others = {"nvidia-ml-py", "scikit-learn", "pandas"}
+    others = {"nvidia-ml-py", "scikit-learn"}
     imported_by = {
         name.lower().replace("_", "-")
         for package in set().union(*map(packages, SOURCES))

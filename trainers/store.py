@@ -5,7 +5,7 @@
                                     or config.json and failure.json or pruned.json
     running/<signature>/            lock, progress.json, checkpoint.safetensors
     searches/<digest>.json          which trials a search drew (`searches.py`)
-    tasks/, code/                   users' own tasks and methods (`identity.py`, `code.py`)
+    tasks/, code/                   users' own tasks and methods (`identity.py`, `kept_code.py`)
     set-aside/<signature>-<n>/      corrupt or failed trials that a retry moved out of the way
 
 In: a folder. Out: what it holds, and atomic writes to it. `result.json` is written last: it is the

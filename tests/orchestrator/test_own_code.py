@@ -10,7 +10,7 @@ from search_spaces.method import OwnSettings
 from search_spaces.study import load_study
 from tests.orchestrator.commands import catsweep, train_all
 from tests.search_spaces.test_own_methods import FOCAL, STUDY
-from trainers.code import load_kept
+from trainers.kept_code import load_kept
 from trainers.store import Store
 
 MARKED = (

@@ -14,7 +14,7 @@ from search_spaces.method import MethodSettings, OwnSettings
 from search_spaces.methods import settings_type
 from trainers.batches import Batch
 from trainers.classifier import Classifier
-from trainers.code import load_kept
+from trainers.kept_code import load_kept
 from trainers.methods.step import Losses, Training
 
 Step = Callable[[Classifier, Batch, Any, Training], Losses]

@@ -1,0 +1,132 @@
+"""catsweep as a library: `import catsweep` is this file, which a wheel puts in that place.
+
+In: names. Out: functions and types of the four packages, imported when they are asked for, so that
+the import itself is as light as the command line. Where another project's package hides one of
+them, an ImportError says which, and what to do.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from orchestrator.library import Store, compare, load_study, plan, report, run
+    from orchestrator.plan import Plan
+    from reports.compare import PairReport
+    from reports.statistics.best_vs_best import best_vs_best
+    from reports.statistics.interval import paired_bootstrap
+    from reports.statistics.significance import (
+        Comparison,
+        benjamini_hochberg,
+        fisher_randomization,
+        holm,
+        mcnemar,
+    )
+    from reports.tables.build import Report
+    from search_spaces.errors import Unfinished, UserError
+    from search_spaces.method import MethodSettings, Style
+    from search_spaces.settings import Count, NonNegative, Positive, Share
+    from search_spaces.study import Study
+    from trainers.batches import Batch
+    from trainers.classifier import Classifier
+    from trainers.losses import cross_entropy
+    from trainers.methods.step import Losses, Training, backward
+    from trainers.metrics import score
+
+__all__ = [
+    "Batch",
+    "Classifier",
+    "Comparison",
+    "Count",
+    "Losses",
+    "MethodSettings",
+    "NonNegative",
+    "PairReport",
+    "Plan",
+    "Positive",
+    "Report",
+    "Share",
+    "Store",
+    "Study",
+    "Style",
+    "Training",
+    "Unfinished",
+    "UserError",
+    "backward",
+    "benjamini_hochberg",
+    "best_vs_best",
+    "compare",
+    "cross_entropy",
+    "fisher_randomization",
+    "holm",
+    "load_study",
+    "mcnemar",
+    "paired_bootstrap",
+    "plan",
+    "report",
+    "run",
+    "score",
+]
+
+_PLACES: Final = {
+    "orchestrator.library": ("Store", "compare", "load_study", "plan", "report", "run"),
+    "orchestrator.plan": ("Plan",),
+    "reports.compare": ("PairReport",),
+    "reports.statistics.best_vs_best": ("best_vs_best",),
+    "reports.statistics.interval": ("paired_bootstrap",),
+    "reports.statistics.significance": (
+        "Comparison",
+        "benjamini_hochberg",
+        "fisher_randomization",
+        "holm",
+        "mcnemar",
+    ),
+    "reports.tables.build": ("Report",),
+    "search_spaces.errors": ("Unfinished", "UserError"),
+    "search_spaces.method": ("MethodSettings", "Style"),
+    "search_spaces.settings": ("Count", "NonNegative", "Positive", "Share"),
+    "search_spaces.study": ("Study",),
+    "trainers.batches": ("Batch",),
+    "trainers.classifier": ("Classifier",),
+    "trainers.losses": ("cross_entropy",),
+    "trainers.methods.step": ("Losses", "Training", "backward"),
+    "trainers.metrics": ("score",),
+}
+_MODULE_OF: Final = {name: module for module, names in _PLACES.items() for name in names}
+_KNOWN_BY: Final = {
+    "search_spaces": "trial.py",
+    "trainers": "store.py",
+    "reports": "cells.py",
+    "orchestrator": "supervisor.py",
+}
+"""A file of each package that no other project's package of that name has beside the others."""
+
+
+def find_shadow() -> str | None:
+    """Say which of the packages is hidden by another project's, if one is."""
+    for package, file in _KNOWN_BY.items():
+        spec = find_spec(package)
+        places = list(spec.submodule_search_locations or ()) if spec else []
+        if spec and not any((Path(place) / file).is_file() for place in places):
+            found = places[0] if places else spec.origin
+            return (
+                f"its package {package} is hidden by {found}: start from another folder, take that"
+                " one off PYTHONPATH, or install catsweep into an environment of its own"
+            )
+    return None
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(_MODULE_OF[name]), name)
+    except ImportError as error:
+        if shadow := find_shadow():
+            raise ImportError(f"catsweep: {shadow}") from error
+        raise
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

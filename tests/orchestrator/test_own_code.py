@@ -1,9 +1,12 @@
 """Methods of a user's own through the commands: trained from the store's copy, told when edited."""
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
 
+from orchestrator import api
 from orchestrator.own_code import keep_own_code
 from search_spaces.errors import UserError
 from search_spaces.method import OwnSettings
@@ -125,3 +128,16 @@ def test_check_tries_the_step(folder: Path, capsys: pytest.CaptureFixture[str]) 
     (folder / "focal.py").write_text(FOCAL.replace(").mean()", ")"))
     assert catsweep("check", f"{folder}/focal.py@Focal") == 2
     assert "grad can be implicitly created only for scalar outputs" in told(capsys)
+
+
+def test_the_readme_s_method_keeps_the_contract(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    (code,) = (b for b in re.findall(r"```python\n(.*?)```", readme, re.S) if "class Focal" in b)
+    monkeypatch.setitem(sys.modules, "catsweep", api)  # As a wheel has it.
+    (tmp_path / "focal.py").write_text(code)
+    assert catsweep("check", f"{tmp_path}/focal.py@Focal") == 0
+    said = told(capsys)
+    assert said.count(": yes") == 4
+    assert "gamma=2.0" in said

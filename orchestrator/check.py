@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from orchestrator.own_code import metrics_known
 from search_spaces.errors import UserError
 from search_spaces.method import Method, OwnSettings, build_settings
-from search_spaces.own_methods import find_source, import_method, is_own_method
+from search_spaces.own_methods import import_method
 from search_spaces.own_tasks import parse_task
 from search_spaces.shipped_tasks import TASKS
+from search_spaces.sources import find_source, is_source
 from search_spaces.study import Study, load_study
 from search_spaces.study_file import is_yaml_file, parse_fields, read_yaml
 from search_spaces.tasks import Task
@@ -49,10 +51,11 @@ def check_lines(name: str, data: Path | None, max_length: int | None) -> Iterato
     Raises:
         UserError: a task's files are not there or not right, or a method breaks its contract.
     """
-    if is_own_method(name) and not is_yaml_file(name):
+    if is_source(name) and not is_yaml_file(name):
         yield from _method_lines(import_method(find_source(name, Path())), {})
         return
     tasks, study = tasks_of(name)
+    tasks = [metrics_known(task, None, to_train=True)[0] for task in tasks]
     length = max_length or (study.parts[0].max_length if study else 128)
     encoder = next(iter(study.encoders), None) if study else None
     for task in tasks:

@@ -12,6 +12,7 @@ from pathlib import Path
 from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 from trainers.hub import BUILT_IN
+from trainers.metrics import short_name
 from trainers.outcome import TrialRecord
 
 SHOWN_LABELS = 200
@@ -54,7 +55,7 @@ def _what(study: str, task: Task, config: TrialConfig, record: TrialRecord, fini
         f"# {task.title}, {config.method.name}\n\n"
         f"A text classifier, fine-tuned from `{config.encoder}` by catsweep: the best of"
         f" {finished} finished trial{'' if finished == 1 else 's'} of study `{study}`,"
-        f" chosen by {record.metric} on `{record.selection}`.\n\n"
+        f" chosen by {short_name(record.metric)} on `{record.selection}`.\n\n"
         f"{len(record.labels)} labels: {labels}{more}.\n"
     )
 

@@ -57,10 +57,11 @@ def read_study(
     and for nothing else.
     """
     from orchestrator.data_versions import with_own_data
-    from orchestrator.own_code import remembered
+    from orchestrator.own_code import remembered, with_own_metrics
     from orchestrator.preflight import check_encoders, check_examples, check_names, check_tables
 
     study = load_study(name, import_method if to_train else remembered(store))
+    study = with_own_metrics(study, store, to_train=to_train)
     check_tables(study)
     if tasks is not None:
         study = study.narrow([task.strip() for task in tasks.split(",")])

@@ -6,12 +6,14 @@ the code in the store, from which workers take it.
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search_spaces.errors import UserError
 from search_spaces.method import Method, OwnSettings
-from search_spaces.own_methods import Source
+from search_spaces.sources import Source, find_source, is_source, load_named
 from search_spaces.study import Study
+from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 
 if TYPE_CHECKING:
@@ -47,18 +49,79 @@ def remembered(store: "Store | None") -> Callable[[Source], Method]:
     return find
 
 
+def with_own_metrics(study: Study, store: "Store | None", *, to_train: bool) -> Study:
+    """Load the metrics that a study's own tasks name by a file, and call them by their code.
+
+    Those who do not train load the store's copy: the tests of a report call it.
+
+    Raises:
+        UserError: there is no such function, or its values cannot be.
+    """
+    tasks, sources = dict[str, Task](), dict[str, Source]()
+    for name, task in study.own_tasks.items():
+        tasks[name], found = metrics_known(task, store, to_train=to_train)
+        sources |= found
+    return study.with_metrics(tasks, sources) if sources else study
+
+
+def metrics_known(
+    task: Task, store: "Store | None", *, to_train: bool
+) -> tuple[Task, dict[str, Source]]:
+    """Return a task that names its metrics by their code, and the sources of these.
+
+    Raises:
+        UserError: as `with_own_metrics`.
+    """
+    metrics = [metric for metric in (task.metric, *task.beside) if is_source(metric)]
+    if not metrics:
+        return task, {}
+    known = {metric: _known(metric, task, store, to_train=to_train) for metric in metrics}
+    called = {metric: name for metric, (name, _) in known.items()}
+    beside = tuple(called.get(metric, metric) for metric in task.beside)
+    metric = called.get(task.metric, task.metric)
+    return task.model_copy(update={"metric": metric, "beside": beside}), dict(known.values())
+
+
+def _known(metric: str, task: Task, store: "Store | None", *, to_train: bool) -> tuple[str, Source]:
+    """Return the name of a metric by its code, and its source; this process then knows it."""
+    from trainers.kept_code import kept_metrics, know_kept_metric
+    from trainers.metrics import METRICS
+    from trainers.own_metrics import metric_of
+
+    source = find_source(metric, task.folder or Path(), "metric", METRICS)
+    kept = kept_metrics(store) if store else []
+    codes = [record.code for record in kept if record.name == source.name]
+    code = source.code or (codes[0] if len(codes) == 1 else None)
+    if code in codes and store:
+        know_kept_metric(store.code, f"{source.name}@{code}")
+    elif source.code is None:
+        raise UserError(f"task {task.name}: metric {source.name}: no file {source.place}")
+    elif to_train:
+        metric_of(source, load_named(source))
+    else:
+        raise UserError(
+            f"task {task.name}: metric {source.name}: this store knows nothing of it as it is now:"
+            " `catsweep plan` shows what `catsweep run` would train"
+        )
+    return f"{source.name}@{code}", source
+
+
 def keep_own_code(study: Study, store: "Store") -> None:
-    """Copy the code of a study's own methods into the store, and load it from there.
+    """Copy the code of a study's own methods and metrics into the store; methods load from there.
 
     Raises:
         UserError: it cannot be written, or is not complete.
     """
-    from trainers.kept_code import keep_code, load_kept
+    from trainers.kept_code import keep_method, keep_metric, load_method_type
+    from trainers.metrics import get_metric
 
+    for name, source in study.sources.items():
+        if source.noun == "metric":
+            keep_metric(store, source, get_metric(name))
     for name, method in study.own_methods.items():
-        keep_code(store, study.sources[name], method)
+        keep_method(store, study.sources[name], method)
         assert method.code is not None
-        load_kept(store.code, OwnSettings(name=name, code=method.code))
+        load_method_type(store.code, OwnSettings(name=name, code=method.code))
 
 
 def other_code(study: Study, store: "Store") -> list[str]:

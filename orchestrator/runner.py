@@ -24,6 +24,7 @@ from search_spaces.text import clean, one_line
 from search_spaces.trial import TrialConfig
 from trainers.checkpoints import Checkpoints
 from trainers.files import StoreFull, Unreadable
+from trainers.kept_code import know_kept_metric
 from trainers.loop import Diverged, TrialRun
 from trainers.machine import DeviceMeter, free_memory, pick_device, ran_out_of_memory
 from trainers.outcome import FailureRecord, Fault, ProgressRecord
@@ -49,6 +50,9 @@ class TrialRunner:
         self.checkpoints = Checkpoints(self.store, job.keeping) if job.keeping else None
         torch.set_num_threads(job.threads)
         self.device = pick_device()
+        for task in job.own_tasks.values():
+            for metric in (task.metric, *task.beside):
+                know_kept_metric(self.store.code, metric)
         self.warm = Warm({**TASKS, **job.own_tasks})
         self.run: TrialRun | None = None
         self.curve: list[dict[str, Any]] = []

@@ -17,7 +17,7 @@ from reports.cells import align
 from reports.design import Design
 from search_spaces.errors import UserError
 from search_spaces.text import quoted
-from trainers.metrics import Flags, Labels, Metric, Values, get_metric, sum_counts
+from trainers.metrics import Flags, Labels, Metric, Values, get_metric, short_name, sum_counts
 from trainers.outcome import Predictions
 
 
@@ -83,7 +83,9 @@ class Candidates:
             for name, row in zip(self.trials, self.predicted, strict=True):
                 self._check_labels(f"trial {name}", row)
         if not self.metric.fits(self.n_classes):
-            raise UserError(f"{self.cell}: {self.metric.name} is not for {self.n_classes} classes")
+            raise UserError(
+                f"{self.cell}: {short_name(self.metric.name)} is not for {self.n_classes} classes"
+            )
 
     def _check_labels(self, what: str, labels: Labels) -> None:
         if labels.min() < 0 or labels.max() >= self.n_classes:

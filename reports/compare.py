@@ -24,6 +24,7 @@ from reports.statistics.significance import (
 from search_spaces.errors import UserError, nearest, unknown
 from search_spaces.input_files import is_folder, is_there
 from search_spaces.text import quoted
+from trainers.kept_code import know_kept_metric
 from trainers.labels import (
     UNLABELLED,
     as_label,
@@ -32,7 +33,7 @@ from trainers.labels import (
     check_labels_of,
     fault_of_label,
 )
-from trainers.metrics import METRICS, Labels
+from trainers.metrics import METRICS, Labels, get_metric, short_name
 from trainers.outcome import TrialRecord
 from trainers.store import State, Store
 
@@ -128,6 +129,7 @@ def read_side(name: str, store: Path, split: str) -> Side:
 def _read_trial(store: Store, record: TrialRecord, split: str) -> Side:
     if split not in record.scores:
         raise unknown(f"split of trial {record.signature}", split, record.scores)
+    know_kept_metric(store.code, record.metric)
     found = store.predictions(record, split)
     labels = tuple(map(as_label, record.labels))
     gold, predicted = (
@@ -289,10 +291,10 @@ def _default_metrics(baseline: Side, system: Side, n_classes: int) -> list[str]:
 
 def _misfit(metric: str, n_classes: int) -> str | None:
     """Say why a metric is not for as many labels: of one label only accuracy can tell anything."""
-    limit = METRICS[metric].max_classes
+    limit = get_metric(metric).max_classes
     if limit is not None and n_classes > limit:
-        return f"{metric} is for {limit} labels, got {n_classes}; try macro_f1 or mcc"
-    if METRICS[metric].test != "mcnemar" and n_classes < 2:
+        return f"{short_name(metric)} is for {limit} labels, got {n_classes}; try macro_f1 or mcc"
+    if get_metric(metric).test != "mcnemar" and n_classes < 2:
         return (
             f"{metric} needs two labels, got one: list all labels with --labels,"
             " the positive one second"
@@ -305,7 +307,7 @@ def _test(
 ) -> MetricReport:
     if misfit := _misfit(metric, n_classes):
         raise UserError(misfit)
-    if METRICS[metric].test == "mcnemar":
+    if get_metric(metric).test == "mcnemar":
         tests = tuple(mcnemar(*pair, method=method) for method in MCNEMAR_METHODS)
     else:
         tests = (fisher_randomization(*pair, metric, n_classes, seed=seed),)

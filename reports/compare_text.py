@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from reports.compare import Differing, MetricReport, PairReport
 from search_spaces.text import one_line, shown
+from trainers.metrics import short_name
 
 LISTED: Final = 20  # discordant examples that the text lists; JSON has all
 TABLE: Final = {
@@ -81,6 +82,6 @@ def _headline(entry: MetricReport) -> str:
     scores = f"{100 * test.baseline_score:.2f} -> {100 * test.system_score:.2f}"
     points = f"{100 * interval.low:+.2f} .. {100 * interval.high:+.2f}"
     return (
-        f"{entry.metric}: {scores}, difference {100 * test.delta:+.2f}"
+        f"{short_name(entry.metric)}: {scores}, difference {100 * test.delta:+.2f}"
         f" [{points}] ({interval.level:.0%} paired bootstrap), p = {test.p_value:.4g}"
     )

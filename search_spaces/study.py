@@ -19,11 +19,12 @@ from search_spaces.errors import UserError, unknown
 from search_spaces.input_files import at_home, is_there
 from search_spaces.method import Method
 from search_spaces.methods import METHODS
-from search_spaces.own_methods import Source, import_method, take_methods
+from search_spaces.own_methods import import_method, take_methods
 from search_spaces.own_tasks import join_task, take_tasks
 from search_spaces.part import MOST_TRIALS, OF_DATA_ALONE, TOO_MANY, Part, refuse_duplicates
 from search_spaces.settings import Settings
 from search_spaces.shipped_tasks import TASKS, get_task
+from search_spaces.sources import Source
 from search_spaces.study_file import is_yaml_file, parse_fields, read_yaml
 from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
@@ -53,7 +54,7 @@ class Study(Header):
 
     `own_tasks` are those that its files define, by name; `data` has for each of them what names its
     rows in a trial's signature, once they are read (`with_data`). `sources` says where the code of
-    methods is that are no shipped ones, by name.
+    methods and metrics is that are no shipped ones, by name.
     """
 
     parts: Annotated[tuple[Part, ...], Field(min_length=1)]
@@ -80,6 +81,11 @@ class Study(Header):
     ) -> "Study":
         """Return the same study with what names its own tasks' rows, and what is known of these."""
         return self._changed(data=dict(data), own_tasks={**self.own_tasks, **(tasks or {})})
+
+    def with_metrics(self, tasks: Mapping[str, Task], sources: Mapping[str, Source]) -> "Study":
+        """Return the same study, some of whose own tasks name metrics by their code."""
+        own, known = {**self.own_tasks, **tasks}, {**self.sources, **sources}
+        return self._changed(own_tasks=own, sources=known)
 
     def _changed(self, **fields: Any) -> "Study":
         """Build the study anew: a copy would keep the trials that this one has expanded to."""

@@ -22,7 +22,7 @@ from trainers.data import TaskData, check_files, load_task, select_examples
 from trainers.difficulty import with_difficult
 from trainers.files import Unreadable, is_there, listing, read_whole, write_file, write_first
 from trainers.hub import COMMIT
-from trainers.metrics import METRICS
+from trainers.metrics import METRICS, OWN, get_metric, short_name
 from trainers.records import Count, Record, decode_record, encode_record
 from trainers.store import Store
 
@@ -128,18 +128,20 @@ def identity_of(data: TaskData) -> Identity:
 def check_metric_names(task: Task) -> None:
     """Check that a task's metrics exist; UserError names the nearest."""
     for name in (task.metric, *task.beside):
-        if name not in METRICS:
+        if name not in METRICS and name not in OWN:
             raise unknown(f"metric of task {task.name}", name, METRICS)
 
 
 def check_metrics(task: Task, n_classes: int) -> None:
     """Check that a task's metrics are for as many labels; UserError otherwise."""
     for name in (task.metric, *task.beside):
-        metric = METRICS[name]
+        metric = get_metric(name)
         if n_classes < 2 or not metric.fits(n_classes):
+            most = metric.max_classes
+            labels = f"{'' if most == 2 else 'at most '}{most}" if most else "two or more"
             raise UserError(
-                f"task {task.name}: metric {name} is for {metric.max_classes or 'two or more'}"
-                f" labels, and the training rows have {n_classes}"
+                f"task {task.name}: metric {short_name(name)} is for {labels} labels, and the"
+                f" training rows have {n_classes}"
             )
 
 

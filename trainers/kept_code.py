@@ -1,26 +1,29 @@
-"""The code of users' own methods, as a store keeps it: trials are trained from there. No torch.
+"""The code of users' own methods and metrics, as a store keeps it. No torch.
 
     code/<digest>/method.json       what is known of the method; the sources' checksums
+    code/<digest>/metric.json       the same of a metric
     code/<digest>/<file>.py         its sources, if it is no installed package's
 
-In: a source and its method. Out: the same again, without its code being run; or, for workers, its
-class. What was kept does not change while its file is edited.
+In: a source and its method or metric. Out: the same again, without its code being run; or what it
+defines, for those who need it. What was kept does not change while its file is edited.
 """
 
 import hashlib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import Field
 
 from search_spaces.errors import UserError
 from search_spaces.method import Method, MethodSettings, Option, OwnSettings, Style
-from search_spaces.own_methods import Source, find_source, load_class, method_of
+from search_spaces.own_methods import method_of
+from search_spaces.sources import Source, find_source, load_named
 from trainers.files import Unreadable, is_there, listing, read_whole, write_file, write_first
+from trainers.metrics import OWN, OWN_NAME, Metric
+from trainers.own_metrics import metric_of
 from trainers.records import Count, FileName, Frozen, Record, Sha256, decode_record, encode_record
 from trainers.store import Store
 
-RECORD = "method.json"
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 
 
@@ -42,8 +45,8 @@ class StyleRecord(Frozen):
     hatch: str
 
 
-class MethodRecord(Record):
-    """A method that a store has trials of, or was to have; `files` have their checksums."""
+class CodeRecord(Record):
+    """Code that trials of a store were made with, or were to be; `files` have their checksums."""
 
     name: str
     title: str
@@ -52,6 +55,17 @@ class MethodRecord(Record):
     kind: str
     target: str
     files: dict[FileName, Sha256]
+
+
+class MetricRecord(CodeRecord):
+    """A metric; `lowest` is its lowest value."""
+
+    lowest: float
+
+
+class MethodRecord(CodeRecord):
+    """A method."""
+
     options: dict[str, OptionRecord]
     cost: Count
     by_example: bool
@@ -70,27 +84,18 @@ class MethodRecord(Record):
         )
 
 
-def keep_code(store: Store, source: Source, method: Method) -> None:
+Kept = TypeVar("Kept", bound=CodeRecord)
+
+
+def keep_method(store: Store, source: Source, method: Method) -> None:
     """Copy a method's sources into the store, once, and note what is known of it.
 
     Raises:
         UserError: it cannot be written.
     """
-    assert source.code is not None
-    folder = store.code / source.code
-    if is_there(folder / RECORD):
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in source.files.items():
-        write_file(folder / name, content)
     record = MethodRecord(
-        name=method.name,
+        **_about(source),
         title=method.title,
-        code=source.code,
-        said=source.said,
-        kind=source.kind,
-        target=source.target,
-        files={name: hashlib.sha256(text).hexdigest() for name, text in source.files.items()},
         options={
             name: OptionRecord(default=one.default, required=one.required, real=one.real)
             for name, one in method.options.items()
@@ -99,7 +104,35 @@ def keep_code(store: Store, source: Source, method: Method) -> None:
         by_example=method.by_example,
         style=StyleRecord(**vars(method.style)) if method.style else None,
     )
-    write_first(folder / RECORD, encode_record(record))
+    _keep(store, source, record)
+
+
+def keep_metric(store: Store, source: Source, metric: Metric) -> None:
+    """Copy a metric's sources into the store, once.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    record = MetricRecord(**_about(source), title=metric.title, lowest=metric.lowest)
+    _keep(store, source, record)
+
+
+def _about(source: Source) -> dict[str, Any]:
+    files = {name: hashlib.sha256(text).hexdigest() for name, text in source.files.items()}
+    about = {name: getattr(source, name) for name in ("name", "code", "said", "kind", "target")}
+    assert source.code is not None
+    return {**about, "files": files}
+
+
+def _keep(store: Store, source: Source, record: CodeRecord) -> None:
+    folder = store.code / record.code
+    place = folder / f"{source.noun}.json"
+    if is_there(place):
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in source.files.items():
+        write_file(folder / name, content)
+    write_first(place, encode_record(record))
 
 
 def kept_methods(store: Store) -> list[MethodRecord]:
@@ -108,43 +141,80 @@ def kept_methods(store: Store) -> list[MethodRecord]:
     Raises:
         UserError: a record of them cannot be read.
     """
-    folders = [Path(entry.path) for entry in listing(store.code)]
-    return [_read(folder) for folder in sorted(folders) if is_there(folder / RECORD)]
+    return _kept(store.code, "method", MethodRecord)
 
 
-def _read(folder: Path) -> MethodRecord:
-    path = folder / RECORD
+def kept_metrics(store: Store) -> list[MetricRecord]:
+    """Read what a store knows of users' own metrics.
+
+    Raises:
+        UserError: a record of them cannot be read.
+    """
+    return _kept(store.code, "metric", MetricRecord)
+
+
+def _kept(code: Path, noun: str, kind: type[Kept]) -> list[Kept]:
+    places = [Path(entry.path) / f"{noun}.json" for entry in listing(code)]
+    return [_read(place, kind) for place in sorted(places) if is_there(place)]
+
+
+def _read(path: Path, kind: type[Kept]) -> Kept:
     try:
-        return decode_record(MethodRecord, read_whole(path))
+        return decode_record(kind, read_whole(path))
     except (IsADirectoryError, ValueError) as error:
         raise UserError(
-            f"{path} is no record of a method ({error}): remove {folder}, and run the study again"
+            f"{path} is no record of a {path.stem} ({error}): remove {path.parent}, and run the"
+            " study again"
         ) from error
     except OSError as error:
         raise Unreadable(path, error) from error
 
 
-def load_kept(code: Path | None, settings: OwnSettings) -> type[MethodSettings]:
+def load_method_type(code: Path | None, settings: OwnSettings) -> type[MethodSettings]:
     """Import the class of a method from the code that a store keeps.
 
     Raises:
         UserError: it is not there, was altered, or is of a package that has changed.
     """
-    if code is None or not is_there(code / settings.code / RECORD):
-        raise UserError(f"method {settings.name}: the store has no code {settings.code} of it")
-    folder = code / settings.code
-    record = _read(folder)
-    kind = method_of(_source(folder, record), load_class(_source(folder, record))).settings
+    source = kept_source(code, "method", settings.name, settings.code)
+    kind = method_of(source, load_named(source)).settings
     assert kind is not None
     return kind
 
 
-def _source(folder: Path, record: MethodRecord) -> Source:
+def know_kept_metric(code: Path | None, metric: str) -> None:
+    """Load a metric that no package has from the code that a store keeps; no other is touched.
+
+    Raises:
+        UserError: as `kept_source` and `metric_of`.
+    """
+    if OWN_NAME.fullmatch(metric) and metric not in OWN:
+        name, _, digest = metric.partition("@")
+        source = kept_source(code, "metric", name, digest)
+        metric_of(source, load_named(source))
+
+
+def kept_source(code: Path | None, noun: str, name: str, digest: str) -> Source:
+    """Return the source of code that a store keeps, held against its checksums.
+
+    Raises:
+        UserError: it is not there, was altered, or is of a package that has changed.
+    """
+    place = code / digest / f"{noun}.json" if code else None
+    if place is None or not is_there(place):
+        raise UserError(f"{noun} {name}: the store has no code {digest} of it")
+    return _source(place.parent, _read(place, KINDS[noun]), noun)
+
+
+KINDS: Final[dict[str, type[CodeRecord]]] = {"method": MethodRecord, "metric": MetricRecord}
+
+
+def _source(folder: Path, record: CodeRecord, noun: str) -> Source:
     if not record.files:
-        source = find_source(record.said, folder)
+        source = find_source(record.said, folder, noun)
         if source.code != record.code:
             raise UserError(
-                f"method {record.name}: {record.said} has another version here than the store's"
+                f"{noun} {record.name}: {record.said} has another version here than the store's"
                 " trials: install the same one on every machine"
             )
         return source
@@ -154,12 +224,12 @@ def _source(folder: Path, record: MethodRecord) -> Source:
             raise UserError(
                 f"{folder / name} was changed: remove {folder}, and run the study again"
             )
-    place = folder / next(iter(files))
     return Source(
+        noun=noun,
         name=record.name,
         said=record.said,
         code=record.code,
         kind=record.kind,
-        place=place,
+        place=folder / next(iter(files)),
         files=files,
     )

@@ -307,7 +307,9 @@ class TrialRun:
             selection=self.prepared.selection,
             selected_epoch=self.place.best_epoch if self.best else self.config.trained_epochs,
             scores={
-                split: score_records(kept.gold, kept.predicted, len(self.prepared.labels))
+                split: score_records(
+                    kept.gold, kept.predicted, len(self.prepared.labels), self.prepared.own_metrics
+                )
                 for split, kept in predictions.items()
             },
             epochs=tuple(EpochRecord.model_validate(epoch) for epoch in self.place.curve),

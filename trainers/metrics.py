@@ -7,6 +7,7 @@ without looking at the examples again.
 Shapes: N examples, C classes, K counts per example, ... any leading axes.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -40,7 +41,7 @@ class Metric:
     `counts(gold (N,), predicted (N,), C)` gives (N, K) and treats the examples one by one.
     `scores(sums (..., K))` gives values (...) from `lowest` to 1, and flags (...): 0.0 and True
     where the score is undefined. With two classes, making a wrong prediction right must never lower
-    the score: the exact randomization test bisects on it.
+    the score: the exact randomization test bisects on it, unless `rises` is false.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Metric:
     test: Literal["mcnemar", "fisher"] = "fisher"
     max_classes: int | None = None
     lowest: float = 0.0
+    rises: bool = True
 
     def fits(self, n_classes: int) -> bool:
         """Whether it is defined for so many classes."""
@@ -141,6 +143,12 @@ METRICS: Final[dict[str, Metric]] = {
 }
 
 
+OWN: Final[dict[str, Metric]] = {}
+"""Metrics of users' own, by name and code (`own_metrics.py`): those that this process knows."""
+
+OWN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*@[0-9a-f]{16}")
+
+
 def get_metric(metric: str | Metric) -> Metric:
     """Return the metric of that name, or the metric itself.
 
@@ -149,9 +157,16 @@ def get_metric(metric: str | Metric) -> Metric:
     """
     if isinstance(metric, Metric):
         return metric
+    if metric in OWN:
+        return OWN[metric]
     if metric not in METRICS:
         raise unknown("metric", metric, METRICS)
     return METRICS[metric]
+
+
+def short_name(metric: str) -> str:
+    """Return a metric's name without its code."""
+    return metric.partition("@")[0]
 
 
 def check_labels(labels: ArrayLike, what: str) -> Labels:

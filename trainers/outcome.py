@@ -4,7 +4,7 @@ No torch here: reports read these without it. The types of a record say what it 
 is refused when it is made, and when it is read. N examples, C classes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from search_spaces.text import quoted
-from trainers.metrics import METRICS, Labels, score
+from trainers.metrics import METRICS, OWN, OWN_NAME, Labels, score
 from trainers.records import (
     RECORD_VERSION,
     Count,
@@ -76,13 +76,12 @@ class ScoreRecord(Frozen):
     undefined: bool
 
 
-def score_records(gold: Labels, predicted: Labels, n_classes: int) -> dict[str, ScoreRecord]:
-    """Score labels (N,) with every metric of so many classes."""
-    found = {
-        name: score(metric, gold, predicted, n_classes)
-        for name, metric in METRICS.items()
-        if metric.fits(n_classes)
-    }
+def score_records(
+    gold: Labels, predicted: Labels, n_classes: int, own: Sequence[str] = ()
+) -> dict[str, ScoreRecord]:
+    """Score labels (N,) with every metric of so many classes, and with those of users' own."""
+    shipped = [name for name, metric in METRICS.items() if metric.fits(n_classes)]
+    found = {name: score(name, gold, predicted, n_classes) for name in (*shipped, *own)}
     return {
         name: ScoreRecord(value=entry.value, undefined=entry.undefined)
         for name, entry in found.items()
@@ -151,14 +150,15 @@ class TrialRecord(Record):
         if len(set(self.labels)) < len(self.labels):
             yield "labels: one is there twice"
         known = {name for name, metric in METRICS.items() if metric.fits(len(self.labels))}
-        if self.metric not in known:
+        if self.metric not in known and not OWN_NAME.fullmatch(self.metric):
             yield f"metric: {quoted(self.metric)} is no metric of {len(self.labels)} labels"
         if self.selection not in self.scores:
             yield f"selection: no scores of {quoted(self.selection)}"
         for split, scores in self.scores.items():
-            if scores.keys() != known:
+            shipped = {name for name in scores if not OWN_NAME.fullmatch(name)}
+            if shipped != known or self.metric not in scores:
                 yield f"scores: of {quoted(split)}, expected those of {', '.join(sorted(known))}"
-            if any(found.value < METRICS[name].lowest for name, found in scores.items()):
+            if any(scores[name].value < METRICS[name].lowest for name in shipped & known):
                 yield f"scores: of {quoted(split)}, one is too low for its metric"
             if split not in self.fingerprints:
                 yield f"fingerprints: none of {quoted(split)}"
@@ -176,6 +176,8 @@ class TrialRecord(Record):
         """
         scores = self.scores[split]
         for name in scores if self.version < RECORD_VERSION else (self.metric,):
+            if OWN_NAME.fullmatch(name) and name not in OWN:
+                continue  # Its code is not loaded, as in `status`.
             told, given = scores[name], score(name, gold, predicted, len(self.labels))
             if abs(told.value - given.value) > SAME or told.undefined != given.undefined:
                 raise ValueError(

@@ -18,6 +18,7 @@ from trainers.data import deviation, load_task, no_dev_split, select_examples, s
 from trainers.difficulty import with_difficult
 from trainers.encoder import Encoder, is_of_a_task, load_encoder
 from trainers.identity import CHOOSING, identity_of
+from trainers.metrics import OWN
 from trainers.token_cache import tokenised
 
 SHARED = ("task", "data", "encoder", "max_length", "difficulty_encoder", *CHOOSING)
@@ -35,6 +36,7 @@ class Prepared:
     labels: tuple[str, ...]
     metric: str
     selection: str
+    own_metrics: tuple[str, ...] = ()
     inputs: Mapping[str, Inputs]
     ids: Mapping[str, list[str]]
     encoder: Encoder
@@ -107,6 +109,7 @@ def prepare(
     return Prepared(
         labels=data.labels,
         metric=task.metric,
+        own_metrics=tuple(name for name in (task.metric, *task.beside) if name in OWN),
         selection=selection,
         inputs=inputs,
         ids={name: split.ids for name, split in data.splits.items()},

@@ -31,7 +31,7 @@ from reports.page.pictures import Pictures
 from reports.page.styles import style_of
 from reports.page.training_curves import TrainingCurve
 from search_spaces.method import Style
-from trainers.metrics import Values
+from trainers.metrics import Values, short_name
 
 SETTINGS: Final[Any] = {
     "font.family": "DejaVu Sans",  # comes with Matplotlib, so figures look the same everywhere
@@ -181,7 +181,7 @@ def budget_figure(of: BudgetPicture, styles: Styles = NO_STYLES) -> Figure:
     axes.xaxis.set_major_formatter("{x:.0f}")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("trials")
-    axes.set_ylabel(f"expected best {of.metric}, %")
+    axes.set_ylabel(f"expected best {short_name(of.metric)}, %")
     _fit(axes, [100 * curve.expected for curve in of.curves])
     _legend(figure, 3)
     return figure
@@ -210,7 +210,7 @@ def heatmap_figure(of: Heatmap, page: int) -> Figure:
         if of.panel:
             axes.set_title(printable(_at(of.panel, panel)), fontsize=7)
         _label_axes(axes, of, first=panel == 0)
-    figure.colorbar(image, ax=grid, label=f"{of.of.metric} on {of.of.split}, %")
+    figure.colorbar(image, ax=grid, label=f"{short_name(of.of.metric)} on {of.of.split}, %")
     return figure
 
 
@@ -298,7 +298,9 @@ def parallel_figure(of: Landscape) -> Figure:
         _rule(axes, column, np.linspace(0, 1, len(labels)), labels)
     marks = np.array([0, 0.5, 1] if high > low else [0.5])
     _rule(axes, len(of.axes), marks, [f"{100 * (low + at * (high - low)):.1f}" for at in marks])
-    axes.set_xticks(range(len(of.axes) + 1), [*(axis.name for axis in of.axes), f"{of.metric}, %"])
+    axes.set_xticks(
+        range(len(of.axes) + 1), [*(axis.name for axis in of.axes), f"{short_name(of.metric)}, %"]
+    )
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
     return figure
@@ -354,10 +356,10 @@ def curves_figure(best: list[TrainingCurve], styles: Styles = NO_STYLES) -> Figu
             marker=style.marker,
             markersize=3,
             linestyle=_line(style),
-            label=f"{curve.method}: {curve.metric}",
+            label=f"{curve.method}: {short_name(curve.metric)}",
         )
     losses.set_ylabel("mean training loss")
-    scores.set_ylabel(f"{best[0].metric} on {best[0].split}, %")
+    scores.set_ylabel(f"{short_name(best[0].metric)} on {best[0].split}, %")
     for axes in (losses, scores):
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -23,6 +23,7 @@ from reports.page.pictures import CellPictures, Pictures
 from reports.page.styles import style_of
 from reports.page.training_curves import TrainingCurve
 from reports.tables.build import BASELINE, Report, Tested
+from trainers.metrics import short_name
 
 MOST_TRIALS: Final = 12_000
 MOST_FAILURES: Final = 1_000
@@ -93,7 +94,7 @@ def _names(of: Landscape | TrainingCurve) -> dict[str, str]:
         "task": of.task,
         "encoder": of.encoder,
         "method": of.method,
-        "metric": of.metric,
+        "metric": short_name(of.metric),
         "split": of.split,
     }
 
@@ -125,7 +126,7 @@ def _budget(of: BudgetPicture) -> dict[str, Any]:
     return {
         "task": of.task,
         "encoder": of.encoder,
-        "metric": of.metric,
+        "metric": short_name(of.metric),
         "split": of.split,
         "level": of.level,
         "refused": of.refused,

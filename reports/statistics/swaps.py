@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from reports.candidates import Candidates
 from search_spaces.errors import UserError
-from trainers.metrics import Counts, Labels, Metric, Values
+from trainers.metrics import Counts, Labels, Metric, Values, short_name
 
 Floats = NDArray[np.float32]
 TOSSES: Final = 1024  # coin tosses per matrix product
@@ -93,7 +93,7 @@ def _as_binary(baseline: Candidates, system: Candidates) -> tuple[Labels, NDArra
     if baseline.n_classes != 2:
         raise UserError(
             f"{baseline.cell}: best against best takes accuracy, or a metric of two labels, not"
-            f" {baseline.metric.name} of {baseline.n_classes}"
+            f" {short_name(baseline.metric.name)} of {baseline.n_classes}"
         )
     return gold, np.vstack([side.astype(np.int8) for side in sides])
 

@@ -9,7 +9,8 @@ import pytest
 
 from search_spaces.errors import UserError
 from search_spaces.method import OwnSettings
-from search_spaces.own_methods import find_source, import_method
+from search_spaces.own_methods import import_method
+from search_spaces.sources import find_source
 from search_spaces.study import load_study
 from search_spaces.trial import TrialConfig, parse_trial
 
@@ -157,7 +158,7 @@ def test_nothing_of_the_user_s_folder_hides_ours(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "code", "expected"),
     [
-        ({}, FOCAL.replace("class Focal", "class Fokal"), ["no class Focal", "did you mean Fokal"]),
+        ({}, FOCAL.replace("class Focal", "class Fokal"), ["no Focal", "did you mean Fokal"]),
         ({}, FOCAL.replace("class Focal(", "class Focal(("), ["focal.py, line 8", "no Python"]),
         ({}, FOCAL.replace("from trainers.losses", "from trainers.loses"), ["focal.py, line 4"]),
         ({}, FOCAL.replace("def step", "def stp"), ["Focal", "it has no step"]),
@@ -167,7 +168,7 @@ def test_nothing_of_the_user_s_folder_hides_ours(folder: Path) -> None:
         ({}, FOCAL.replace("rounds: Count = 1", "rounds: list = []"), ["default of rounds"]),
         ({"@Focal": "@cat"}, FOCAL, ["cat", "name of a shipped method"]),
         ({"./focal.py": "./none.py"}, FOCAL, ["Focal", "no file", "none.py"]),
-        ({"@Focal": ""}, FOCAL, ["./focal.py", "./file.py@Class"]),
+        ({"@Focal": ""}, FOCAL, ["./focal.py", "./file.py@Name"]),
         ({"./focal.py@Focal": "nowhere/mixout"}, FOCAL, ["nowhere/mixout", "pip install nowhere"]),
         ({"gamma: [1, 2.0]": "gamma: [-1]"}, FOCAL, ["method Focal: gamma", "got -1"]),
         ({"gamma: [1, 2.0]": "gama: [1]"}, FOCAL, ["unknown axis 'gama'", "did you mean 'gamma'"]),

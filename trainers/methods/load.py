@@ -14,7 +14,7 @@ from search_spaces.method import MethodSettings, OwnSettings
 from search_spaces.methods import settings_type
 from trainers.batches import Batch
 from trainers.classifier import Classifier
-from trainers.kept_code import load_kept
+from trainers.kept_code import load_method_type
 from trainers.methods.step import Losses, Training
 
 Step = Callable[[Classifier, Batch, Any, Training], Losses]
@@ -27,7 +27,7 @@ def load_method(settings: MethodSettings, code: Path | None) -> tuple[MethodSett
         UserError: the code of a user's own method is not there, or is not what it was.
     """
     if isinstance(settings, OwnSettings):
-        kind = load_kept(code, settings)
+        kind = load_method_type(code, settings)
         return kind.model_validate(settings.options()), find_step(kind)
     return settings, find_step(type(settings))
 

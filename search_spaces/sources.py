@@ -1,0 +1,227 @@
+"""Code that users bring: a name in a file (`./focal.py@Focal`) or of an installed package.
+
+In: what a study lists. Out: its `Source`, for which nothing is run: what names the code in a
+trial's signature, and which files belong to it. `load_named` runs it, for those who need it.
+"""
+
+import ast
+import hashlib
+import re
+import sys
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+from search_spaces.errors import UserError, nearest
+from search_spaces.input_files import at_home, text_lines
+from search_spaces.text import one_line, quoted
+
+GROUP: Final = "catsweep"
+"""The entry points by which an installed package offers them."""
+FILE: Final = re.compile(r"(?P<path>.+\.py)@(?P<kind>[A-Za-z_][A-Za-z0-9_]*)")
+PLUGIN: Final = re.compile(r"(?P<package>[A-Za-z0-9][A-Za-z0-9._-]*)/(?P<name>[A-Za-z0-9._-]+)")
+USES, VERSION = "uses", "version"
+"""What a method's file may say of itself, as constants: the files that it imports, its version."""
+MOST_FILES: Final = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the code of a method or metric is, as `noun` says.
+
+    `files` are those beside each other that make it, by name; the first one defines `kind`.
+
+    Of an installed package's there are none, and `target` is its entry point's value. `code` names
+    the code; None where its file is gone.
+    """
+
+    noun: str
+    name: str
+    said: str
+    code: str | None
+    kind: str = ""
+    place: Path | None = None
+    files: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    target: str = ""
+
+
+def is_source(entry: object) -> bool:
+    """Say whether an entry of a study names something in a file, or of a package."""
+    return isinstance(entry, str) and bool(FILE.fullmatch(entry) or "/" in entry or "@" in entry)
+
+
+def find_source(
+    said: str, folder: Path, noun: str = "method", taken: Container[str] = ()
+) -> Source:
+    """Find the code of a method or metric; a path starts at `folder`, names `taken` are shipped.
+
+    Raises:
+        UserError: there is no such package, or the file is no Python; its line is named.
+    """
+    if found := FILE.fullmatch(said):
+        name = found["kind"]
+        _refuse_name(noun, name, taken)
+        return _of_file(noun, said, folder / at_home(Path(found["path"])), name)
+    if found := PLUGIN.fullmatch(said):
+        _refuse_name(noun, found["name"], taken)
+        return _of_package(noun, said, found["package"], found["name"])
+    raise UserError(
+        f"{noun} {quoted(said)}: a file is named as ./file.py@Name, a package's as package/name"
+    )
+
+
+def _of_file(noun: str, said: str, path: Path, kind: str) -> Source:
+    try:
+        text = "".join(text_lines(path))
+    except UserError as error:
+        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
+            return Source(noun=noun, name=kind, said=said, code=None, kind=kind, place=path)
+        raise UserError(f"{noun} {kind}: {error}") from error
+    constants = _constants(text, path)
+    files = {path.name: text.encode()}
+    for name in _uses(constants, path):
+        try:
+            files[name] = "".join(text_lines(path.parent / name)).encode()
+        except UserError as error:
+            raise UserError(f"{noun} {kind}: {USES} of {path}: {error}") from error
+    version = constants.get(VERSION)
+    told = [kind, repr(version)] if version is not None else [kind, *_told(files)]
+    return Source(
+        noun=noun, name=kind, said=said, code=_digest(told), kind=kind, place=path, files=files
+    )
+
+
+def _refuse_name(noun: str, name: str, taken: Container[str]) -> None:
+    if name in taken:
+        raise UserError(f"{noun} {name}: this is the name of a shipped {noun}: rename yours")
+
+
+def _told(files: dict[str, bytes]) -> Iterator[str]:
+    for name, content in files.items():
+        yield f"{name} {hashlib.sha256(content).hexdigest()}"
+
+
+def _digest(told: list[str]) -> str:
+    return hashlib.sha256("\0".join(told).encode()).hexdigest()[:16]
+
+
+def _constants(text: str, path: Path) -> dict[str, Any]:
+    """Read a file's literal constants without running it."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", None)
+        where = f"{path}, line {line}" if line else str(path)
+        raise UserError(f"{where}: no Python: {getattr(error, 'msg', error)}") from error
+    found: dict[str, Any] = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = node.targets[0]
+            if isinstance(target, ast.Name) and target.id in (USES, VERSION):
+                try:
+                    found[target.id] = ast.literal_eval(node.value)
+                except ValueError as error:
+                    raise UserError(
+                        f"{path}, line {node.lineno}: {target.id} is to be a constant: it is read"
+                        " without running the file"
+                    ) from error
+    return found
+
+
+def _uses(constants: dict[str, Any], path: Path) -> list[str]:
+    uses = constants.get(USES, [])
+    names = [uses] if isinstance(uses, str) else uses
+    if not isinstance(names, list | tuple) or len(names) > MOST_FILES:
+        raise UserError(f"{path}: {USES} is to be a list of at most {MOST_FILES} files beside it")
+    for name in names:
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\.py", name):
+            raise UserError(f"{path}: {USES}: {quoted(name)} is no Python file beside it")
+    return list(names)
+
+
+def _of_package(noun: str, said: str, package: str, name: str) -> Source:
+    point = _entry_point(package, name)
+    assert point.dist is not None
+    told = ["package", point.dist.name, point.dist.version, name, point.value]
+    return Source(noun=noun, name=name, said=said, code=_digest(told), target=point.value)
+
+
+def _entry_point(package: str, name: str) -> EntryPoint:
+    points = [point for point in entry_points(group=GROUP) if point.dist is not None]
+    own = [p for p in points if p.dist and _plain(p.dist.name) == _plain(package)]
+    for point in own:
+        if point.name == name:
+            return point
+    if own:
+        guess = nearest(name, [point.name for point in own])
+        hint = f"; did you mean {guess}?" if guess else ""
+        raise UserError(f"method {package}/{name}: {package} has no method of this name{hint}")
+    raise UserError(
+        f"method {package}/{name}: no installed package {package} offers methods:"
+        f" pip install {package}"
+    )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def load_named(source: Source) -> Any:
+    """Run the code, and return what it is of; UserError says in which line that fails."""
+    if source.place is None:
+        place, _, kind = source.target.partition(":")
+        try:
+            return getattr(import_module(place), kind)
+        except Exception as error:
+            raise UserError(f"{source.noun} {source.name}: {_complaint(error)}") from error
+    module_name = f"catsweep_method_{source.code}"
+    module = _load_file(source.place, module_name, source)
+    for loaded in [one for one in sys.modules if one.startswith(f"{module_name}.")]:
+        part = f"{loaded.removeprefix(module_name + '.')}.py"
+        if part not in source.files:
+            raise UserError(
+                f"{source.noun} {source.name}: {source.place} imports {part}, which is not in its"
+                f" {USES}: add {USES} = [{part!r}]"
+            )
+    if not hasattr(module, source.kind):
+        kinds = [name for name, value in vars(module).items() if callable(value)]
+        guess = nearest(source.kind, kinds)
+        hint = f"; did you mean {guess}?" if guess else ""
+        raise UserError(f"{source.noun} {source.name}: {source.place} has no {source.kind}{hint}")
+    return getattr(module, source.kind)
+
+
+def _load_file(path: Path, name: str, source: Source) -> ModuleType:
+    """Run a file as a package of its own, so that it imports its neighbours as `from .x import`."""
+    spec = spec_from_file_location(name, str(path), submodule_search_locations=[str(path.parent)])
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    for loaded in [one for one in sys.modules if one == name or one.startswith(f"{name}.")]:
+        del sys.modules[loaded]
+    sys.modules[name] = module
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise UserError(f"{source.noun} {source.name}: {_complaint(error, path)}") from error
+    finally:
+        sys.dont_write_bytecode = writes
+    return module
+
+
+def _complaint(error: Exception, path: Path | None = None) -> str:
+    """Say what an import failed with, and in which line of the user's file."""
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if path is not None and trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    where = f"{path}, line {line}: " if line else f"{path}: " if path else ""
+    return one_line(f"{where}{type(error).__name__}: {error}")

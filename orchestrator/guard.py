@@ -45,7 +45,8 @@ def guard_run() -> None:
 def tell_end(code: int) -> None:
     """Tell how this process is about to end, so that nobody takes it for an accident."""
     for pipe in _TOLD:
-        os.write(pipe, b"%d " % code)
+        with open(pipe, "wb", closefd=False) as file:  # noqa: PTH123
+            file.write(b"%d " % code)
 
 
 def _end_with(guard: int) -> None:

@@ -150,7 +150,11 @@ class TrialRunner:
         """Keep the curve so far, and the score that its weights would be selected with."""
         self.curve = run.place.curve
         if self.curves:
-            self.curves.write(self.curve)
+            try:
+                self.curves.write(self.curve)
+            except Exception as error:  # Of a library that only watches.
+                self.curves = None
+                self.remark = f"no more curves for TensorBoard of this trial: {one_line(error)}"
         self.score = run.config.selected([epoch["score"] for epoch in self.curve])
 
     def _commit(self, run: TrialRun) -> None:

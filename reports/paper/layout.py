@@ -4,9 +4,9 @@ Out: for each table its title, its tasks in the paper's order, the split that it
 systems from top to bottom, by the names of cells (`search_spaces/cells.py`).
 """
 
-from dataclasses import dataclass
 from typing import Final
 
+from reports.tables.layout import Layout
 from search_spaces.methods import METHODS
 
 INTENTS: Final = ("clinc150", "banking77", "hwu64")
@@ -14,21 +14,6 @@ GLUE: Final = ("mnli", "qqp", "qnli", "mrpc", "rte", "cola", "sst2")
 
 TASKS_OF: Final = {1: GLUE, 2: INTENTS}
 """What Tables 1 and 2 describe."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layout:
-    """A table of the paper: `systems` are the names of its rows, by those of their cells.
-
-    What a study has beside these systems stands below them. `training`: with a column that says
-    how many of the training rows a system has.
-    """
-
-    title: str
-    tasks: tuple[str, ...]
-    split: str
-    systems: dict[str, str]
-    training: bool = False
 
 
 def _named(*methods: str) -> dict[str, str]:

@@ -85,3 +85,21 @@ def test_without_a_folder_nothing_is_written(tmp_path: Path) -> None:
     store = Store(tmp_path / "store", create=True)
     finish(TrialRunner(job(store)), config())
     assert list(tmp_path.rglob("*tfevents*")) == []
+
+
+def test_a_library_that_fails_costs_no_trial_and_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("of its own")
+
+    monkeypatch.setattr("tensorboardX.summary.scalar", broken)
+    store = Store(tmp_path / "store", create=True)
+    runner, trial = runner_of(store, tmp_path / "runs"), config(5e-3, 2)
+    runner.start(trial)
+    assert not runner.advance()
+    assert runner.remark == "no more curves for TensorBoard of this trial: of its own"
+    runner.remark = None
+    assert runner.advance()
+    assert runner.remark is None
+    assert store.state(trial.signature) is State.DONE

@@ -31,6 +31,7 @@ PRINTS = {
 WRITERS = {
     "orchestrator/say.py",
     "orchestrator/streams.py",
+    "orchestrator/command.py",  # Ours may be hidden by another project's.
     "orchestrator/ask_cluster.py",  # A program of its own, which answers the one that starts it.
 }
 HOSTILE = "x[/b][red]\x1b[2J\u202e\x9b2K\x07"

@@ -1,0 +1,246 @@
+"""Tables laid out by their rows and columns: the paper's, and those that a study describes.
+
+In: a `Layout`, cells of a study and the choices of their trials. Out: a `Report`. The numbers are
+the best trials of cells, tested as in all tables.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from reports.cells import CellResult, Key, of_one_class
+from reports.tables.captions import caption
+from reports.tables.choice import Choice
+from reports.tables.report import Report, score_cell
+from reports.tables.table import MISSING, Cell, Column, ColumnGroup, Row, Table
+from reports.tables.tested import Tested, tested_cells, tested_notes
+from search_spaces.methods import METHODS
+from search_spaces.tasks import Task
+from trainers.metrics import get_metric
+from trainers.store import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Rows and columns of a table: `systems` are the titles of its rows, by the names of cells.
+
+    What a study has beside these systems stands below them, unless they are the `only` ones.
+    `training`: with a column that says how many of the training rows a system has. `average`: with
+    the mean over all tasks, and over those of which all systems have a number.
+    """
+
+    title: str
+    tasks: tuple[str, ...]
+    split: str
+    systems: dict[str, str]
+    training: bool = False
+    only: bool = False
+    average: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A table in the making: its layout, and the cells and tests that fill it."""
+
+    layout: Layout
+    definitions: Mapping[str, Task]
+    cells: Mapping[Key, CellResult]
+    tests: Mapping[Key, Tested]
+
+    def scores(self, encoder: str, method: str) -> tuple[Cell, ...]:
+        """Our numbers of a system, one for each of the table's tasks."""
+        return tuple(
+            score_cell(
+                (task, encoder, method),
+                self.definitions[task].metric,
+                self.layout.split,
+                self.cells,
+                self.tests,
+            )
+            for task in self.layout.tasks
+        )
+
+    def systems(self) -> list[tuple[str, str]]:
+        """Every (encoder, method): by encoder, then in the paper's order of methods."""
+        places = {name: place for place, name in enumerate(self.layout.systems)}
+        encoders = list(dict.fromkeys(encoder for _, encoder, _ in self.cells))
+        found = dict.fromkeys((encoder, method) for _, encoder, method in self.cells)
+        return sorted(
+            found,
+            key=lambda pair: (encoders.index(pair[0]), places.get(_bare(pair[1]), len(places))),
+        )
+
+    def common(self) -> tuple[int, ...]:
+        """The tasks of which all our systems have a number, by place; none if that is all of them.
+
+        A system without any number does not count.
+        """
+        rows = [self.scores(*system) for system in self.systems()]
+        begun = [row for row in rows if any(cell.value is not None for cell in row)]
+        tasks = range(len(self.layout.tasks))
+        shared = tuple(p for p in tasks if all(row[p].value is not None for row in begun))
+        return shared if 1 < len(shared) < len(tasks) else ()
+
+
+def lay_out(
+    layout: Layout,
+    cells: Sequence[CellResult],
+    store: Store,
+    chosen: Mapping[Key, Choice],
+    tasks: Mapping[str, Task],
+    *,
+    intervals: bool = False,
+) -> Board | None:
+    """Fill a layout with the cells of a study that are its own, and their tests.
+
+    With `intervals` the tests have them. None where none of the cells has a finished trial.
+
+    Raises:
+        UserError, CorruptTrial: as `paired_labels` does.
+    """
+    shown = [c for c in cells if c.task in layout.tasks and _shows(c, layout.split)]
+    if layout.only:
+        shown = [cell for cell in shown if cell.method in layout.systems]
+    if not any(cell.finished for cell in shown):
+        return None
+    found = tested_cells(shown, layout.split, store, chosen, intervals=intervals)
+    return Board(
+        layout=layout,
+        definitions={name: tasks[name] for name in layout.tasks},
+        cells={cell.key: cell for cell in shown},
+        tests={(test.task, test.encoder, test.method): test for test in found},
+    )
+
+
+def describe(board: Board, study: str, store: Store) -> str:
+    """Say how to read the numbers and marks, in a caption's words."""
+    layout, shown = board.layout, list(board.cells.values())
+    said = caption(
+        study,
+        layout.split,
+        shown,
+        list(board.tests.values()),
+        one_class=of_one_class(shown, layout.split, store),
+        tasks=layout.tasks,
+        beside=False,
+    )
+    return " ".join([said, *_subsampled(board), *_averaged(board)])
+
+
+def layout_table(board: Board, name: str, study: str, store: Store) -> Report:
+    """Build a table of our numbers alone."""
+    heading = f"{board.layout.title} " if board.layout.title else ""
+    table = Table(
+        name=name,
+        caption=heading + describe(board, study, store),
+        label_titles=("Encoder", "Method", *training_column(board.layout, "Training rows")),
+        groups=(ColumnGroup(columns=columns_of(board)),),
+        rows=tuple(rows_of(board)),
+        notes=tuple(tested_notes(list(board.tests.values()))),
+    )
+    return Report(table=table, tests=tuple(board.tests.values()))
+
+
+def _shows(cell: CellResult, split: str) -> bool:
+    """Say whether the cell's trials have the split; a cell without any is a gap of the table."""
+    return not cell.finished or any(split in trial.record.scores for trial in cell.finished)
+
+
+def _bare(method: str) -> str:
+    """Leave out of a cell's name how many training rows it has."""
+    return method.split(" train_fraction=", maxsplit=1)[0]
+
+
+def training_column(layout: Layout, words: str) -> tuple[str, ...]:
+    """Return the title of the column that says how much was trained on, where there is one."""
+    return (words,) if layout.training else ()
+
+
+def columns_of(board: Board) -> tuple[Column, ...]:
+    """Return a column for each task, and those of the averages."""
+    tasks = [board.definitions[name] for name in board.layout.tasks]
+    columns = [Column(title=task.title, subtitle=get_metric(task.metric).title) for task in tasks]
+    if not board.layout.average:
+        return tuple(columns)
+    few = len(board.common())
+    return (*columns, Column(title="Avg"), *([Column(title=f"Avg of {few}")] if few else []))
+
+
+def rows_of(board: Board, *more: str) -> list[Row]:
+    """Our rows, with further labels behind the others."""
+    rows: list[Row] = []
+    for encoder, method in board.systems():
+        scores = board.scores(encoder, method)
+        labels = (encoder, _title(board.layout, method))
+        share = training_column(board.layout, _share(board, encoder, method))
+        row = Row(
+            labels=(*labels, *share, *more),
+            cells=(*scores, *averages_of(board, scores)),
+            starts_block=bool(rows) and encoder != rows[-1].labels[0],
+        )
+        rows.append(row)
+    return rows
+
+
+def _title(layout: Layout, method: str) -> str:
+    """The paper's words for a system; a method that the table does not have keeps its own."""
+    bare = _bare(method)
+    return layout.systems.get(bare) or (METHODS[bare].title if bare in METHODS else bare)
+
+
+def _share(board: Board, encoder: str, method: str) -> str:
+    """How many of a task's training rows a system's finished trials were given."""
+    shares = {
+        trial.config.train_fraction
+        for key, cell in board.cells.items()
+        if key[1:] == (encoder, method)
+        for trial in cell.finished
+    }
+    return " or ".join(f"{100 * share:g} %" for share in sorted(shares)) or MISSING
+
+
+def averages_of(
+    board: Board, scores: Sequence[Cell], average: Fraction | None = None
+) -> tuple[Cell, ...]:
+    """The mean over all tasks, as printed where it was, and that over our tasks."""
+    if not board.layout.average:
+        return ()
+    whole = _mean(scores) if average is None else Cell(value=average)
+    common = board.common()
+    return (whole, _mean([scores[place] for place in common])) if common else (whole,)
+
+
+def _mean(scores: Sequence[Cell]) -> Cell:
+    """The unrounded numbers' mean; missing where one of them is."""
+    values = [cell.value for cell in scores if cell.value is not None]
+    return Cell(value=sum(values) / len(values)) if len(values) == len(scores) else Cell()
+
+
+def _averaged(board: Board) -> list[str]:
+    """Say what the averages are over."""
+    if not board.layout.average:
+        return []
+    names = [board.definitions[board.layout.tasks[place]].title for place in board.common()]
+    said = ["Avg: over all tasks of the table; a dash where one is missing."]
+    if names:
+        said.append(
+            f"Avg of {len(names)}: over those of which all our systems have a number"
+            f" ({', '.join(names)})."
+        )
+    return said
+
+
+def _subsampled(board: Board) -> list[str]:
+    """Say so where trials were trained on a part of the published training rows."""
+    parts: dict[str, set[str]] = {}
+    for cell in board.cells.values():
+        for config in (trial.config for trial in cell.finished):
+            if config.n_per_class is not None:
+                part = f"{config.n_per_class} of each class"
+            elif config.train_fraction < 1:
+                part = f"{100 * config.train_fraction:g} %"
+            else:
+                continue
+            parts.setdefault(cell.definition.title, set()).add(part)
+    said = [f"{title} {' or '.join(sorted(found))}" for title, found in parts.items()]
+    return [f"Trained on a part of the training rows: {', '.join(said)}."] if said else []

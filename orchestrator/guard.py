@@ -45,7 +45,7 @@ def guard_run() -> None:
 def tell_end(code: int) -> None:
     """Tell how this process is about to end, so that nobody takes it for an accident."""
     for pipe in _TOLD:
-        with open(pipe, "wb", closefd=False) as file:  # noqa: PTH123
+        with open(pipe, "wb", closefd=False) as file:
             file.write(b"%d " % code)
 
 

@@ -12,8 +12,10 @@ from reports.paper.layout import LAYOUTS, TASKS_OF
 from reports.paper.tables import paper_table
 from reports.tables.build import reports_of
 from reports.tables.choice import Choice, choices
-from reports.tables.report import Report
+from reports.tables.layout import Layout, lay_out, layout_table
+from reports.tables.report import Report, relabelled
 from search_spaces.cells import cells_of
+from search_spaces.own_tables import OwnTable
 from search_spaces.study import Study
 from trainers.store import Store
 
@@ -61,18 +63,48 @@ def _of_trials(
         for number in study.tables
         if number in LAYOUTS
     ]
-    found = [report for report in of_paper if report]
-    return [*found, *reports_of(study.name, cells, store, chosen, intervals=intervals)]
+    own = [_own_table(study, table, store, cells, chosen, intervals) for table in study.own_tables]
+    found = [report for report in (*of_paper, *own) if report]
+    found += reports_of(study.name, cells, store, chosen, intervals=intervals)
+    titles = {
+        study.task(name).title: label for name, label in study.labels.items() if name in study.tasks
+    }
+    return [relabelled(report, {**titles, **study.labels}) for report in found]
+
+
+def _own_table(
+    study: Study,
+    table: OwnTable,
+    store: Store,
+    cells: Sequence[CellResult],
+    chosen: Mapping[Key, Choice],
+    intervals: bool,
+) -> Report | None:
+    """Lay out a table that the study describes; None where it has no number yet."""
+    methods = table.rows or dict.fromkeys(cell.method for cell in cells)
+    layout = Layout(
+        title=table.title,
+        tasks=table.columns,
+        split=table.split,
+        systems={method: method for method in methods},
+        only=True,
+        average=table.average,
+    )
+    board = lay_out(layout, cells, store, chosen, study.known_tasks, intervals=intervals)
+    name = f"{study.name}-{table.name}"
+    return layout_table(board, name, study.name, store) if board else None
 
 
 def left_out(study: Study, reports: Sequence[Report]) -> list[str]:
     """Say in a line which tables of the paper the study names and has nothing of, if any."""
     written = {report.table.name for report in reports}
+    own = [table.name for table in study.own_tables if f"{study.name}-{table.name}" not in written]
+    lines = [f"no number yet for table {', '.join(own)}"] if own else []
     numbers = [n for n in study.tables if f"{study.name}-table{n}" not in written]
     if not numbers:
-        return []
+        return lines
     hint = "; --data says where to count data" if set(numbers) & set(TASKS_OF) else ""
-    return [f"no number yet for table {', '.join(map(str, numbers))} of the paper{hint}"]
+    return [*lines, f"no number yet for table {', '.join(map(str, numbers))} of the paper{hint}"]
 
 
 def _data_reports(study: Study, cells: Sequence[CellResult], data: Path | None) -> list[Report]:

@@ -20,6 +20,7 @@ from search_spaces.input_files import at_home, is_there
 from search_spaces.method import Method
 from search_spaces.methods import METHODS
 from search_spaces.own_methods import import_method, take_methods
+from search_spaces.own_tables import OwnTable, check_tables, take_tables
 from search_spaces.own_tasks import join_task, take_tasks
 from search_spaces.part import MOST_TRIALS, OF_DATA_ALONE, TOO_MANY, Part, refuse_duplicates
 from search_spaces.settings import Settings
@@ -31,7 +32,7 @@ from search_spaces.trial import TrialConfig
 
 BESIDE = "what stands beside includes is a part of its own, and changes none of theirs: "
 
-OF_STUDY = ("name", "description", "includes", "parts")
+OF_STUDY = ("name", "description", "includes", "parts", "labels")
 """Keys of the whole study; the others are of its parts."""
 
 NO_KEY = "own_methods"
@@ -41,12 +42,20 @@ JOINED = ("axes", "overrides")
 """Keys of which a part and the study have entries side by side; the part's win."""
 
 
+Label = Annotated[str, Field(min_length=1, max_length=200)]
+
+
 class Header(Settings):
-    """What a study's file says beside its parts; `includes` names studies or YAML files."""
+    """What a study's file says beside its parts.
+
+    `includes` names studies or YAML files; `labels` are what tables and figures call methods,
+    encoders and tasks.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)]
     description: str = ""
     includes: tuple[str, ...] = ()
+    labels: dict[Label, Label] = Field(default_factory=dict)
 
 
 class Study(Header):
@@ -61,6 +70,7 @@ class Study(Header):
     own_tasks: dict[str, Task] = Field(default_factory=dict)
     data: dict[str, str] = Field(default_factory=dict)
     sources: dict[str, SkipValidation[Source]] = Field(default_factory=dict)
+    own_tables: tuple[OwnTable, ...] = ()
 
     @property
     def own_methods(self) -> dict[str, Method]:
@@ -167,7 +177,12 @@ class Study(Header):
         ]
         own = {name: task for name, task in self.own_tasks.items() if name in wanted}
         data = {name: named for name, named in self.data.items() if name in wanted}
-        return self._changed(parts=tuple(parts), own_tasks=own, data=data)
+        tables = (
+            table.model_copy(update={"columns": kept})
+            for table in self.own_tables
+            if (kept := tuple(task for task in table.columns if task in wanted))
+        )
+        return self._changed(parts=tuple(parts), own_tasks=own, data=data, own_tables=tuple(tables))
 
 
 def _pairs(parts: Sequence[Part]) -> dict[tuple[str, str], None]:
@@ -247,6 +262,7 @@ class _Own:
         self.tasks: dict[str, Task] = {}
         self.methods: dict[str, Method] = {}
         self.sources: dict[str, Source] = {}
+        self.tables: list[OwnTable] = []
 
     def named(self, fields: dict[Any, Any]) -> dict[Any, Any]:
         """Put names for the tasks and methods that a study or a part defines, and add these."""
@@ -256,6 +272,9 @@ class _Own:
         if "tasks" in fields:
             found["tasks"], tasks = take_tasks(fields["tasks"], self.folder)
             self.join(tasks, {})
+        if "tables" in fields:
+            found["tables"], tables = take_tables(fields["tables"])
+            self.tables += tables
         if "methods" in fields:
             found["methods"], sources = take_methods(fields["methods"], self.folder)
             self.join({}, sources)
@@ -284,6 +303,7 @@ def _build(fields: dict[Any, Any], folder: Path, find: Finder) -> Study:
     for name in header.includes:
         included.append(_load(name, folder, find, included=True))
         own.join(included[-1].own_tasks, included[-1].sources)
+        own.tables += included[-1].own_tables
         _refuse_too_many([part for study in included for part in study.parts])
     found = [part for study in included for part in study.parts]
     beside = {key: value for key, value in fields.items() if key not in OF_STUDY}
@@ -303,12 +323,16 @@ def _build(fields: dict[Any, Any], folder: Path, find: Finder) -> Study:
             what = _explain(error) if isinstance(error, ValidationError) else error
             where = f"part {number}: " if "parts" in fields else BESIDE if included else ""
             raise UserError(f"{where}{what}") from error
+    named = [method for part in found for method in part.methods]
+    check_tables(own.tables, named, [task for part in found for task in part.tasks])
     return Study(
         name=header.name,
         description=header.description,
         parts=tuple(found),
+        labels=header.labels,
         own_tasks=own.tasks,
         sources=own.sources,
+        own_tables=tuple(own.tables),
     )
 
 

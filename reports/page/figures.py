@@ -10,10 +10,11 @@ import math
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from io import BytesIO
 from itertools import chain, count
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import matplotlib as mpl
 import numpy as np
@@ -23,7 +24,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from reports.page.budget_curves import BudgetPicture
+from reports.page.budget_curves import BudgetCurve, BudgetPicture
 from reports.page.heatmap import Heatmap
 from reports.page.importance import Importance
 from reports.page.landscape import Axis, Landscape
@@ -92,19 +93,45 @@ def _figures(pictures: Pictures) -> Iterator[tuple[str, Figure]]:
     for cell in pictures.cells:
         of = cell.landscape
         name = f"{of.task}-{of.encoder}-{of.method}"
-        yield from _heatmaps(name, cell.heatmap)
+        heat = cell.heatmap
+        yield from _heatmaps(name, heat and replace(heat, of=_called(heat.of, pictures)))
+        shown = _called(of, pictures)
         if of.axes:
-            yield f"parallel-{name}", parallel_figure(of)
+            yield f"parallel-{name}", parallel_figure(shown)
         if isinstance(cell.importance, Importance):
-            yield f"importance-{name}", importance_figure(of, cell.importance, pictures.styles)
+            style = style_of(of.method, pictures.styles)
+            yield f"importance-{name}", importance_figure(shown, cell.importance, style)
+    styles = {pictures.labels.get(name, name): style for name, style in pictures.styles.items()}
     for budget in pictures.budgets:
         if budget.curves:
-            yield f"budget-{budget.task}-{budget.encoder}", budget_figure(budget, pictures.styles)
+            yield (
+                f"budget-{budget.task}-{budget.encoder}",
+                budget_figure(
+                    replace(
+                        _called(budget, pictures),
+                        curves=tuple(_called(curve, pictures) for curve in budget.curves),
+                    ),
+                    styles,
+                ),
+            )
     groups: dict[tuple[str, str], dict[str, TrainingCurve]] = {}
     for curve in pictures.curves:
         groups.setdefault((curve.task, curve.encoder), {}).setdefault(curve.method, curve)
     for (task, encoder), best in groups.items():
-        yield f"curves-{task}-{encoder}", curves_figure(list(best.values()), pictures.styles)
+        yield (
+            f"curves-{task}-{encoder}",
+            curves_figure([_called(curve, pictures) for curve in best.values()], styles),
+        )
+
+
+Drawn = TypeVar("Drawn", Landscape, BudgetPicture, BudgetCurve, TrainingCurve)
+
+
+def _called(of: Drawn, pictures: Pictures) -> Drawn:
+    """Call a picture's method, encoder and task as the study wants to have them called."""
+    names = [name for name in ("task", "encoder", "method") if hasattr(of, name)]
+    called = {name: pictures.labels.get(getattr(of, name), getattr(of, name)) for name in names}
+    return replace(of, **called)
 
 
 def _heatmaps(name: str, of: Heatmap | None) -> Iterator[tuple[str, Figure]]:
@@ -251,11 +278,11 @@ def _box(row: int, column: int, **looks: Any) -> Rectangle:
     return Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, **looks)
 
 
-def importance_figure(of: Landscape, found: Importance, styles: Styles = NO_STYLES) -> Figure:
+def importance_figure(of: Landscape, found: Importance, style: Style | None = None) -> Figure:
     """Draw each axis's share of the variance: alone, and with its interactions, hatched."""
     figure = _figure(3.4, 1 + 0.3 * len(found.shares), of.title)
     axes = figure.subplots()
-    style, places = style_of(of.method, styles), np.arange(len(found.shares))
+    style, places = style or style_of(of.method), np.arange(len(found.shares))
     together = [100 * (share.together or 0) for share in found.shares]
     if any(share.together is not None for share in found.shares):
         axes.barh(

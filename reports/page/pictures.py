@@ -45,14 +45,18 @@ class Pictures:
     budgets: tuple[BudgetPicture, ...]
     curves: tuple[TrainingCurve, ...]
     styles: Mapping[str, Style] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def draw_up(
-    study: str, wanted: Mapping[Cell, Sequence[TrialConfig]], cells: Sequence[CellResult]
+    study: str,
+    wanted: Mapping[Cell, Sequence[TrialConfig]],
+    cells: Sequence[CellResult],
+    labels: Mapping[str, str] | None = None,
 ) -> Pictures:
     """Compute the numbers of every picture of the cells that have a finished trial.
 
-    `wanted` has all trials of each cell.
+    `wanted` has all trials of each cell, `labels` what figures call methods, encoders and tasks.
     """
     shown = [cell for cell in cells if cell.finished]
     surveyed = landscapes(wanted, shown)
@@ -67,6 +71,7 @@ def draw_up(
         budgets=_budgets(surveyed, shown),
         curves=training_curves(surveyed, shown, MOST_CURVES),
         styles=styles_of(dict.fromkeys(cell.method for cell in shown), _own_styles(shown)),
+        labels=labels or {},
     )
 
 

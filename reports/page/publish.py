@@ -56,7 +56,12 @@ def publish(
     files: dict[Path, bytes] = {}
     if extras.html or extras.figures:
         wanted = cells_of(study)
-        pictures = draw_up(study.name, wanted, read_groups(wanted, store, study.known_tasks))
+        pictures = draw_up(
+            study.name,
+            wanted,
+            read_groups(wanted, store, study.known_tasks),
+            study.labels,
+        )
     if extras.html:
         examples = discordant_examples(reports, store, Texts(extras.data, study.known_tasks))
         page = build_page(pictures, reports, examples, failures(study.trials(), store))

@@ -4,7 +4,7 @@ In: cells and their tests. Out: `Report`s, and the `Cell`s of their tables.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.cells import CellResult, Key
 from reports.tables.table import Cell, Mark, Table
@@ -46,3 +46,25 @@ def score_cell(
 def marks_of(test: Tested) -> dict[Mark, bool]:
     """Which marks a tested number has."""
     return {"dagger": test.marked, "double-dagger": test.survives}
+
+
+def relabelled(report: Report, labels: Mapping[str, str]) -> Report:
+    """Call the rows and columns of our own numbers as a study wants to have them called."""
+    if not labels:
+        return report
+
+    def called(name: str) -> str:
+        return labels.get(name, name)
+
+    rows = [
+        row if row.published else replace(row, labels=tuple(map(called, row.labels)))
+        for row in report.table.rows
+    ]
+    groups = [
+        replace(
+            group,
+            columns=tuple(replace(column, title=called(column.title)) for column in group.columns),
+        )
+        for group in report.table.groups
+    ]
+    return replace(report, table=replace(report.table, rows=tuple(rows), groups=tuple(groups)))

@@ -28,7 +28,7 @@ from tests.end_to_end.sweeps import (
 from trainers.store import State, Store
 
 pytestmark = pytest.mark.xdist_group("ray")
-KILLS = 5
+SHORT, FULL = False, pytest.param(True, marks=pytest.mark.full)
 
 
 def kill_in_training(study: Path, folder: Path, after: float) -> None:
@@ -40,15 +40,18 @@ def kill_in_training(study: Path, folder: Path, after: float) -> None:
         driver.send_signal(signal.SIGKILL)
 
 
-def test_five_sigkills_of_the_driver_change_no_byte(quickstart_store: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [3, pytest.param(5, marks=pytest.mark.full)])
+def test_sigkills_of_the_driver_change_no_byte(
+    quickstart_store: Path, tmp_path: Path, kills: int
+) -> None:
     """Of six of quickstart's trials, which that sweep has trained without a kill."""
     folder, path, moments = tmp_path / "store", tmp_path / "six.yaml", random.Random(20)
     fields = yaml.safe_load((ROOT / "search_spaces/studies/quickstart.yaml").read_text())
     fields["axes"] |= {"lr": [1e-3, 4e-3], "epsilon": [5e-3]}
     path.write_text(yaml.safe_dump(fields))
     seen: dict[str, int] = {}
-    for kill in range(4 * KILLS):
-        if kill >= KILLS and seen:
+    for kill in range(4 * kills):
+        if kill >= kills and seen:
             break
         kill_in_training(path, folder, after=moments.uniform(0.5, 4.0))
         for result in folder.glob("trials/*/result.json"):
@@ -105,16 +108,18 @@ def test_a_trial_that_always_kills_its_worker_is_put_on_record(
     assert store.state(other) is State.DONE
 
 
+@pytest.mark.parametrize("full", [SHORT, FULL])
 def test_signals_stop_cleanly_and_resume(
-    slow_study: Path, tmp_path: Path, short_folder: Path
+    slow_study: Path, tmp_path: Path, short_folder: Path, full: bool
 ) -> None:
     """Also twice, and while Ray starts."""
     folder = tmp_path / "store"
-    for number, moment in (
+    moments = [
         (signal.SIGINT, lambda: checkpointed(folder)),
-        (signal.SIGTERM, lambda: checkpointed(folder)),
         (signal.SIGHUP, lambda: list(short_folder.glob("catsweep-*/r/session_2*"))),
-    ):
+        (signal.SIGTERM, lambda: checkpointed(folder)),
+    ]
+    for number, moment in moments if full else moments[:2]:
         with started(slow_study, folder, TMPDIR=str(short_folder)) as driver:
             wait_for(moment, driver)
             driver.send_signal(number)
@@ -144,11 +149,13 @@ def test_two_runs_at_once_train_each_trial_once(tmp_path: Path) -> None:
     assert all(len(numbers) == 1 for numbers in inodes.values()), "a trial was committed twice"
 
 
+@pytest.mark.parametrize("full", [SHORT, FULL])
 def test_killing_ray_itself_or_the_run_loses_nothing(
-    slow_study: Path, tmp_path: Path, short_folder: Path
+    slow_study: Path, tmp_path: Path, short_folder: Path, full: bool
 ) -> None:
     folder = tmp_path / "store"
-    for victim in (b"gcs_server", b"raylet/raylet", b"ray::RuntimeEnvAgent", b"orchestrator.main"):
+    victims = [b"raylet/raylet", b"ray::RuntimeEnvAgent", b"orchestrator.main", b"gcs_server"]
+    for victim in victims if full else victims[:3]:
         with started(slow_study, folder, TMPDIR=str(short_folder)) as driver:
             wait_for(lambda: checkpointed(folder), driver)
             workers = [progress.pid for progress in in_training(folder)]

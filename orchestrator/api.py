@@ -5,12 +5,11 @@ the import itself is as light as the command line. Where another project's packa
 them, an ImportError says which, and what to do.
 """
 
-from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-
+# Nothing is imported here: the command line begins with this file, and Ctrl-C is to be silent.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from orchestrator.library import Store, compare, load_study, plan, report, run
     from orchestrator.plan import Plan
     from reports.compare import PairReport
@@ -69,7 +68,7 @@ __all__ = [
     "score",
 ]
 
-_PLACES: Final = {
+_PLACES = {
     "orchestrator.library": ("Store", "compare", "load_study", "plan", "report", "run"),
     "orchestrator.plan": ("Plan",),
     "reports.compare": ("PairReport",),
@@ -93,8 +92,8 @@ _PLACES: Final = {
     "trainers.methods.step": ("Losses", "Training", "backward"),
     "trainers.metrics": ("score",),
 }
-_MODULE_OF: Final = {name: module for module, names in _PLACES.items() for name in names}
-_KNOWN_BY: Final = {
+_MODULE_OF = {name: module for module, names in _PLACES.items() for name in names}
+_KNOWN_BY = {
     "search_spaces": "trial.py",
     "trainers": "store.py",
     "reports": "cells.py",
@@ -105,6 +104,9 @@ _KNOWN_BY: Final = {
 
 def find_shadow() -> str | None:
     """Say which of the packages is hidden by another project's, if one is."""
+    from importlib.util import find_spec
+    from pathlib import Path
+
     for package, file in _KNOWN_BY.items():
         spec = find_spec(package)
         places = list(spec.submodule_search_locations or ()) if spec else []
@@ -117,7 +119,9 @@ def find_shadow() -> str | None:
     return None
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
+    from importlib import import_module
+
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -12,7 +12,8 @@ from reports.paper.layout import LAYOUTS, TASKS_OF
 from reports.paper.tables import paper_table
 from reports.tables.build import reports_of
 from reports.tables.choice import Choice, choices
-from reports.tables.layout import Layout, lay_out, layout_table
+from reports.tables.laid_out import lay_out, layout_table
+from reports.tables.layout import Layout
 from reports.tables.report import Report, relabelled
 from search_spaces.cells import cells_of
 from search_spaces.own_tables import OwnTable

@@ -12,7 +12,7 @@ from reports.cells import CellResult, Key
 from reports.paper.layout import LAYOUTS
 from reports.paper.published import NOTES, PUBLISHED, PublishedRow
 from reports.tables.choice import Choice
-from reports.tables.layout import (
+from reports.tables.laid_out import (
     Board,
     averages_of,
     columns_of,

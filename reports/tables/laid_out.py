@@ -11,6 +11,7 @@ from fractions import Fraction
 from reports.cells import CellResult, Key, of_one_class
 from reports.tables.captions import caption
 from reports.tables.choice import Choice
+from reports.tables.layout import Layout
 from reports.tables.report import Report, score_cell
 from reports.tables.table import MISSING, Cell, Column, ColumnGroup, Row, Table
 from reports.tables.tested import Tested, tested_cells, tested_notes
@@ -18,24 +19,6 @@ from search_spaces.methods import METHODS
 from search_spaces.tasks import Task
 from trainers.metrics import get_metric
 from trainers.store import Store
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layout:
-    """Rows and columns of a table: `systems` are the titles of its rows, by the names of cells.
-
-    What a study has beside these systems stands below them, unless they are the `only` ones.
-    `training`: with a column that says how many of the training rows a system has. `average`: with
-    the mean over all tasks, and over those of which all systems have a number.
-    """
-
-    title: str
-    tasks: tuple[str, ...]
-    split: str
-    systems: dict[str, str]
-    training: bool = False
-    only: bool = False
-    average: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -141,7 +141,12 @@ def clear_the_way(study: Study, store: "Store", data: Path | None, retry: bool) 
             if aside:  # Else another process was quicker.
                 say(f"set aside: {aside}")
     elif failed := plan.count(State.FAILED):
-        say(f"{failed} trials failed before and are left alone; --retry trains them again")
+        said = (
+            "1 trial failed before and is"
+            if failed == 1
+            else f"{failed} trials failed before and are"
+        )
+        say(f"{said} left alone; --retry trains failed trials again")
 
 
 def train(

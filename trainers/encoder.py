@@ -9,9 +9,10 @@ import hashlib
 import inspect
 import json
 import math
+import re
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -39,6 +40,8 @@ from trainers.packing import can_be_packed, run_padded, use_padded_attention
 
 NOT_OF_THE_MODEL = {"_name_or_path", "transformers_version", "architectures", "dtype"}
 PROBE = "The café's 3 A.M. e-mail, UNREAD\n"
+LAYER = re.compile(r"\d+")
+"""A layer's number in the name of its weights."""
 PROBE_LENGTH, PROBE_TOLERANCE = 16, 1e-3
 """Tokens; and by how much of the largest number a padded text's state may differ."""
 TINY_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -126,6 +129,7 @@ def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel, nn
             f"encoder {quoted(name)}: it has no vocabulary; save its tokenizer beside it"
         )
     _check_whole(name, report["missing_keys"], report["mismatched_keys"])
+    _check_layers(name, model, report["unexpected_keys"])
     _check_usable(name, tokenizer, model)
     return tokenizer, model, _take_pooler(model, report["missing_keys"])
 
@@ -184,6 +188,21 @@ def _check_whole(name: str, missing: set[str], resized: set[tuple[str, Any, Any]
         raise UserError(
             f"encoder {quoted(name)}: its {key} has the sizes {tuple(found)}, by its config.json"
             f" {tuple(expected)}; save it with save_pretrained"
+        )
+
+
+def _check_layers(name: str, model: PreTrainedModel, unused: Iterable[str]) -> None:
+    """Refuse a configuration of fewer layers than the weights have: a part would be trained."""
+    if getattr(model.config, "num_hidden_layers", 1) < 1:
+        layers = model.config.num_hidden_layers
+        raise UserError(f"encoder {quoted(name)}: its config.json says num_hidden_layers {layers}")
+    own = {LAYER.sub("#", key) for key in model.state_dict()}
+    bare = (key.removeprefix(f"{model.base_model_prefix}.") for key in unused)
+    beyond = sorted(key for key in bare if LAYER.sub("#", key) in own)
+    if beyond:
+        raise UserError(
+            f"encoder {quoted(name)}: its weights have more layers than its config.json, e.g."
+            f" {beyond[0]}; save it with save_pretrained"
         )
 
 

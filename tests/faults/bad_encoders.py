@@ -38,6 +38,14 @@ def more_tokens(work: Path) -> None:
     tokenizer.save_pretrained(work / "enc")
 
 
+def more_layers(work: Path) -> None:
+    from transformers import AutoConfig, AutoModel
+
+    config = AutoConfig.from_pretrained(work / "enc", num_hidden_layers=3)
+    AutoModel.from_config(config).save_pretrained(work / "enc")
+
+
+CONFIG, LAYERS = "enc/config.json", "num_hidden_layers"
 CODE = "raise SystemExit('the code of the folder ran')\n"
 
 ENCODERS = [
@@ -53,6 +61,14 @@ ENCODERS = [
     encoder("weights that are text", write(WEIGHTS, "x" * 100), "./enc"),
     encoder("weights that are a git-lfs pointer", write(WEIGHTS, POINTER), "./enc", "git lfs pull"),
     encoder("another shape", json_set("enc/config.json", "hidden_size", value=32), "./enc"),
+    encoder("no layer", json_set(CONFIG, LAYERS, value=-1), "./enc", "num_hidden_layers -1"),
+    encoder(
+        "fewer layers than weights",
+        both(more_layers, json_set(CONFIG, LAYERS, value=1)),
+        "./enc",
+        "weights have more layers than its config.json",
+        "layer.1.",
+    ),
     encoder("no tokenizer", remove("enc/tokenizer.json"), "./enc"),
     encoder("more tokens than the table", more_tokens, "./enc", "tokenizer gives ids"),
     encoder("more positions than it has", write("x", ""), "./enc", "128", line="max_length: 512\n"),

@@ -9,6 +9,7 @@ defines, for those who need it. What was kept does not change while its file is 
 """
 
 import hashlib
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
@@ -136,7 +137,7 @@ def _keep(store: Store, source: Source, record: CodeRecord) -> None:
 
 
 def kept_methods(store: Store) -> list[MethodRecord]:
-    """Read what a store knows of users' own methods.
+    """Read what a store knows of users' own methods, the latest last.
 
     Raises:
         UserError: a record of them cannot be read.
@@ -155,7 +156,8 @@ def kept_metrics(store: Store) -> list[MetricRecord]:
 
 def _kept(code: Path, noun: str, kind: type[Kept]) -> list[Kept]:
     places = [Path(entry.path) / f"{noun}.json" for entry in listing(code)]
-    return [_read(place, kind) for place in sorted(places) if is_there(place)]
+    there = [place for place in places if is_there(place)]
+    return [_read(place, kind) for place in sorted(there, key=lambda p: p.stat().st_mtime)]
 
 
 def _read(path: Path, kind: type[Kept]) -> Kept:
@@ -176,7 +178,13 @@ def load_method_type(code: Path | None, settings: OwnSettings) -> type[MethodSet
     Raises:
         UserError: it is not there, was altered, or is of a package that has changed.
     """
-    source = kept_source(code, "method", settings.name, settings.code)
+    return _load_once(code, settings.name, settings.code)
+
+
+@cache
+def _load_once(code: Path | None, name: str, digest: str) -> type[MethodSettings]:
+    """A worker trains many trials of a method."""
+    source = kept_source(code, "method", name, digest)
     kind = method_of(source, load_named(source)).settings
     assert kind is not None
     return kind

@@ -16,6 +16,7 @@ from search_spaces.study import load_study
 from tests.orchestrator.commands import catsweep, train_all
 from tests.search_spaces.test_own_methods import FOCAL, STUDY
 from tests.trainers.test_own_metrics import KAPPA
+from trainers import kept_code
 from trainers.kept_code import load_method_type
 from trainers.metrics import OWN
 from trainers.store import Store
@@ -116,6 +117,7 @@ def test_altered_code_is_not_run(
     (folder_of_code,) = trained.code.iterdir()
     place = folder_of_code / what
     place.write_bytes(place.read_bytes() + b" ")
+    kept_code._load_once.cache_clear()  # As in another process.
     with pytest.raises(UserError, match=f"remove {folder_of_code}, and run the study again"):
         load_method_type(trained.code, OwnSettings(name="Focal", code=folder_of_code.name))
     assert not (folder / "marks").exists()

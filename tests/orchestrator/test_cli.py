@@ -296,7 +296,7 @@ def test_a_failed_trial_stays_in_sight(tmp_path: Path, capsys: pytest.CaptureFix
     store.commit_failure(trial, failure(trial.signature, MemoryError("17 GiB")))
     assert catsweep("run", "quickstart", "--store", store.root) == 1
     error = capsys.readouterr().err
-    assert "1 trials failed before" in error
+    assert "1 trial failed before" in error
     assert f"failed (out_of_memory): {trial.signature} {trial.describe()}: 17 GiB" in error
     assert catsweep("status", "quickstart", "--store", store.root) == 0
     assert "17 GiB" in capsys.readouterr().out

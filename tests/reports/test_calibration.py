@@ -60,7 +60,7 @@ def test_a_choice_of_epochs_matters_where_it_is_uneven() -> None:
 
 def test_double_daggers_of_tables_keep_their_level_where_daggers_do_not() -> None:
     """The whole path, from trials in a store to marks: .025 of double ones are due."""
-    found = mark_rates("mcc", replicates=20, trials=(1, 60), items=SMALL)
+    found = mark_rates("mcc", replicates=12, trials=(1, 60), items=SMALL)
     assert found["daggers"] >= 0.15
     assert found["double_daggers"] <= 0.1
 

@@ -177,7 +177,7 @@ def load_named(source: Source) -> Any:
         place, _, kind = source.target.partition(":")
         try:
             return getattr(import_module(place), kind)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UserError(f"{source.noun} {source.name}: {_complaint(error)}") from error
     module_name = f"catsweep_method_{source.code}"
     module = _load_file(source.place, module_name, source)
@@ -208,7 +208,7 @@ def _load_file(path: Path, name: str, source: Source) -> ModuleType:
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UserError(f"{source.noun} {source.name}: {_complaint(error, path)}") from error
     finally:
@@ -216,7 +216,7 @@ def _load_file(path: Path, name: str, source: Source) -> ModuleType:
     return module
 
 
-def _complaint(error: Exception, path: Path | None = None) -> str:
+def _complaint(error: BaseException, path: Path | None = None) -> str:
     """Say what an import failed with, and in which line of the user's file."""
     line, trace = None, error.__traceback__
     while trace is not None:

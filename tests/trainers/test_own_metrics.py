@@ -73,6 +73,16 @@ def drawn(n: int, n_classes: int, seed: int, right: float) -> tuple[Any, Any]:
     return gold, np.where(rng.random(n) < right, gold, other)
 
 
+def exchanges(first: Any, second: Any) -> Iterator[tuple[Any, Any]]:
+    """Every way to exchange two systems' predictions where they differ; first as they are."""
+    moved = np.flatnonzero(first != second)
+    for mask in range(2 ** len(moved)):
+        swapped = moved[[bool(mask >> k & 1) for k in range(len(moved))]]
+        one, other = first.copy(), second.copy()
+        one[swapped], other[swapped] = second[swapped], first[swapped]
+        yield one, other
+
+
 @pytest.mark.parametrize("name", ["kappa", "one_by_one"])
 @pytest.mark.parametrize("n_classes", [2, 3, 12])
 def test_it_scores_as_scikit_learn_does(folder: Path, name: str, n_classes: int) -> None:
@@ -99,13 +109,10 @@ def test_its_p_value_is_that_of_all_exchanges(folder: Path, n_classes: int) -> N
     second = first.copy()
     at = np.arange(0, 27, 3)
     second[at] = gold[at]
-    moved = np.flatnonzero(first != second)
-    deltas = []
-    for mask in range(2 ** len(moved)):
-        swapped = moved[[bool(mask >> k & 1) for k in range(len(moved))]]
-        one, other = first.copy(), second.copy()
-        one[swapped], other[swapped] = second[swapped], first[swapped]
-        deltas.append(cohen_kappa_score(gold, other) - cohen_kappa_score(gold, one))
+    deltas = [
+        cohen_kappa_score(gold, other) - cohen_kappa_score(gold, one)
+        for one, other in exchanges(first, second)
+    ]
     expected = np.mean(np.abs(deltas) >= abs(deltas[0]) - 1e-12)
     found = paired_test(gold, first, second, metric=own(folder, "kappa"), n_classes=n_classes)
     assert found.test == "fisher-exact"
@@ -135,12 +142,8 @@ def test_two_labels_need_not_rise_with_every_right_answer(folder: Path) -> None:
     gold = np.array([0] * 8 + [1] * 8)
     first, second = gold.copy(), gold.copy()
     first[[0, 8]], second[[1, 2, 9]] = 1 - first[[0, 8]], 1 - second[[1, 2, 9]]
-    moved = np.flatnonzero(first != second)
     deltas = []
-    for mask in range(2 ** len(moved)):
-        swapped = moved[[bool(mask >> k & 1) for k in range(len(moved))]]
-        one, other = first.copy(), second.copy()
-        one[swapped], other[swapped] = second[swapped], first[swapped]
+    for one, other in exchanges(first, second):
         right = [int(((gold == 0) & (side == 0)).sum() % 2) for side in (one, other)]
         deltas.append(right[1] - right[0])
     expected = np.mean(np.abs(deltas) >= abs(deltas[0]))

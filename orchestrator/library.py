@@ -4,7 +4,7 @@ In: a study's name, path or `Study`, and a store's folder. Out: the types that t
 prints; DataFrames of what a store holds. A mistake is a `UserError`, as everywhere.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,7 +29,7 @@ def load_study(
     *,
     store: Place | None = None,
     data: Place | None = None,
-    tasks: Iterable[str] | None = None,
+    tasks: str | Iterable[str] | None = None,
     to_train: bool = True,
 ) -> Study:
     """Load a shipped study by name, or a YAML file by path, with the rows of its own tasks.
@@ -44,7 +44,7 @@ def load_study(
     if isinstance(study, Study):
         return study
     opened = existing_store(Path(store)) if store is not None else None
-    names = ",".join(tasks) if tasks is not None else None
+    names = ",".join(_names(tasks)) if tasks is not None else None
     return read_study(str(study), names, opened, _path(data), to_train=to_train)
 
 
@@ -65,7 +65,7 @@ def run(
     store: Place = STORE,
     *,
     data: Place | None = None,
-    tasks: Iterable[str] | None = None,
+    tasks: str | Iterable[str] | None = None,
     slots: int | None = None,
     threads: int | None = None,
     gpus_per_trial: float | Literal["auto"] | None = None,
@@ -99,7 +99,7 @@ def run(
         study,
         Path(store),
         _path(data),
-        ",".join(tasks) if tasks is not None else None,
+        ",".join(_names(tasks)) if tasks is not None else None,
         resources,
         Search(),
         parse_keep("best"),
@@ -141,8 +141,8 @@ def compare(
     *,
     store: Place = STORE,
     split: str = "dev",
-    metrics: Sequence[str] = (),
-    labels: Sequence[str] = (),
+    metrics: str | Iterable[str] = (),
+    labels: str | Iterable[str] = (),
 ) -> "PairReport":
     """Test two stored trials, or two files of predictions, on the same examples.
 
@@ -152,7 +152,7 @@ def compare(
     from reports.compare import compare_pair, read_side
 
     sides = (read_side(str(name), Path(store), split) for name in (baseline, system))
-    return compare_pair(*sides, metrics=metrics, labels=labels)
+    return compare_pair(*sides, metrics=_names(metrics), labels=_names(labels))
 
 
 class Store:
@@ -211,6 +211,11 @@ class Store:
             return parse_trial(path.read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read ({error})") from error
+
+
+def _names(names: str | Iterable[str]) -> list[str]:
+    """Take one name, or several."""
+    return [names] if isinstance(names, str) else list(names)
 
 
 def _path(place: Place | None) -> Path | None:

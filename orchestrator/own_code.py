@@ -4,10 +4,10 @@ In: a study's sources, the store. Out: what is known of its methods, without the
 the code in the store, from which workers take it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from search_spaces.errors import UserError
 from search_spaces.method import Method, OwnSettings
@@ -17,7 +17,10 @@ from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 
 if TYPE_CHECKING:
+    from trainers.kept_code import CodeRecord
     from trainers.store import Store
+
+Kept = TypeVar("Kept", bound="CodeRecord")
 
 
 def remembered(store: "Store | None") -> Callable[[Source], Method]:
@@ -34,11 +37,8 @@ def remembered(store: "Store | None") -> Callable[[Source], Method]:
         for record in known:
             if source.code == record.code:
                 return record.known()
-        if source.code is None and len(known) == 1:
-            return known[0].known()
         if source.code is None:
-            more = f", and the store has trials of {len(known)} versions of it" if known else ""
-            raise UserError(f"method {source.name}: no file {source.place}{more}")
+            return _only(source, known).known()
         if not known:
             raise UserError(
                 f"method {source.name}: this store knows nothing of it: `catsweep plan` shows what"
@@ -47,6 +47,17 @@ def remembered(store: "Store | None") -> Callable[[Source], Method]:
         return replace(known[-1].known(), code=source.code)
 
     return find
+
+
+def _only(source: Source, known: Sequence[Kept]) -> Kept:
+    """Return the one record of code whose file is gone from where the study says it is."""
+    same = [record for record in known if record.said == source.said]
+    if len(same) == 1:
+        return same[0]
+    versions = f" {len(same)} versions of it" if same else ""
+    others = "" if same else "".join(f" that of {record.said}" for record in known[:1])
+    more = f"; the store has{versions or others}" if known else ""
+    raise UserError(f"{source.noun} {source.name}: no file {source.place}{more}")
 
 
 def with_own_metrics(study: Study, store: "Store | None", *, to_train: bool) -> Study:
@@ -89,13 +100,12 @@ def _known(metric: str, task: Task, store: "Store | None", *, to_train: bool) ->
     from trainers.own_metrics import metric_of
 
     source = find_source(metric, task.folder or Path(), "metric", METRICS)
-    kept = kept_metrics(store) if store else []
-    codes = [record.code for record in kept if record.name == source.name]
-    code = source.code or (codes[0] if len(codes) == 1 else None)
-    if code in codes and store:
-        know_kept_metric(store.code, f"{source.name}@{code}")
-    elif source.code is None:
+    kept = [one for one in kept_metrics(store) if one.name == source.name] if store else []
+    if source.code is None and to_train:
         raise UserError(f"task {task.name}: metric {source.name}: no file {source.place}")
+    code = source.code or _only(source, kept).code
+    if store and code in [record.code for record in kept]:
+        know_kept_metric(store.code, f"{source.name}@{code}")
     elif to_train:
         metric_of(source, load_named(source))
     else:
@@ -128,7 +138,7 @@ def other_code(study: Study, store: "Store") -> list[str]:
     """Say which of a study's trials the store has of other code of its own methods."""
     from trainers.kept_code import kept_methods
 
-    lines, finished = [], store.finished()
+    lines, finished = _under_one_version(study, store), store.finished()
     for name, method in study.own_methods.items():
         trials = [trial for trial in study.trials() if trial.method.name == name]
         others = {record.code for record in kept_methods(store) if record.name == name}
@@ -140,6 +150,32 @@ def other_code(study: Study, store: "Store") -> list[str]:
                     f" with other code ({study.sources[name].said} has changed since): they stay in"
                     " the store, and are not of this study as its code is now"
                 )
+    return lines
+
+
+def _under_one_version(study: Study, store: "Store") -> list[str]:
+    """Say of which methods the store has other files under the same explicit version: those count.
+
+    Raises:
+        UserError: their options differ.
+    """
+    from trainers.kept_code import checksums, kept_methods
+
+    lines = []
+    kept = {record.code: record for record in kept_methods(store)}
+    for name, method in study.own_methods.items():
+        source, record = study.sources[name], kept.get(method.code or "")
+        if record is None or not source.files or record.files == checksums(source):
+            continue
+        if record.known().options != method.options:
+            raise UserError(
+                f"method {name}: {source.said} has other options than the store's trials of the"
+                " same version: give it another version"
+            )
+        lines.append(
+            f"method {name}: {source.said} differs from the store's copy of the same version"
+            f" ({record.said}): that copy is what is trained"
+        )
     return lines
 
 

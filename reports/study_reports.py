@@ -64,13 +64,14 @@ def _of_trials(
         for number in study.tables
         if number in LAYOUTS
     ]
-    own = [_own_table(study, table, store, cells, chosen, intervals) for table in study.own_tables]
-    found = [report for report in (*of_paper, *own) if report]
+    laid = [_own_table(study, table, store, cells, chosen, intervals) for table in study.own_tables]
+    found = [report for report in (*of_paper, *laid) if report]
     found += reports_of(study.name, cells, store, chosen, intervals=intervals)
     titles = {
         study.task(name).title: label for name, label in study.labels.items() if name in study.tasks
     }
-    return [relabelled(report, {**titles, **study.labels}) for report in found]
+    own = {method.name: method.title for method in study.own_methods.values()}
+    return [relabelled(report, {**own, **titles, **study.labels}) for report in found]
 
 
 def _own_table(

@@ -239,6 +239,8 @@ def _check_options(method: Method, options: Mapping[str, Any]) -> None:
         found = method.settings.model_validate(options)
     except ValidationError as error:
         raise UserError(f"method {method.name}: {explain(error, method.options)}") from error
+    except Exception as error:  # Of a validator of the user's.
+        raise UserError(f"method {method.name}: {type(error).__name__}: {error}") from error
     for name, value in json.loads(found.model_dump_json(by_alias=True)).items():
         if value != options[name]:
             raise UserError(

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from search_spaces.errors import UserError
-from search_spaces.method import ANY_COST, Method, MethodSettings, options_of
+from search_spaces.method import ANY_COST, Method, MethodSettings, Style, options_of
 from search_spaces.methods import METHODS
 from search_spaces.sources import Source, find_source, is_source, load_named
+from search_spaces.text import NAME_WIDTH, clean, one_line
 from search_spaces.trial import training_names
 
+MOST_COST: Final = 1_000
 TAKEN: Final = ("lr", "seed", "seeds", "name", "code", "method")
 
 
@@ -61,7 +63,14 @@ def method_of(source: Source, kind: Any) -> Method:
             f"{what}: it has no step: give it a static method step(model, batch, settings,"
             " training) that returns its losses"
         )
-    options = options_of(kind)
+    try:
+        kind.model_rebuild()
+        options = options_of(kind)
+    except Exception as error:
+        raise UserError(f"{what}: {one_line(error)}") from error
+    if "name" in kind.model_fields:
+        raise UserError(f"{what}: option name is what a study calls a method: rename it")
+    _check_looks(what, kind)
     for name in options:
         if name in TAKEN or name in training_names():
             raise UserError(f"{what}: option {name} is a setting of every trial: rename it")
@@ -79,3 +88,14 @@ def method_of(source: Source, kind: Any) -> Method:
         code=source.code,
         settings=kind,
     )
+
+
+def _check_looks(what: str, kind: type[MethodSettings]) -> None:
+    """Check the class variables that estimates, tables and pictures go by."""
+    cost, title = getattr(kind, "cost"), kind.title  # noqa: B009
+    if not isinstance(cost, property) and not (type(cost) is int and 1 <= cost <= MOST_COST):
+        raise UserError(f"{what}: cost is to be a whole number from 1 to {MOST_COST}, got {cost!r}")
+    if not isinstance(title, str) or len(title) > NAME_WIDTH or clean(title) != title:
+        raise UserError(f"{what}: title is to be a text of at most {NAME_WIDTH} characters")
+    if kind.style is not None and not isinstance(kind.style, Style):
+        raise UserError(f"{what}: style is to be a catsweep.Style, got {type(kind.style).__name__}")

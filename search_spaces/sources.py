@@ -28,6 +28,8 @@ PLUGIN: Final = re.compile(r"(?P<package>[A-Za-z0-9][A-Za-z0-9._-]*)/(?P<name>[A
 USES, VERSION = "uses", "version"
 """What a method's file may say of itself, as constants: the files that it imports, its version."""
 MOST_FILES: Final = 50
+KEPT: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}")
+"""Names that a store keeps files by; a file of another name gets one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,13 +85,15 @@ def _of_file(noun: str, said: str, path: Path, kind: str) -> Source:
             return Source(noun=noun, name=kind, said=said, code=None, kind=kind, place=path)
         raise UserError(f"{noun} {kind}: {error}") from error
     constants = _constants(text, path)
-    files = {path.name: text.encode()}
+    files = {path.name if KEPT.fullmatch(path.name) else "_code.py": text.encode()}
     for name in _uses(constants, path):
         try:
             files[name] = "".join(text_lines(path.parent / name)).encode()
         except UserError as error:
             raise UserError(f"{noun} {kind}: {USES} of {path}: {error}") from error
     version = constants.get(VERSION)
+    if isinstance(version, bool) or not isinstance(version, str | int | float | None):
+        raise UserError(f"{noun} {kind}: {VERSION} of {path} is to be a text or a number")
     told = [kind, repr(version)] if version is not None else [kind, *_told(files)]
     return Source(
         noun=noun, name=kind, said=said, code=_digest(told), kind=kind, place=path, files=files
@@ -114,18 +118,19 @@ def _constants(text: str, path: Path) -> dict[str, Any]:
     """Read a file's literal constants without running it."""
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         where = f"{path}, line {line}" if line else str(path)
         raise UserError(f"{where}: no Python: {getattr(error, 'msg', error)}") from error
     found: dict[str, Any] = {}
     for node in tree.body:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            target = node.targets[0]
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            target = targets[0]
             if isinstance(target, ast.Name) and target.id in (USES, VERSION):
                 try:
                     found[target.id] = ast.literal_eval(node.value)
-                except ValueError as error:
+                except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
                     raise UserError(
                         f"{path}, line {node.lineno}: {target.id} is to be a constant: it is read"
                         " without running the file"
@@ -208,7 +213,9 @@ def _load_file(path: Path, name: str, source: Source) -> ModuleType:
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         del sys.modules[name]
         raise UserError(f"{source.noun} {source.name}: {_complaint(error, path)}") from error
     finally:
@@ -224,4 +231,8 @@ def _complaint(error: BaseException, path: Path | None = None) -> str:
             line = trace.tb_lineno
         trace = trace.tb_next
     where = f"{path}, line {line}: " if line else f"{path}: " if path else ""
-    return one_line(f"{where}{type(error).__name__}: {error}")
+    try:
+        said = str(error)
+    except Exception:
+        said = ""
+    return one_line(f"{where}{type(error).__name__}: {said}")

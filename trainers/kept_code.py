@@ -119,10 +119,14 @@ def keep_metric(store: Store, source: Source, metric: Metric) -> None:
 
 
 def _about(source: Source) -> dict[str, Any]:
-    files = {name: hashlib.sha256(text).hexdigest() for name, text in source.files.items()}
     about = {name: getattr(source, name) for name in ("name", "code", "said", "kind", "target")}
     assert source.code is not None
-    return {**about, "files": files}
+    return {**about, "files": checksums(source)}
+
+
+def checksums(source: Source) -> dict[str, str]:
+    """Return the checksum of each of a source's files."""
+    return {name: hashlib.sha256(text).hexdigest() for name, text in source.files.items()}
 
 
 def _keep(store: Store, source: Source, record: CodeRecord) -> None:

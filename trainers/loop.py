@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from trainers.batches import Ints, collate, evaluation_batches, training_order
 from trainers.classifier import Classifier
@@ -193,11 +194,22 @@ class TrialRun:
             batch = collate(self.prepared.inputs["train"], part).to(self.device)
             with self._precision():
                 losses = self.step(self.model, batch, self.settings, training)
+            if self.place.step == 0:
+                self._check_first(losses)
             following = len(parts[place + 1]) if place + 1 < len(parts) else len(rows)
             self._scale_gradients(len(part) / following)
             for name, loss in losses.items():
                 means[name] = means.get(name, 0) + loss.double() * (len(part) / len(rows))
         return means
+
+    def _check_first(self, losses: object) -> None:
+        """Hold a method's first step to what it is to do; UserError says what is missing."""
+        what = f"method {self.config.method.name}: its step"
+        if not isinstance(losses, dict) or not all(isinstance(v, Tensor) for v in losses.values()):
+            got = type(losses).__name__
+            raise UserError(f"{what} is to return a dict of losses, which are tensors; got {got}")
+        if all(parameter.grad is None for parameter in self.model.parameters()):
+            raise UserError(f"{what} added no gradient: end it with `return backward(losses)`")
 
     def _scale_gradients(self, factor: float) -> None:
         if factor != 1:

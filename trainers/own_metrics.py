@@ -85,7 +85,9 @@ class _Scorer:
         for n_classes in (2, 3):
             sums = rng.integers(0, 9, (TRIED, n_classes**2)) + np.eye(n_classes, dtype=int).ravel()
             self.at_once = False
-            expected, _ = self(sums)
+            expected, again = self(sums)[0], self(sums)[0]
+            if not np.array_equal(expected, again):
+                raise UserError(f"{self.what}: it gives two values for the same matrix")
             self.at_once = True
             try:
                 found, _ = self(sums)
@@ -99,8 +101,8 @@ class _Scorer:
     def _called(self, matrices: Counts) -> Values:
         try:
             with np.errstate(divide="ignore", invalid="ignore"):
-                found = np.asarray(self.function(matrices), dtype=np.float64)
-        except Exception as error:
+                found = np.asarray(self.function(matrices.copy()), dtype=np.float64)
+        except (Exception, SystemExit) as error:
             raise UserError(
                 f"{self.what}: {one_line(f'{type(error).__name__}: {error}')}, for"
                 f" {np.asarray(matrices).tolist()!s:.200}"

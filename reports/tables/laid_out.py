@@ -112,7 +112,8 @@ def describe(board: Board, study: str, store: Store) -> str:
 
 def layout_table(board: Board, name: str, study: str, store: Store) -> Report:
     """Build a table of our numbers alone."""
-    heading = f"{board.layout.title} " if board.layout.title else ""
+    title = board.layout.title
+    heading = f"{title}{'' if title.endswith(('.', '!', '?')) else '.'} " if title else ""
     table = Table(
         name=name,
         caption=heading + describe(board, study, store),

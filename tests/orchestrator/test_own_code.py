@@ -194,3 +194,53 @@ def test_a_metric_of_one_s_own_from_plan_to_tables(
     said = told(capsys)
     assert "0/2 done" in said
     assert "2 trials were trained on other data (metric, dev or difficult differs)" in said
+
+
+def test_other_files_under_one_version_are_told_and_the_store_s_count(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "focal.py").write_text('version = "1"\n' + FOCAL)
+    store, study = Store(folder / "store", create=True), folder / "study.yaml"
+    chosen = load_study(str(study))
+    keep_own_code(chosen, store)
+    train_all(chosen, store)
+    (folder / "focal.py").write_text('version = "1"\n' + FOCAL + "# another thought\n")
+    assert catsweep("plan", study, "--store", store.root) == 0
+    said = told(capsys)
+    assert "3/3 done" in said
+    assert "differs from the store's copy of the same version (./focal.py@Focal)" in said
+    (folder / "focal.py").write_text('version = "1"\n' + FOCAL.replace("rounds", "turns"))
+    assert catsweep("plan", study, "--store", store.root) == 2
+    assert "has other options than the store's trials of the same version" in told(capsys)
+
+
+def test_a_path_that_was_mistyped_shows_no_other_file_s_trials(
+    folder: Path, trained: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = folder / "study.yaml"
+    study.write_text(STUDY.replace("./focal.py", "./none.py"))
+    for command in ("status", "report"):
+        assert catsweep(command, study, "--store", trained.root) == 2
+        said = told(capsys)
+        assert "method Focal: no file" in said
+        assert "the store has that of ./focal.py@Focal" in said
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [
+        ("return None", "to return a dict of losses, which are tensors; got NoneType"),
+        ('return {"loss": "x"}', "to return a dict of losses, which are tensors; got dict"),
+        ('return {"loss": log_p.mean().detach()}', "added no gradient"),
+    ],
+)
+def test_a_step_that_does_not_train_is_a_failed_trial(
+    folder: Path, end: str, expected: str
+) -> None:
+    step = FOCAL[: FOCAL.index("        return backward")] + f"        {end}\n"
+    (folder / "focal.py").write_text(step)
+    store, study = Store(folder / "store", create=True), load_study(str(folder / "study.yaml"))
+    keep_own_code(study, store)
+    train_all(study, store)
+    _, first, _ = study.trials()
+    assert expected in store.failure(first.signature).reason

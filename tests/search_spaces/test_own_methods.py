@@ -107,12 +107,21 @@ def test_the_code_is_in_the_name_and_the_file_s_place_is_not(folder: Path, tmp_p
     assert trials(elsewhere)[1].signature == before
 
 
+@pytest.mark.parametrize("name", ["méthode.py", "my focal.py", ".hidden.py"])
+def test_any_name_of_a_file_will_do(folder: Path, name: str) -> None:
+    (folder / "focal.py").rename(folder / name)
+    (folder / "study.yaml").write_text(STUDY.replace("./focal.py@Focal", f'"./{name}@Focal"'))
+    study = load_study(str(folder / "study.yaml"))
+    assert len(study.trials()) == 3
+    assert list(study.sources["Focal"].files) == ["_code.py"]
+
+
 def test_an_explicit_version_stands_for_the_code(folder: Path) -> None:
     (folder / "focal.py").write_text('version = "1"\n' + FOCAL)
     before = trials(folder)[1].signature
     (folder / "focal.py").write_text('version = "1"\n' + FOCAL + "\n# another thought\n")
     assert trials(folder)[1].signature == before
-    (folder / "focal.py").write_text('version = "2"\n' + FOCAL)
+    (folder / "focal.py").write_text('version: str = "2"\n' + FOCAL)
     assert trials(folder)[1].signature != before
 
 
@@ -174,6 +183,15 @@ def test_nothing_of_the_user_s_folder_hides_ours(folder: Path) -> None:
         ({"gamma: [1, 2.0]": "gamma: [-1]"}, FOCAL, ["method Focal: gamma", "got -1"]),
         ({"gamma: [1, 2.0]": "gama: [1]"}, FOCAL, ["unknown axis 'gama'", "did you mean 'gamma'"]),
         ({"gamma: [1, 2.0]": "rounds: [1.5]"}, FOCAL, ["method Focal: rounds", "got 1.5"]),
+        ({}, FOCAL.replace("rounds: Count", "name: str = ''\n    rounds: Count"), ["option name"]),
+        ({}, FOCAL.replace("rounds: Count", 'rounds: "Nope"'), ["method Focal", "Nope"]),
+        ({}, FOCAL.replace("by_example = True", "cost = -5"), ["cost is to be", "got -5"]),
+        ({}, FOCAL.replace('"Focal loss"', "['a']"), ["title is to be a text"]),
+        ({}, FOCAL.replace("by_example = True", "style = 'red'"), ["catsweep.Style", "got str"]),
+        ({}, FOCAL + "raise GeneratorExit\n", ["focal.py, line 21", "GeneratorExit"]),
+        ({}, "version = {1, 'a'}\n" + FOCAL, ["version", "text or a number"]),
+        ({}, "version = {[]: 1}\n" + FOCAL, ["version is to be a constant"]),
+        ({}, "x = " + "-" * 200_000 + "1\n" + FOCAL, ["focal.py", "no Python"]),
         ({}, "uses = [1 + x]\n" + FOCAL, ["focal.py, line 1", "uses is to be a constant"]),
         ({}, "uses = ['../x.py']\n" + FOCAL, ["uses", "no Python file beside it"]),
         ({}, "uses = ['absent.py']\n" + FOCAL, ["uses", "absent.py"]),

@@ -159,6 +159,8 @@ def test_two_labels_need_not_rise_with_every_right_answer(folder: Path) -> None:
         ("def kappa(c): return 1 / 0", ["metric kappa", "ZeroDivisionError"]),
         ("def kappa(c): return 'x'", ["metric kappa", "could not convert string"]),
         ("def kappa(c): return c", ["expected one number, got an array of (2, 2)"]),
+        ("import random\ndef kappa(c): return random.random()", ["two values for the same"]),
+        ("def kappa(c): raise SystemExit", ["metric kappa", "SystemExit"]),
         ("def kappa(c): return 2.0", ["expected 0 to 1, got 2"]),
         ("def kappa(c): return -0.5", ["got -0.5", "kappa.lowest = -1"]),
         ("def kappa(c): return 0\nkappa.lowest = 'low'", ["lowest is to be from -1 to 0"]),
@@ -185,3 +187,13 @@ def test_other_code_is_another_metric(folder: Path) -> None:
     before = source().code
     (folder / "agreement.py").write_text(KAPPA + "\n")
     assert source().code != before
+
+
+def test_a_function_that_changes_its_matrix_changes_no_count(folder: Path) -> None:
+    (folder / "agreement.py").write_text(
+        "def half(c):\n    c *= 0\n    return 0.5 + 0 * c.sum((-2, -1))\n"
+    )
+    metric, sums = own(folder, "half"), np.arange(8).reshape(2, 4)
+    before = sums.copy()
+    metric.scores(sums)
+    assert np.array_equal(sums, before)

@@ -66,11 +66,7 @@ BROKEN_PIPE = 141
 
 def _warn(lines: Iterable[str]) -> None:
     for line in lines:
-        _warn_of(line)
-
-
-def _warn_of(line: str) -> None:
-    say(f"warning: {line}")
+        say(f"warning: {line}")
 
 
 def _tell_version(wanted: bool) -> None:
@@ -196,7 +192,7 @@ def run(
     most, hours = parse_budget(budget)
     how = Search(name=search, scheduler=scheduler, trials=most, hours=hours, seed=search_seed)
     keep = parse_keep(keep_checkpoints)
-    ran = run_study(study, store, data, tasks, resources, how, keep, retry=retry, warn=_warn_of)
+    ran = run_study(study, store, data, tasks, resources, how, keep, retry=retry)
     chosen, opened, done = ran.study, ran.store, ran.plan
     for line in troubles(done, opened):
         say(line)

@@ -4,7 +4,7 @@ In: a study, a store and how to run. Out: a filled store and the last plan. Ray 
 when there is something to train.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +41,6 @@ def run_study(
     keep: "Keep",
     *,
     retry: bool,
-    warn: Callable[[str], None],
 ) -> Ran:
     """Train what a store lacks of a study; what a user should know is told before.
 
@@ -65,7 +64,7 @@ def run_study(
     keep_own_data(study, data, opened)
     keep_own_code(study, opened)
     for note in notes:
-        warn(note)
+        say(f"warning: {note}")
     clear_the_way(study, opened, data, retry)
     return Ran(study=study, store=opened, plan=train(study, opened, data, resources, search, keep))
 

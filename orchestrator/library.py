@@ -84,7 +84,6 @@ def run(
     """
     from orchestrator.cli_run import run_study
     from orchestrator.job import Resources
-    from orchestrator.say import say
     from orchestrator.search import Search
     from trainers.checkpoints import parse_keep
 
@@ -104,7 +103,6 @@ def run(
         Search(),
         parse_keep("best"),
         retry=retry,
-        warn=lambda line: say(f"warning: {line}"),
     )
     return done.plan
 
@@ -206,9 +204,12 @@ class Store:
         return pd.DataFrame(labels | logits)
 
     def _config(self, signature: str) -> TrialConfig:
-        path = self.stored.folder(signature) / "config.json"
+        from trainers.files import read_whole
+        from trainers.trial_folder import SETTINGS
+
+        path = self.stored.folder(signature) / SETTINGS
         try:
-            return parse_trial(path.read_text("utf-8"))
+            return parse_trial(read_whole(path).decode())
         except (OSError, ValueError) as error:
             raise UserError(f"{path} cannot be read ({error})") from error
 

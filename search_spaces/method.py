@@ -17,6 +17,9 @@ from search_spaces.errors import UserError
 from search_spaces.settings import Settings
 from search_spaces.text import quoted
 
+KEPT: Final = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+"""How a store's records of these are read."""
+
 ANY_COST: Final = 3
 """Forward passes of an ordinary step; of one of which no more is known."""
 
@@ -28,6 +31,8 @@ class Style:
     `marker` and `hatch` are named as in Matplotlib; `dashes` are lengths on, off, ... in line
     widths, none for a solid line.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = KEPT
 
     light: str
     dark: str
@@ -91,7 +96,9 @@ class MethodSettings(Settings):
 class Option:
     """An option of a method: `default` counts unless it is `required`; `real`: a real number."""
 
-    default: Any = None
+    __pydantic_config__: ClassVar[ConfigDict] = KEPT
+
+    default: bool | int | float | str | None = None
     required: bool = False
     real: bool = False
 
@@ -107,7 +114,7 @@ class Method:
     name: str
     title: str
     options: Mapping[str, Option]
-    cost: int = 3
+    cost: int = ANY_COST
     by_example: bool = False
     style: Style | None = None
     code: str | None = None

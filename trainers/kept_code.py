@@ -22,28 +22,10 @@ from search_spaces.sources import Source, find_source, load_named
 from trainers.files import Unreadable, is_there, listing, read_whole, write_file, write_first
 from trainers.metrics import OWN, OWN_NAME, Metric
 from trainers.own_metrics import metric_of
-from trainers.records import Count, FileName, Frozen, Record, Sha256, decode_record, encode_record
+from trainers.records import Count, FileName, Record, Sha256, decode_record, encode_record
 from trainers.store import Store
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
-
-
-class OptionRecord(Frozen):
-    """An option, as `Option` has it."""
-
-    default: bool | int | float | str | None
-    required: bool
-    real: bool
-
-
-class StyleRecord(Frozen):
-    """A method's looks, as `Style` has them."""
-
-    light: str
-    dark: str
-    marker: str
-    dashes: tuple[float, ...]
-    hatch: str
 
 
 class CodeRecord(Record):
@@ -67,20 +49,20 @@ class MetricRecord(CodeRecord):
 class MethodRecord(CodeRecord):
     """A method."""
 
-    options: dict[str, OptionRecord]
+    options: dict[str, Option]
     cost: Count
     by_example: bool
-    style: StyleRecord | None
+    style: Style | None
 
     def known(self) -> Method:
         """Return what is known of the method, without its class."""
         return Method(
             name=self.name,
             title=self.title,
-            options={name: Option(**dict(one)) for name, one in self.options.items()},
+            options=self.options,
             cost=self.cost,
             by_example=self.by_example,
-            style=Style(**dict(self.style)) if self.style else None,
+            style=self.style,
             code=self.code,
         )
 
@@ -97,13 +79,10 @@ def keep_method(store: Store, source: Source, method: Method) -> None:
     record = MethodRecord(
         **_about(source),
         title=method.title,
-        options={
-            name: OptionRecord(default=one.default, required=one.required, real=one.real)
-            for name, one in method.options.items()
-        },
+        options=dict(method.options),
         cost=method.cost,
         by_example=method.by_example,
-        style=StyleRecord(**vars(method.style)) if method.style else None,
+        style=method.style,
     )
     _keep(store, source, record)
 

@@ -1,5 +1,6 @@
 """Methods of a user's own through the commands: trained from the store's copy, told when edited."""
 
+import hashlib
 import re
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.trainers.test_own_metrics import KAPPA
 from trainers import kept_code
 from trainers.kept_code import load_method_type
 from trainers.metrics import OWN
+from trainers.records import BODY, HEAD, decode_record, encode_record
 from trainers.store import Store
 
 MARKED = (
@@ -244,3 +246,26 @@ def test_a_step_that_does_not_train_is_a_failed_trial(
     train_all(study, store)
     _, first, _ = study.trials()
     assert expected in store.failure(first.signature).reason
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"real"', '"rael"'), ('"required": false', '"required": 0'), ('"hatch"', '"hatches"')],
+)
+def test_a_record_of_a_method_is_read_to_the_letter(
+    folder: Path, trained: Store, old: str, new: str
+) -> None:
+    """Well-formed, but wrong: its checksum is right."""
+    style = 'style = Style(light="#000000", dark="#ffffff", marker="d", dashes=(), hatch="x")'
+    text = FOCAL.replace("title =", f"{style}\n    title =")
+    (folder / "focal.py").write_text("from search_spaces.method import Style\n" + text)
+    keep_own_code(load_study(str(folder / "study.yaml")), trained)
+    *_, record = kept_code.kept_methods(trained)
+    data = encode_record(record)
+    assert decode_record(kept_code.MethodRecord, data) == record
+    body = data[BODY:]
+    assert old.encode() in body
+    wrong = body.replace(old.encode(), new.encode())
+    told = HEAD + hashlib.sha256(wrong).hexdigest().encode() + wrong
+    with pytest.raises(ValueError, match=r"options|style"):
+        decode_record(kept_code.MethodRecord, told)

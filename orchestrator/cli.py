@@ -162,11 +162,16 @@ def run(
     keep_checkpoints: Annotated[
         str, typer.Option(help="Which trained models stay: best (one per cell), all or none.")
     ] = "best",
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TOOL[:PLACE]",
+            help="Follow the trials in tensorboard, wandb, mlflow or trackio; may be repeated.",
+        ),
+    ] = None,
     tensorboard: Annotated[
         Path | None,
-        typer.Option(
-            parser=place("--tensorboard"), help="A folder for each trial's curves, for TensorBoard."
-        ),
+        typer.Option(parser=place("--tensorboard"), help="Short for --track tensorboard:FOLDER."),
     ] = None,
     retry: Annotated[
         bool, typer.Option("--retry", help="Train failed and corrupt trials again.")
@@ -176,6 +181,7 @@ def run(
     from orchestrator.cli_run import run_study
     from orchestrator.job import Resources, parse_gpus
     from orchestrator.search import Search, parse_budget
+    from orchestrator.tracking import parse_tracks
     from trainers.checkpoints import parse_keep
     from trainers.store import State
 
@@ -187,7 +193,7 @@ def run(
         gpus_per_trial=parse_gpus(gpus_per_trial),
         address=address,
         checkpoint_every=checkpoint_every,
-        tensorboard=tensorboard,
+        track=parse_tracks(track or [], tensorboard),
     )
     most, hours = parse_budget(budget)
     how = Search(name=search, scheduler=scheduler, trials=most, hours=hours, seed=search_seed)

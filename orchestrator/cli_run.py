@@ -86,9 +86,9 @@ def check(
     from orchestrator.address import check_address, check_form
     from orchestrator.data_versions import stale_lines, stale_trials
     from orchestrator.job import this_machine
-    from orchestrator.places import check_writable
     from orchestrator.plan import make_plan
     from orchestrator.preflight import check_all
+    from orchestrator.tracking import check_trackers
     from trainers.store import State
 
     if resources.address is not None:
@@ -107,8 +107,7 @@ def check(
     if not missing:
         return []
     resources.resolve(*this_machine())
-    if resources.tensorboard:
-        check_writable("--tensorboard", resources.tensorboard)
+    check_trackers(resources.track)
     check_address(resources.address)
     return check_all(missing, data, study.known_tasks)
 
@@ -169,6 +168,7 @@ def train(
     from orchestrator.job import Job, this_machine
     from orchestrator.plan import make_plan
     from orchestrator.streams import quiet
+    from orchestrator.tracking import prepare_trackers
     from search_spaces.cells import cells_of
     from trainers.checkpoints import keeping_of
     from trainers.searches import keep_search
@@ -185,6 +185,9 @@ def train(
     slots = resources.resolve(*this_machine())
     say(progress.headline(progress.look(study, store, slots.at_once, search)))
     say(f"store {store.root}; {slots}")
+    tracked, troubles = prepare_trackers(resources.track, study.name, store)
+    for line in troubles:
+        say(f"warning: {line}")
     job = Job(
         store=store.root,
         identity=store.mark.identity,
@@ -193,7 +196,8 @@ def train(
         checkpoint_every=resources.checkpoint_every,
         keeping=keeping,
         own_tasks=study.own_tasks,
-        tensorboard=resources.tensorboard.absolute() if resources.tensorboard else None,
+        study=study.name,
+        tracked=tracked,
     )
     with terminate_as_interrupt(), quiet(), progress.live(study, store, slots.at_once, search):
         from orchestrator.supervisor import sweep

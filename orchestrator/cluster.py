@@ -68,11 +68,15 @@ RAY_SETTINGS = {
 
 @dataclass(kw_only=True)
 class Session:
-    """Where a sweep's trials run: a cluster's address or none, and the run's private folder."""
+    """Where a sweep's trials run: a cluster's address or none, and the run's private folder.
+
+    `failed_trackers` are those that it was said of: it is said once.
+    """
 
     address: str | None
     folder: Path
     lost: str | None = None
+    failed_trackers: set[str] = field(default_factory=set)
     closing: threading.Event = field(default_factory=threading.Event)
     closed: threading.Event = field(default_factory=threading.Event)
     parts: dict[str, tuple[str, int]] = field(default_factory=dict)

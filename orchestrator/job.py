@@ -30,14 +30,17 @@ SMALLEST_SHARE = 1e-4
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """How trials run, as asked. Nothing here is in a trial's name; threads may change last bits."""
+    """How trials run, as asked. Nothing here is in a trial's name; threads may change last bits.
+
+    `track`: trackers, each with the place of its runs or None.
+    """
 
     slots: int | None = None
     threads: int | None = None
     gpus_per_trial: float | Literal["auto"] | None = None
     address: str | None = None
     checkpoint_every: float = 120.0
-    tensorboard: Path | None = None
+    track: tuple[tuple[str, str | None], ...] = ()
 
     def resolve(self, cores: int, gpus: int) -> "Slots":
         """Fill in what was not asked: a GPU each where there are some, else a core each.
@@ -138,12 +141,21 @@ def spin_briefly() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", str(SPINS))
 
 
+class Tracked(BaseModel):
+    """A tracker of a run, by name, and where it keeps its runs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tool: str
+    place: str
+
+
 class Job(BaseModel):
     """What every worker is told; `launch` names one round of trials handed to Ray Tune.
 
     `every_epoch`: report each epoch's score, as early stopping needs; else some seconds' epochs.
     `own_tasks`: those that the study defines, by name. `keeping`: which trained models stay;
-    `tensorboard`: where the trials' curves are written.
+    `tracked`: the trackers that are told of each trial, in the study's name.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -157,4 +169,5 @@ class Job(BaseModel):
     every_epoch: bool = False
     keeping: Keeping | None = None
     own_tasks: dict[str, Task] = {}
-    tensorboard: Path | None = None
+    study: str = ""
+    tracked: tuple[Tracked, ...] = ()

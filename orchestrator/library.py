@@ -71,6 +71,12 @@ def run(
     gpus_per_trial: float | Literal["auto"] | None = None,
     address: str | None = None,
     checkpoint_every: float = 120.0,
+    search: str = "grid",
+    scheduler: str = "fifo",
+    budget: str | None = None,
+    search_seed: int = 0,
+    keep_checkpoints: str = "best",
+    track: str | Iterable[str] = (),
     retry: bool = False,
 ) -> "Plan":
     """Train what the store lacks of a study, on Ray; call it again to resume. Return the last plan.
@@ -84,15 +90,18 @@ def run(
     """
     from orchestrator.cli_run import run_study
     from orchestrator.job import Resources
-    from orchestrator.search import Search
+    from orchestrator.search import Search, parse_budget
+    from orchestrator.tracking import parse_tracks
     from trainers.checkpoints import parse_keep
 
+    most, hours = parse_budget(budget)
     resources = Resources(
         slots=slots,
         threads=threads,
         gpus_per_trial=gpus_per_trial,
         address=address,
         checkpoint_every=checkpoint_every,
+        track=parse_tracks([track] if isinstance(track, str) else list(track)),
     )
     done = run_study(
         study,
@@ -100,8 +109,8 @@ def run(
         _path(data),
         ",".join(_names(tasks)) if tasks is not None else None,
         resources,
-        Search(),
-        parse_keep("best"),
+        Search(name=search, scheduler=scheduler, trials=most, hours=hours, seed=search_seed),
+        parse_keep(keep_checkpoints),
         retry=retry,
     )
     return done.plan

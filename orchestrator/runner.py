@@ -8,7 +8,7 @@ import os
 import platform
 import time
 import traceback
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from orchestrator.curves import Curves
 from orchestrator.job import Job
+from orchestrator.tracking import Tracking
 from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.text import clean, one_line
@@ -56,10 +56,10 @@ class TrialRunner:
         self.warm = Warm({**TASKS, **job.own_tasks})
         self.run: TrialRun | None = None
         self.curve: list[dict[str, Any]] = []
-        self.curves: Curves | None = None
         self.score: float | None = None
         self.crowded = False
         self.remark: str | None = None
+        self.tracking = Tracking(job.tracked, job.study, self.store)
         self._owned = ExitStack()
 
     def start(self, config: TrialConfig) -> None:
@@ -71,7 +71,8 @@ class TrialRunner:
             Unreadable: its lock or its checkpoint may not be read.
         """
         self._owned.close()
-        self.run, self.curve, self.curves, self.score = None, [], None, None
+        self.tracking.end()
+        self.run, self.curve, self.score = None, [], None
         self.crowded, self.remark = False, None
         free_memory(self.device)
         mine = self._owned.enter_context(self.store.lock(config.signature))
@@ -81,6 +82,7 @@ class TrialRunner:
         if ended or not mine:
             self._owned.close()
             return
+        self.tracking.begin(config)
         try:
             self.run = self._resumed(config)
         except Unreadable:
@@ -91,8 +93,6 @@ class TrialRunner:
         if self.run is None:
             free_memory(self.device)
             return
-        if self.job.tensorboard:
-            self.curves = self._owned.enter_context(closing(Curves(self.job.tensorboard, config)))
         self._meter = DeviceMeter(self.device, self.gpus)
         self._saved_at = self._told_at = time.monotonic()
         self._tell(self.run)
@@ -149,12 +149,7 @@ class TrialRunner:
     def _note(self, run: TrialRun) -> None:
         """Keep the curve so far, and the score that its weights would be selected with."""
         self.curve = run.place.curve
-        if self.curves:
-            try:
-                self.curves.write(self.curve)
-            except Exception as error:  # Of a library that only watches.
-                self.curves = None
-                self.remark = f"no more curves for TensorBoard of this trial: {one_line(error)}"
+        self.tracking.tell(self.curve)
         self.score = run.config.selected([epoch["score"] for epoch in self.curve])
 
     def _commit(self, run: TrialRun) -> None:
@@ -167,6 +162,7 @@ class TrialRunner:
         self.store.commit(run.config, replace(result, record=record))
         if self.checkpoints:
             self.checkpoints.settle(run.config.signature)
+        self.tracking.end()
         self._release(run.config)
 
     def _checkpoint(self, config: TrialConfig) -> Path:
@@ -206,6 +202,7 @@ class TrialRunner:
         record = failure(config.signature, error, gpus=self.gpus)
         self.crowded = record.crowded
         self.store.commit_failure(config, record)
+        self.tracking.end()
         self._release(config)
         if record.kind not in {"configuration", "diverged"}:  # Those are the settings' alone.
             self.warm.forget()

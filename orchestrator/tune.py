@@ -4,6 +4,7 @@ In: a `Round`: trials, their GPUs, and how they are chosen; and where they run. 
 outside the trials; what they gave is in the store.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,13 +69,13 @@ def run_round(begin: Round, session: Session) -> Exception | None:
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=0),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            stop=_stop_when_told(measured=begin.slots.measured),
+            stop=_stop_when_told(session.failed_trackers, measured=begin.slots.measured),
         ),
     )
     return _fit(tuner)
 
 
-def _stop_when_told(*, measured: bool) -> Any:
+def _stop_when_told(failed: set[str], *, measured: bool) -> Any:
     from ray import tune
 
     class StopWhenTold(tune.Stopper):  # type: ignore[misc]
@@ -90,6 +91,10 @@ def _stop_when_told(*, measured: bool) -> Any:
         def __call__(self, _trial_id: str, result: dict[str, Any]) -> bool:
             if "remark" in result:
                 say(f"warning: {result['remark']}")
+            for tracker, said in json.loads(result.get("trackers", "{}")).items():
+                if tracker not in failed:
+                    failed.add(tracker)
+                    say(f"warning: {said}")
             crowded = measured and result.get("crowded", False)
             self.told = self.told or crowded or result.get("stop_sweep") is not None
             return self.told

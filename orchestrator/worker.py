@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.runner import TrialRunner
 
 REPORT_SECONDS = 10.0
+PARTING_SECONDS = 3.0
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
@@ -48,7 +49,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         """Train for some seconds.
 
         `stop_sweep` is a line for the user when no trial can succeed; `crowded` says that this one
-        ran out of memory beside others, and is to be planned anew; `remark` is a line about it.
+        ran out of memory beside others, and is to be planned anew; `remark` is a line about it,
+        and `trackers` a line for each tracker that failed.
         """
         done = True
         if self.stop_sweep is None:
@@ -61,11 +63,19 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         return told | self._remark() | self._curve()
 
     def _remark(self) -> dict[str, Any]:
-        """Return what there is to say of the trial, once."""
-        if self.stop_sweep or not self.runner.remark:
+        """Return what there is to say of the trial and of trackers, once."""
+        if self.stop_sweep:
             return {}
         said, self.runner.remark = self.runner.remark, None
-        return {"remark": said}
+        trackers = self.runner.tracking.remarks()
+        return ({"remark": said} if said else {}) | (
+            {"trackers": json.dumps(trackers)} if trackers else {}
+        )
+
+    def cleanup(self) -> None:
+        """End what trackers have of a trial that was stopped, in a few seconds."""
+        if self.stop_sweep is None:
+            self.runner.tracking.end(PARTING_SECONDS)
 
     def _curve(self) -> dict[str, Any]:
         """Return where the trial's curve ends, and the curve as JSON; nothing before an epoch."""

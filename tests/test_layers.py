@@ -118,7 +118,7 @@ def declared(*extras: str) -> set[str]:
 @pytest.mark.parametrize("path", SOURCES + TESTS, ids=name_of)
 def test_every_import_is_declared(path: Path) -> None:
     ours = {*FLOORS, "catsweep", "tests", *sys.stdlib_module_names}
-    wanted = declared("minilm", "mlflow", *(["test"] if path in TESTS else []))
+    wanted = declared("minilm", "mlflow", "trackio", "wandb", *(["test"] if path in TESTS else []))
     for package in packages(path) - ours:
         providers = [*PROVIDERS.get(package, []), COMES_WITH.get(package, package)]
         found = {name.lower().replace("_", "-") for name in providers}

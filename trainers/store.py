@@ -355,6 +355,22 @@ class Store:
         except (OSError, ValueError):
             return None
 
+    def told(self, signature: str, tracker: str) -> int | None:
+        """Read which epoch of a running trial a tracker was told last; None: it has not begun."""
+        try:
+            return int(read_whole(self._told(signature, tracker)))
+        except (OSError, ValueError):
+            return None
+
+    def write_told(self, signature: str, tracker: str, epoch: int) -> None:
+        """Keep which epoch of a running trial a tracker was told last; nothing once it ended."""
+        path = self._told(signature, tracker)
+        if path.parent.is_dir():
+            write_file(path, str(epoch).encode(), sync=False)
+
+    def _told(self, signature: str, tracker: str) -> Path:
+        return self.running_folder(signature) / f"told-{tracker}"
+
     def finished(self) -> set[str]:
         """Signatures of the trials that ended, however they did: one scan, no file is read.
 

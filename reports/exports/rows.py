@@ -97,12 +97,22 @@ def read_rows(trials: Sequence[TrialConfig], store: Store) -> list[TrialRow]:
         CorruptTrial: a result is truncated or altered.
     """
     ended = store.finished()
-    return [_read(trial, store, trial.signature in ended) for trial in trials]
+    return [
+        read_row(trial, store)
+        if trial.signature in ended or store.is_locked(trial.signature)
+        else TrialRow(config=trial, state=State.MISSING)
+        for trial in trials
+    ]
 
 
-def _read(trial: TrialConfig, store: Store, ended: bool) -> TrialRow:
+def read_row(trial: TrialConfig, store: Store) -> TrialRow:
+    """Read what the store has of one trial.
+
+    Raises:
+        CorruptTrial: its result is truncated or altered.
+    """
     name = trial.signature
-    state = store.state(name) if ended or store.is_locked(name) else State.MISSING
+    state = store.state(name)
     match state:
         case State.DONE | State.CORRUPT:
             return TrialRow(config=trial, state=State.DONE, record=store.trusted(name))

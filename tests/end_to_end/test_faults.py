@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from mlflow import MlflowClient
 
+from reports.exports.mlflow_runs import tracking_uri
 from search_spaces.study import load_study
 from tests.end_to_end.conftest import SLOW
 from tests.end_to_end.sweeps import (
@@ -28,18 +30,20 @@ from tests.end_to_end.sweeps import (
 from trainers.store import State, Store
 
 pytestmark = pytest.mark.xdist_group("ray")
+TRACKED = ["--track", "mlflow"]
 SHORT, FULL = False, pytest.param(True, marks=pytest.mark.full)
 
 
 def kill_in_training(study: Path, folder: Path, after: float) -> None:
     """SIGKILL a driver some seconds after its first trial began to train."""
     earlier = launches(folder)
-    with started(study, folder) as driver:
+    with started(study, folder, *TRACKED) as driver:
         wait_for(lambda: launches(folder) - earlier, driver)
         time.sleep(after)
         driver.send_signal(signal.SIGKILL)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 @pytest.mark.parametrize("kills", [3, pytest.param(5, marks=pytest.mark.full)])
 def test_sigkills_of_the_driver_change_no_byte(
     quickstart_store: Path, tmp_path: Path, kills: int
@@ -57,7 +61,7 @@ def test_sigkills_of_the_driver_change_no_byte(
         for result in folder.glob("trials/*/result.json"):
             assert seen.setdefault(result.parent.name, result.stat().st_ino) == result.stat().st_ino
     assert 0 < len(seen) < 4, "the sweep was killed before its first trial or after its last"
-    done = run(path, folder)
+    done = run(path, folder, *TRACKED)
     assert done.returncode == 0, done.stderr
     for name, inode in seen.items():
         assert (folder / "trials" / name / "result.json").stat().st_ino == inode, "trained twice"
@@ -67,6 +71,24 @@ def test_sigkills_of_the_driver_change_no_byte(
     store = Store(folder, create=False)
     assert any(store.record(name).resumed for name in store.finished())
     assert list(folder.glob("running/*")) == []
+    assert "does not take" not in done.stderr
+    assert tracked_epochs(folder) == {
+        name: [epoch.epoch for epoch in store.record(name).epochs] for name in store.finished()
+    }
+
+
+def tracked_epochs(folder: Path) -> dict[str, list[int]]:
+    """The epochs that MLflow has of each trial."""
+    client = MlflowClient(tracking_uri=tracking_uri(str(folder / "exports/quickstart.mlflow.db")))
+    experiment = client.get_experiment_by_name("quickstart")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    return {
+        run.data.tags["catsweep.signature"]: [
+            point.step for point in client.get_metric_history(run.info.run_id, "score")
+        ]
+        for run in runs
+    }
 
 
 def said(folder: Path) -> list[str]:

@@ -40,7 +40,9 @@ def more_tokens(work: Path) -> None:
 
 def more_layers(work: Path) -> None:
     from transformers import AutoConfig, AutoModel
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # Of saving it here, which is not what is tested.
     config = AutoConfig.from_pretrained(work / "enc", num_hidden_layers=3)
     AutoModel.from_config(config).save_pretrained(work / "enc")
 

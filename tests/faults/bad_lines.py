@@ -56,16 +56,19 @@ LINES = [
         "an unknown study", study="quickstrat", says=("unknown study", "did you mean 'quickstart'")
     ),
     run("a hostile study", study="\x1b]0;x\x07", says=(r"unknown study '\x1b]0;x\x07'",)),
+    run("an unknown tracker", "--track", "wand", says=("unknown tracker 'wand'", "'wandb'")),
+    run("a tracker twice", "--track", "wandb", "--track", "wandb", says=("given twice",)),
+    run("a tracker's place is empty", "--track", "mlflow:", says=("the path is empty",)),
     Case(
         name="run, TensorBoard's folder is a file",
         make=write("file", "mine"),
         command=["run", "s.yaml", "--store", "new", "--tensorboard", "file/below"],
-        says=("--tensorboard file/below cannot be written: Not a directory",),
+        says=("--track tensorboard: file/below cannot be written: Not a directory",),
     ),
     Case(
         name="run, TensorBoard's folder takes no files",
         command=["run", "s.yaml", "--store", "new", "--tensorboard", "/proc/self"],
-        says=("--tensorboard /proc/self cannot be written: ",),
+        says=("--track tensorboard: /proc/self cannot be written: ",),
     ),
     Case(
         name="run, the store's folder takes no files",

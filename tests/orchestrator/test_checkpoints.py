@@ -14,7 +14,7 @@ from safetensors import safe_open
 from orchestrator import supervisor
 from orchestrator.best import settle_models
 from orchestrator.cli import main
-from orchestrator.job import Job
+from orchestrator.job import Job, Tracked
 from orchestrator.plan import Plan, make_plan
 from orchestrator.runner import TrialRunner
 from search_spaces.cells import cells_of
@@ -330,7 +330,7 @@ def test_what_a_worker_is_told_survives_the_journey() -> None:
         threads=1,
         checkpoint_every=1,
         keeping=told,
-        tensorboard=Path("t"),
+        tracked=(Tracked(tool="tensorboard", place="t"),),
     )
     assert Job.model_validate_json(sent.model_dump_json()) == sent
     assert json.loads(sent.model_dump_json())["keeping"]["keep"] == "best"

@@ -236,5 +236,5 @@ def measured_alone(trial: TrialConfig) -> TrialResult:
 def test_a_round_ends_when_a_worker_is_crowded_where_shares_are_measured(
     result: dict[str, object], measured: bool, ends: bool
 ) -> None:
-    stopper = _stop_when_told(measured=measured)
+    stopper = _stop_when_told(set(), measured=measured)
     assert stopper("trial", result) is stopper.stop_all() is ends

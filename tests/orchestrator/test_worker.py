@@ -1,6 +1,7 @@
 """The runner's face towards Ray Tune, without Ray: what Tune calls, called here."""
 
 import gc
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def test_what_there_is_to_say_of_a_trial_is_said_once(
     store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As of a checkpoint that cannot be read; the driver prints it."""
-    actor, stop = worker(store, config()), _stop_when_told(measured=False)
+    actor, stop = worker(store, config()), _stop_when_told(set(), measured=False)
     half = store.running_folder(config().signature) / "checkpoint.safetensors"
     half.parent.mkdir()
     half.write_bytes(b"no checkpoint")
@@ -86,3 +87,12 @@ def test_what_there_is_to_say_of_a_trial_is_said_once(
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
     assert f"trial {config().signature} begins afresh" in said[0]
+
+
+def test_a_tracker_that_fails_is_said_once_in_a_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """However many workers and rounds there are, and whatever each was told."""
+    failed: set[str] = set()
+    for said in ("first", "second"):
+        stop = _stop_when_told(failed, measured=False)
+        assert not stop("t0", {"trackers": json.dumps({"wandb": said}), "stop_sweep": None})
+    assert capsys.readouterr().err.splitlines() == ["warning: first"]

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from search_spaces.method import MethodSettings, Style
     from search_spaces.settings import Count, NonNegative, Positive, Share
     from search_spaces.study import Study
-    from trainers.batches import Batch
-    from trainers.classifier import Classifier
-    from trainers.losses import cross_entropy
+    from trainers.encoders.batches import Batch
+    from trainers.encoders.classifier import Classifier
+    from trainers.methods.losses import cross_entropy
     from trainers.methods.step import Losses, Training, backward
-    from trainers.metrics import score
+    from trainers.records.metrics import score
 
 __all__ = [
     "Batch",
@@ -86,16 +86,16 @@ _PLACES = {
     "search_spaces.method": ("MethodSettings", "Style"),
     "search_spaces.settings": ("Count", "NonNegative", "Positive", "Share"),
     "search_spaces.study": ("Study",),
-    "trainers.batches": ("Batch",),
-    "trainers.classifier": ("Classifier",),
-    "trainers.losses": ("cross_entropy",),
+    "trainers.encoders.batches": ("Batch",),
+    "trainers.encoders.classifier": ("Classifier",),
+    "trainers.methods.losses": ("cross_entropy",),
     "trainers.methods.step": ("Losses", "Training", "backward"),
-    "trainers.metrics": ("score",),
+    "trainers.records.metrics": ("score",),
 }
 _MODULE_OF = {name: module for module, names in _PLACES.items() for name in names}
 _KNOWN_BY = {
     "search_spaces": "trial.py",
-    "trainers": "store.py",
+    "trainers": "loop.py",
     "reports": "cells.py",
     "orchestrator": "supervisor.py",
 }

@@ -14,17 +14,18 @@ from pathlib import Path
 from orchestrator.model_card import model_card
 from orchestrator.say import say
 from reports.cells import is_of_one_class
+from reports.results import read_results
 from reports.study_reports import trial_reports
 from search_spaces.cells import cells_of
 from search_spaces.errors import UserError, unknown
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.checkpoints import Checkpoints, Keeping, keeping_of
-from trainers.files import Unreadable, is_there
 from trainers.kept_models import CHECKSUMS, check_model, find_model, why_not_kept
-from trainers.outcome import TrialRecord
-from trainers.records import RECORD_VERSION
-from trainers.store import State, Store
+from trainers.records.files import Unreadable, is_there
+from trainers.records.outcome import TrialRecord
+from trainers.records.record import RECORD_VERSION
+from trainers.records.store import State, Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,7 @@ def significance(study: Study, store: Store, signature: str) -> list[str]:
     try:
         return [
             f"{report.table.name}: {test.note()}"
-            for report in trial_reports(study, store)
+            for report in trial_reports(read_results(study, store))
             for test in report.tests
             if test.system_trial == signature
         ]

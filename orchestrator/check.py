@@ -18,10 +18,10 @@ from search_spaces.study import Study, load_study
 from search_spaces.study_file import is_yaml_file, parse_fields, read_yaml
 from search_spaces.tasks import Task
 from search_spaces.text import quoted, shorten, shown
-from trainers.data import deviation, load_task
-from trainers.identity import check_metric_names, check_metrics
-from trainers.inspection import Count, Inspection, inspect_task
-from trainers.metrics import get_metric
+from trainers.data.identity import check_metric_names, check_metrics
+from trainers.data.inspection import Count, Inspection, inspect_task
+from trainers.data.loading import deviation, load_task
+from trainers.records.metrics import get_metric
 
 MOST_LABELS = 12
 """Of a split, by name; the others are counted."""
@@ -75,7 +75,7 @@ def check_lines(name: str, data: Path | None, max_length: int | None) -> Iterato
 
 def _method_lines(method: Method, options: Mapping[str, Any]) -> Iterator[str]:
     """Try a method's step with some options; UserError where it breaks its contract."""
-    from trainers.conformance import check_step
+    from trainers.methods.conformance import check_step
     from trainers.methods.load import find_step
 
     assert method.settings is not None
@@ -100,7 +100,7 @@ def _counter(encoder: str | None, train: Sequence[Sequence[str]]) -> Count | Non
     """Count tokens as an encoder does; without one nothing is counted."""
     if encoder is None:
         return None
-    from trainers.encoder import load_encoder
+    from trainers.encoders.encoder import load_encoder
 
     tokenizer = load_encoder(encoder, [text for column in train for text in column]).tokenizer
 

@@ -42,13 +42,12 @@ from orchestrator.options import (
 )
 from orchestrator.places import check_outside, place, target
 from orchestrator.say import echo, explain, say, watched
-from orchestrator.streams import OutputLost
-from search_spaces.errors import Unfinished, UserError
+from search_spaces.errors import OutputLost, Unfinished, UserError
 from search_spaces.study import Study
 from search_spaces.text import one_line
 
 if TYPE_CHECKING:
-    from trainers.store import Store
+    from trainers.records.store import Store
 
 app = typer.Typer(
     name="catsweep",
@@ -183,7 +182,7 @@ def run(
     from orchestrator.search import Search, parse_budget
     from orchestrator.tracking import parse_tracks
     from trainers.checkpoints import parse_keep
-    from trainers.store import State
+    from trainers.records.store import State
 
     if not math.isfinite(checkpoint_every):
         raise UserError(f"--checkpoint-every: expected seconds, got {checkpoint_every}")
@@ -242,8 +241,8 @@ def report(
     """Write the tables with their tests: LaTeX, Markdown, CSV and JSON; a page and figures."""
     from orchestrator.data_versions import data_notes
     from reports.page.publish import Extras
-    from trainers.data import check_folder
-    from trainers.store import Store
+    from trainers.data.loading import check_folder
+    from trainers.records.store import Store
 
     if data is not None:
         check_folder(data)
@@ -280,7 +279,7 @@ def export(
     """Write all trials for other programs: tables, an Optuna storage, MLflow runs."""
     from orchestrator.data_versions import other_versions
     from reports.exports.targets import export as write
-    from trainers.store import Store
+    from trainers.records.store import Store
 
     opened, watch = Store(store, create=False), partial(watched, "trials")
     if out is not None and "://" not in out:
@@ -311,7 +310,7 @@ def best(
     """Write the best trial as a Hugging Face model folder, with a model card."""
     from orchestrator.best import choose, write_best
     from orchestrator.data_versions import other_versions
-    from trainers.store import Store
+    from trainers.records.store import Store
 
     opened = Store(store, create=False)
     chosen = read_study(study, None, opened, data)

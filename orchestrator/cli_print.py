@@ -18,7 +18,7 @@ from search_spaces.study import Study
 if TYPE_CHECKING:
     from orchestrator.plan import Plan
     from reports.page.publish import Extras
-    from trainers.store import Store
+    from trainers.records.store import Store
 
 
 def show_plan(
@@ -43,7 +43,7 @@ def show_plan(
 
 def troubles(plan: "Plan", store: "Store | None") -> list[str]:
     """Say of each failed or corrupt trial what is wrong with it."""
-    from trainers.store import CorruptTrial, State
+    from trainers.records.store import CorruptTrial, State
 
     lines = []
     for trial in plan.having(State.FAILED, State.CORRUPT) if store else []:
@@ -85,6 +85,7 @@ def print_report(
         UserError: the folder cannot be written, or trials do not belong in one table.
     """
     from reports.page.publish import publish
+    from reports.results import read_results
     from reports.study_reports import left_out, study_reports
     from reports.tables.markdown import to_markdown
     from reports.tables.plain import to_json
@@ -92,11 +93,12 @@ def print_report(
     from reports.tables.write import comparisons_of, write_reports
 
     intervals = extras is not None and extras.intervals
-    reports = study_reports(study, store, data, intervals=intervals)
+    results = read_results(study, store)
+    reports = study_reports(results, data, intervals=intervals)
     try:
         with terminate_as_interrupt():
             files = write_reports(reports, folder)
-            published = publish(study, store, reports, folder, extras) if extras else None
+            published = publish(results, reports, folder, extras) if extras else None
     except OSError as error:
         raise UserError(f"cannot write reports to {folder}: {error.strerror}") from error
     for line in published.lacking if published else ():

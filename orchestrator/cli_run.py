@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.plan import Plan
     from orchestrator.search import Search
     from trainers.checkpoints import Keep
-    from trainers.store import Store
+    from trainers.records.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ def run_study(
     from orchestrator.own_code import keep_own_code
     from orchestrator.preflight import check_files_of
     from search_spaces.cells import cells_of
-    from trainers.store import Store
+    from trainers.records.store import Store
 
     begun = begun_store(store)
     study = read_study(name, tasks, begun, data, to_train=True)
@@ -89,7 +89,7 @@ def check(
     from orchestrator.plan import make_plan
     from orchestrator.preflight import check_all
     from orchestrator.tracking import check_trackers
-    from trainers.store import State
+    from trainers.records.store import State
 
     if resources.address is not None:
         check_form(resources.address)
@@ -116,7 +116,7 @@ def _to_retry(
     plan: "Plan", store: "Store", stale: Mapping[str, Sequence[TrialConfig]]
 ) -> list[TrialConfig]:
     """Return the failed, corrupt and stale trials; every file is read: a size may hide a change."""
-    from trainers.store import State
+    from trainers.records.store import State
 
     damaged = [t for t in plan.having(State.DONE) if not store.is_whole(t.signature)]
     others = [trial for trials in stale.values() for trial in trials if trial not in damaged]
@@ -127,7 +127,7 @@ def clear_the_way(study: Study, store: "Store", data: Path | None, retry: bool) 
     """Set corrupt, failed and stale trials aside on request, and say how many failed are left."""
     from orchestrator.data_versions import stale_trials
     from orchestrator.plan import make_plan
-    from trainers.store import State
+    from trainers.records.store import State
 
     plan = make_plan(study, store)
     if retry:
@@ -171,8 +171,8 @@ def train(
     from orchestrator.tracking import prepare_trackers
     from search_spaces.cells import cells_of
     from trainers.checkpoints import keeping_of
-    from trainers.searches import keep_search
-    from trainers.store import State
+    from trainers.records.searches import keep_search
+    from trainers.records.store import State
 
     keeping = keeping_of(study.name, keep, cells_of(study))
     settle_models(keeping, store)

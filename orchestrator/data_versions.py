@@ -14,8 +14,8 @@ from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 
 if TYPE_CHECKING:
-    from trainers.identity import Identity
-    from trainers.store import Store
+    from trainers.data.identity import Identity
+    from trainers.records.store import Store
 
 
 def with_own_data(study: Study, data: Path | None, store: "Store | None") -> Study:
@@ -26,7 +26,7 @@ def with_own_data(study: Study, data: Path | None, store: "Store | None") -> Stu
     """
     if not study.own_tasks:
         return study
-    from trainers.hub import pinned
+    from trainers.data.hub import pinned
 
     own = {name: pinned(task) for name, task in study.own_tasks.items()}
     found = {name: _identity(study, task, data, store) for name, task in own.items()}
@@ -45,8 +45,8 @@ def with_own_data(study: Study, data: Path | None, store: "Store | None") -> Stu
 
 
 def _identity(study: Study, task: Task, data: Path | None, store: "Store | None") -> "Identity":
-    from trainers.identity import identify, kept_identities
-    from trainers.rows import DataAbsent
+    from trainers.data.identity import identify, kept_identities
+    from trainers.data.rows import DataAbsent
 
     try:
         return identify(task, data)
@@ -62,7 +62,7 @@ def _identity(study: Study, task: Task, data: Path | None, store: "Store | None"
 
 def keep_own_data(study: Study, data: Path | None, store: "Store") -> None:
     """Note in the store which rows a study's own tasks have; UserError where it cannot."""
-    from trainers.identity import identify, keep_identity
+    from trainers.data.identity import identify, keep_identity
 
     for task in study.own_tasks.values():
         keep_identity(store, identify(task, data))
@@ -75,7 +75,7 @@ def other_versions(study: Study, data: Path | None, store: "Store | None") -> li
         UserError: a record of a task's data cannot be read.
     """
     from orchestrator.own_code import other_code
-    from trainers.identity import kept_identities
+    from trainers.data.identity import kept_identities
 
     if store is None:
         return []
@@ -107,7 +107,7 @@ def stale_trials(study: Study, store: "Store", data: Path | None) -> dict[str, l
     Raises:
         UserError: the files cannot be read.
     """
-    from trainers.identity import CHOOSING, fingerprints_of
+    from trainers.data.identity import CHOOSING, fingerprints_of
 
     now: dict[tuple[object, ...], dict[str, str] | None] = {}
     found: dict[str, list[TrialConfig]] = {}

@@ -16,7 +16,7 @@ from typing import Any, Final
 from search_spaces.errors import UserError
 from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
-from trainers.hub import locate_encoder
+from trainers.data.hub import locate_encoder
 
 RATES: Final = {"bf16": 100e12, "fp32": 10e12}
 """Operations per second: a third of the peak of an A100 (312 and, without TF32, 19.5 TFLOP/s) in

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.plan import Plan
     from reports.compare import PairReport
     from reports.tables.build import Report
-    from trainers import store as stores
+    from trainers.records import store as stores
 
 Place = str | Path
 STORE = "catsweep-store"
@@ -129,14 +129,14 @@ def report(
     Raises:
         UserError: as `load_study`, or trials do not belong in one table.
     """
+    from reports.results import read_results
     from reports.study_reports import study_reports
     from reports.tables.write import write_reports
-    from trainers.store import Store as Stored
+    from trainers.records.store import Store as Stored
 
     chosen = load_study(study, store=store, data=data, to_train=False)
-    found = study_reports(
-        chosen, Stored(Path(store), create=False), _path(data), intervals=intervals
-    )
+    results = read_results(chosen, Stored(Path(store), create=False))
+    found = study_reports(results, _path(data), intervals=intervals)
     if out is not None:
         write_reports(found, Path(out))
     return found
@@ -170,7 +170,7 @@ class Store:
     """
 
     def __init__(self, folder: Place = STORE) -> None:
-        from trainers.store import Store as Stored
+        from trainers.records.store import Store as Stored
 
         self.stored: stores.Store = Stored(Path(folder), create=False)
 
@@ -213,8 +213,8 @@ class Store:
         return pd.DataFrame(labels | logits)
 
     def _config(self, signature: str) -> TrialConfig:
-        from trainers.files import read_whole
-        from trainers.trial_folder import SETTINGS
+        from trainers.records.files import read_whole
+        from trainers.records.trial_folder import SETTINGS
 
         path = self.stored.folder(signature) / SETTINGS
         try:

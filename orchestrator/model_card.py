@@ -11,9 +11,9 @@ from pathlib import Path
 
 from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
-from trainers.hub import BUILT_IN
-from trainers.metrics import short_name
-from trainers.outcome import TrialRecord
+from trainers.data.hub import BUILT_IN
+from trainers.records.metrics import short_name
+from trainers.records.outcome import TrialRecord
 
 SHOWN_LABELS = 200
 

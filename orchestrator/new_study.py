@@ -15,9 +15,9 @@ from search_spaces.errors import UserError
 from search_spaces.input_files import is_there
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.text import quoted, shown
-from trainers.csv_files import check_header
-from trainers.files import write_file
-from trainers.table_files import READERS, read_table, reader_of
+from trainers.data.csv_files import check_header
+from trainers.data.table_files import READERS, read_table, reader_of
+from trainers.records.files import write_file
 
 LABELS: Final = ("label", "labels", "target", "class", "category", "intent", "team", "topic", "y")
 IDS: Final = ("id", "idx", "index", "key", "uid", "guid")

@@ -13,7 +13,7 @@ from search_spaces.own_methods import import_method
 from search_spaces.study import Study, load_study
 
 if TYPE_CHECKING:
-    from trainers.store import Store
+    from trainers.records.store import Store
 
 StudyArgument = Annotated[str, typer.Argument(help="A shipped study's name, or a YAML file.")]
 StoreOption = Annotated[
@@ -74,8 +74,8 @@ def read_study(
 
 def existing_store(store: Path) -> "Store | None":
     """Open the store if there is one: plan and status answer without one, too."""
-    from trainers.files import is_there, listing
-    from trainers.store import Store
+    from trainers.records.files import is_there, listing
+    from trainers.records.store import Store
 
     nothing = not is_there(store) or (store.is_dir() and not listing(store))
     return None if nothing else Store(store, create=False)
@@ -83,7 +83,7 @@ def existing_store(store: Path) -> "Store | None":
 
 def begun_store(store: Path) -> "Store | None":
     """Open the store that `run` goes on with; None where it is to make one, and can."""
-    from trainers.store import Store
+    from trainers.records.store import Store
 
     try:
         there = (store / "store.json").exists() or (store.exists() and not store.is_dir())

@@ -17,7 +17,7 @@ from search_spaces.cells import Cell
 from search_spaces.part import OF_DATA_ALONE
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
-from trainers.store import State, Store
+from trainers.records.store import State, Store
 
 Factors = Mapping[tuple[str, str], float]
 LEAST_SAID: Final = 0.001

@@ -17,8 +17,8 @@ from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 
 if TYPE_CHECKING:
-    from trainers.kept_code import CodeRecord
-    from trainers.store import Store
+    from trainers.records.kept_code import CodeRecord
+    from trainers.records.store import Store
 
 Kept = TypeVar("Kept", bound="CodeRecord")
 
@@ -30,7 +30,7 @@ def remembered(store: "Store | None") -> Callable[[Source], Method]:
     """
 
     def find(source: Source) -> Method:
-        from trainers.kept_code import kept_methods
+        from trainers.records.kept_code import kept_methods
 
         found = kept_methods(store) if store else []
         known = [record for record in found if record.name == source.name]
@@ -95,9 +95,9 @@ def metrics_known(
 
 def _known(metric: str, task: Task, store: "Store | None", *, to_train: bool) -> tuple[str, Source]:
     """Return the name of a metric by its code, and its source; this process then knows it."""
-    from trainers.kept_code import kept_metrics, know_kept_metric
-    from trainers.metrics import METRICS
-    from trainers.own_metrics import metric_of
+    from trainers.records.kept_code import kept_metrics, know_kept_metric
+    from trainers.records.metrics import METRICS
+    from trainers.records.own_metrics import metric_of
 
     source = find_source(metric, task.folder or Path(), "metric", METRICS)
     kept = [one for one in kept_metrics(store) if one.name == source.name] if store else []
@@ -122,8 +122,8 @@ def keep_own_code(study: Study, store: "Store") -> None:
     Raises:
         UserError: it cannot be written, or is not complete.
     """
-    from trainers.kept_code import keep_method, keep_metric, load_method_type
-    from trainers.metrics import get_metric
+    from trainers.records.kept_code import keep_method, keep_metric, load_method_type
+    from trainers.records.metrics import get_metric
 
     for name, source in study.sources.items():
         if source.noun == "metric":
@@ -136,7 +136,7 @@ def keep_own_code(study: Study, store: "Store") -> None:
 
 def other_code(study: Study, store: "Store") -> list[str]:
     """Say which of a study's trials the store has of other code of its own methods."""
-    from trainers.kept_code import kept_methods
+    from trainers.records.kept_code import kept_methods
 
     lines, finished = _under_one_version(study, store), store.finished()
     for name, method in study.own_methods.items():
@@ -159,7 +159,7 @@ def _under_one_version(study: Study, store: "Store") -> list[str]:
     Raises:
         UserError: their options differ.
     """
-    from trainers.kept_code import checksums, kept_methods
+    from trainers.records.kept_code import checksums, kept_methods
 
     lines = []
     kept = {record.code: record for record in kept_methods(store)}

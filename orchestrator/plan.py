@@ -15,7 +15,7 @@ from search_spaces.shipped_tasks import TASKS, get_task
 from search_spaces.study import Study
 from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
-from trainers.store import State, Store
+from trainers.records.store import State, Store
 
 
 @dataclass(frozen=True, kw_only=True)

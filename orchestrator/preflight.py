@@ -18,10 +18,10 @@ from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study
 from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
-from trainers.csv_files import csv_rows
-from trainers.data import check_files, check_folder, deviation_of, selection_split
-from trainers.hub import locate_encoder
-from trainers.identity import check_metric_names
+from trainers.data.csv_files import csv_rows
+from trainers.data.hub import locate_encoder
+from trainers.data.identity import check_metric_names
+from trainers.data.loading import check_files, check_folder, deviation_of, selection_split
 
 COUNTED_BYTES = 32 * 2**20
 """Larger files are not counted before a run: it takes a second and more."""
@@ -155,9 +155,9 @@ def check_all(
     Raises:
         UserError: as `prepare` does, or an encoder lacks a head or positions that are wanted.
     """
-    from trainers.classifier import check_native_head
-    from trainers.encoder import check_length
-    from trainers.packing import can_be_packed
+    from trainers.encoders.classifier import check_native_head
+    from trainers.encoders.encoder import check_length
+    from trainers.encoders.packing import can_be_packed
     from trainers.prepared import Warm, warm_key
 
     notes: list[str] = []

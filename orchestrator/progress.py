@@ -22,8 +22,8 @@ from search_spaces.errors import UserError
 from search_spaces.study import Study
 from search_spaces.text import one_line
 from search_spaces.trial import TrialConfig
-from trainers.outcome import ProgressRecord
-from trainers.store import State, Store
+from trainers.records.outcome import ProgressRecord
+from trainers.records.store import State, Store
 
 REFRESH_SECONDS = 1.0
 LINE_SECONDS = 30.0

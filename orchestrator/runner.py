@@ -23,14 +23,14 @@ from search_spaces.shipped_tasks import TASKS
 from search_spaces.text import clean, one_line
 from search_spaces.trial import TrialConfig
 from trainers.checkpoints import Checkpoints
-from trainers.files import StoreFull, Unreadable
-from trainers.kept_code import know_kept_metric
+from trainers.encoders.machine import DeviceMeter, free_memory, pick_device, ran_out_of_memory
 from trainers.loop import Diverged, TrialRun
-from trainers.machine import DeviceMeter, free_memory, pick_device, ran_out_of_memory
-from trainers.outcome import FailureRecord, Fault, ProgressRecord
 from trainers.prepared import Warm
+from trainers.records.files import StoreFull, Unreadable
+from trainers.records.kept_code import know_kept_metric
+from trainers.records.outcome import FailureRecord, Fault, ProgressRecord
+from trainers.records.store import State, Store
 from trainers.snapshot import UnusableSnapshot, load_snapshot, save_snapshot
-from trainers.store import State, Store
 
 PROGRESS_EVERY = 1.0
 
@@ -105,7 +105,7 @@ class TrialRunner:
         prepared = self.warm.prepared(config, self.job.data)
         run = TrialRun(config, prepared, self.device, self.store.code)
         try:
-            load_snapshot(run, self._checkpoint(config))
+            load_snapshot(run, self.store.checkpoint(config.signature))
             return run
         except UnusableSnapshot as error:
             self.remark = (
@@ -165,13 +165,10 @@ class TrialRunner:
         self.tracking.end()
         self._release(run.config)
 
-    def _checkpoint(self, config: TrialConfig) -> Path:
-        return self.store.running_folder(config.signature) / "checkpoint.safetensors"
-
     def _after_step(self, run: TrialRun) -> None:
         now = time.monotonic()
         if now - self._saved_at >= self.job.checkpoint_every:
-            save_snapshot(run, self._checkpoint(run.config))
+            save_snapshot(run, self.store.checkpoint(run.config.signature))
             self._saved_at = time.monotonic()
         if now - self._told_at >= PROGRESS_EVERY:
             self._meter.look()

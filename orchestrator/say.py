@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final, TextIO, TypeVar
 
-from orchestrator.streams import OutputLost
+from search_spaces.errors import OutputLost
 from search_spaces.text import clean, one_line
 
 WIDTH: Final = 120

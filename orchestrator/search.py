@@ -13,12 +13,12 @@ import numpy as np
 
 from orchestrator.plan import Plan
 from orchestrator.stopping import SCHEDULERS
-from search_spaces.cells import Cell
+from search_spaces.cells import Cell, Sampling
 from search_spaces.errors import UserError, unknown
 from search_spaces.text import quoted
 from search_spaces.trial import TrialConfig
-from trainers.searches import CellDraw, Kind, SearchRecord, digest
-from trainers.store import State
+from trainers.records.searches import CellDraw, SearchRecord, digest
+from trainers.records.store import State
 
 MOST_HOURS = 1_000_000
 """More than a century: longer is a slip of the finger."""
@@ -168,5 +168,5 @@ SEARCHES: dict[str, Callable[[Search, Sequence[TrialConfig], Plan], Sequence[Tri
     "tpe": _tpe,
 }
 
-# What a draw knew of the scores, for reports: see `trainers.searches`.
-KINDS: dict[str, Kind] = {"grid": "grid", "random": "random", "tpe": "adaptive"}
+# What a draw knew of the scores, for reports: see `trainers.records.searches`.
+KINDS: dict[str, Sampling] = {"grid": "grid", "random": "random", "tpe": "adaptive"}

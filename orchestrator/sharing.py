@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from search_spaces.trial import TrialConfig
-from trainers.outcome import DeviceUse
+from trainers.records.outcome import DeviceUse
 
 HEADROOM = 0.9
 """The part of a GPU's memory that is planned with."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from search_spaces.cells import Cell
 from search_spaces.trial import TrialConfig, parse_trial
-from trainers.outcome import EpochRecord
+from trainers.records.outcome import EpochRecord
 
 Curve = Sequence[EpochRecord]
 

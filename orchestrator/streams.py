@@ -4,7 +4,6 @@ In: what the process was started with. Out: standard output, whose loss is Outpu
 error, which never fails; and a block in which libraries reach neither.
 """
 
-import errno
 import io
 import os
 import sys
@@ -13,15 +12,9 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Final, TextIO
 
+from search_spaces.errors import OutputLost
+
 OUTPUTS: Final = (1, 2)
-
-
-class OutputLost(Exception):
-    """Standard output takes no more: its disk is full, or its reader is gone (`quietly`)."""
-
-    def __init__(self, reason: OSError) -> None:
-        super().__init__(f"cannot write to standard output: {reason.strerror}")
-        self.quietly = reason.errno == errno.EPIPE
 
 
 class Results(io.TextIOWrapper):

@@ -30,10 +30,10 @@ from search_spaces.errors import Unfinished
 from search_spaces.study import Study
 from search_spaces.text import one_line
 from search_spaces.trial import TrialConfig
-from trainers.files import StoreFull
-from trainers.outcome import DeviceUse, EpochRecord, PrunedRecord
-from trainers.searches import keep_search
-from trainers.store import State, Store
+from trainers.records.files import StoreFull
+from trainers.records.outcome import DeviceUse, EpochRecord, PrunedRecord
+from trainers.records.searches import keep_search
+from trainers.records.store import State, Store
 
 ATTEMPTS = 3
 WAIT_SECONDS = 2.0

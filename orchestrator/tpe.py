@@ -14,7 +14,7 @@ import numpy as np
 
 from orchestrator.plan import Plan
 from search_spaces.trial import TrialConfig
-from trainers.store import State, Store
+from trainers.records.store import State, Store
 
 ASKS = 20
 """Suggestions in a row that were known already before an untried point is drawn instead."""
@@ -24,7 +24,7 @@ class Axes:
     """The settings in which a cell's trials differ, each value by its place among the sorted."""
 
     def __init__(self, trials: Sequence[TrialConfig]) -> None:
-        flat = {trial.signature: _flatten(trial) for trial in trials}
+        flat = {trial.signature: trial.settings for trial in trials}
         names = sorted({name for fields in flat.values() for name in fields})
         values = {name: _ordered(fields.get(name) for fields in flat.values()) for name in names}
         self.values = {name: found for name, found in values.items() if len(found) > 1}
@@ -37,12 +37,6 @@ class Axes:
     def trial(self, point: dict[str, int]) -> TrialConfig | None:
         """Return the trial at a point, if the grid has one there."""
         return self.trials.get(tuple((name, point[name]) for name in self.values))
-
-
-def _flatten(trial: TrialConfig) -> dict[str, Any]:
-    fields: dict[str, Any] = json.loads(trial.canonical_json())
-    method = fields.pop("method")
-    return fields | {f"method.{name}": value for name, value in method.items()}
 
 
 def _ordered(values: Iterable[Any]) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 
 from reports.exports.rows import TrialRow
 from search_spaces.trial import TrialConfig
-from trainers.store import Store
+from trainers.records.store import Store
 
 LOSS: Final = "loss/"
 """Begins the name of each loss."""

@@ -22,7 +22,7 @@ from reports.exports.rows import TrialRow, read_row
 from search_spaces.errors import UserError, unknown
 from search_spaces.text import one_line
 from search_spaces.trial import TrialConfig
-from trainers.store import State, Store
+from trainers.records.store import State, Store
 
 PATIENCE: Final = 30.0
 """Seconds that a trial's end waits for a tracker to take it."""

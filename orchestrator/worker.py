@@ -14,7 +14,7 @@ from ray import tune
 from orchestrator.job import Job, spin_briefly
 from search_spaces.errors import UserError
 from search_spaces.trial import parse_trial
-from trainers.files import StoreFull, Unreadable
+from trainers.records.files import StoreFull, Unreadable
 
 if TYPE_CHECKING:
     from orchestrator.runner import TrialRunner

@@ -11,18 +11,19 @@ from functools import cached_property
 
 import numpy as np
 
-from reports.design import Design
+from reports.statistics.alignment import align
+from reports.statistics.candidates import Candidates
+from reports.statistics.design import Design
 from reports.statistics.significance import Comparison, fisher_randomization, mcnemar
-from search_spaces.cells import Cell
+from search_spaces.cells import Cell, Sampling
 from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS, get_task
 from search_spaces.tasks import Task
-from search_spaces.text import quoted
 from search_spaces.trial import TrialConfig
-from trainers.metrics import Labels, Metric, get_metric
-from trainers.outcome import Predictions, TrialRecord
-from trainers.searches import Kind, SearchRecord, digest, read_searches
-from trainers.store import State, Store
+from trainers.records.metrics import Labels, Metric, get_metric
+from trainers.records.outcome import Predictions, TrialRecord
+from trainers.records.searches import SearchRecord, digest, read_searches
+from trainers.records.store import State, Store
 
 SPLITS = ("dev", "dev_mismatched", "test", "test_difficult")
 RESAMPLES = 9_999
@@ -59,7 +60,7 @@ class CellResult:
     missing: int
     pruned: int = 0
     undrawn: int = 0
-    sampled: Kind = "grid"
+    sampled: Sampling = "grid"
 
     @property
     def total(self) -> int:
@@ -124,7 +125,7 @@ def _read_cell(
     key: Key,
     group: Sequence[TrialConfig],
     store: Store,
-    draws: Mapping[Kind, set[str]],
+    draws: Mapping[Sampling, set[str]],
     definition: Task,
 ) -> CellResult:
     states = {trial.signature: store.state(trial.signature) for trial in group}
@@ -150,8 +151,8 @@ def _read_cell(
 
 
 def _sampled(
-    names: set[str], ended: set[str], draws: Mapping[Kind, set[str]]
-) -> tuple[Kind, set[str]]:
+    names: set[str], ended: set[str], draws: Mapping[Sampling, set[str]]
+) -> tuple[Sampling, set[str]]:
     """Say how a cell's trials were chosen, and which of them are still to end.
 
     A random search counts if nothing ended beside its draw.
@@ -164,13 +165,13 @@ def _sampled(
     return "grid", names - ended
 
 
-def _of_grids(searches: Sequence[SearchRecord], grids: set[str]) -> dict[Kind, set[str]]:
+def _of_grids(searches: Sequence[SearchRecord], grids: set[str]) -> dict[Sampling, set[str]]:
     """All trials that searches of a kind drew; random ones from these very grids only.
 
     They are a cell's own, and that of its whole (task, encoder, method): a part of a random draw is
     a random draw of that part.
     """
-    kinds: tuple[Kind, ...] = ("random", "adaptive")
+    kinds: tuple[Sampling, ...] = ("random", "adaptive")
     return {
         kind: {
             name
@@ -277,26 +278,46 @@ def paired_test(
     )
 
 
-def align(first: Predictions, second: Predictions) -> Predictions:
-    """Return `second` in the order of `first`'s example ids.
+def gather(
+    cell: str,
+    predictions: Mapping[str, Predictions | None],
+    *,
+    metric: str | Metric,
+    n_classes: int,
+    design: Design,
+) -> Candidates:
+    """Join the predictions of a cell's trials by example id, in the order of the first trial's.
 
     Raises:
-        UserError: an id is missing or twice, or a gold label differs.
+        UserError: there is no trial, one has no predictions (None), or two of them do not predict
+            the same examples, once each, with the same gold labels; or as `Candidates` does.
     """
-    if first.ids == second.ids:
-        aligned = second
-    else:
-        place = {name: row for row, name in enumerate(second.ids)}
-        for name in first.ids:
-            if name not in place:
-                raise UserError(
-                    f"example {quoted(name)} is predicted by only one of the two systems"
-                )
-        if len(place) != len(second.ids) or len(second.ids) != len(first.ids):
-            raise UserError("the two systems did not predict the same examples once each")
-        rows = [place[name] for name in first.ids]
-        aligned = Predictions(ids=first.ids, gold=second.gold[rows], logits=second.logits[rows])
-    differing = np.flatnonzero(first.gold != aligned.gold)
-    if differing.size:
-        raise UserError(f"example {quoted(first.ids[differing[0]])} has two different gold labels")
-    return aligned
+    found: dict[str, Predictions] = {}
+    for trial, entry in predictions.items():
+        if entry is None:
+            raise UserError(f"{cell}: trial {trial} has no predictions on this split")
+        found[trial] = _aligned(cell, found, trial, entry)
+    first = next(iter(found.values()), None)
+    if first is None:
+        raise UserError(f"{cell}: no finished trial to choose from")
+    return Candidates(
+        cell=cell,
+        trials=tuple(found),
+        ids=tuple(first.ids),
+        gold=first.gold,
+        predicted=np.stack([entry.predicted for entry in found.values()]),
+        metric=get_metric(metric),
+        n_classes=n_classes,
+        design=design,
+    )
+
+
+def _aligned(
+    cell: str, found: Mapping[str, Predictions], trial: str, entry: Predictions
+) -> Predictions:
+    for name, first in found.items():
+        try:
+            return align(first, entry)
+        except UserError as error:
+            raise UserError(f"{cell}: trials {name} and {trial}: {error}") from error
+    return entry

@@ -13,6 +13,7 @@ from typing import Final, Literal
 import numpy as np
 
 from reports.prediction_files import READERS, Rows, read_rows
+from reports.statistics.alignment import Misaligned, align
 from reports.statistics.interval import Interval, paired_bootstrap
 from reports.statistics.significance import (
     MCNEMAR_METHODS,
@@ -24,8 +25,7 @@ from reports.statistics.significance import (
 from search_spaces.errors import UserError, nearest, unknown
 from search_spaces.input_files import is_folder, is_there
 from search_spaces.text import quoted
-from trainers.kept_code import know_kept_metric
-from trainers.labels import (
+from trainers.data.labels import (
     UNLABELLED,
     as_label,
     as_name,
@@ -33,9 +33,10 @@ from trainers.labels import (
     check_labels_of,
     fault_of_label,
 )
-from trainers.metrics import METRICS, Labels, get_metric, short_name
-from trainers.outcome import TrialRecord
-from trainers.store import State, Store
+from trainers.records.kept_code import know_kept_metric
+from trainers.records.metrics import METRICS, Labels, get_metric, short_name
+from trainers.records.outcome import TrialRecord
+from trainers.records.store import State, Store
 
 MOST_COUNTS: Final = 2**25
 """The most labels times distinct examples: the counts of as many take some 4 GB."""
@@ -207,25 +208,19 @@ def _refuse_other_data(baseline: Side, system: Side) -> None:
 
 
 def _in_order_of(first: Rows, second: Rows) -> Rows:
-    """Join by id."""
-    _refuse_alone(first, second)
-    _refuse_alone(second, first)
-    places = {name: place for place, name in enumerate(second.ids)}
-    joined = second.take([places[name] for name in first.ids])
-    for place, (one, other) in enumerate(zip(first.gold, joined.gold, strict=True)):
-        if one != other:
-            raise UserError(
-                f"{first.where(place)}: example {quoted(first.ids[place])} has the gold label"
-                f" {quoted(one)}, but {quoted(other)} in {joined.where(place)}"
-            )
-    return joined
-
-
-def _refuse_alone(one: Rows, other: Rows) -> None:
-    known = set(other.ids)
-    for place, name in enumerate(one.ids):
-        if name not in known:
-            raise UserError(f"{one.where(place)}: example {quoted(name)} is not in {other.source}")
+    """Join by id; an error names the files and rows."""
+    try:
+        return align(first, second)
+    except Misaligned as error:
+        one, other = (second, first) if error.only == "second" else (first, second)
+        example = f"{one.where(error.place)}: example {quoted(error.example)}"
+        if error.only:
+            raise UserError(f"{example} is not in {other.source}") from error
+        place = other.ids.index(error.example)
+        raise UserError(
+            f"{example} has the gold label {quoted(one.gold[error.place])}, but"
+            f" {quoted(other.gold[place])} in {other.where(place)}"
+        ) from error
 
 
 def _label_list(baseline: Side, system: Side, given: Sequence[str]) -> tuple[str, ...]:

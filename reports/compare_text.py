@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from reports.compare import Differing, MetricReport, PairReport
 from search_spaces.text import one_line, shown
-from trainers.metrics import short_name
+from trainers.records.metrics import short_name
 
 LISTED: Final = 20  # discordant examples that the text lists; JSON has all
 TABLE: Final = {

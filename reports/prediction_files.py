@@ -12,9 +12,9 @@ from typing import Any, Final, Self
 
 from search_spaces.errors import UserError, nearest
 from search_spaces.text import quoted, shown
-from trainers.csv_files import csv_rows
-from trainers.json_files import json_rows
-from trainers.labels import (
+from trainers.data.csv_files import csv_rows
+from trainers.data.json_files import json_rows
+from trainers.data.labels import (
     as_label,
     as_name,
     check_labels_of,
@@ -103,7 +103,7 @@ def _json_rows(path: Path) -> Numbered:
 
 
 def _parquet_rows(path: Path) -> Numbered:
-    from trainers.parquet_files import ParquetFile  # Only this format needs Arrow.
+    from trainers.data.parquet_files import ParquetFile  # Only this format needs Arrow.
 
     file = ParquetFile(path)
     _check_columns(path, file.names)

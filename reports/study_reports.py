@@ -1,6 +1,6 @@
 """All tables of a study: those of the paper that it fills, then those of every study.
 
-In: a study, the store, and where its data are. Out: `Report`s.
+In: a study's `Results`, and where its data are. Out: `Report`s.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,7 @@ from reports.cells import CellResult, Key, read_groups
 from reports.paper.data_tables import count_data, data_table
 from reports.paper.layout import LAYOUTS, TASKS_OF
 from reports.paper.tables import paper_table
+from reports.results import Results
 from reports.tables.build import reports_of
 from reports.tables.choice import Choice, choices
 from reports.tables.laid_out import lay_out, layout_table
@@ -18,44 +19,28 @@ from reports.tables.report import Report, relabelled
 from search_spaces.cells import cells_of
 from search_spaces.own_tables import OwnTable
 from search_spaces.study import Study
-from trainers.store import Store
+from trainers.records.store import Store
 
 
-def study_reports(
-    study: Study, store: Store, data: Path | None, *, intervals: bool = False
-) -> list[Report]:
+def study_reports(results: Results, data: Path | None, *, intervals: bool = False) -> list[Report]:
     """Build them; a table of the paper that the study has nothing of is left out.
 
     Tables 1 and 2 are counted from the data folder, or from the hub without one.
 
     Raises:
-        UserError, CorruptTrial: as `read_groups`, `choices` and `paired_labels` do.
+        UserError, CorruptTrial: as `choices` and `paired_labels` do.
     """
-    cells = study_cells(study, store)
-    return [*_data_reports(study, cells, data), *_of_trials(study, store, cells, intervals)]
+    study, cells = results.study, results.cells
+    return [*_data_reports(study, cells, data), *trial_reports(results, intervals=intervals)]
 
 
-def trial_reports(study: Study, store: Store) -> list[Report]:
+def trial_reports(results: Results, *, intervals: bool = False) -> list[Report]:
     """Build those that have tests: no data are counted.
 
     Raises:
         UserError, CorruptTrial: as `study_reports` does.
     """
-    return _of_trials(study, store, study_cells(study, store), intervals=False)
-
-
-def study_cells(study: Study, store: Store) -> list[CellResult]:
-    """Read the cells that all tables of a study are made of.
-
-    Raises:
-        UserError, CorruptTrial: as `read_groups` does.
-    """
-    return read_groups(cells_of(study), store, study.known_tasks)
-
-
-def _of_trials(
-    study: Study, store: Store, cells: Sequence[CellResult], intervals: bool
-) -> list[Report]:
+    study, store, cells = results.study, results.store, results.cells
     chosen = choices(cells, store)
     of_paper = [
         paper_table(

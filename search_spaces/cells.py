@@ -6,12 +6,14 @@ tables of the paper what a table compares is a cell of its own, and the method's
 """
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, Literal
 
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 
 Cell = tuple[str, str, str]
+Sampling = Literal["grid", "random", "adaptive"]
+"""How a cell's trials were chosen from its grid."""
 
 COMPARED: Final = {"perturb": "matrix", "norm": "max"}
 """Options of `cat` that Tables 9 and 10 compare, and the paper's own choice, which goes unnamed."""

@@ -4,6 +4,7 @@ The command line prints their message as one line and exits with code 2 or 75; a
 is a bug and keeps its traceback.
 """
 
+import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -22,6 +23,14 @@ class Unfinished(Exception):
 
     def __init__(self, message: object) -> None:
         super().__init__(one_line(message))
+
+
+class OutputLost(Exception):
+    """Standard output takes no more: its disk is full, or its reader is gone (`quietly`)."""
+
+    def __init__(self, reason: OSError) -> None:
+        super().__init__(f"cannot write to standard output: {reason.strerror}")
+        self.quietly = reason.errno == errno.EPIPE
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

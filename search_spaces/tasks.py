@@ -1,7 +1,7 @@
 """A task: a dataset with its text columns, labels, splits and metric, as one frozen record.
 
 In: what a catalogue, or a user's YAML, says of it. Out: a validated `Task`, which says where its
-rows are and reads none of them (`trainers/data.py` does). The shipped ones are in
+rows are and reads none of them (`trainers/data/loading.py` does). The shipped ones are in
 `shipped_tasks.py`.
 """
 

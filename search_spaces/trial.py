@@ -144,6 +144,16 @@ class TrialConfig(TrainingSettings):
         return (self.task, self.encoder, self.method.name)
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """Every setting by name, without nesting: the method's options stand beside the others.
+
+        `method` is the method's name.
+        """
+        named = {"task": self.task, "encoder": self.encoder, "method": self.method.name}
+        rest = (name for name in type(self).model_fields if name not in named)
+        return named | self.method.options() | {name: getattr(self, name) for name in rest}
+
+    @property
     def point(self) -> dict[str, object]:
         """The trial's place in the grid: its method's options, lr, seed, then training settings.
 

@@ -17,8 +17,8 @@ from search_spaces.methods import METHODS, settings_type
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
-from trainers.batches import Inputs
-from trainers.classifier import Classifier
+from trainers.encoders.batches import Inputs
+from trainers.encoders.classifier import Classifier
 
 ODDITIES = (
     "where is\nmy card",

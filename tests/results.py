@@ -5,8 +5,8 @@ from numpy.typing import ArrayLike
 
 from search_spaces.shipped_tasks import TASKS, get_task
 from search_spaces.trial import TrialConfig
-from trainers.identity import fingerprints_of
-from trainers.outcome import (
+from trainers.data.identity import fingerprints_of
+from trainers.records.outcome import (
     Environment,
     EpochRecord,
     Predictions,
@@ -16,7 +16,7 @@ from trainers.outcome import (
     TrialResult,
     score_records,
 )
-from trainers.store import Store
+from trainers.records.store import Store
 
 N = 200
 MOMENT = "2026-01-01T00:00:00+00:00"

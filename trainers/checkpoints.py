@@ -25,10 +25,10 @@ from search_spaces.cells import Cell
 from search_spaces.errors import UserError
 from search_spaces.text import one_line, quoted
 from search_spaces.trial import TrialConfig
-from trainers.files import is_there, listing, write_file
 from trainers.kept_models import write_model
-from trainers.records import Frozen
-from trainers.store import CorruptTrial, Store
+from trainers.records.files import is_there, listing, write_file
+from trainers.records.record import Frozen
+from trainers.records.store import CorruptTrial, Store
 
 if TYPE_CHECKING:
     from trainers.loop import TrialRun

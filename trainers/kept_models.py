@@ -12,10 +12,17 @@ from typing import TYPE_CHECKING, Final
 
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
-from trainers.files import Unreadable, is_there, listing, read_whole, sync_to_disk, write_file
-from trainers.outcome import FileRecord
-from trainers.records import RECORD_VERSION, FileName, Record, decode_record, encode_record
-from trainers.store import Store
+from trainers.records.files import (
+    Unreadable,
+    is_there,
+    listing,
+    read_whole,
+    sync_to_disk,
+    write_file,
+)
+from trainers.records.outcome import FileRecord
+from trainers.records.record import RECORD_VERSION, FileName, Record, decode_record, encode_record
+from trainers.records.store import Store
 
 if TYPE_CHECKING:
     from trainers.loop import TrialRun
@@ -31,7 +38,7 @@ class ModelRecord(Record):
 
 def write_model(folder: Path, run: "TrialRun") -> None:
     """Write under another name, sync and rename: a model folder is whole or absent."""
-    from trainers.pretrained import write_pretrained
+    from trainers.encoders.pretrained import write_pretrained
 
     folder.parent.mkdir(exist_ok=True)
     if folder.exists():  # Of an earlier attempt at the same trial.

@@ -19,21 +19,21 @@ from torch import Tensor, nn
 
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
-from trainers.batches import Ints, collate, evaluation_batches, training_order
-from trainers.classifier import Classifier
-from trainers.machine import environment, forget_peak_memory, peak_memory
+from trainers.encoders.batches import Ints, collate, evaluation_batches, training_order
+from trainers.encoders.classifier import Classifier
+from trainers.encoders.machine import environment, forget_peak_memory, peak_memory
 from trainers.methods.load import load_method
 from trainers.methods.step import Losses, Training
-from trainers.metrics import score
 from trainers.optimizer import learning_rate, make_optimizer
-from trainers.outcome import (
+from trainers.prepared import Prepared
+from trainers.records.metrics import score
+from trainers.records.outcome import (
     EpochRecord,
     Predictions,
     TrialRecord,
     TrialResult,
     score_records,
 )
-from trainers.prepared import Prepared
 
 HEAD_STREAM, DROPOUT_STREAM, ORDER_STREAM, METHOD_STREAM = 1, 2, 3, 4
 EVALUATION_BATCH = 128

@@ -13,13 +13,20 @@ from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS, get_task
 from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
-from trainers.batches import Inputs
-from trainers.data import deviation, load_task, no_dev_split, select_examples, selection_split
-from trainers.difficulty import with_difficult
-from trainers.encoder import Encoder, is_of_a_task, load_encoder
-from trainers.identity import CHOOSING, identity_of
-from trainers.metrics import OWN
-from trainers.token_cache import tokenised
+from trainers.data.difficulty import with_difficult
+from trainers.data.identity import CHOOSING, identity_of
+from trainers.data.loading import (
+    deviation,
+    load_task,
+    no_dev_split,
+    select_examples,
+    selection_split,
+)
+from trainers.encoders.batches import Inputs
+from trainers.encoders.encoder import Encoder, is_of_a_task, load_encoder
+from trainers.encoders.sentence_vectors import sentence_vectors
+from trainers.encoders.token_cache import tokenised
+from trainers.records.metrics import OWN
 
 SHARED = ("task", "data", "encoder", "max_length", "difficulty_encoder", *CHOOSING)
 
@@ -97,7 +104,7 @@ def prepare(
     if config.data is not None and identity_of(loaded).digest != config.data:
         raise UserError(f"task {task.name}: its data changed after the run began: run it again")
     words = [text for column in loaded.splits["train"].texts for text in column]
-    data = select_examples(with_difficult(loaded, config), config)
+    data = select_examples(with_difficult(loaded, config, sentence_vectors), config)
     if selection not in data.splits:
         raise no_dev_split(task)
     encoder = encoder or load_encoder(config.encoder, words)

@@ -17,10 +17,10 @@ from torch import Tensor
 from xxhash import xxh3_128
 
 from search_spaces.text import one_line
-from trainers.files import Unreadable, replacing
+from trainers.encoders.machine import ran_out_of_memory
 from trainers.loop import Place, TrialRun, load_parameters
-from trainers.machine import ran_out_of_memory
-from trainers.outcome import EpochRecord
+from trainers.records.files import Unreadable, replacing
+from trainers.records.outcome import EpochRecord
 
 
 class UnusableSnapshot(Exception):

@@ -12,7 +12,7 @@ from orchestrator.tracker import LOSS, Tracker, Trial
 from reports.exports.mlflow_runs import LiveRun, open_experiment
 from reports.exports.rows import TrialRow
 from search_spaces.errors import UserError
-from trainers.store import Store
+from trainers.records.store import Store
 
 
 class MLflow(Tracker):

@@ -13,7 +13,7 @@ from orchestrator.places import check_writable
 from orchestrator.tracker import Tracker, Trial
 from reports.exports.rows import TrialRow
 from search_spaces.trial import TrialConfig
-from trainers.store import Store
+from trainers.records.store import Store
 
 if TYPE_CHECKING:
     pass

@@ -14,7 +14,7 @@ from typing import Any
 from orchestrator.places import check_writable
 from orchestrator.tracker import Tracker, Trial
 from reports.exports.rows import TrialRow, settings
-from trainers.store import Store
+from trainers.records.store import Store
 
 FOLDER = "TRACKIO_DIR"
 ELSEWHERE = ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL")

@@ -12,7 +12,7 @@ from typing import Any
 from orchestrator.places import check_writable
 from orchestrator.tracker import Tracker, Trial
 from reports.exports.rows import TrialRow, settings
-from trainers.store import State, Store
+from trainers.records.store import State, Store
 
 PATIENCE = 30
 """Seconds for the server's answer at the beginning of a run; W&B's own are 90."""

@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 
 from reports.exports.rows import Scalar, TrialRow, refuse_other, settings
 from reports.spreadsheets import BEGINS, for_spreadsheets
-from trainers.files import replacing
-from trainers.outcome import TrialRecord
-from trainers.store import Store
+from trainers.records.files import replacing
+from trainers.records.outcome import TrialRecord
+from trainers.records.store import Store
 
 LONG = pa.schema([(name, pa.string()) for name in ("signature", "split", "id", "gold")]).append(
     pa.field("prediction", pa.string())

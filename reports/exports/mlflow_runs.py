@@ -20,7 +20,7 @@ from reports.exports.rows import ENDED, TrialRow, Watch, settings
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
 from search_spaces.trial import TrialConfig
-from trainers.store import State
+from trainers.records.store import State
 
 STATUS = {State.DONE: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
 MLFLOW_SETTINGS = {

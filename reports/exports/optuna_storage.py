@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from reports.exports.rows import ENDED, Scalar, TrialRow, settings
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
-from trainers.store import State
+from trainers.records.store import State
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

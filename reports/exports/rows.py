@@ -12,8 +12,8 @@ from typing import Final
 
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
-from trainers.outcome import EpochRecord, FailureRecord, PrunedRecord, TrialRecord
-from trainers.store import State, Store
+from trainers.records.outcome import EpochRecord, FailureRecord, PrunedRecord, TrialRecord
+from trainers.records.store import State, Store
 
 Scalar = str | int | float | bool | None
 ENDED = (State.DONE, State.PRUNED, State.FAILED)
@@ -147,16 +147,8 @@ def refuse_other(path: Path, kind: str) -> None:
 
 
 def settings(trial: TrialConfig) -> dict[str, Scalar]:
-    """All settings of a trial by name; the method's options stand beside the others.
-
-    `method` is the method's name. What is neither a number nor a text is written as JSON.
-    """
-    fields = trial.model_dump(mode="json", by_alias=True)
-    options = fields.pop("method")
-    named = {name: fields.pop(name) for name in ("task", "encoder")} | {
-        "method": options.pop("name")
-    }
-    return {name: _scalar(value) for name, value in (named | options | fields).items()}
+    """Return a trial's settings; what is neither a number nor a text is written as JSON."""
+    return {name: _scalar(value) for name, value in trial.settings.items()}
 
 
 def _scalar(value: object) -> Scalar:

@@ -11,7 +11,7 @@ from pathlib import Path
 from reports.exports.rows import ENDED, TrialRow, Watch, read_rows, refuse_other
 from search_spaces.errors import UserError, unknown
 from search_spaces.study import Study
-from trainers.store import Store
+from trainers.records.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)

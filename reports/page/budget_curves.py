@@ -9,13 +9,13 @@ from typing import Final
 
 import numpy as np
 
-from reports.candidates import Scores
 from reports.cells import CellResult
-from reports.design import Design
 from reports.page.landscape import Landscape
 from reports.statistics.budget import LEVEL, expected_best, expected_best_band
+from reports.statistics.candidates import Scores
+from reports.statistics.design import Design
 from search_spaces.errors import UserError
-from trainers.metrics import Labels, Values, get_metric
+from trainers.records.metrics import Labels, Values, get_metric
 
 MOST_POINTS: Final = 60
 

@@ -9,12 +9,12 @@ from typing import Final, Literal
 
 import numpy as np
 
-from reports.cells import align
 from reports.page.texts import Texts
+from reports.statistics.alignment import align
 from reports.tables.build import Report, Tested
 from search_spaces.errors import UserError
-from trainers.outcome import Predictions, TrialRecord
-from trainers.store import Store
+from trainers.records.outcome import Predictions, TrialRecord
+from trainers.records.store import Store
 
 MOST_ROWS: Final = 4_000  # over all comparisons
 LONGEST: Final = 600  # characters of a text

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from search_spaces.trial import TrialConfig
-from trainers.store import State, Store
+from trainers.records.store import State, Store
 
 STOPPED: Final = "stopped early"
 

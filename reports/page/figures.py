@@ -32,7 +32,7 @@ from reports.page.pictures import Pictures
 from reports.page.styles import style_of
 from reports.page.training_curves import TrainingCurve
 from search_spaces.method import Style
-from trainers.metrics import Values, short_name
+from trainers.records.metrics import Values, short_name
 
 SETTINGS: Final[Any] = {
     "font.family": "DejaVu Sans",  # comes with Matplotlib, so figures look the same everywhere

@@ -13,7 +13,7 @@ from reports.tables.captions import SPLIT_TITLES, TEST_TITLES
 from reports.tables.choice import ALPHA, BASELINE
 from reports.tables.table import percent
 from reports.tables.tested import Tested
-from trainers.metrics import get_metric
+from trainers.records.metrics import get_metric
 
 AT_ONCE: Final = 6
 NOTHING: Final = "<p>Nothing is compared yet: it takes a finished baseline and another method.</p>"

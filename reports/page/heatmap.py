@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from reports.page.landscape import Axis, Landscape
-from trainers.metrics import Labels, Values
+from trainers.records.metrics import Labels, Values
 
 # The paper's axes in the places where a reader looks for them; others fill what stays free.
 ROLES: Final = ("epsilon", "lambda", "tau", "lr")

@@ -15,7 +15,7 @@ import numpy as np
 from reports.page.fanova import fanova
 from reports.page.landscape import Landscape
 from search_spaces.errors import UserError
-from trainers.metrics import Values
+from trainers.records.metrics import Values
 
 EXACT: Final = "exact ANOVA of the full grid"
 FEWEST: Final = 4  # finished trials without which a share means nothing

@@ -14,8 +14,8 @@ import numpy as np
 
 from reports.cells import CellResult
 from search_spaces.cells import Cell
-from search_spaces.trial import TrialConfig, training_names
-from trainers.metrics import Labels, Values
+from search_spaces.trial import TrialConfig
+from trainers.records.metrics import Labels, Values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +87,9 @@ def landscapes(
 
 
 def _survey(wanted: Sequence[TrialConfig], cell: CellResult) -> Landscape:
-    axes = _axes([settings_of(trial) for trial in wanted])
+    axes = _axes([trial.settings for trial in wanted])
     place = [{value: row for row, value in enumerate(axis.values)} for axis in axes]
-    settings = [settings_of(trial.config) for trial in cell.finished]
+    settings = [trial.config.settings for trial in cell.finished]
     places = [
         [place[column][point[axis.name]] for column, axis in enumerate(axes)] for point in settings
     ]
@@ -109,15 +109,9 @@ def _survey(wanted: Sequence[TrialConfig], cell: CellResult) -> Landscape:
     )
 
 
-def settings_of(trial: TrialConfig) -> dict[str, object]:
-    """Every setting by name: those of the method, lr, the seed, then those of the training."""
-    training = {name: getattr(trial, name) for name in training_names()}
-    return {"lr": trial.lr, **trial.method.options(), "seed": trial.seed, **training}
-
-
 def _axes(points: Sequence[Mapping[str, object]]) -> tuple[Axis, ...]:
     found = []
-    for name in points[0]:
+    for name in sorted(points[0], key=lambda name: name != "lr"):  # The learning rate first.
         values = list(dict.fromkeys(point[name] for point in points))
         if len(values) > 1:
             found.append(Axis(name=name, values=tuple(_in_order(values))))

@@ -23,7 +23,7 @@ from reports.page.pictures import CellPictures, Pictures
 from reports.page.styles import style_of
 from reports.page.training_curves import TrainingCurve
 from reports.tables.build import BASELINE, Report, Tested
-from trainers.metrics import short_name
+from trainers.records.metrics import short_name
 
 MOST_TRIALS: Final = 12_000
 MOST_FAILURES: Final = 1_000

@@ -1,6 +1,6 @@
 """Writes the page and the figures of a study beside its tables.
 
-In: a study, the store, its reports, and where texts may be. Out: files.
+In: a study's `Results`, its reports, and where texts may be. Out: files.
 """
 
 import logging
@@ -8,17 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reports.cells import read_groups
 from reports.page.examples import discordant_examples
 from reports.page.failures import failures
 from reports.page.page import build_page
 from reports.page.pictures import draw_up
 from reports.page.texts import Texts
+from reports.results import Results
 from reports.tables.build import Report
-from search_spaces.cells import cells_of
-from search_spaces.study import Study
-from trainers.files import write_file
-from trainers.store import Store
+from trainers.records.files import write_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +37,7 @@ class Published:
 
 
 def publish(
-    study: Study,
-    store: Store,
+    results: Results,
     reports: Sequence[Report],
     folder: Path,
     extras: Extras,
@@ -52,16 +48,10 @@ def publish(
         CorruptTrial: a trial's files are truncated or altered.
         OSError: the folder cannot be written.
     """
-    lacking = list[str]()
+    study, store, lacking = results.study, results.store, list[str]()
     files: dict[Path, bytes] = {}
     if extras.html or extras.figures:
-        wanted = cells_of(study)
-        pictures = draw_up(
-            study.name,
-            wanted,
-            read_groups(wanted, store, study.known_tasks),
-            study.labels,
-        )
+        pictures = draw_up(study.name, results.trials, results.cells, study.labels)
     if extras.html:
         examples = discordant_examples(reports, store, Texts(extras.data, study.known_tasks))
         page = build_page(pictures, reports, examples, failures(study.trials(), store))

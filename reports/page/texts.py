@@ -13,8 +13,8 @@ from typing import Final
 from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS, get_task
 from search_spaces.tasks import Task
-from trainers.data import Split, TaskData, load_task
-from trainers.outcome import Predictions
+from trainers.data.loading import Split, TaskData, load_task
+from trainers.records.outcome import Predictions
 
 # Splits that a trial carves out of another one, and that a file need not hold.
 CARVED_FROM: Final = {"heldout": "train", "test_difficult": "test"}

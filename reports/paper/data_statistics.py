@@ -11,8 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from search_spaces.input_files import is_there
-from trainers.csv_files import header_of, read_columns
-from trainers.data import Split, TaskData, deviation
+from trainers.data.csv_files import header_of, read_columns
+from trainers.data.loading import Split, TaskData, deviation
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,8 +19,8 @@ from reports.tables.report import Report
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
 from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import get_task
-from trainers.data import TaskData, load_task, scored_rows
-from trainers.metrics import get_metric
+from trainers.data.loading import TaskData, load_task, scored_rows
+from trainers.records.metrics import get_metric
 
 OURS: Final = "this data"
 KINDS: Final = dict(zip(GLUE, (row[1] for row in STATISTICS[1]), strict=True))

@@ -25,7 +25,7 @@ from reports.tables.report import Report
 from reports.tables.table import Cell, ColumnGroup, Row, Table
 from reports.tables.tested import tested_notes
 from search_spaces.shipped_tasks import TASKS
-from trainers.store import Store
+from trainers.records.store import Store
 
 OURS = "this study"
 

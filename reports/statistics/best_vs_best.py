@@ -18,10 +18,10 @@ from typing import Final
 
 import numpy as np
 
-from reports.candidates import Candidates, in_order_of
+from reports.statistics.candidates import Candidates, in_order_of
 from reports.statistics.randomization import TIE
 from reports.statistics.swaps import every_toss, leads, pair_up, toss
-from trainers.metrics import Values
+from trainers.records.metrics import Values
 
 MOST_COINS: Final = 13  # up to 2^13 outcomes are enumerated instead of sampled
 

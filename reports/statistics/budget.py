@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reports.candidates import Scores
+from reports.statistics.candidates import Scores
 from reports.statistics.randomization import TIE
-from trainers.metrics import Flags, Values
+from trainers.records.metrics import Flags, Values
 
 LEVEL = 0.95
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from reports.statistics.randomization import TIE, are_few, observe, outcomes, sampled_deltas
 from reports.statistics.significance import check_pair
-from trainers.metrics import Metric, Values, get_metric
+from trainers.records.metrics import Metric, Values, get_metric
 
 
 @dataclass(frozen=True, kw_only=True)

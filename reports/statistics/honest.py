@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.candidates import Candidates
+from reports.statistics.candidates import Candidates
 from search_spaces.errors import UserError
-from trainers.metrics import Counts, Values
+from trainers.records.metrics import Counts, Values
 
 BLOCK: Final = 2**22  # numbers per array while resampling
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from reports.statistics.significance import check_pair
-from trainers.metrics import Labels, Metric, Values, get_metric
+from trainers.records.metrics import Labels, Metric, Values, get_metric
 
 BLOCK: Final = 2**20  # numbers per array while resampling
 RARE: Final = 8  # fewer equal examples than this are drawn one by one, which is faster

@@ -1,6 +1,7 @@
 """Fisher's randomization test on counts: the null distribution of a score difference.
 
-In: a metric (`trainers.metrics.Metric`) and the labels that two systems gave the same examples.
+In: a metric (`trainers.records.metrics.Metric`) and the labels that two systems gave to the same
+examples.
 Out: the two-sided p-value, exact where that is cheap and by Monte Carlo elsewhere.
 
 Under the null the two predictions on an example may change places. Only examples where that moves
@@ -19,7 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.metrics import Counts, Flags, Labels, Metric, Values, sum_counts
+from trainers.records.metrics import Counts, Flags, Labels, Metric, Values, sum_counts
 
 TIE: Final = 1e-12  # a difference this close to the observed one counts as equal to it
 MAX_EXACT: Final = 5_000_000  # the most outcomes that are enumerated instead of sampled

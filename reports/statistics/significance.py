@@ -15,7 +15,7 @@ from scipy import stats
 
 from reports.statistics.randomization import exact_p, is_exact, observe, sampled_p
 from search_spaces.errors import unknown
-from trainers.metrics import Labels, Metric, check_classes, check_labels, get_metric, score
+from trainers.records.metrics import Labels, Metric, check_classes, check_labels, get_metric, score
 
 System = Literal["baseline", "system"]
 

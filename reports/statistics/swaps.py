@@ -22,9 +22,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.candidates import Candidates
+from reports.statistics.candidates import Candidates
 from search_spaces.errors import UserError
-from trainers.metrics import Counts, Labels, Metric, Values, short_name
+from trainers.records.metrics import Counts, Labels, Metric, Values, short_name
 
 Floats = NDArray[np.float32]
 TOSSES: Final = 1024  # coin tosses per matrix product

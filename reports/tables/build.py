@@ -12,8 +12,8 @@ from reports.tables.report import Report, score_cell
 from reports.tables.selection_table import selection_table
 from reports.tables.table import Column, ColumnGroup, Row, Table
 from reports.tables.tested import Tested, tested_cells, tested_notes
-from trainers.metrics import get_metric
-from trainers.store import Store
+from trainers.records.metrics import get_metric
+from trainers.records.store import Store
 
 __all__ = [
     "ALPHA",

@@ -10,7 +10,7 @@ from reports.statistics.best_vs_best import BestVsBest
 from reports.tables.choice import ALPHA, BASELINE
 from reports.tables.table import percent
 from reports.tables.tested import Tested
-from trainers.metrics import get_metric
+from trainers.records.metrics import get_metric
 
 SPLIT_TITLES = {
     "dev": "dev",

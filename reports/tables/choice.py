@@ -15,19 +15,19 @@ from typing import Final
 
 import numpy as np
 
-from reports.candidates import Candidates, gather, in_order_of
-from reports.cells import RESAMPLES, SEED, CellResult, FinishedTrial, Key, paired_test
+from reports.cells import RESAMPLES, SEED, CellResult, FinishedTrial, Key, gather, paired_test
 from reports.statistics.best_vs_best import BestVsBest, best_vs_best
 from reports.statistics.budget import BudgetComparison, compare_budgets
+from reports.statistics.candidates import Candidates, in_order_of
 from reports.statistics.gap import Gap, smallest_gap
 from reports.statistics.honest import HonestScore, honest_score
 from reports.statistics.seeds import SeedSpread, seed_spread
 from reports.statistics.significance import Comparison
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
-from trainers.metrics import get_metric
-from trainers.outcome import Labelled
-from trainers.store import Store
+from trainers.records.metrics import get_metric
+from trainers.records.outcome import Labelled
+from trainers.records.store import Store
 
 BASELINE: Final = "standard"
 ALPHA: Final = 0.05

@@ -17,8 +17,8 @@ from reports.tables.table import MISSING, Cell, Column, ColumnGroup, Row, Table
 from reports.tables.tested import Tested, tested_cells, tested_notes
 from search_spaces.methods import METHODS
 from search_spaces.tasks import Task
-from trainers.metrics import get_metric
-from trainers.store import Store
+from trainers.records.metrics import get_metric
+from trainers.records.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)

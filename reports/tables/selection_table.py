@@ -11,7 +11,7 @@ from reports.cells import CellResult, Key
 from reports.tables.captions import SIGNIFICANT, SPLIT_TITLES, budgets, gaps
 from reports.tables.choice import BASELINE, Choice
 from reports.tables.table import Cell, Column, ColumnGroup, Kind, Row, Table, percent
-from trainers.metrics import get_metric
+from trainers.records.metrics import get_metric
 
 GROUPS = {
     "": ("Trials",),

@@ -16,8 +16,8 @@ from reports.statistics.significance import Comparison, benjamini_hochberg, holm
 from reports.tables.choice import ALPHA, BASELINE, Choice, epochs_offered, spread_over_seeds
 from reports.tables.table import percent
 from search_spaces.tasks import Task
-from trainers.outcome import TrialRecord
-from trainers.store import Store
+from trainers.records.outcome import TrialRecord
+from trainers.records.store import Store
 
 
 @dataclass(frozen=True, kw_only=True)

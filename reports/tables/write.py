@@ -11,7 +11,7 @@ from reports.tables.latex import to_latex
 from reports.tables.markdown import to_markdown
 from reports.tables.plain import to_csv, to_json
 from reports.tables.report import Report, marks_of
-from trainers.files import write_file
+from trainers.records.files import write_file
 
 RENDERERS = {"tex": to_latex, "md": to_markdown, "csv": to_csv, "json": to_json}
 

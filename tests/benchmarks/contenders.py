@@ -21,9 +21,9 @@ from transformers import BertForSequenceClassification, Trainer, TrainingArgumen
 
 from search_spaces.method import MethodSettings
 from search_spaces.methods import METHODS, settings_type
-from trainers import grids
-from trainers.batches import Inputs, Ints, collate
-from trainers.classifier import Classifier
+from trainers.encoders import grids
+from trainers.encoders.batches import Inputs, Ints, collate
+from trainers.encoders.classifier import Classifier
 from trainers.methods.load import step_of
 from trainers.methods.step import Training
 from trainers.optimizer import parameter_groups

@@ -13,8 +13,8 @@ from typing import Literal
 
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.trial import TrainingSettings
-from trainers.data import Split, load_task
-from trainers.difficulty import with_difficult
+from trainers.data.difficulty import with_difficult
+from trainers.data.loading import Split, load_task
 
 KINDS: tuple[Literal["tfidf", "encoder"], ...] = ("tfidf", "encoder")
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import pandas as pd
 
 from tests.results import predictions
-from trainers.files import encode_predictions
+from trainers.records.files import encode_predictions
 
 USES = {
     "read predictions of a file": "read_rows(folder / 'rows.parquet')",
@@ -39,7 +39,7 @@ from pathlib import Path
 import pyarrow as pa
 from reports.exports.flat import _writer
 from reports.prediction_files import read_rows
-from trainers.files import decode_labels, decode_predictions, encode_predictions
+from trainers.records.files import decode_labels, decode_predictions, encode_predictions
 
 def write_table(path, kind):
     table = pa.table({'id': ['a', 'b'], 'score': [0.5, 1.0]})

@@ -20,7 +20,7 @@ from scipy import stats
 
 from reports.statistics.significance import Comparison, fisher_randomization
 from tests.reports.pairs import Labels, Triple, pair
-from trainers.metrics import Values
+from trainers.records.metrics import Values
 
 RESAMPLES = 9_999
 BATCH = 2**22

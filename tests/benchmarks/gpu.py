@@ -32,15 +32,15 @@ from transformers import RobertaConfig, RobertaModel
 from tests.benchmarks.contenders import settings_of
 from tests.benchmarks.sweep import write_study
 from tests.end_to_end.sweeps import COMMAND, environment
-from trainers.batches import Batch, Inputs, collate
-from trainers.classifier import Classifier
-from trainers.dropout import Moment
-from trainers.machine import forget_peak_memory, free_memory, peak_memory
+from trainers.encoders.batches import Batch, Inputs, collate
+from trainers.encoders.classifier import Classifier
+from trainers.encoders.dropout import Moment
+from trainers.encoders.machine import forget_peak_memory, free_memory, peak_memory
 from trainers.methods import cat
 from trainers.methods.load import step_of
 from trainers.methods.step import Training
 from trainers.optimizer import parameter_groups
-from trainers.store import Store
+from trainers.records.store import Store
 
 BATCH, CLASSES, BATCHES, WARM_UP, REPLAYS = 32, 77, 8, 3, 12
 METHODS_SHOWN = ("standard", "cat")

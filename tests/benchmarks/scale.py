@@ -23,7 +23,7 @@ import numpy as np
 
 from search_spaces.study import parse_study
 from tests.results import finished
-from trainers.store import Store
+from trainers.records.store import Store
 
 ITEMS = 1043
 STUDY = """

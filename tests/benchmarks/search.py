@@ -27,8 +27,8 @@ from search_spaces.cells import cells_of
 from search_spaces.study import load_study
 from search_spaces.trial import TrialConfig
 from tests.end_to_end.sweeps import COMMAND, environment
-from trainers.outcome import TrialRecord
-from trainers.store import Store
+from trainers.records.outcome import TrialRecord
+from trainers.records.store import Store
 
 SEEDS = range(5)
 Records = dict[str, TrialRecord]

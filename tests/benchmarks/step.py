@@ -22,9 +22,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from search_spaces.trial import TrialConfig
 from tests.benchmarks.contenders import Bench, Step, contenders
-from trainers.batches import Ints, collate, training_order
-from trainers.classifier import Classifier
-from trainers.machine import peak_memory
+from trainers.encoders.batches import Ints, collate, training_order
+from trainers.encoders.classifier import Classifier
+from trainers.encoders.machine import peak_memory
 from trainers.prepared import prepare
 
 BATCH = 32

@@ -20,7 +20,7 @@ from pathlib import Path
 from search_spaces.study import Study, load_study
 from search_spaces.trial import TrialConfig
 from tests.end_to_end.sweeps import environment, run
-from trainers.store import Store
+from trainers.records.store import Store
 
 SLOTS = 2
 STUDY = """

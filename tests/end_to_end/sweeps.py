@@ -13,8 +13,8 @@ from pathlib import Path
 from orchestrator.address import check_address
 from search_spaces.errors import UserError
 from search_spaces.study import load_study
-from trainers.outcome import ProgressRecord
-from trainers.store import Store
+from trainers.records.outcome import ProgressRecord
+from trainers.records.store import Store
 
 ROOT = Path(__file__).parents[2]
 # A shell that runs the tests in the background has them, and what they start, ignore Ctrl-C.

@@ -20,7 +20,7 @@ from tests.end_to_end.sweeps import (
     started,
     wait_for,
 )
-from trainers.store import Store
+from trainers.records.store import Store
 
 pytestmark = pytest.mark.xdist_group("ray")
 NICE = 3

@@ -27,7 +27,7 @@ from tests.end_to_end.sweeps import (
     started,
     wait_for,
 )
-from trainers.store import State, Store
+from trainers.records.store import State, Store
 
 pytestmark = pytest.mark.xdist_group("ray")
 TRACKED = ["--track", "mlflow"]

@@ -24,11 +24,11 @@ from tests.end_to_end.sweeps import (
     wait_for,
 )
 from tests.search_spaces.test_own_methods import FOCAL
-from trainers.encoder import load_encoder
+from trainers.encoders.encoder import load_encoder
 from trainers.loop import TrialRun
-from trainers.outcome import DeviceUse
 from trainers.prepared import prepare
-from trainers.store import State, Store
+from trainers.records.outcome import DeviceUse
+from trainers.records.store import State, Store
 
 pytestmark = pytest.mark.xdist_group("ray")
 MIXED = """
@@ -130,7 +130,7 @@ def test_a_reused_worker_gives_the_bytes_of_a_fresh_process(
         "from search_spaces.study import load_study\n"
         "from trainers.loop import TrialRun\n"
         "from trainers.prepared import prepare\n"
-        "from trainers.store import Store\n"
+        "from trainers.records.store import Store\n"
         "from pathlib import Path\n"
         "torch.set_num_threads(1)\n"
         "trial = load_study('quickstart').trials()[-1]\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 from search_spaces.study import load_study, parse_study
 from tests.fakes import write_data
 from tests.results import keep
-from trainers.store import Store
+from trainers.records.store import Store
 
 STUDY = """name: small
 tasks: [library]
@@ -71,7 +71,7 @@ def build(work: Path) -> None:
 def _save_encoder(folder: Path) -> None:
     from transformers import BertConfig, BertModel
 
-    from trainers.encoder import tiny_tokenizer
+    from trainers.encoders.encoder import tiny_tokenizer
 
     tokenizer = tiny_tokenizer(["where is my card", "a book that I lent"])
     config = BertConfig(

@@ -8,7 +8,7 @@ from orchestrator.cli import main
 from orchestrator.job import Job
 from orchestrator.runner import TrialRunner
 from search_spaces.study import Study
-from trainers.store import Store
+from trainers.records.store import Store
 
 
 def catsweep(*arguments: object) -> int:

@@ -14,7 +14,7 @@ from orchestrator import api, library
 from search_spaces.errors import UserError
 from search_spaces.study import load_study
 from tests.orchestrator.commands import train_all
-from trainers.store import Store
+from trainers.records.store import Store
 
 ROOT = Path(__file__).parents[2]
 STUDY = """

@@ -26,7 +26,6 @@ from tests.fakes import VARIANTS
 from tests.orchestrator.test_runner import config, finish, job
 from tests.results import keep as keep_result
 from tests.results import stopped
-from trainers import pretrained
 from trainers.checkpoints import (
     Checkpoints,
     Keep,
@@ -35,8 +34,9 @@ from trainers.checkpoints import (
     keeping_of,
     parse_keep,
 )
+from trainers.encoders import pretrained
 from trainers.kept_models import find_model, why_not_kept
-from trainers.store import State, Store
+from trainers.records.store import State, Store
 
 WEAK, GOOD = config(1e-5), config(4e-3, 16)
 RATES = (1e-5, 4e-3)
@@ -222,9 +222,9 @@ def test_workers_that_race_keep_exactly_the_best(tmp_path: Path) -> None:
 KILLED = (
     "import os, signal, sys\n"
     "from pathlib import Path\n"
-    "import trainers.checkpoints, trainers.kept_models, trainers.store\n"
+    "import trainers.checkpoints, trainers.kept_models, trainers.records.store\n"
     "from tests.orchestrator.test_checkpoints import GOOD, WEAK, finish, keeping, runner_of\n"
-    "from trainers.store import Store\n"
+    "from trainers.records.store import Store\n"
     "def die(*_args, **_kwargs):\n"
     "    os.kill(os.getpid(), signal.SIGKILL)\n"
     "if sys.argv[2] == 'writing':\n"

@@ -17,7 +17,7 @@ from orchestrator.runner import failure
 from search_spaces.study import load_study
 from tests.orchestrator.commands import catsweep
 from tests.results import keep
-from trainers.store import Store
+from trainers.records.store import Store
 
 STUDY = """
 name: small

@@ -11,7 +11,7 @@ import pytest
 from orchestrator.cli import main
 from search_spaces.study import load_study
 from tests.results import keep
-from trainers.store import Store
+from trainers.records.store import Store
 
 HEAD = "id,gold,prediction\n"
 

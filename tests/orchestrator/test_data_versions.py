@@ -12,8 +12,8 @@ from search_spaces.errors import UserError
 from search_spaces.study import Study, load_study
 from tests.orchestrator.commands import catsweep, train_all
 from tests.trainers.owned import rows, tickets, write_rows
-from trainers.identity import identify, keep_identity
-from trainers.store import State, Store
+from trainers.data.identity import identify, keep_identity
+from trainers.records.store import State, Store
 
 
 @pytest.fixture(autouse=True)

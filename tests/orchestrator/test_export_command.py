@@ -7,7 +7,7 @@ import pytest
 from reports.exports.targets import TARGETS
 from tests.orchestrator.commands import catsweep
 from tests.orchestrator.test_cli import finished_quickstart
-from trainers.store import Store
+from trainers.records.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 

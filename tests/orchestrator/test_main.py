@@ -17,7 +17,7 @@ from orchestrator.endings import SIGNALS, terminate_as_interrupt
 from reports.exports.flat import write_trials
 from reports.exports.rows import TrialRow, read_rows
 from tests.reports.exported import fill, study
-from trainers.store import Store
+from trainers.records.store import Store
 
 ROOT = Path(__file__).parents[2]
 BEGIN = "from orchestrator.main import main; print('on', flush=True); main()"

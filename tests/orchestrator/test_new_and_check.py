@@ -13,7 +13,7 @@ from search_spaces.errors import UserError
 from search_spaces.study import load_study
 from tests.orchestrator.commands import catsweep, train_all
 from tests.trainers.owned import rows, write_rows
-from trainers.store import Store
+from trainers.records.store import Store
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study, load_study, parse_study
 from search_spaces.trial import TrialConfig
 from tests.results import finished, keep
-from trainers.outcome import DeviceUse
-from trainers.store import Store
+from trainers.records.outcome import DeviceUse
+from trainers.records.store import Store
 
 # Two tables over one task: `standard` and `cat` are in both, `at` in one.
 STUDY = """

@@ -17,11 +17,11 @@ from search_spaces.study import load_study
 from tests.orchestrator.commands import catsweep, train_all
 from tests.search_spaces.test_own_methods import FOCAL, STUDY
 from tests.trainers.test_own_metrics import KAPPA
-from trainers import kept_code
-from trainers.kept_code import load_method_type
-from trainers.metrics import OWN
-from trainers.records import BODY, HEAD, decode_record, encode_record
-from trainers.store import Store
+from trainers.records import kept_code
+from trainers.records.kept_code import load_method_type
+from trainers.records.metrics import OWN
+from trainers.records.record import BODY, HEAD, decode_record, encode_record
+from trainers.records.store import Store
 
 MARKED = (
     FOCAL

@@ -11,7 +11,7 @@ from search_spaces.trial import TrialConfig
 from tests.fakes import VARIANTS, example_settings, tiny_config
 from tests.orchestrator.test_outlook import hours_of
 from tests.results import begun, keep
-from trainers.store import State, Store
+from trainers.records.store import State, Store
 
 STANDARD = ("library", "tiny", "standard")
 CAT = ("library", "tiny", "cat")

@@ -17,14 +17,15 @@ from orchestrator.preflight import (
     check_tables,
     deviations,
 )
+from reports.results import read_results
 from reports.study_reports import study_reports
 from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study, load_study, parse_study, shipped
 from tests.results import finished
-from trainers.encoder import tiny_tokenizer
+from trainers.encoders.encoder import tiny_tokenizer
 from trainers.prepared import Warm
-from trainers.store import Store
+from trainers.records.store import Store
 
 STUDY = """
 name: small
@@ -130,7 +131,7 @@ def test_what_no_report_would_take_together_is_not_trained(
         kept = finished(trial, {ready.selection: 100}, fingerprints=dict(ready.fingerprints))
         store.commit(trial, kept)
     with pytest.raises(UserError, match=r"report them from two (stores|studies)"):
-        study_reports(study, store, None)
+        study_reports(read_results(study, store), None)
 
 
 @pytest.mark.parametrize(

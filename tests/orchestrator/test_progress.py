@@ -21,7 +21,7 @@ from orchestrator.search import Search
 from search_spaces.study import Study, load_study, parse_study
 from tests.reports.stores import prune
 from tests.results import keep
-from trainers.store import Store
+from trainers.records.store import Store
 
 STANDARD, CAT = range(3), range(3, 15)
 """Places of the quickstart's trials."""

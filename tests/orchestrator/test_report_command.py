@@ -12,7 +12,7 @@ import pytest
 from search_spaces.study import load_study
 from tests.orchestrator.commands import catsweep
 from tests.results import keep
-from trainers.store import Store
+from trainers.records.store import Store
 
 PICTURES = {"heatmap", "parallel", "importance", "budget", "curves"}
 

@@ -21,11 +21,11 @@ from search_spaces.trial import TrialConfig
 from tests.end_to_end.sweeps import environment
 from tests.trainers.test_store_access import NOBODY, as_nobody
 from trainers import snapshot
-from trainers.classifier import Classifier
-from trainers.files import Unreadable
+from trainers.encoders.classifier import Classifier
 from trainers.loop import Diverged, TrialRun
+from trainers.records.files import Unreadable
+from trainers.records.store import State, Store
 from trainers.snapshot import save_snapshot
-from trainers.store import State, Store
 
 ON_A_GPU: type[Exception] = getattr(torch, "AcceleratorError", RuntimeError)
 """torch 2.6 has no type of its own for what a device says."""
@@ -213,8 +213,8 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, checkpoint_every: float) -> N
         "from pathlib import Path\n"
         "from orchestrator.runner import TrialRunner\n"
         "from tests.orchestrator.test_runner import config, job\n"
-        "from trainers.files import StoreFull\n"
-        "from trainers.store import Store\n"
+        "from trainers.records.files import StoreFull\n"
+        "from trainers.records.store import Store\n"
         "store = Store(Path(sys.argv[1]), create=True)\n"
         "every = {'checkpoint_every': float(sys.argv[2])}\n"
         "runner = TrialRunner(job(store).model_copy(update=every))\n"

@@ -19,8 +19,8 @@ from search_spaces.study import Study, parse_study
 from tests.orchestrator.commands import catsweep
 from tests.results import begun, keep
 from tests.test_layers import SOURCES, name_of
-from trainers.outcome import FailureRecord
-from trainers.store import Store
+from trainers.records.outcome import FailureRecord
+from trainers.records.store import Store
 
 PRINTS = {
     *("print", "pprint", "typer.echo", "typer.secho", "click.echo", "rich.print", "Console"),

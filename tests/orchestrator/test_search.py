@@ -20,8 +20,8 @@ from search_spaces.study import parse_study
 from search_spaces.trial import TrialConfig
 from tests.fakes import VARIANTS, example_settings, study_of, tiny_config
 from tests.results import MOMENT, finished
-from trainers.outcome import EpochRecord, PrunedRecord
-from trainers.store import State, Store
+from trainers.records.outcome import EpochRecord, PrunedRecord
+from trainers.records.store import State, Store
 
 LRS, EPSILONS, LAMBDAS = (1e-3, 2e-3, 4e-3, 8e-3), (1e-4, 1e-3, 5e-3, 2e-2), (0.1, 0.3, 0.5)
 

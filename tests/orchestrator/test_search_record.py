@@ -15,8 +15,8 @@ from search_spaces.trial import TrialConfig
 from tests.fakes import VARIANTS, study_of
 from tests.reports.stores import prune, read_cells, trials
 from tests.results import keep
-from trainers.searches import digest, keep_search, read_searches
-from trainers.store import Store
+from trainers.records.searches import digest, keep_search, read_searches
+from trainers.records.store import Store
 
 STANDARD, CAT = trials("standard", 3), trials("cat", 20)
 

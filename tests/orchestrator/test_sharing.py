@@ -25,8 +25,8 @@ from search_spaces.methods import METHODS, settings_type
 from search_spaces.trial import TrialConfig
 from tests.fakes import example_settings, study_of, tiny_config
 from tests.results import begun, finished
-from trainers.outcome import DeviceUse, Fault, TrialResult
-from trainers.store import State, Store
+from trainers.records.outcome import DeviceUse, Fault, TrialResult
+from trainers.records.store import State, Store
 
 GIB = 2**30
 SHARED = Slots(at_once=4, threads=1, gpus=1.0, measured=True)

@@ -20,8 +20,8 @@ from search_spaces.errors import Unfinished
 from search_spaces.study import Study, parse_study
 from search_spaces.trial import TrialConfig, parse_trial
 from tests.results import MOMENT, begun, keep
-from trainers.outcome import EpochRecord, PrunedRecord
-from trainers.store import State, Store
+from trainers.records.outcome import EpochRecord, PrunedRecord
+from trainers.records.store import State, Store
 
 STUDY = """
 name: seven

@@ -34,7 +34,7 @@ from reports.exports.rows import read_rows, settings
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from tests.orchestrator.test_runner import config, finish, job
-from trainers.store import State, Store
+from trainers.records.store import State, Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 TOOLS = ("mlflow", "tensorboard", "trackio", "wandb")

@@ -13,8 +13,8 @@ from search_spaces.trial import TrialConfig
 from tests.fakes import INTENTS
 from tests.orchestrator.commands import catsweep
 from tests.results import keep
-from trainers.encoder import tiny_model, tiny_tokenizer
-from trainers.store import Store
+from trainers.encoders.encoder import tiny_model, tiny_tokenizer
+from trainers.records.store import Store
 
 HEAD = "id,gold,prediction\n"
 

@@ -13,7 +13,7 @@ from orchestrator.tune import _stop_when_told
 from orchestrator.worker import TrialWorker
 from search_spaces.trial import TrialConfig
 from tests.orchestrator.test_runner import config, job
-from trainers.store import State, Store
+from trainers.records.store import State, Store
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """The difficult test subset again, literally: dense vectors over the whole vocabulary.
 
 In: texts and labels as lists. Out: the similarity of each test text. Written from the definition
-in `trainers/difficulty.py`'s docstrings, not from its code.
+in `trainers/data/difficulty.py`'s docstrings, not from its code.
 """
 
 import numpy as np

@@ -12,7 +12,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 
 from reports.exports.rows import TrialRow
-from trainers.store import State
+from trainers.records.store import State
 
 
 def add_slowly(

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reports.candidates import Candidates
-from reports.design import Design
-from trainers.metrics import Labels, get_metric
+from reports.statistics.candidates import Candidates
+from reports.statistics.design import Design
+from trainers.records.metrics import Labels, get_metric
 
 # Beta: right .86 on average, and two trials differ on an eighth of the examples, as on CoLA.
 DIFFICULTY = (0.93, 0.15)

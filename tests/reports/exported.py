@@ -3,8 +3,8 @@
 from search_spaces.study import Study, parse_study
 from search_spaces.trial import TrialConfig
 from tests.results import finished
-from trainers.outcome import EpochRecord, FailureRecord, PrunedRecord
-from trainers.store import Store
+from trainers.records.outcome import EpochRecord, FailureRecord, PrunedRecord
+from trainers.records.store import Store
 
 STUDY = """
 name: small

@@ -5,7 +5,7 @@ from pathlib import Path
 from reports.tables.build import build_reports
 from tests.reports.cells import exchangeable
 from tests.reports.stores import predict, read_cells, trials
-from trainers.store import Store
+from trainers.records.store import Store
 
 TASKS = {"accuracy": "rte", "f1": "mrpc", "mcc": "cola"}
 

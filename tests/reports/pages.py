@@ -11,6 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 from reports.page.publish import Extras, publish
+from reports.results import read_results
 from reports.tables.build import build_reports
 from search_spaces.shipped_tasks import get_task
 from search_spaces.study import Study, parse_study
@@ -18,9 +19,9 @@ from search_spaces.trial import TrialConfig
 from tests.fakes import write_csv
 from tests.reports.stores import read_cells
 from tests.results import N, finished
-from trainers.data import load_task
-from trainers.outcome import EpochRecord, FailureRecord, PrunedRecord
-from trainers.store import Store
+from trainers.data.loading import load_task
+from trainers.records.outcome import EpochRecord, FailureRecord, PrunedRecord
+from trainers.records.store import Store
 
 ATTACK = "</script><script>window.hacked=1</script><img src=x onerror='window.hacked=1'>"
 HOSTILE = rf"a_b & 50% #1 {{x}} \cmd ~ ^ ü 中 {ATTACK} $study ${{style}}"
@@ -54,7 +55,7 @@ class Site:
         cells = read_cells(self.study.trials(), self.store)
         reports = build_reports(self.study.name, cells, self.store)
         extras = Extras(html=True, figures=figures, data=self.data)
-        publish(self.study, self.store, reports, folder, extras)
+        publish(read_results(self.study, self.store), reports, folder, extras)
         return folder / f"{self.study.name}.html"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from search_spaces.study import Study, load_study
 from search_spaces.trial import TrialConfig
 from tests.results import keep
-from trainers.store import Store
+from trainers.records.store import Store
 
 GAINS = {"standard": 0, "at": 8, "cat": 16, "scl": 2, "pgd": 4, "freeat": 3, "freelb": 6}
 """Of 200 examples, how many more than `standard` a method predicts correctly."""

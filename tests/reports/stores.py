@@ -11,8 +11,8 @@ from search_spaces.cells import grouped
 from search_spaces.methods import settings_type
 from search_spaces.trial import TrialConfig
 from tests.results import labelled, result_of, stopped
-from trainers.outcome import TrialRecord
-from trainers.store import Store
+from trainers.records.outcome import TrialRecord
+from trainers.records.store import Store
 
 OPTIONS: dict[str, dict[str, float]] = {
     "standard": {},

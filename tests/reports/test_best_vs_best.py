@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.candidates import Candidates
 from reports.statistics import swaps
 from reports.statistics.best_vs_best import best_vs_best
+from reports.statistics.candidates import Candidates
 from reports.statistics.significance import fisher_randomization, mcnemar
 from search_spaces.errors import UserError
 from tests.references import selection as slow
 from tests.reports.cells import candidates, exchangeable
-from trainers.metrics import Labels
+from trainers.records.metrics import Labels
 
 METRICS = ["accuracy", "f1", "mcc", "macro_f1"]
 

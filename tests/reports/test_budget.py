@@ -5,14 +5,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from reports.candidates import Scores
-from reports.design import Design
 from reports.statistics.budget import (
     chance_to_beat,
     compare_budgets,
     expected_best,
     expected_best_band,
 )
+from reports.statistics.candidates import Scores
+from reports.statistics.design import Design
 from search_spaces.errors import UserError
 from tests.references import selection as slow
 

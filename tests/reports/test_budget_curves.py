@@ -6,12 +6,14 @@ import pytest
 from reports.cells import CellResult
 from reports.page.budget_curves import MOST_POINTS, BudgetPicture, budget_picture
 from reports.page.landscape import Landscape
+from search_spaces.cells import Sampling
 from search_spaces.shipped_tasks import TASKS
 from tests.reports.landscapes import landscape
-from trainers.searches import Kind
 
 
-def cell(of: Landscape, *, sampled: Kind = "grid", pruned: int = 0, failed: int = 0) -> CellResult:
+def cell(
+    of: Landscape, *, sampled: Sampling = "grid", pruned: int = 0, failed: int = 0
+) -> CellResult:
     """The rest of a cell: how its trials were drawn, and how many failed."""
     return CellResult(
         task=of.task,

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.candidates import Candidates, Scores, gather, in_order_of
-from reports.design import Design
+from reports.cells import gather
+from reports.statistics.candidates import Candidates, Scores, in_order_of
+from reports.statistics.design import Design
 from search_spaces.errors import UserError
 from tests.reports.cells import candidates
-from trainers.metrics import get_metric, score
-from trainers.outcome import Predictions
+from trainers.records.metrics import get_metric, score
+from trainers.records.outcome import Predictions
 
 GOLD = np.array([0, 1, 1, 0, 1])
 ROWS = np.array([[0, 1, 1, 0, 0], [1, 1, 1, 1, 1], [0, 0, 1, 0, 1]])
@@ -49,7 +50,7 @@ def test_scores_flags_and_best() -> None:
     ("second", "message"),
     [
         (None, "trial b has no predictions on this split"),
-        (stored(1, [0, 1, 2, 3]), "trials a and b: example 'id-4' is predicted by only one"),
+        (stored(1, [0, 1, 2, 3]), "trials a and b: example 'id-4' is in only one"),
         (stored(1, [0, 1, 2, 3, 3]), "trials a and b: "),
         (stored(1, [0, 1, 2, 3, 4], gold=1 - GOLD), "trials a and b: example 'id-0' has two diff"),
     ],
@@ -88,8 +89,11 @@ def test_candidates_that_do_not_fit(changes: dict[str, object], message: str) ->
     ("changes", "message"),
     [
         ({"ids": ("id-0", "id-1", "id-2", "id-3", "id-9")}, "example 'id-4' is in only one"),
-        ({"ids": tuple("vwxyz")}, "are misaligned: example 'id-0' is in only one of them"),
-        ({"gold": 1 - GOLD}, "standard and cat are misaligned: example 'id-0' has two gold"),
+        ({"ids": tuple("vwxyz")}, "are misaligned: example 'id-0' is in only one"),
+        (
+            {"gold": 1 - GOLD},
+            "standard and cat are misaligned: example 'id-0' has two different gold",
+        ),
         ({"metric": get_metric("mcc")}, "not scored with the same metric and labels"),
         ({"n_classes": 5}, "not scored with the same metric and labels"),
     ],

@@ -17,8 +17,8 @@ from reports.tables.table import percent
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.trial import TrialConfig
 from tests.reports.stores import predict, prune, read_cells, record_of, trials
-from trainers.metrics import Labels
-from trainers.store import Store
+from trainers.records.metrics import Labels
+from trainers.records.store import Store
 
 
 def cell(method: str = "cat", finished: int = 3, **fields: Any) -> CellResult:

@@ -4,7 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.cells import SPLITS, align, paired_labels, paired_test, report_splits
+from reports.cells import SPLITS, paired_labels, paired_test, report_splits
+from reports.statistics.alignment import align
 from reports.tables.build import SPLIT_TITLES
 from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS
@@ -12,7 +13,7 @@ from search_spaces.study import load_study
 from search_spaces.trial import TrialConfig
 from tests.reports.stores import read_cells
 from tests.results import finished, keep, predictions
-from trainers.store import CorruptTrial, Store
+from trainers.records.store import CorruptTrial, Store
 
 
 @pytest.fixture
@@ -116,9 +117,9 @@ def test_alignment_is_by_id_not_by_order() -> None:
 
 def test_misalignment_is_refused() -> None:
     first = predictions("dev", 120)
-    with pytest.raises(UserError, match="'dev-0' is predicted by only one"):
+    with pytest.raises(UserError, match="'dev-0' is in only one"):
         align(first, predictions("test", 120))
-    with pytest.raises(UserError, match="same examples once each"):
+    with pytest.raises(UserError, match="'dev-199' is in only one"):
         align(replace(first, ids=first.ids[:-1], gold=first.gold[:-1]), first)
     wrong = first.gold.copy()
     wrong[7] += 1

@@ -8,8 +8,7 @@ from statistics import stdev
 import numpy as np
 import pytest
 
-from reports.candidates import gather
-from reports.cells import RESAMPLES, CellResult
+from reports.cells import RESAMPLES, CellResult, gather
 from reports.statistics.best_vs_best import best_vs_best
 from reports.statistics.budget import compare_budgets
 from reports.statistics.gap import smallest_gap
@@ -23,10 +22,10 @@ from search_spaces.trial import TrialConfig
 from tests.references import selection as slow
 from tests.reports.stores import predict, prune, read_cells, trials
 from tests.results import MOMENT, labelled, result_of
-from trainers.metrics import METRICS, Labels
-from trainers.outcome import FailureRecord, Predictions, TrialRecord
-from trainers.searches import CellDraw, SearchRecord, digest, keep_search
-from trainers.store import Store
+from trainers.records.metrics import METRICS, Labels
+from trainers.records.outcome import FailureRecord, Predictions, TrialRecord
+from trainers.records.searches import CellDraw, SearchRecord, digest, keep_search
+from trainers.records.store import Store
 
 CAT = ("rte", "tiny", "cat")
 STANDARD = ("rte", "tiny", "standard")

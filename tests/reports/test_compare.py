@@ -16,8 +16,8 @@ from search_spaces.study import load_study
 from tests.reports.pairs import Labels, pair
 from tests.reports.stores import prune
 from tests.results import MOMENT, finished, keep
-from trainers.outcome import FailureRecord
-from trainers.store import Store
+from trainers.records.outcome import FailureRecord
+from trainers.records.store import Store
 
 
 def side(source: str, gold: Labels, predicted: Labels) -> Side:

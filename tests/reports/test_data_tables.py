@@ -12,8 +12,8 @@ from reports.paper.data_tables import Counted, count_data, data_table
 from reports.tables.table import Table
 from search_spaces.study import load_study
 from tests.fakes import write_csv
-from trainers.data import Split, load_task, select_examples
-from trainers.store import Store
+from trainers.data.loading import Split, load_task, select_examples
+from trainers.records.store import Store
 
 
 def table_of(number: int, tasks: list[str], folder: Path | None) -> Table:

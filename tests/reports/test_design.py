@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports.design import Design
+from reports.statistics.design import Design
 from search_spaces.errors import UserError
 
 

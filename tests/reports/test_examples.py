@@ -19,7 +19,7 @@ from reports.tables.build import Report, build_reports
 from search_spaces.errors import UserError
 from tests.reports.pages import HOSTILE, Site, build_site
 from tests.reports.stores import read_cells
-from trainers.data import load_task
+from trainers.data.loading import load_task
 
 
 @pytest.fixture(scope="module")

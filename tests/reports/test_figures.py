@@ -32,7 +32,7 @@ from tests.reports.landscapes import landscape
 from tests.reports.pages import HOSTILE, Site, build_site
 from tests.reports.stores import read_cells
 from tests.reports.test_styles import contrast
-from trainers.metrics import Values
+from trainers.records.metrics import Values
 
 AXES = {"lr": (1e-5, 2e-5), "epsilon": (0.1, 0.2, 0.4), "tau": (0.05, 0.1), "lambda": (0.1, 0.3)}
 

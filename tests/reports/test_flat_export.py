@@ -15,8 +15,8 @@ from search_spaces.methods import METHODS
 from search_spaces.trial import TrialConfig
 from tests.fakes import example_settings, tiny_config
 from tests.reports.exported import fill, study
-from trainers.metrics import METRICS, score
-from trainers.store import CorruptTrial, State, Store
+from trainers.records.metrics import METRICS, score
+from trainers.records.store import CorruptTrial, State, Store
 
 
 @pytest.fixture

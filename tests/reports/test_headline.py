@@ -9,7 +9,7 @@ from search_spaces.study import Study, parse_study
 from tests.reports.pages import Parsed
 from tests.reports.stores import read_cells
 from tests.results import keep
-from trainers.store import Store
+from trainers.records.store import Store
 
 STUDY = """
 name: said

@@ -26,7 +26,7 @@ from search_spaces.trial import TrialConfig
 from tests.reports.stores import trials
 from tests.reports.tex import check_compiles
 from tests.results import keep
-from trainers.store import Store
+from trainers.records.store import Store
 
 HOSTILE = r"a_b & 50% #1 {x} \cmd ~ ^ ü 中 <script>"
 

@@ -7,7 +7,7 @@ from reports.statistics import interval
 from reports.statistics.interval import paired_bootstrap
 from search_spaces.errors import UserError
 from tests.reports.pairs import pair
-from trainers.metrics import METRICS, score
+from trainers.records.metrics import METRICS, score
 
 
 @pytest.mark.parametrize("metric", METRICS)

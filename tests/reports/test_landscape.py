@@ -11,7 +11,7 @@ from search_spaces.study import Study, parse_study
 from tests.reports.landscapes import landscape
 from tests.reports.stores import read_cells
 from tests.results import keep
-from trainers.store import Store
+from trainers.records.store import Store
 
 STUDY = """
 name: seen

@@ -16,7 +16,7 @@ from search_spaces.study import load_study
 from tests.end_to_end.sweeps import environment
 from tests.reports.exported import epoch, fill, keep_done, study
 from tests.results import finished, keep
-from trainers.store import State, Store
+from trainers.records.store import State, Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 

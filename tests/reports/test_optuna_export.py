@@ -20,7 +20,7 @@ from search_spaces.study import parse_study
 from tests.references.optuna_trials import add_slowly
 from tests.reports.exported import STUDY, fill, keep_done, study
 from tests.results import finished
-from trainers.store import State, Store
+from trainers.records.store import State, Store
 
 PGD = "small/mrpc/tiny/pgd"
 STANDARD = "small/mrpc/tiny/standard"

@@ -12,12 +12,13 @@ import pytest
 from reports.page.page import build_page, embedded
 from reports.page.pictures import Pictures
 from reports.page.publish import Extras, publish
+from reports.results import read_results
 from reports.tables.build import build_reports
 from search_spaces.study import parse_study
 from tests.reports.pages import ATTACK, HOSTILE, Parsed, Site, build_site
 from tests.reports.stores import read_cells
 from tests.results import keep
-from trainers.store import Store
+from trainers.records.store import Store
 
 SECTIONS = [
     "headline",
@@ -177,7 +178,7 @@ def test_before_anything_is_finished_the_page_says_so(tmp_path: Path) -> None:
     cells = read_cells(study.trials(), store)
     reports = build_reports("none", cells, store)
     extras = Extras(html=True, figures=True, data=None)
-    done = publish(study, store, reports, tmp_path, extras)
+    done = publish(read_results(study, store), reports, tmp_path, extras)
     assert [file.name for file in done.files] == ["none.html"]
     assert done.lacking == ("no figures: no trial is finished",)
     text = done.files[0].read_text("utf-8")
@@ -211,7 +212,7 @@ def test_a_grid_of_360_trials_per_cell_is_small_and_quick(
         keep(store, trial, {"dev": int(rng.integers(100, 160))})
     start = time.monotonic()
     extras = Extras(html=True, figures=False, data=tmp_path)
-    (file,) = publish(study, store, [], tmp_path, extras).files
+    (file,) = publish(read_results(study, store), [], tmp_path, extras).files
     assert time.monotonic() - start < 10  # a second on a free machine
     assert file.stat().st_size < 5_000_000 / 6
     assert "<p>363 of 2,178 trials are finished, in 12 cells (" in file.read_text("utf-8")

@@ -11,7 +11,7 @@ from reports.statistics.randomization import BLOCK, binomial
 from reports.statistics.significance import fisher_randomization
 from tests.references.randomization import brute_force_p
 from tests.reports.pairs import Labels, Triple, arrays, pair
-from trainers.metrics import METRICS
+from trainers.records.metrics import METRICS
 
 
 def expected_p(metric: str, triple: Triple, n_classes: int) -> float:

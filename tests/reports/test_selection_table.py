@@ -14,8 +14,8 @@ from reports.tables.table import Table
 from tests.references import selection as slow
 from tests.reports.stores import predict, prune, read_cells, trials
 from tests.results import labelled, result_of
-from trainers.metrics import Labels
-from trainers.store import Store
+from trainers.records.metrics import Labels
+from trainers.records.store import Store
 
 HEADINGS = (
     "Trials",

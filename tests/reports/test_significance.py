@@ -19,7 +19,7 @@ from reports.statistics.significance import (
 )
 from search_spaces.errors import UserError
 from tests.reports.pairs import Labels, Triple, arrays, counted, pair, triples
-from trainers.metrics import METRICS, Values
+from trainers.records.metrics import METRICS, Values
 
 fixed = settings(derandomize=True, deadline=None, max_examples=60, database=None)
 

@@ -18,8 +18,8 @@ from search_spaces.study import Study, parse_study
 from tests.reports.exported import study
 from tests.reports.stores import read_cells, trials
 from tests.results import finished, keep
-from trainers.outcome import TrialResult
-from trainers.store import Store
+from trainers.records.outcome import TrialResult
+from trainers.records.store import Store
 
 FORMULAS = ['=cmd|"/c calc"!A1', "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1"]
 HARMLESS = ["a=1", "", "-1", "+1.5e-3", "1", "'=1", " =1"]

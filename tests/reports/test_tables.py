@@ -9,7 +9,7 @@ from reports.tables.write import comparisons_of, write_reports
 from search_spaces.study import Study, parse_study
 from tests.reports.stores import read_cells
 from tests.results import keep
-from trainers.store import Store
+from trainers.records.store import Store
 
 STUDY = """
 name: pair

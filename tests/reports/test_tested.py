@@ -19,8 +19,8 @@ from search_spaces.trial import TrialConfig
 from tests.references import selection as slow
 from tests.reports.stores import predict, read_cells, record_of, trials
 from tests.results import labelled, result_of
-from trainers.metrics import Labels
-from trainers.store import Store
+from trainers.records.metrics import Labels
+from trainers.records.store import Store
 
 METHODS = ("standard", "at", "cat")
 

@@ -6,7 +6,7 @@ from reports.page.pictures import draw_up
 from search_spaces.study import load_study
 from tests.reports.stores import read_cells
 from tests.results import finished
-from trainers.store import Store
+from trainers.records.store import Store
 
 
 def test_neither_norm_nor_rise_of_an_attack_is_a_loss(tmp_path: Path) -> None:

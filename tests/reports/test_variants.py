@@ -8,8 +8,8 @@ from reports.cells import read_groups
 from search_spaces.cells import cells_of
 from search_spaces.study import parse_study
 from tests.results import keep
-from trainers.searches import CellDraw, SearchRecord, digest, keep_search
-from trainers.store import Store
+from trainers.records.searches import CellDraw, SearchRecord, digest, keep_search
+from trainers.records.store import Store
 
 STUDY = """
 name: norms

@@ -17,7 +17,7 @@ from search_spaces.trial import TrialConfig, parse_trial
 FOCAL = '''
 from search_spaces.method import MethodSettings
 from search_spaces.settings import Count, NonNegative
-from trainers.losses import cross_entropy
+from trainers.methods.losses import cross_entropy
 from trainers.methods.step import backward
 
 
@@ -169,7 +169,11 @@ def test_nothing_of_the_user_s_folder_hides_ours(folder: Path) -> None:
     [
         ({}, FOCAL.replace("class Focal", "class Fokal"), ["no Focal", "did you mean Fokal"]),
         ({}, FOCAL.replace("class Focal(", "class Focal(("), ["focal.py, line 8", "no Python"]),
-        ({}, FOCAL.replace("from trainers.losses", "from trainers.loses"), ["focal.py, line 4"]),
+        (
+            {},
+            FOCAL.replace("from trainers.methods.losses", "from loses"),
+            ["focal.py, line 4"],
+        ),
         ({}, FOCAL + "raise SystemExit(3)\n", ["focal.py, line 21", "SystemExit: 3"]),
         ({}, FOCAL.replace("def step", "def stp"), ["Focal", "it has no step"]),
         ({}, FOCAL.replace("(MethodSettings)", ""), ["Focal", "MethodSettings"]),

@@ -9,7 +9,7 @@ import yaml
 from search_spaces.errors import UserError
 from search_spaces.own_tasks import ENDINGS, parse_task
 from search_spaces.study import Study, load_study
-from trainers.table_files import READERS
+from trainers.data.table_files import READERS
 
 TICKETS: dict[str, Any] = {
     "name": "tickets",

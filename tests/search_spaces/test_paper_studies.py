@@ -8,7 +8,7 @@ from search_spaces.methods import METHODS
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import load_study, shipped
 from search_spaces.trial import TrialConfig
-from trainers.data import selection_split
+from trainers.data.loading import selection_split
 
 # Lengths of the paper's lists: lr, batch sizes of RoBERTa on GLUE, epsilon, tau, lambda.
 LR, BATCH, EPSILON, TAU, LAMBDA = 3, 2, 4, 6, 5

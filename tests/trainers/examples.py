@@ -11,8 +11,8 @@ from transformers import PreTrainedModel
 from search_spaces.method import MethodSettings
 from tests.fakes import random_inputs
 from tests.references.cat import Example, Layers
-from trainers.batches import Batch, Inputs, collate
-from trainers.classifier import Classifier
+from trainers.encoders.batches import Batch, Inputs, collate
+from trainers.encoders.classifier import Classifier
 from trainers.methods.load import step_of
 from trainers.methods.step import Losses, Training
 

@@ -8,9 +8,9 @@ from typing import Any
 from search_spaces.trial import TrialConfig
 from tests.reports.exported import fill
 from trainers.kept_models import seal_model
-from trainers.records import HEAD
-from trainers.searches import CellDraw, SearchRecord, digest, keep_search
-from trainers.store import Store
+from trainers.records.record import HEAD
+from trainers.records.searches import CellDraw, SearchRecord, digest, keep_search
+from trainers.records.store import Store
 
 DONE, PRUNED, FAILED = 0, 4, 5
 """Places of one such trial each in the study's list."""

@@ -21,10 +21,10 @@ from tests.trainers.examples import (
     make_case,
     run_step,
 )
-from trainers.adversary import Perturbation, gradient_of, perturbation
-from trainers.batches import Batch, Inputs, collate
-from trainers.classifier import Classifier
-from trainers.losses import cross_entropy
+from trainers.encoders.batches import Batch, Inputs, collate
+from trainers.encoders.classifier import Classifier
+from trainers.methods.adversary import Perturbation, gradient_of, perturbation
+from trainers.methods.losses import cross_entropy
 
 KINDS = ("bert", "roberta")
 SPECIAL = (2, 5, 7)

@@ -16,10 +16,10 @@ from tests.trainers.examples import (
     training_alone,
 )
 from tests.trainers.test_attack_options import ATTACKS, model_for, settings_of
-from trainers.adversary import gradient_of
 from trainers.loop import TrialRun
-from trainers.losses import contrastive, cross_entropy, mixed
+from trainers.methods.adversary import gradient_of
 from trainers.methods.load import step_of
+from trainers.methods.losses import contrastive, cross_entropy, mixed
 from trainers.prepared import Prepared
 
 METHOD_NAMES = ("at", "cat")

@@ -18,9 +18,9 @@ from search_spaces.methods import METHODS
 from tests.fakes import example_settings, random_inputs, small_classifier
 from tests.references import kernels
 from tests.trainers.examples import assert_close, gradients, make_case, run_step
-from trainers import attention
-from trainers.attention import attend_on_grids, attend_ragged, packed_attention
-from trainers.batches import Batch, collate
+from trainers.encoders import attention
+from trainers.encoders.attention import attend_on_grids, attend_ragged, packed_attention
+from trainers.encoders.batches import Batch, collate
 
 STANDING_IN: dict[str, Callable[..., tuple[Tensor]]] = {
     "_flash_attention_forward": kernels.flash_attention_forward,

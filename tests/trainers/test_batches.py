@@ -9,8 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fakes import random_inputs
-from trainers.batches import Batch, Inputs, collate, evaluation_batches, tokenise, training_order
-from trainers.encoder import tiny_tokenizer
+from trainers.encoders.batches import (
+    Batch,
+    Inputs,
+    collate,
+    evaluation_batches,
+    tokenise,
+    training_order,
+)
+from trainers.encoders.encoder import tiny_tokenizer
 
 SENTENCE = "the quick brown fox jumps over the lazy dog and the quick cat sleeps over there"
 TOKENIZER = tiny_tokenizer([SENTENCE, SENTENCE])

@@ -9,11 +9,11 @@ from torch import Tensor
 from search_spaces.method import MethodSettings
 from search_spaces.methods import METHODS
 from tests.fakes import example_settings
-from trainers.batches import Batch
-from trainers.classifier import Classifier
-from trainers.conformance import check_step
-from trainers.losses import cross_entropy
+from trainers.encoders.batches import Batch
+from trainers.encoders.classifier import Classifier
+from trainers.methods.conformance import check_step
 from trainers.methods.load import step_of
+from trainers.methods.losses import cross_entropy
 from trainers.methods.step import Losses, Training, backward
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from search_spaces.errors import UserError
 from tests.damage import BYTES, EXAMPLES, csv_files, damaged, for_examples
-from trainers.csv_files import csv_rows
-from trainers.data import load_task
+from trainers.data.csv_files import csv_rows
+from trainers.data.loading import load_task
 
 COLUMNS = ("text", "label")
 VALID = b'\xef\xbb\xbfid,text,label\n1,"hello, you",a\n2,"two\nlines",b\n3,caf\xc3\xa9,a\n'

@@ -15,7 +15,7 @@ from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.trial import TrialConfig
 from tests.fakes import INTENTS, ODDITIES, intent_rows, tiny_config, write_csv
-from trainers.data import Split, TaskData, load_task, select_examples, selection_split
+from trainers.data.loading import Split, TaskData, load_task, select_examples, selection_split
 
 
 @pytest.fixture(scope="module")

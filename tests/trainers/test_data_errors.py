@@ -15,7 +15,13 @@ from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.trial import TrainingSettings
 from tests.fakes import tiny_config, write_csv
-from trainers.data import check_files, deviation, load_task, select_examples, selection_split
+from trainers.data.loading import (
+    check_files,
+    deviation,
+    load_task,
+    select_examples,
+    selection_split,
+)
 
 HEADER = b"sentence1,sentence2,label\n"
 LONG = b"a sentence,and another,entailment\n" * 4_000
@@ -213,7 +219,7 @@ def test_files_are_read_without_a_folder_to_write_to(data_folder: Path) -> None:
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from trainers.data import load_task\n"
+        "from trainers.data.loading import load_task\n"
         "print(load_task('rte', Path(sys.argv[1])).splits['dev'].fingerprint())\n"
         "assert 'datasets' not in sys.modules\n"
     )
@@ -268,7 +274,7 @@ def test_a_folder_that_may_not_be_entered_is_not_taken_for_an_empty_one(copied: 
         "import os, sys\n"
         "from pathlib import Path\n"
         "from search_spaces.errors import UserError\n"
-        "from trainers.data import load_task\n"
+        "from trainers.data.loading import load_task\n"
         "if os.getuid() == 0:\n"
         "    os.setgroups([])\n"
         "    os.setgid(65534)\n"

@@ -14,15 +14,15 @@ from transformers import AutoModel, AutoTokenizer
 from search_spaces.errors import UserError
 from tests.fakes import tiny_config
 from tests.references.difficulty import cosine, dense_tfidf, hardest
-from trainers.data import Split, TaskData, load_task
-from trainers.difficulty import (
+from trainers.data.difficulty import (
     encoder_similarity,
     least_similar,
-    sentence_vectors,
     tfidf_similarity,
     with_difficult,
 )
-from trainers.hub import locate_encoder
+from trainers.data.hub import locate_encoder
+from trainers.data.loading import Split, TaskData, load_task
+from trainers.encoders.sentence_vectors import sentence_vectors
 from trainers.prepared import prepare, warm_key
 
 CATSWEEP_DATA = os.environ.get("CATSWEEP_DATA", "")
@@ -130,7 +130,7 @@ def test_encoder_similarity_is_that_of_single_texts_without_padding() -> None:
         cosine(vector(text), np.mean([vector(own) for own in means[label].split("|")], axis=0))
         for text, label in zip(test.texts[0], test.labels.tolist(), strict=True)
     ]
-    found = encoder_similarity(train, test, "packaged:minilm")
+    found = encoder_similarity(train, test, "packaged:minilm", sentence_vectors)
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert min(expected) + 0.05 < max(expected)
 
@@ -138,18 +138,20 @@ def test_encoder_similarity_is_that_of_single_texts_without_padding() -> None:
 def test_vectors_are_computed_once_and_equal_texts_have_equal_ones(library: TaskData) -> None:
     train, test = library.splits["train"], library.splits["test"]
     sentence_vectors.cache_clear()
-    first = encoder_similarity(train, test, "tiny")
+    first = encoder_similarity(train, test, "tiny", sentence_vectors)
     twice = test.take([0, 1, 0])
-    np.testing.assert_array_equal(encoder_similarity(train, test, "tiny"), first)
+    np.testing.assert_array_equal(encoder_similarity(train, test, "tiny", sentence_vectors), first)
     assert sentence_vectors.cache_info().hits == 1
-    again = encoder_similarity(train, twice, "tiny")
+    again = encoder_similarity(train, twice, "tiny", sentence_vectors)
     assert again[0] == again[2] != again[1]
 
 
 def test_an_unknown_sentence_encoder_is_one_line(library: TaskData) -> None:
     with pytest.raises(UserError, match="unknown encoder 'packaged:minilms'"):
         with_difficult(
-            library, tiny_config(difficulty="encoder", difficulty_encoder="packaged:minilms")
+            library,
+            tiny_config(difficulty="encoder", difficulty_encoder="packaged:minilms"),
+            sentence_vectors,
         )
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainers.dropout import remember, replay, without_dropout
+from trainers.encoders.dropout import remember, replay, without_dropout
 
 CPU = torch.device("cpu")
 GPU = pytest.param(

@@ -34,9 +34,9 @@ from transformers import (
 
 from search_spaces.errors import UserError
 from tests.fakes import INTENTS, tiny_config
-from trainers.batches import tokenise
-from trainers.classifier import Classifier
-from trainers.encoder import Encoder, load_encoder, tiny_tokenizer
+from trainers.encoders.batches import tokenise
+from trainers.encoders.classifier import Classifier
+from trainers.encoders.encoder import Encoder, load_encoder, tiny_tokenizer
 from trainers.loop import TrialRun
 from trainers.prepared import prepare, warm_key
 
@@ -46,7 +46,7 @@ TINY = """
 import sys, torch
 torch.manual_seed(int(sys.argv[1]))
 from tests.trainers.test_encoder import TEXTS
-from trainers.encoder import load_encoder
+from trainers.encoders.encoder import load_encoder
 print(load_encoder("tiny", TEXTS).fingerprint)
 """
 

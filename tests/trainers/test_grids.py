@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainers.grids import COST, cheapest_cuts, lay_out
+from trainers.encoders.grids import COST, cheapest_cuts, lay_out
 
 CPU = torch.device("cpu")
 lengths = st.lists(st.integers(1, 90), min_size=1, max_size=9)

@@ -16,8 +16,8 @@ from transformers import (
 from search_spaces.errors import UserError
 from tests.fakes import example_settings, small_encoder, tiny_config
 from tests.trainers.examples import Case, make_case
-from trainers.classifier import Classifier
-from trainers.encoder import load_encoder
+from trainers.encoders.classifier import Classifier
+from trainers.encoders.encoder import load_encoder
 from trainers.loop import TrialRun
 from trainers.prepared import Prepared
 

@@ -5,7 +5,7 @@ from datasets import ClassLabel, Dataset, Features, Value
 
 from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS
-from trainers.rows import hub_rows
+from trainers.data.rows import hub_rows
 
 
 def table(columns: dict[str, list[object]], label: str, names: list[str]) -> Dataset:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces.errors import UserError
-from trainers.labels import (
+from trainers.data.labels import (
     as_label,
     as_name,
     case_warnings,

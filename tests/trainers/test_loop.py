@@ -11,12 +11,12 @@ from torch import nn
 from transformers import get_linear_schedule_with_warmup
 
 from tests.fakes import example_settings, tiny_config
-from trainers.files import encode_predictions
 from trainers.loop import Diverged, TrialRun, load_parameters, stream_seed
-from trainers.metrics import score
 from trainers.optimizer import learning_rate, parameter_groups
-from trainers.outcome import Predictions, TrialResult
 from trainers.prepared import Prepared, prepare
+from trainers.records.files import encode_predictions
+from trainers.records.metrics import score
+from trainers.records.outcome import Predictions, TrialResult
 
 CPU = torch.device("cpu")
 

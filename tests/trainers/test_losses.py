@@ -10,7 +10,13 @@ from torch import Tensor
 
 from tests.references import cat as literal
 from tests.references import perturbed
-from trainers.losses import contrastive, cross_entropy, mixed, supervised_contrastive, symmetric_kl
+from trainers.methods.losses import (
+    contrastive,
+    cross_entropy,
+    mixed,
+    supervised_contrastive,
+    symmetric_kl,
+)
 
 TAUS = (0.05, 0.1, 1.0)
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tests.benchmarks import gpu
-from trainers.machine import DeviceMeter, environment, forget_peak_memory, peak_memory
-from trainers.outcome import DeviceUse
+from trainers.encoders.machine import DeviceMeter, environment, forget_peak_memory, peak_memory
+from trainers.records.outcome import DeviceUse
 
 CPU = torch.device("cpu")
 

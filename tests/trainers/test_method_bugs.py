@@ -10,11 +10,11 @@ from search_spaces.methods import AT, METHODS, Attack, settings_type
 from tests.fakes import OPTIONS, example_settings, small_classifier, tiny_config
 from tests.references import cat as literal
 from tests.trainers.examples import Case, gradients, layers_of, make_case, run_step
-from trainers.adversary import gradient_of, perturbation
-from trainers.batches import Batch
-from trainers.classifier import Classifier
+from trainers.encoders.batches import Batch
+from trainers.encoders.classifier import Classifier
 from trainers.loop import TrialRun
-from trainers.losses import cross_entropy
+from trainers.methods.adversary import gradient_of, perturbation
+from trainers.methods.losses import cross_entropy
 from trainers.prepared import Prepared
 
 EPSILON, TAU, LAMBDA = OPTIONS["epsilon"], OPTIONS["tau"], OPTIONS["lambda"]

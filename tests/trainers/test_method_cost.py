@@ -13,7 +13,7 @@ from search_spaces.method import MethodSettings
 from search_spaces.methods import METHODS, settings_type
 from tests.fakes import example_settings
 from tests.trainers.examples import make_case, training_alone
-from trainers.classifier import Classifier
+from trainers.encoders.classifier import Classifier
 from trainers.methods.load import find_step
 
 CAT = {"epsilon": 5e-3, "tau": 0.1, "lambda": 0.3}

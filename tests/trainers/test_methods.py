@@ -14,7 +14,7 @@ from tests.fakes import OPTIONS, example_settings, random_inputs, small_classifi
 from tests.references import cat as literal
 from tests.references import perturbed
 from tests.trainers.examples import assert_close, gradients, layers_of, make_case, run_step
-from trainers.batches import collate
+from trainers.encoders.batches import collate
 from trainers.loop import TrialRun
 from trainers.prepared import Prepared
 

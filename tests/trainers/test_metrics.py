@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from search_spaces.errors import UserError
 from tests.references.randomization import SCORES
-from trainers.metrics import METRICS, Metric, Score, score, sum_counts
+from trainers.records.metrics import METRICS, Metric, Score, score, sum_counts
 
 Labels = NDArray[np.int64]
 

@@ -13,11 +13,11 @@ from search_spaces.own_tasks import parse_task
 from search_spaces.tasks import Task
 from tests.fakes import tiny_config
 from tests.trainers.owned import TEAMS, rows, tickets, write_rows
-from trainers.data import load_task, select_examples
-from trainers.hub import pinned
-from trainers.identity import identify, identity_of
+from trainers.data.hub import pinned
+from trainers.data.identity import identify, identity_of
+from trainers.data.loading import load_task, select_examples
+from trainers.data.rows import DataAbsent
 from trainers.prepared import Warm, prepare
-from trainers.rows import DataAbsent
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +120,7 @@ def test_rows_are_read_once_while_the_files_stay(
 ) -> None:
     task = tickets(tmp_path)
     before = identify(task, None)
-    monkeypatch.setattr("trainers.identity.load_task", None)
+    monkeypatch.setattr("trainers.data.identity.load_task", None)
     assert identify(task, None) == before
     cached = next((tmp_path / "cache").rglob("*.json"))
     cached.write_bytes(cached.read_bytes()[:-9])
@@ -211,8 +211,8 @@ def hub_task(monkeypatch: pytest.MonkeyPatch) -> tuple[Task, list[str | None]]:
         return datasets.Dataset.from_list([dict(row) for row in rows(times, ours)])
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    monkeypatch.setattr("trainers.rows.hub_answers", lambda: True)
-    monkeypatch.setattr("trainers.hub.hub_answers", lambda: True)
+    monkeypatch.setattr("trainers.data.rows.hub_answers", lambda: True)
+    monkeypatch.setattr("trainers.data.hub.hub_answers", lambda: True)
     splits = {"train": "train", "dev": "validation", "test": "test"}
     fields = {"name": "tickets", "text": "body", "label": "team", "id": "key"}
     hub = {"name": "somebody/tickets", "splits": splits, "revision": "main"}
@@ -248,7 +248,7 @@ def test_a_hub_that_does_not_know_a_revision_says_so(
     monkeypatch.setattr(HfApi, "dataset_info", dataset_info)
     with pytest.raises(UserError, match="no dataset somebody/tickets at revision 'main'"):
         pinned(hub_task[0])
-    monkeypatch.setattr("trainers.hub.hub_answers", lambda: False)
+    monkeypatch.setattr("trainers.data.hub.hub_answers", lambda: False)
     assert pinned(hub_task[0]) == hub_task[0]
 
 

@@ -12,8 +12,8 @@ from reports.cells import paired_test
 from reports.statistics.interval import paired_bootstrap
 from search_spaces.errors import UserError
 from search_spaces.sources import Source, find_source, load_named
-from trainers.metrics import METRICS, OWN, Metric, score
-from trainers.own_metrics import metric_of
+from trainers.records.metrics import METRICS, OWN, Metric, score
+from trainers.records.own_metrics import metric_of
 
 KAPPA = '''
 """Agreement beyond chance (Cohen 1960)."""

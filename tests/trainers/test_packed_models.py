@@ -21,9 +21,9 @@ from search_spaces.errors import UserError
 from search_spaces.methods import METHODS
 from tests.fakes import VOCABULARY, example_settings
 from tests.trainers.examples import assert_close, gradients, make_case, one_by_one, run_step
-from trainers.classifier import Classifier
-from trainers.encoder import load_encoder, tiny_tokenizer
-from trainers.packing import PACKED_MODELS
+from trainers.encoders.classifier import Classifier
+from trainers.encoders.encoder import load_encoder, tiny_tokenizer
+from trainers.encoders.packing import PACKED_MODELS
 
 TEXTS = ("where is the card", "the card is here")
 

@@ -11,9 +11,9 @@ from transformers import PreTrainedModel
 from search_spaces.methods import METHODS
 from tests.fakes import example_settings, small_classifier, small_encoder
 from tests.trainers.examples import Case, assert_close, gradients, make_case, one_by_one, run_step
-from trainers import grids, packing
-from trainers.attention import PACKED, packed_attention
-from trainers.packing import run_packed, run_padded, use_packed_attention
+from trainers.encoders import grids, packing
+from trainers.encoders.attention import PACKED, packed_attention
+from trainers.encoders.packing import run_packed, run_padded, use_packed_attention
 
 KINDS = ("bert", "roberta")
 

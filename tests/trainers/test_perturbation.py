@@ -9,8 +9,16 @@ from torch import Tensor
 
 from search_spaces.methods import Climbing
 from tests.trainers.examples import make_case
-from trainers.batches import Batch
-from trainers.perturbation import climb, l2_norms, largest, normal, random_start, to_grid, uniform
+from trainers.encoders.batches import Batch
+from trainers.methods.perturbation import (
+    climb,
+    l2_norms,
+    largest,
+    normal,
+    random_start,
+    to_grid,
+    uniform,
+)
 
 WIDTH = 6
 

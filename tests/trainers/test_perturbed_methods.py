@@ -25,8 +25,8 @@ from tests.trainers.examples import (
     run_step,
     training_alone,
 )
-from trainers.batches import Batch, collate
-from trainers.classifier import Classifier
+from trainers.encoders.batches import Batch, collate
+from trainers.encoders.classifier import Classifier
 from trainers.loop import TrialRun
 from trainers.methods.load import step_of
 from trainers.methods.step import Losses

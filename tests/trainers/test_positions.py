@@ -8,7 +8,7 @@ from transformers import DebertaV2Config, DebertaV2Model, MPNetConfig, MPNetMode
 
 from search_spaces.errors import UserError
 from tests.fakes import small_encoder
-from trainers.encoder import check_length
+from trainers.encoders.encoder import check_length
 
 SMALL: dict[str, Any] = {
     "vocab_size": 40,

@@ -11,7 +11,7 @@ from transformers import BertConfig, BertModel
 from search_spaces.errors import UserError
 from tests.fakes import tiny_config
 from trainers import prepared as module
-from trainers.encoder import Encoder, load_encoder, tiny_tokenizer
+from trainers.encoders.encoder import Encoder, load_encoder, tiny_tokenizer
 from trainers.prepared import SHARED, Prepared, Warm, prepare, warm_key
 
 

@@ -20,10 +20,10 @@ from transformers import (
 
 from search_spaces.errors import UserError
 from tests.fakes import VOCABULARY, small_encoder
-from trainers.batches import collate, tokenise
-from trainers.classifier import Classifier
-from trainers.encoder import tiny_tokenizer
-from trainers.pretrained import LINEAR, NATIVE, write_pretrained
+from trainers.encoders.batches import collate, tokenise
+from trainers.encoders.classifier import Classifier
+from trainers.encoders.encoder import tiny_tokenizer
+from trainers.encoders.pretrained import LINEAR, NATIVE, write_pretrained
 
 TEXTS = ("a short one", "one that is a little longer than the short one", "a b", "the end")
 SHAPE: dict[str, Any] = {"vocab_size": VOCABULARY, "max_position_embeddings": 48}

@@ -10,10 +10,10 @@ from search_spaces.errors import UserError
 from tests.fakes import tiny_config
 from tests.results import stopped
 from tests.trainers.stored import sealed, unsealed
-from trainers.outcome import PrunedRecord
-from trainers.records import decode_record, encode_record
-from trainers.store import Store
-from trainers.store_mark import STORE_VERSION, StoreMark
+from trainers.records.outcome import PrunedRecord
+from trainers.records.record import decode_record, encode_record
+from trainers.records.store import Store
+from trainers.records.store_mark import STORE_VERSION, StoreMark
 
 RECORD = stopped(tiny_config(), 0.25, 0.5)
 

@@ -5,12 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from search_spaces.cells import Sampling
 from search_spaces.errors import UserError
-from trainers.searches import CellDraw, Kind, SearchRecord, digest, keep_search, read_searches
-from trainers.store import Store
+from trainers.records.searches import (
+    CellDraw,
+    SearchRecord,
+    digest,
+    keep_search,
+    read_searches,
+)
+from trainers.records.store import Store
 
 
-def record(kind: Kind = "random", drawn: tuple[str, ...] = ("b", "a")) -> SearchRecord:
+def record(kind: Sampling = "random", drawn: tuple[str, ...] = ("b", "a")) -> SearchRecord:
     cell = CellDraw(task="rte", encoder="tiny", method="cat", grid=digest("abc"), drawn=drawn)
     return SearchRecord(
         study="s", search=kind, kind=kind, scheduler="fifo", budget=2, seed=7, cells=(cell,)

@@ -15,10 +15,10 @@ import torch
 from safetensors.torch import save_file
 
 from tests.fakes import example_settings, tiny_config
-from trainers.files import StoreFull, encode_predictions
 from trainers.loop import TrialRun
-from trainers.outcome import TrialResult
 from trainers.prepared import Prepared
+from trainers.records.files import StoreFull, encode_predictions
+from trainers.records.outcome import TrialResult
 from trainers.snapshot import UnusableSnapshot, load_snapshot, save_snapshot
 
 STEPS = (1, 4, 6, 7, 12)

@@ -14,12 +14,18 @@ from search_spaces.errors import UserError
 from search_spaces.trial import parse_trial
 from tests.fakes import tiny_config
 from tests.results import finished, stopped
-from trainers import store as store_module
-from trainers import store_mark
-from trainers.files import decode_predictions, encode_predictions, write_file, write_first
-from trainers.outcome import FailureRecord, Predictions, ProgressRecord, PrunedRecord, TrialResult
-from trainers.store import CorruptTrial, State, Store
-from trainers.store_mark import STORE_VERSION
+from trainers.records import store as store_module
+from trainers.records import store_mark
+from trainers.records.files import decode_predictions, encode_predictions, write_file, write_first
+from trainers.records.outcome import (
+    FailureRecord,
+    Predictions,
+    ProgressRecord,
+    PrunedRecord,
+    TrialResult,
+)
+from trainers.records.store import CorruptTrial, State, Store
+from trainers.records.store_mark import STORE_VERSION
 
 CONFIG = tiny_config()
 SIGNATURE = CONFIG.signature

@@ -17,8 +17,8 @@ from search_spaces.errors import UserError
 from tests.trainers.stored import DONE, FAILED, PRUNED, filled
 from trainers.checkpoints import Checkpoints, Keeping
 from trainers.kept_models import find_model
-from trainers.searches import read_searches
-from trainers.store import CorruptTrial, State, Store
+from trainers.records.searches import read_searches
+from trainers.records.store import CorruptTrial, State, Store
 
 NOBODY = 65534
 

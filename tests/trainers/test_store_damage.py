@@ -16,10 +16,10 @@ from tests.trainers.stored import DONE, FAILED, PRUNED, filled
 from trainers.kept_models import check_model, find_model
 from trainers.loop import TrialRun
 from trainers.prepared import Prepared
-from trainers.searches import read_searches
+from trainers.records.searches import read_searches
+from trainers.records.store import Store
 from trainers.snapshot import UnusableSnapshot, load_snapshot, save_snapshot
 from trainers.snapshot import _tensors as tensors_of
-from trainers.store import Store
 
 Reader = Callable[[], object]
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from trainers.files import NO_SPACE, StoreFull, Unreadable, write_file
-from trainers.store import State, Store
+from trainers.records.files import NO_SPACE, StoreFull, Unreadable, write_file
+from trainers.records.store import State, Store
 
 NAME = "0123456789ab"
 
 OWNER = """
 import sys, time
 from pathlib import Path
-from trainers.store import Store
+from trainers.records.store import Store
 with Store(Path(sys.argv[1]), create=False).lock(sys.argv[2]) as mine:
     print(mine, flush=True)
     sys.stdin.readline()
@@ -28,7 +28,7 @@ with Store(Path(sys.argv[1]), create=False).lock(sys.argv[2]) as mine:
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from trainers.files import StoreFull, write_file
+from trainers.records.files import StoreFull, write_file
 path = Path(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:

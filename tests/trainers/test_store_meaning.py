@@ -23,12 +23,13 @@ from hypothesis import strategies as st
 from reports.exports.flat import write_trials
 from reports.exports.rows import read_rows
 from reports.page.publish import Extras, publish
+from reports.results import read_results
 from reports.study_reports import study_reports
 from search_spaces.errors import UserError
 from tests.reports.exported import study
 from tests.trainers.stored import DONE, FAILED, PRUNED, filled, sealed, unsealed
-from trainers.searches import read_searches
-from trainers.store import CorruptTrial, State, Store
+from trainers.records.searches import read_searches
+from trainers.records.store import CorruptTrial, State, Store
 
 ODD: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 2, 7, 2**31, 2**70),
@@ -231,13 +232,14 @@ class Damaged:
             (row.score, row.seconds, row.began_at, row.ended_at, row.reason, row.scores)
             for row in read_rows(self.trials, store)
         ]
-        yield lambda: study_reports(study(), store, None)
+        yield lambda: study_reports(read_results(study(), store), None)
         if page:
             yield lambda: self._page(store)
 
     def _page(self, store: Store) -> None:
         extras = Extras(html=True, figures=False, data=None)
-        publish(study(), store, study_reports(study(), store, None), self.out, extras)
+        results = read_results(study(), store)
+        publish(results, study_reports(results, None), self.out, extras)
 
 
 @pytest.fixture(scope="module")

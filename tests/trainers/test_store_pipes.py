@@ -8,9 +8,9 @@ import pytest
 
 from search_spaces.errors import UserError
 from tests.trainers.stored import filled
-from trainers.files import read_whole, write_file
-from trainers.searches import read_searches
-from trainers.store import State, Store
+from trainers.records.files import read_whole, write_file
+from trainers.records.searches import read_searches
+from trainers.records.store import State, Store
 
 MAKE: dict[str, Callable[[Path], None]] = {
     "pipe": os.mkfifo,

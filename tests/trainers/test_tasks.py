@@ -12,11 +12,11 @@ from datasets import ClassLabel, Dataset, Features, Value
 from search_spaces.shipped_tasks import STAND_INS, TASKS
 from search_spaces.tasks import Task
 from tests.fakes import tiny_config
-from trainers import rows as rows_module
-from trainers.data import deviation, load_task, select_examples
+from trainers.data import rows as rows_module
+from trainers.data.loading import deviation, load_task, select_examples
 from trainers.loop import TrialRun
-from trainers.metrics import METRICS
 from trainers.prepared import prepare
+from trainers.records.metrics import METRICS
 
 FROM_ELSEWHERE = [name for name, task in TASKS.items() if task.hub]
 PAPER = {

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from tests.fakes import tiny_config
-from trainers.files import replacing, write_file, write_first
 from trainers.loop import TrialRun
 from trainers.prepared import Prepared
+from trainers.records.files import replacing, write_file, write_first
 from trainers.snapshot import save_snapshot
 
 

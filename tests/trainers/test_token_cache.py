@@ -13,12 +13,12 @@ from transformers import BertTokenizerFast, DistilBertTokenizerFast
 
 from tests.end_to_end.sweeps import environment
 from tests.fakes import tiny_config
-from trainers import batches, token_cache
-from trainers.batches import Inputs, collate, tokenise
-from trainers.data import Split
-from trainers.encoder import load_encoder
+from trainers.data.loading import Split
+from trainers.encoders import batches, token_cache
+from trainers.encoders.batches import Inputs, collate, tokenise
+from trainers.encoders.encoder import load_encoder
+from trainers.encoders.token_cache import tokenised
 from trainers.prepared import Prepared, prepare
-from trainers.token_cache import tokenised
 
 TEXTS = ["a short one", "", "one of a few more words, and a comma", "ü 中 and \U0001f600"]
 
@@ -160,9 +160,10 @@ def test_what_a_killed_worker_had_begun_to_write_is_removed(cache: Path, tokeniz
 AT_ONCE = """
 import sys
 import time
-from trainers import batches, token_cache
-from trainers.data import Split
-from trainers.encoder import load_encoder
+from trainers.encoders import batches
+from trainers.encoders import token_cache
+from trainers.data.loading import Split
+from trainers.encoders.encoder import load_encoder
 import numpy as np
 token_cache.HF_HOME, token_cache.CACHED_FROM = sys.argv[1], 4
 texts = [f"text {number}" for number in range(40)]

@@ -7,11 +7,11 @@ unit variance.
 """
 
 from search_spaces.methods import AT, Standard
-from trainers.adversary import perturbation
-from trainers.batches import Batch
-from trainers.classifier import Classifier
-from trainers.dropout import remember, second_pass
-from trainers.losses import cross_entropy
+from trainers.encoders.batches import Batch
+from trainers.encoders.classifier import Classifier
+from trainers.encoders.dropout import remember, second_pass
+from trainers.methods.adversary import perturbation
+from trainers.methods.losses import cross_entropy
 from trainers.methods.standard import standard_step
 from trainers.methods.step import Losses, Training, backward
 

@@ -8,11 +8,11 @@ that pass's own backward yields the attack's gradient, as in `at`.
 from torch import Tensor
 
 from search_spaces.methods import CAT, Standard
-from trainers.adversary import Perturbation, gradient_of, perturbation
-from trainers.batches import Batch
-from trainers.classifier import Classifier
-from trainers.dropout import Moment, remember, second_pass
-from trainers.losses import contrastive, cross_entropy, mixed
+from trainers.encoders.batches import Batch
+from trainers.encoders.classifier import Classifier
+from trainers.encoders.dropout import Moment, remember, second_pass
+from trainers.methods.adversary import Perturbation, gradient_of, perturbation
+from trainers.methods.losses import contrastive, cross_entropy, mixed
 from trainers.methods.standard import standard_step
 from trainers.methods.step import Losses, Training, backward
 

@@ -15,11 +15,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from search_spaces.methods import FreeAT
-from trainers.batches import Batch
-from trainers.classifier import Classifier
-from trainers.losses import cross_entropy
+from trainers.encoders.batches import Batch
+from trainers.encoders.classifier import Classifier
+from trainers.methods.losses import cross_entropy
+from trainers.methods.perturbation import ascend, l2_norms, random_start
 from trainers.methods.step import Losses, Training
-from trainers.perturbation import ascend, l2_norms, random_start
 
 DELTA = "delta_BTD"
 """The last batch's perturbation among what is carried on."""

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from search_spaces.methods import FreeLB
-from trainers.batches import Batch
-from trainers.classifier import Classifier
-from trainers.dropout import remember, replay
-from trainers.losses import cross_entropy
+from trainers.encoders.batches import Batch
+from trainers.encoders.classifier import Classifier
+from trainers.encoders.dropout import remember, replay
+from trainers.methods.losses import cross_entropy
+from trainers.methods.perturbation import ascend, l2_norms, random_start
 from trainers.methods.step import Losses, Training
-from trainers.perturbation import ascend, l2_norms, random_start
 
 
 def freelb_step(model: Classifier, batch: Batch, settings: FreeLB, training: Training) -> Losses:

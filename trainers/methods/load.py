@@ -12,10 +12,10 @@ from typing import Any
 
 from search_spaces.method import MethodSettings, OwnSettings
 from search_spaces.methods import settings_type
-from trainers.batches import Batch
-from trainers.classifier import Classifier
-from trainers.kept_code import load_method_type
+from trainers.encoders.batches import Batch
+from trainers.encoders.classifier import Classifier
 from trainers.methods.step import Losses, Training
+from trainers.records.kept_code import load_method_type
 
 Step = Callable[[Classifier, Batch, Any, Training], Losses]
 

@@ -5,11 +5,11 @@ train V (its lookup is detached); here, as in the paper's objective, it does.
 """
 
 from search_spaces.methods import R3F
-from trainers.batches import Batch
-from trainers.classifier import Classifier
-from trainers.losses import cross_entropy, symmetric_kl
+from trainers.encoders.batches import Batch
+from trainers.encoders.classifier import Classifier
+from trainers.methods.losses import cross_entropy, symmetric_kl
+from trainers.methods.perturbation import normal, uniform
 from trainers.methods.step import Losses, Training, backward
-from trainers.perturbation import normal, uniform
 
 NOISES = {"uniform": uniform, "normal": normal}
 

@@ -1,9 +1,9 @@
 """R-Drop (Liang et al. 2021): two passes with dropout masks of their own must agree. Cost 6F."""
 
 from search_spaces.methods import RDrop
-from trainers.batches import Batch
-from trainers.classifier import Classifier
-from trainers.losses import cross_entropy, symmetric_kl
+from trainers.encoders.batches import Batch
+from trainers.encoders.classifier import Classifier
+from trainers.methods.losses import cross_entropy, symmetric_kl
 from trainers.methods.step import Losses, Training, backward
 
 

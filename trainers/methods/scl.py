@@ -1,9 +1,9 @@
 """Supervised contrastive learning (Gunel et al. 2021). Cost 3F."""
 
 from search_spaces.methods import SCL
-from trainers.batches import Batch
-from trainers.classifier import Classifier
-from trainers.losses import cross_entropy, supervised_contrastive
+from trainers.encoders.batches import Batch
+from trainers.encoders.classifier import Classifier
+from trainers.methods.losses import cross_entropy, supervised_contrastive
 from trainers.methods.step import Losses, Training, backward
 
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from search_spaces.methods import SMART
-from trainers.batches import Batch
-from trainers.classifier import Classifier
-from trainers.losses import cross_entropy, symmetric_kl
+from trainers.encoders.batches import Batch
+from trainers.encoders.classifier import Classifier
+from trainers.methods.losses import cross_entropy, symmetric_kl
+from trainers.methods.perturbation import climb, l2_norms, normal
 from trainers.methods.step import Losses, Training, backward
-from trainers.perturbation import climb, l2_norms, normal
 
 
 def smart_step(model: Classifier, batch: Batch, settings: SMART, training: Training) -> Losses:

@@ -1,9 +1,9 @@
 """Ordinary fine-tuning: cross-entropy on clean examples. Cost 3F."""
 
 from search_spaces.methods import Standard
-from trainers.batches import Batch
-from trainers.classifier import Classifier
-from trainers.losses import cross_entropy
+from trainers.encoders.batches import Batch
+from trainers.encoders.classifier import Classifier
+from trainers.methods.losses import cross_entropy
 from trainers.methods.step import Losses, Training, backward
 
 

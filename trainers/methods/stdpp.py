@@ -4,8 +4,8 @@ What is meant by ++ is the study's: more epochs, ten seeds, Adam with bias corre
 """
 
 from search_spaces.methods import STDPP, Standard
-from trainers.batches import Batch
-from trainers.classifier import Classifier
+from trainers.encoders.batches import Batch
+from trainers.encoders.classifier import Classifier
 from trainers.methods.standard import standard_step
 from trainers.methods.step import Losses, Training
 

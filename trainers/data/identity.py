@@ -1,0 +1,240 @@
+"""What names the rows of a task: its definition and the fingerprints of its splits. No torch.
+
+In: a task and the data folder. Out: an `Identity`. Reading rows takes seconds, so that what was
+found is remembered, by the names, sizes and times of the files, in the user's cache folder.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import Field
+
+from search_spaces.errors import UserError, unknown
+from search_spaces.input_files import at_home
+from search_spaces.tasks import Task
+from search_spaces.trial import TrainingSettings
+from trainers.data.difficulty import with_difficult
+from trainers.data.hub import COMMIT
+from trainers.data.loading import TaskData, check_files, load_task, select_examples
+from trainers.records.files import (
+    Unreadable,
+    is_there,
+    listing,
+    read_whole,
+    write_file,
+    write_first,
+)
+from trainers.records.metrics import METRICS, OWN, get_metric, short_name
+from trainers.records.record import Count, Record, decode_record, encode_record
+from trainers.records.store import Store
+
+CHOOSING: Final = (
+    "select_on",
+    "heldout_fraction",
+    "n_per_class",
+    "max_eval_samples",
+    "subset_seed",
+    "train_fraction",
+    "fraction_seed",
+    "difficulty",
+)
+"""Settings of a trial that choose rows."""
+VERSION: Final = 1
+"""Raised when the same rows come to have another fingerprint, or more of them is remembered."""
+TOKENS_PER_WORD: Final = 1.3
+"""BERT's lower-casing vocabulary on English text; for estimates alone."""
+
+
+class Identity(Record):
+    """A task's rows: `digest` names them in the signatures of trials; the rest says what they are.
+
+    `splits` has their fingerprints, `rows` their numbers, `tokens` is a rough mean per example,
+    `revision` that of the hub's dataset.
+    """
+
+    task: str
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+    labels: tuple[str, ...]
+    splits: dict[str, str]
+    rows: dict[str, Count]
+    tokens: Annotated[float, Field(ge=0)]
+    revision: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def identify(task: Task, folder: Path | None) -> Identity:
+    """Read a task's rows, or remember them, and name them.
+
+    Raises:
+        UserError: as `load_task`, or the metric is not for as many labels.
+    """
+    place = _place(task, folder)
+    if place and (found := _recall(place)):
+        return found
+    found = identity_of(load_task(task, folder))
+    if place:
+        _remember(place, found)
+    return found
+
+
+def fingerprints_of(
+    task: Task, folder: Path | None, settings: TrainingSettings
+) -> dict[str, str] | None:
+    """Read what fingerprints a trial's splits would have now; None where no file holds the rows.
+
+    A difficult subset that an encoder chooses is left out: that takes the encoder.
+
+    Raises:
+        UserError: as `load_task` and `select_examples`.
+    """
+    chosen = settings.model_dump(mode="json", include=set(CHOOSING))
+    place = _place(task, folder, chosen)
+    if place is None:
+        return None
+    if found := _recall(place):
+        return found.splits
+    loaded = load_task(task, folder)
+    if settings.difficulty != "encoder":
+        loaded = with_difficult(loaded, settings)
+    data = select_examples(loaded, settings)
+    found = identity_of(data)
+    _remember(place, found)
+    return found.splits
+
+
+def identity_of(data: TaskData) -> Identity:
+    """Name the rows of a loaded task.
+
+    Raises:
+        UserError: the task's metric is not for as many labels.
+    """
+    check_metric_names(data.task)
+    check_metrics(data.task, len(data.labels))
+    splits = {name: split.fingerprint() for name, split in data.splits.items()}
+    told = {"labels": data.labels, "splits": splits, **_definition(data.task)}
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    train = data.splits["train"]
+    words = sum(len(text.split()) for column in train.texts for text in column)
+    return Identity(
+        task=data.name,
+        digest=digest,
+        labels=data.labels,
+        splits=splits,
+        rows={name: len(split) for name, split in data.splits.items()},
+        tokens=round(TOKENS_PER_WORD * words / len(train) + 1 + len(train.texts), 1),
+        warnings=data.warnings,
+        revision=data.task.hub.revision if data.task.hub else None,
+    )
+
+
+def check_metric_names(task: Task) -> None:
+    """Check that a task's metrics exist; UserError names the nearest."""
+    for name in (task.metric, *task.beside):
+        if name not in METRICS and name not in OWN:
+            raise unknown(f"metric of task {task.name}", name, METRICS)
+
+
+def check_metrics(task: Task, n_classes: int) -> None:
+    """Check that a task's metrics are for as many labels; UserError otherwise."""
+    for name in (task.metric, *task.beside):
+        metric = get_metric(name)
+        if n_classes < 2 or not metric.fits(n_classes):
+            most = metric.max_classes
+            labels = f"{'' if most == 2 else 'at most '}{most}" if most else "two or more"
+            raise UserError(
+                f"task {task.name}: metric {short_name(name)} is for {labels} labels, and the"
+                f" training rows have {n_classes}"
+            )
+
+
+def _definition(task: Task) -> dict[str, Any]:
+    """What of a task's definition changes a result and is not in its rows."""
+    return {"metric": task.metric, "dev": task.dev, "difficult": task.difficult}
+
+
+def _place(
+    task: Task, folder: Path | None, chosen: Mapping[str, object] | None = None
+) -> Path | None:
+    """Where the identity of just these files, or of rows chosen from them, is kept.
+
+    None where the rows are in no file.
+    """
+    files = _files(task, folder)
+    pinned = task.hub is not None and COMMIT.fullmatch(task.hub.revision or "")
+    if not (files or pinned):
+        return None
+    try:
+        stats = [(str(path.absolute()), *_times(path.stat())) for path in files]
+    except OSError:
+        return None
+    fields = task.model_dump(mode="json", exclude={"folder", "title", "beside"})
+    told = json.dumps([VERSION, fields, stats, chosen], sort_keys=True)
+    return cache_folder() / "data" / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.json"
+
+
+def _files(task: Task, folder: Path | None) -> list[Path]:
+    files: Iterable[Path] = check_files(task, folder).values()
+    if task.disk:
+        files = (path for path in task.place(task.disk).rglob("*") if path.is_file())
+    return sorted(files)
+
+
+def _times(found: os.stat_result) -> tuple[int, ...]:
+    """What changes when a file is written; ctime also where somebody sets mtime back."""
+    return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+def cache_folder() -> Path:
+    """Return the user's folder for what can be made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or at_home(Path("~/.cache"))) / "catsweep"
+
+
+def _recall(place: Path) -> Identity | None:
+    try:
+        return decode_record(Identity, read_whole(place))
+    except (OSError, ValueError):
+        return None
+
+
+def _remember(place: Path, found: Identity) -> None:
+    with suppress(OSError, UserError):  # It can be read again.
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_file(place, encode_record(found), sync=False)
+
+
+def keep_identity(store: Store, identity: Identity) -> None:
+    """Note in the store that trials may be trained on these rows.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    place = store.tasks / identity.task / f"{identity.digest}.json"
+    if not is_there(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_first(place, encode_record(identity))
+
+
+def kept_identities(store: Store, task: str) -> list[Identity]:
+    """Read what rows of a task trials in the store were trained on, or were to be.
+
+    Raises:
+        UserError: a record of them cannot be read.
+    """
+    entries = listing(store.tasks / task)
+    return [_read(Path(entry.path)) for entry in entries if entry.name.endswith(".json")]
+
+
+def _read(path: Path) -> Identity:
+    try:
+        return decode_record(Identity, read_whole(path))
+    except (IsADirectoryError, ValueError) as error:
+        raise UserError(
+            f"{path} is no record of a task's data ({error}): remove it, and run the study again"
+        ) from error
+    except OSError as error:
+        raise Unreadable(path, error) from error

@@ -1,0 +1,170 @@
+"""A split's rows as their source has them: a file, a saved dataset, or the Hugging Face hub.
+
+In: a task, and a file, a folder or the hub. Out: `Rows`: columns of text, the labels by the rule of
+`labels.py`, and where each row stands, for an error.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search_spaces.errors import UserError
+from search_spaces.input_files import is_folder
+from search_spaces.tasks import Hub, Task
+from search_spaces.text import one_line, shown
+from trainers.data.csv_files import check_header
+from trainers.data.hub import hub_answers, why
+from trainers.data.labels import UNLABELLED, as_label, fault_of_label
+from trainers.data.table_files import Values, as_names, as_texts, read_table
+
+
+class DataAbsent(UserError):
+    """A task's files, its saved dataset or the hub's are not to be had here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """N rows of a split: its texts by column, its labels, and its ids where it has some.
+
+    `source` names the file or the repository, `where` the place of a row in it.
+    """
+
+    texts: tuple[list[str], ...]
+    labels: list[str]
+    ids: list[str] | None = None
+    source: str
+    where: Callable[[int], str]
+
+
+def id_columns(task: Task) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the columns of ids that a file must have, and may have."""
+    return ((task.id,), ()) if task.id else ((), ("id",))
+
+
+def rows_of_file(path: Path, task: Task) -> Rows:
+    """Read a file with the task's columns of texts and of labels, and perhaps one of ids.
+
+    Raises:
+        UserError: as `read_table`, or a row has no label or no text.
+    """
+    ids, perhaps = id_columns(task)
+    found = read_table(path, (*task.text, task.label, *ids), optional=perhaps)
+    return _labelled(found, task, str(path), next(iter((*ids, *perhaps))))
+
+
+def rows_of_disk(folder: Path, task: Task) -> dict[str, Rows]:
+    """Read a folder that `datasets.save_to_disk` wrote; its splits have our names.
+
+    Raises:
+        UserError: it is no such folder, or it lacks a column.
+    """
+    import datasets
+
+    if not is_folder(folder):
+        raise DataAbsent(f"task {task.name}: disk: there is no folder {folder}")
+    datasets.disable_progress_bars()
+    try:
+        found = datasets.load_from_disk(str(folder), keep_in_memory=True)
+    except Exception as error:
+        raise UserError(
+            f"task {task.name}: disk: {folder} is no folder of datasets.save_to_disk"
+            f" ({one_line(error)})"
+        ) from error
+    if not isinstance(found, datasets.DatasetDict):
+        raise UserError(
+            f"task {task.name}: disk: {folder} holds one table: save a DatasetDict with the splits"
+            " train and, if there are some, dev and test"
+        )
+    return {split: _rows_of_table(table, folder, split, task) for split, table in found.items()}
+
+
+def _rows_of_table(table: Any, folder: Path, split: str, task: Task) -> Rows:
+    ids, perhaps = id_columns(task)
+    source = f"{folder}: {shown(split)}"
+    check_header(source, table.column_names, (*task.text, task.label, *ids))
+    there = [*task.text, task.label, *(n for n in (*ids, *perhaps) if n in table.column_names)]
+    columns = {name: list(table[name][:]) for name in there}
+    names = getattr(table.features[task.label], "names", None) or ()
+    columns[task.label] = [_named(value, names) for value in columns[task.label]]
+    found = Values(columns=columns, where=lambda row: f"{source}: row {row + 1}")
+    return _labelled(found, task, source, next(iter((*ids, *perhaps))))
+
+
+def rows_of_hub(task: Task, hub: Hub) -> dict[str, Rows]:
+    """Load a task's splits from the hub, or from what `datasets` has cached of it.
+
+    Raises:
+        UserError: it cannot be had, or as `hub_rows`.
+    """
+    import datasets
+
+    datasets.disable_progress_bars()
+    hub_answers()
+    more = {"revision": hub.revision} if hub.revision else {}
+    try:
+        tables = {
+            split: datasets.load_dataset(hub.name, hub.config, split=part, **more)
+            for split, part in hub.splits.items()
+        }
+    except Exception as error:
+        raise DataAbsent(
+            f"task {task.name}: cannot get {hub.name}: {why(error)}{_files_instead(task)}"
+        ) from error
+    return {split: hub_rows(table, split, task, hub) for split, table in tables.items()}
+
+
+def _files_instead(task: Task) -> str:
+    files = [names[0] for split, names in task.files.items() if split not in task.optional]
+    return f"; pass --data FOLDER that holds {', '.join(files)}" if files else ""
+
+
+def hub_rows(table: Any, split: str, task: Task, hub: Hub) -> Rows:
+    """Turn a hub table into text rows: label numbers to names, drops as the source says.
+
+    Raises:
+        UserError: it lacks a column, or a row has no label or no text.
+    """
+    label = hub.label or task.label
+    ids = (task.id,) if task.id else ()
+    check_header(f"{hub.name}: {split}", table.column_names, (*task.text, label, *ids))
+    names = task.labels or tuple(getattr(table.features[label], "names", None) or ())
+    labels = [_named(value, names) for value in table[label][:]]
+    rows = list(zip(*(table[column][:] for column in (*task.text, *ids)), labels, strict=True))
+    kept = [row for row, values in enumerate(rows) if values[-1] not in hub.dropped_labels]
+    if hub.drop_duplicates and split == "train":
+        kept = sorted({rows[row]: row for row in reversed(kept)}.values())
+    columns = {
+        column: [rows[row][place] for row in kept]
+        for place, column in enumerate((*task.text, *ids, task.label))
+    }
+
+    def where(row: int) -> str:
+        return f"{hub.name}: row {kept[row] + 1} of {hub.splits.get(split, split)}"
+
+    return _labelled(Values(columns=columns, where=where), task, hub.name, task.id)
+
+
+def _named(value: object, names: Sequence[str]) -> object:
+    """Name a label that is a number; one that no name belongs to, as -1, stays what it is."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
+        return names[value]
+    return value
+
+
+def _labelled(found: Values, task: Task, source: str, ids: str | None) -> Rows:
+    """Write the labels as they are compared; refuse a row that has none."""
+    labels = [as_label(label) for label in as_names(found, task.label)]
+    faults = {label: fault for label in set(labels) if (fault := fault_of_label(label))}
+    if UNLABELLED in labels and UNLABELLED not in (task.labels or ()):
+        faults[UNLABELLED] = f"is {UNLABELLED}, which means that none is known"
+    if faults:
+        row = next(row for row, label in enumerate(labels) if label in faults)
+        raise UserError(f"{found.where(row)}: the label {faults[labels[row]]}")
+    return Rows(
+        texts=tuple(as_texts(found, column) for column in task.text),
+        labels=labels,
+        ids=as_names(found, ids) if ids in found.columns else None,
+        source=source,
+        where=found.where,
+    )

@@ -1,0 +1,158 @@
+"""Tables that a user brings: CSV, TSV, JSON lines and Parquet, by their ending.
+
+In: a path and the columns wanted. Out: their values as text; or a UserError that names the place.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from search_spaces.errors import UserError
+from search_spaces.text import quoted
+from trainers.data import csv_files
+from trainers.data.csv_files import check_header
+from trainers.data.json_files import json_rows
+from trainers.data.labels import written
+
+FIRST_ROWS: Final = 100
+"""Of JSON lines, to learn the names of its columns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """N values of each column that was wanted and is there; `where` names the place of a row."""
+
+    columns: dict[str, list[Any]]
+    where: Callable[[int], str]
+
+
+class Reader(Protocol):
+    """Reads one format: the columns' names, and the values of those wanted."""
+
+    def header(self, path: Path) -> list[str]:
+        """Return the names of a file's columns."""
+
+    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> Values:
+        """Read these columns, and those of `optional` that are there."""
+
+
+class _Csv:
+    def header(self, path: Path) -> list[str]:
+        return csv_files.header_of(path)
+
+    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> Values:
+        found = csv_files.read_columns(path, columns, optional)
+        return Values(
+            columns=dict(found),
+            where=lambda row: f"{path}: line {csv_files.line_of(path, row)}",
+        )
+
+
+class _JsonLines:
+    def header(self, path: Path) -> list[str]:
+        names: dict[str, None] = {}
+        for place, (_, row) in enumerate(json_rows(path)):
+            names.update(dict.fromkeys(name for name, _ in row))
+            if place == FIRST_ROWS:
+                break
+        return list(names)
+
+    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> Values:
+        lines: list[int] = []
+        there = {*columns, *(name for name in optional if name in self.header(path))}
+        found: dict[str, list[Any]] = {name: [] for name in (*columns, *optional) if name in there}
+        for line, pairs in json_rows(path):
+            row, where = dict(pairs), f"{path}: line {line}"
+            if len(row) < len(pairs):
+                raise UserError(f"{where} has a key twice; remove one")
+            for name, values in found.items():
+                if name not in row:
+                    raise UserError(f"{where} has no key {quoted(name)}")
+                values.append(row[name])
+            lines.append(line)
+        return Values(columns=found, where=lambda row: f"{path}: line {lines[row]}")
+
+
+class _Parquet:
+    def header(self, path: Path) -> list[str]:
+        from trainers.data.parquet_files import ParquetFile  # Only this format needs Arrow.
+
+        return ParquetFile(path).names
+
+    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> Values:
+        from trainers.data.parquet_files import ParquetFile
+
+        file = ParquetFile(path)
+        check_header(path, file.names, columns)
+        there = [*columns, *(name for name in optional if name in file.names)]
+        return Values(
+            columns={name: file.values(name) for name in there},
+            where=lambda row: f"{path}: row {row + 1}",
+        )
+
+
+READERS: Final[dict[str, Reader]] = {
+    ".csv": _Csv(),
+    ".tsv": _Csv(),
+    ".jsonl": _JsonLines(),
+    ".parquet": _Parquet(),
+}
+
+
+def reader_of(path: Path) -> Reader:
+    """Return what reads a file with this ending; UserError where nothing does."""
+    ending = path.suffix.lower()
+    if ending not in READERS:
+        raise UserError(f"{path}: expected a file that ends in {', '.join(READERS)}")
+    return READERS[ending]
+
+
+def check_columns(path: Path, columns: Sequence[str]) -> None:
+    """Check that a file has these columns, after a look at its first rows.
+
+    Raises:
+        UserError: it lacks one, or has one twice, or cannot be opened.
+    """
+    check_header(path, reader_of(path).header(path), columns)
+
+
+def read_table(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Values:
+    """Read these columns, and those of `optional` that are there; others may stand beside them.
+
+    Raises:
+        UserError: the file cannot be read, lacks a column, or has no rows.
+    """
+    found = reader_of(path).read(path, columns, optional)
+    if not all(found.columns.values()):
+        raise UserError(f"{path}: no rows")
+    return found
+
+
+def as_texts(found: Values, column: str) -> list[str]:
+    """Return a column of texts; UserError where one is missing or no text."""
+    values = found.columns[column]
+    for row, value in enumerate(values):
+        if not isinstance(value, str):
+            what = "is missing" if value is None else f"is {quoted(value)}, expected text"
+            raise UserError(f"{found.where(row)}: {column} {what}")
+    return values
+
+
+def as_names(found: Values, column: str) -> list[str]:
+    """Return a column of labels or ids as text: a whole number may stand for one.
+
+    Raises:
+        UserError: a value is something else.
+    """
+    values = found.columns[column]
+    return [
+        value if isinstance(value, str) else _named(found, column, row, value)
+        for row, value in enumerate(values)
+    ]
+
+
+def _named(found: Values, column: str, row: int, value: object) -> str:
+    if value is None:
+        return ""  # The rule of labels says what is wrong with it.
+    return written(f"{found.where(row)}: {column}", value)

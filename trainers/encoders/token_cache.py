@@ -1,0 +1,122 @@
+"""Large splits, tokenised once per node: the first worker writes the tokens, all map the same file.
+
+In: a split, its encoder's tokenizer. Out: the `Inputs` that `tokenise` gives. The file lies in
+`HF_HOME/catsweep` and is named by a hash of all that decides its content; one that nobody used for
+30 days is removed.
+"""
+
+import fcntl
+import hashlib
+import json
+import time
+import zlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from huggingface_hub.constants import HF_HOME
+
+from trainers.data.loading import Split
+from trainers.encoders.batches import Inputs, tokenise
+from trainers.records.files import StoreFull, write_file
+
+CACHED_FROM = 10_000
+"""Examples: fewer are tokenised in the time that looking for them takes."""
+KEPT_SECONDS = 30 * 24 * 3600
+WRITTEN_SECONDS = 3600
+"""No file takes so long to write: what is older will not be renamed."""
+BESIDE_THE_BACKEND = (
+    "model_input_names",
+    "padding_side",
+    "truncation_side",
+    "split_special_tokens",
+)
+"""What a tokenizer does by itself: its backend's JSON does not say it."""
+
+
+def tokenised(tokenizer: Any, split: Split, max_length: int) -> Inputs:
+    """Tokenise a split, or map what a worker on this node has tokenised of it."""
+
+    def make() -> Inputs:
+        return tokenise(tokenizer, split.texts, split.labels, max_length)
+
+    if len(split) < CACHED_FROM or not tokenizer.is_fast:
+        return make()
+    path = Path(HF_HOME) / "catsweep" / f"{_key(tokenizer, split, max_length)}.tokens"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # Other workers wait, and find the file.
+            return _read(path, split) or _keep(path, split, make())
+    except OSError:  # No place to write: that costs time alone.
+        return make()
+
+
+def _key(tokenizer: Any, split: Split, max_length: int) -> str:
+    """Hash texts, labels and ids, the tokenizer as a whole, the length, and who tokenises.
+
+    Two classes can have one backend and differ in what they return: BERT's gives token types,
+    DistilBERT's none.
+    """
+    rules = json.loads(tokenizer.backend_tokenizer.to_str())
+    rules |= {"truncation": max_length, "padding": None}
+    rules["class"] = f"{type(tokenizer).__module__}.{type(tokenizer).__qualname__}"
+    rules["specials"] = [tokenizer.special_tokens_map, tokenizer.all_special_ids]
+    rules |= {name: getattr(tokenizer, name) for name in BESIDE_THE_BACKEND}
+    versions = [version("tokenizers"), version("transformers")]
+    told = json.dumps([split.fingerprint(), rules, versions], sort_keys=True)
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _keep(path: Path, split: Split, inputs: Inputs) -> Inputs:
+    """Write the file and map it; a disk that is full leaves the tokens in memory."""
+    _remove_old(path.parent)
+    try:
+        write_file(path, _encode(inputs))
+    except (OSError, StoreFull):
+        return inputs
+    return _read(path, split) or inputs
+
+
+def _encode(inputs: Inputs) -> bytes:
+    """32-bit numbers: a checksum of the others, how many tokens, starts, tokens, types."""
+    n_tokens = np.array([len(inputs.tokens_S)])
+    parts = (n_tokens, inputs.starts, inputs.tokens_S, inputs.types_S)
+    body = np.concatenate(parts).astype("<i4").tobytes()
+    return zlib.crc32(body).to_bytes(4, "little") + body
+
+
+def _read(path: Path, split: Split) -> Inputs | None:
+    """Map what `_encode` gave of this split; None where it is absent or damaged."""
+    size = path.stat().st_size if path.is_file() else 0
+    if size < 8 or size % 4:
+        return None
+    numbers = np.memmap(path, dtype="<i4", mode="r")
+    n, n_tokens = len(split), int(numbers[1])
+    whole = len(numbers) == 2 + n + 1 + 2 * n_tokens
+    if not whole or zlib.crc32(numbers[1:].data) != int(numbers[:1].view("<u4")[0]):
+        return None
+    path.touch()
+    starts, tokens, types = np.split(numbers[2:], [n + 1, n + 1 + n_tokens])
+    return Inputs(
+        tokens_S=tokens, types_S=types, starts=starts.astype(np.int64), labels_N=split.labels
+    )
+
+
+def _remove_old(folder: Path) -> None:
+    """Remove what nobody used for long, and what a worker that was killed had begun to write."""
+    for path in folder.glob("*.tokens"):
+        if _older(path, KEPT_SECONDS):
+            path.unlink(missing_ok=True)
+            path.with_suffix(".lock").unlink(missing_ok=True)
+    for path in folder.glob(".*.tokens.*.tmp"):
+        if _older(path, WRITTEN_SECONDS):
+            path.unlink(missing_ok=True)
+
+
+def _older(path: Path, seconds: float) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > seconds
+    except FileNotFoundError:  # Another worker has removed it.
+        return False

@@ -1,0 +1,219 @@
+"""Does a method keep the contract of a step? Tried on a small random encoder, in a second.
+
+In: a method's settings and its step. Out: findings; the first that is wrong ends the trials. What
+is tried: losses are finite scalars without a graph, gradients reach the parameters, the weights
+stay, the same seed gives the same, packed batches give what padded ones do, what `by_example`
+promises, and the cost in forward passes.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import BertConfig, BertModel
+
+from search_spaces.method import MethodSettings
+from search_spaces.text import one_line
+from trainers.encoders.batches import Batch, Inputs, collate
+from trainers.encoders.classifier import Classifier
+from trainers.methods.load import Step
+from trainers.methods.step import Losses, Training
+
+EXAMPLES, CUT, CLASSES, VOCABULARY, LONGEST = 8, 3, 3, 40, 13
+CLOSE = 1e-3
+"""Of the largest gradient: packed and padded batches add in another order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What was tried; `wrong` is what the method does instead, `note` what to know of it."""
+
+    what: str
+    wrong: str | None = None
+    note: str | None = None
+
+
+class _Wrong(Exception):
+    pass
+
+
+def check_step(settings: MethodSettings, step: Step) -> Iterator[Finding]:
+    """Try a method's step; the last finding is the wrong one, if there is any."""
+    trials: list[tuple[str, Callable[[MethodSettings, Step], str | None]]] = [
+        ("a step runs, and returns finite scalar losses without a graph", _losses),
+        ("gradients reach every parameter, and the step changes no weight itself", _gradients),
+        ("the same seed gives the same gradients", _deterministic),
+        ("packed and padded batches give the same gradients", _packed),
+        ("a gradient is the mean of those of its parts (by_example)", _by_example),
+        ("its cost in forward passes", _cost),
+    ]
+    for what, try_it in trials:
+        try:
+            note = try_it(settings, step)
+        except _Wrong as error:
+            yield Finding(what=what, wrong=str(error))
+            return
+        except Exception as error:
+            yield Finding(what=what, wrong=one_line(f"{type(error).__name__}: {error}"))
+            return
+        yield Finding(what=what, note=note)
+
+
+def _model(settings: MethodSettings, *, packed: bool = True, dropout: float = 0.0) -> Classifier:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder = BertModel(
+            BertConfig(
+                vocab_size=VOCABULARY,
+                hidden_size=64,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                intermediate_size=512,  # Wide, so that heads cost little.
+                max_position_embeddings=LONGEST,
+                initializer_range=0.2,
+                hidden_dropout_prob=dropout,
+                attention_probs_dropout_prob=dropout,
+            ),
+            add_pooling_layer=False,
+        )
+    width, bias = settings.projection or (None, False)
+    return Classifier(
+        encoder,
+        n_classes=CLASSES,
+        proj_dim=width,
+        proj_bias=bias,
+        dropout=dropout,
+        init_std=0.2,
+        packed=packed,
+    ).train()
+
+
+def _batch(rows: Any = None) -> Batch:
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(3, LONGEST, EXAMPLES)
+    tokens = [np.concatenate([[2], rng.integers(4, VOCABULARY, k - 1)]) for k in lengths]
+    inputs = Inputs(
+        tokens_S=np.concatenate(tokens).astype(np.int64),
+        types_S=np.zeros(lengths.sum(), np.int64),
+        starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        labels_N=(np.arange(EXAMPLES) % CLASSES).astype(np.int64),
+    )
+    return collate(inputs, np.arange(EXAMPLES) if rows is None else rows)
+
+
+def _run(
+    model: Classifier, settings: MethodSettings, step: Step, batch: Batch | None = None
+) -> Losses:
+    """Run one step with a seed of its own, past the warm-up that a method may have."""
+    torch.manual_seed(1)
+    training = Training(step=10**6, random=torch.Generator().manual_seed(2), update=lambda: None)
+    return step(model, batch or _batch(), settings, training)
+
+
+def _gradients_of(model: Classifier) -> dict[str, Tensor]:
+    return {
+        name: torch.zeros_like(p) if p.grad is None else p.grad
+        for name, p in model.named_parameters()
+    }
+
+
+def _losses(settings: MethodSettings, step: Step) -> str:
+    found = _run(_model(settings), settings, step)
+    if not isinstance(found, dict) or "loss" not in found:
+        raise _Wrong("it is to return a dict of losses, with `loss` as what it minimises")
+    for name, loss in found.items():
+        if not isinstance(loss, Tensor) or loss.ndim != 0:
+            raise _Wrong(f"{name} is no scalar tensor")
+        if loss.requires_grad:
+            raise _Wrong(f"{name} still has its graph: detach it (`backward` of step.py does)")
+        if not torch.isfinite(loss):
+            raise _Wrong(f"{name} is not finite")
+    return ", ".join(f"{name} {float(loss):.4g}" for name, loss in found.items())
+
+
+def _gradients(settings: MethodSettings, step: Step) -> str | None:
+    model = _model(settings)
+    before = copy.deepcopy(model.state_dict())
+    _run(model, settings, step)
+    for name, value in model.state_dict().items():
+        if not torch.equal(before[name], value):
+            raise _Wrong(f"the step itself changes {name}")
+    gradients = _gradients_of(model)
+    if not all(torch.isfinite(gradient).all() for gradient in gradients.values()):
+        raise _Wrong("a gradient is not finite")
+    without = [name for name, gradient in gradients.items() if not gradient.abs().max() > 0]
+    if len(without) == len(gradients):
+        raise _Wrong("no parameter gets a gradient: is `backward` called?")
+    return f"none for {', '.join(without)}" if without else None
+
+
+def _deterministic(settings: MethodSettings, step: Step) -> None:
+    found = []
+    for _ in range(2):
+        model = _model(settings, dropout=0.1)
+        _run(model, settings, step)
+        found.append(_gradients_of(model))
+    for name, gradient in found[0].items():
+        if not torch.equal(gradient, found[1][name]):
+            raise _Wrong(
+                f"{name} differs: draw from training.random or from torch's own generator alone"
+            )
+
+
+def _packed(settings: MethodSettings, step: Step) -> None:
+    found = []
+    for packed in (True, False):
+        model = _model(settings, packed=packed)
+        _run(model, settings, step)
+        found.append(_gradients_of(model))
+    _compare(*found)
+
+
+def _compare(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+    largest = max(float(gradient.abs().max()) for gradient in one.values())
+    for name, gradient in one.items():
+        if float((gradient - other[name]).abs().max()) > CLOSE * largest:
+            raise _Wrong(f"that of {name} differs")
+
+
+def _by_example(settings: MethodSettings, step: Step) -> str | None:
+    if not settings.by_example:
+        return "not promised: micro_batch is refused"
+    whole, parts = _model(settings), _model(settings)
+    _run(whole, settings, step)
+    summed = {name: torch.zeros_like(p) for name, p in parts.named_parameters()}
+    torch.manual_seed(1)
+    training = Training(step=10**6, random=torch.Generator().manual_seed(2), update=lambda: None)
+    # Normal numbers are drawn 16 at a time: with 64 for each token, any cut is at such a place.
+    for rows in (np.arange(CUT), np.arange(CUT, EXAMPLES)):
+        parts.zero_grad()
+        step(parts, _batch(rows), settings, training)
+        for name, gradient in _gradients_of(parts).items():
+            summed[name] += gradient * (len(rows) / EXAMPLES)
+    _compare(_gradients_of(whole), summed)
+    return None
+
+
+def _cost(settings: MethodSettings, step: Step) -> str:
+    model = _model(settings)
+    with torch.no_grad():
+        forward = _operations(partial(model, _batch()))
+    found = _operations(partial(_run, model, settings, step)) / forward
+    said = settings.cost
+    wrong = "" if abs(found - said) < 0.25 * said else f"; it says cost = {said}: set it right"
+    return f"{found:.1f}{wrong}"
+
+
+def _operations(run: Callable[[], object]) -> float:
+    """Count multiplications with weights, as the method's costs are counted."""
+    with FlopCounterMode(display=False) as counter:
+        run()
+    counts = counter.get_flop_counts()["Global"]
+    weighted = (torch.ops.aten.addmm, torch.ops.aten.mm)
+    return float(sum(counts.get(operation, 0) for operation in weighted))

@@ -1,0 +1,264 @@
+"""Files that are whole or absent, what cannot be read told apart from both; predictions as Parquet.
+
+In: bytes and a path, or predictions. Out: a file renamed into place, or Parquet bytes. No torch.
+Parquet is read without threads: a process that ended just then would be aborted by them.
+"""
+
+import errno
+import io
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from search_spaces.errors import UserError
+from trainers.records.metrics import Labels
+from trainers.records.outcome import Labelled, Predictions
+
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+REFUSED = {errno.EACCES, errno.EPERM}
+LABELS = {"id": pa.string(), "gold": pa.int32(), "predicted": pa.int32()}
+
+
+class StoreFull(UserError):
+    """The store's disk has no space left: nothing more can be kept, nothing kept is lost."""
+
+
+class Unreadable(UserError):
+    """The system does not let this process look: what it would see is neither gone nor damaged."""
+
+    def __init__(self, path: str | Path, error: OSError) -> None:
+        place, said = error.filename or path, error.strerror or error
+        if error.errno in REFUSED:
+            super().__init__(
+                f"{place} may not be read by this user ({said}): chmod or chown it, then run the"
+                " same again"
+            )
+        else:
+            super().__init__(f"{place} cannot be read ({said}): see to it that it can")
+
+
+def is_there(path: Path) -> bool:
+    """Say whether something has this name.
+
+    Raises:
+        Unreadable: that cannot be told, or it is a link that leads nowhere.
+    """
+    try:
+        path.stat()
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise Unreadable(path, error) from error
+        return False
+    except OSError as error:
+        raise Unreadable(path, error) from error
+    return True
+
+
+def listing(folder: Path) -> list[os.DirEntry[str]]:
+    """List a folder in the order of names; one that is absent is empty.
+
+    Raises:
+        Unreadable: it is there and cannot be listed.
+    """
+    if not is_there(folder):
+        return []
+    try:
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda entry: entry.name)
+    except FileNotFoundError:  # Removed just now.
+        return []
+    except OSError as error:
+        raise Unreadable(folder, error) from error
+
+
+def read_whole(path: Path) -> bytes:
+    """Read a regular file. What else has its name is refused before anyone waits for it.
+
+    Raises:
+        IsADirectoryError: it is a folder, a pipe, a device or the like.
+        OSError: it is absent, or cannot be read.
+    """
+    with open_regular(path, os.O_RDONLY) as file:
+        return file.read()
+
+
+def open_regular(path: Path, flags: int) -> BinaryIO:
+    """Open a regular file, or make one where the flags say so; raises as `read_whole`."""
+    file = os.fdopen(os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EISDIR, "Is no regular file", str(path))
+    return file
+
+
+def encode_predictions(predictions: Predictions) -> bytes:
+    """Parquet bytes: id, gold, predicted, logits; the same predictions give the same bytes."""
+    width = predictions.logits.shape[1]
+    flat = pa.array(np.ascontiguousarray(predictions.logits, dtype=np.float32).ravel())
+    table = pa.table(
+        {
+            "id": pa.array(predictions.ids, pa.string()),
+            "gold": pa.array(predictions.gold, pa.int32()),
+            "predicted": pa.array(predictions.predicted, pa.int32()),
+            "logits": pa.FixedSizeListArray.from_arrays(flat, width),
+        }
+    )
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def decode_predictions(data: bytes, n_classes: int) -> Predictions:
+    """Read what `encode_predictions` wrote of so many classes.
+
+    Raises:
+        ValueError, pyarrow.ArrowException: it is not that.
+    """
+    file = _open(data, n_classes)
+    table = file.read(use_threads=False)
+    labelled = _labelled(table, n_classes)
+    flat = table["logits"].combine_chunks().flatten()
+    if table["logits"].null_count or flat.null_count:
+        raise ValueError("logits has empty places")
+    logits = flat.to_numpy().reshape(-1, n_classes)
+    if not np.isfinite(logits).all():
+        raise ValueError("logits are not all finite")
+    found = Predictions(ids=labelled.ids.to_pylist(), gold=labelled.gold, logits=logits)
+    if not np.array_equal(found.predicted, labelled.predicted):
+        raise ValueError("predicted is not the class of the highest logit")
+    return found
+
+
+def decode_labels(data: bytes, n_classes: int) -> Labelled:
+    """Read of the same file what needs no logits: some five times as fast, for whole cells.
+
+    Raises:
+        ValueError, pyarrow.ArrowException: as `decode_predictions` does.
+    """
+    file = _open(data, n_classes)
+    return _labelled(file.read(columns=[*LABELS], use_threads=False), n_classes)
+
+
+def _open(data: bytes, n_classes: int) -> pq.ParquetFile:
+    file = pq.ParquetFile(pa.BufferReader(data))
+    names = file.schema_arrow.names
+    found = dict(zip(names, file.schema_arrow.types, strict=True))
+    logits = found.pop("logits", None)
+    if (
+        found != LABELS
+        or len(names) != len(LABELS) + 1
+        or not _is_rows_of_floats(logits, n_classes)
+    ):
+        raise ValueError(f"its columns are not those of predictions for {n_classes} classes")
+    return file
+
+
+def _is_rows_of_floats(kind: pa.DataType | None, width: int) -> bool:
+    if kind is None or not pa.types.is_fixed_size_list(kind):
+        return False
+    return bool(kind.value_type == pa.float32() and kind.list_size == width)
+
+
+def _labelled(table: pa.Table, n_classes: int) -> Labelled:
+    for name in LABELS:
+        if table[name].null_count:
+            raise ValueError(f"{name} has empty places")
+    ids = table["id"].combine_chunks()
+    ids.validate(full=True)
+    if not len(ids) or len(ids.unique()) < len(ids):
+        raise ValueError("an id is there twice" if len(ids) else "it has no examples")
+    columns = (_in_range(name, table[name], n_classes) for name in ("gold", "predicted"))
+    gold, predicted = columns
+    return Labelled(ids=ids, gold=gold, predicted=predicted)
+
+
+def _in_range(name: str, column: pa.ChunkedArray, n_classes: int) -> Labels:
+    labels: Labels = column.to_numpy().astype(np.int64)
+    if labels.min() < 0 or labels.max() >= n_classes:
+        raise ValueError(f"{name} has labels outside 0 .. {n_classes - 1}")
+    return labels
+
+
+def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Write beside it, sync, rename: readers see the old file or the whole new one.
+
+    Raises:
+        StoreFull: no space is left; nothing is left behind.
+    """
+    with replacing(path, sync=sync) as half:
+        half.write_bytes(data)
+
+
+def write_first(path: Path, data: bytes) -> None:
+    """Write a file unless there is one: of several processes at once the first one's stays."""
+    with _new_beside(path) as half:
+        half.write_bytes(data)
+        sync_to_disk(half)
+        try:
+            path.hardlink_to(half)
+        except FileExistsError:
+            pass
+        except OSError:  # A file system without hard links.
+            half.replace(path)
+        sync_to_disk(path.parent)
+
+
+@contextmanager
+def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
+    """Yield a new file to write; at the end it is synced and takes the place of `path`.
+
+    Raises:
+        StoreFull: no space is left; nothing is left behind.
+    """
+    with _new_beside(path) as half:
+        yield half
+        if sync:
+            sync_to_disk(half)
+        half.replace(path)
+        if sync:
+            sync_to_disk(path.parent)
+
+
+@contextmanager
+def _new_beside(path: Path) -> Iterator[Path]:
+    """Make a file with a name that nobody can know before, and remove it in the end.
+
+    Never through a link that somebody has put there; with the rights that any new file has. It is
+    to take the name of a file, not that of a device or a pipe, which would be gone.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UserError(f"{path} is no regular file, and is not replaced: give another name")
+    half = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
+        yield half
+    except Exception as error:
+        if _means_full(error):
+            raise StoreFull(f"no space left to write {path}: free some and run again") from error
+        raise
+    finally:
+        half.unlink(missing_ok=True)
+
+
+def _means_full(error: Exception) -> bool:
+    """Whether no space was left; safetensors gives the error's number in its message only."""
+    if isinstance(error, OSError):
+        return error.errno in NO_SPACE
+    return any(f"os error {number}" in str(error) for number in NO_SPACE)
+
+
+def sync_to_disk(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's entries, outlive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,265 @@
+"""What a trial leaves behind: predictions of each split, and a record of the training.
+
+No torch here: reports read these without it. The types of a record say what it means: what does not
+is refused when it is made, and when it is read. N examples, C classes.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from search_spaces.text import quoted
+from trainers.records.metrics import METRICS, OWN, OWN_NAME, Labels, score
+from trainers.records.record import (
+    RECORD_VERSION,
+    Count,
+    FileName,
+    Frozen,
+    Moment,
+    Record,
+    Seconds,
+    Sha256,
+    Signature,
+)
+
+Fault = Literal["configuration", "out_of_memory", "diverged", "exception", "infrastructure"]
+"""Why a trial did not finish."""
+SAME = 1e-9
+"""Scores that differ by no more are equal: another machine may round the last bits otherwise."""
+Value = Annotated[float, Field(ge=-1, le=1)]
+"""Of a metric."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """N examples' ids, gold labels (N,) and class scores before the softmax (N, C), float32."""
+
+    ids: list[str]
+    gold: npt.NDArray[np.int64]
+    logits: npt.NDArray[np.float32]
+
+    @property
+    def predicted(self) -> npt.NDArray[np.int64]:
+        """The class of the highest score (N,); the lower number wins a tie."""
+        best: npt.NDArray[np.int64] = np.argmax(self.logits, axis=1)
+        return best
+
+    def take(self, places: Sequence[int]) -> "Predictions":
+        """Choose examples, in that order."""
+        ids, chosen = [self.ids[place] for place in places], list(places)
+        return Predictions(ids=ids, gold=self.gold[chosen], logits=self.logits[chosen])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """The same without class scores, ids as an Arrow array; `predicted` (N,)."""
+
+    ids: pa.Array
+    gold: npt.NDArray[np.int64]
+    predicted: npt.NDArray[np.int64]
+
+
+class EpochRecord(Frozen):
+    """One epoch: its mean training losses, and the selection split's score at its end."""
+
+    epoch: Count
+    losses: dict[str, float]
+    score: Value
+    train_seconds: Seconds
+    evaluate_seconds: Seconds
+
+
+class ScoreRecord(Frozen):
+    """A metric's value in [-1, 1]; `undefined` when it is 0 only because of a 0/0."""
+
+    value: Value
+    undefined: bool
+
+
+def score_records(
+    gold: Labels, predicted: Labels, n_classes: int, own: Sequence[str] = ()
+) -> dict[str, ScoreRecord]:
+    """Score labels (N,) with every metric of so many classes, and with those of users' own."""
+    shipped = [name for name, metric in METRICS.items() if metric.fits(n_classes)]
+    found = {name: score(name, gold, predicted, n_classes) for name in (*shipped, *own)}
+    return {
+        name: ScoreRecord(value=entry.value, undefined=entry.undefined)
+        for name, entry in found.items()
+    }
+
+
+class FileRecord(Frozen):
+    """A file of the trial's folder: its size and its checksum."""
+
+    bytes: Count
+    sha256: Sha256
+
+
+class Environment(Frozen):
+    """Where and with what a trial ran: it does not name the trial, but it may explain it."""
+
+    host: str
+    device: str
+    threads: Annotated[int, Field(ge=1, le=100_000)]
+    versions: dict[str, str]
+
+
+class DeviceUse(Frozen):
+    """What was seen of a trial's GPU while it ran: the other trials on it are included.
+
+    `share` is the part of the GPU that the trial was given, `memory_bytes` the most in use at any
+    moment that was looked at, `busy` the part of the time in which a kernel ran (None where the
+    driver does not say).
+    """
+
+    share: Annotated[float, Field(ge=0, le=100_000)]
+    memory_bytes: Count
+    total_bytes: Count
+    busy: Annotated[float, Field(ge=0, le=1)] | None
+
+
+class TrialRecord(Record):
+    """`result.json`: everything about a finished trial but its logits."""
+
+    signature: Signature
+    labels: Annotated[tuple[str, ...], Field(min_length=1)]
+    metric: str
+    selection: str
+    selected_epoch: Count
+    scores: dict[str, dict[str, ScoreRecord]]
+    epochs: tuple[EpochRecord, ...]
+    steps: Count
+    train_seconds: Seconds
+    evaluate_seconds: Seconds
+    peak_memory_bytes: Count
+    device_use: DeviceUse | None = None
+    resumed: Count
+    fingerprints: dict[str, str]
+    environment: Environment
+    finished_at: Moment
+    files: dict[FileName, FileRecord] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _means_something(self) -> Self:
+        for problem in self._problems():
+            raise ValueError(problem)
+        return self
+
+    def _problems(self) -> Iterator[str]:
+        """Say how its parts contradict each other."""
+        if len(set(self.labels)) < len(self.labels):
+            yield "labels: one is there twice"
+        known = {name for name, metric in METRICS.items() if metric.fits(len(self.labels))}
+        if self.metric not in known and not OWN_NAME.fullmatch(self.metric):
+            yield f"metric: {quoted(self.metric)} is no metric of {len(self.labels)} labels"
+        if self.selection not in self.scores:
+            yield f"selection: no scores of {quoted(self.selection)}"
+        for split, scores in self.scores.items():
+            shipped = {name for name in scores if not OWN_NAME.fullmatch(name)}
+            if shipped != known or self.metric not in scores:
+                yield f"scores: of {quoted(split)}, expected those of {', '.join(sorted(known))}"
+            if any(scores[name].value < METRICS[name].lowest for name in shipped & known):
+                yield f"scores: of {quoted(split)}, one is too low for its metric"
+            if split not in self.fingerprints:
+                yield f"fingerprints: none of {quoted(split)}"
+        if "encoder" not in self.fingerprints:
+            yield "fingerprints: none of the encoder"
+        yield from _wrong_epochs(self.epochs)
+        if not 1 <= self.selected_epoch <= len(self.epochs):
+            yield f"selected_epoch: {self.selected_epoch} of {len(self.epochs)} epochs"
+
+    def hold_against(self, split: str, gold: Labels, predicted: Labels) -> None:
+        """Hold a split's scores against its labels (N,): one without a checksum in every metric.
+
+        Raises:
+            ValueError: a score is not what the labels give; the last bits may differ.
+        """
+        scores = self.scores[split]
+        for name in scores if self.version < RECORD_VERSION else (self.metric,):
+            if OWN_NAME.fullmatch(name) and name not in OWN:
+                continue  # Its code is not loaded, as in `status`.
+            told, given = scores[name], score(name, gold, predicted, len(self.labels))
+            if abs(told.value - given.value) > SAME or told.undefined != given.undefined:
+                raise ValueError(
+                    f"{name} on {split} is {told.value:.10g} on record,"
+                    f" but {given.value:.10g} by its predictions"
+                )
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training and evaluation together."""
+        return self.train_seconds + self.evaluate_seconds
+
+    @property
+    def selection_score(self) -> float:
+        """The score by which a setting is chosen: the task's metric on the selection split."""
+        return self.scores[self.selection][self.metric].value
+
+
+class FailureRecord(Record):
+    """`failure.json`: why a trial did not finish; `gpus` is the trial's share of a GPU."""
+
+    signature: Signature
+    kind: Fault
+    reason: str
+    traceback: str
+    host: str
+    gpus: Annotated[float, Field(ge=0, le=100_000)] = 0.0
+    failed_at: Moment
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the trial ran out of memory beside others on its GPU."""
+        return self.kind == "out_of_memory" and 0 < self.gpus < 1
+
+
+class PrunedRecord(Record):
+    """`pruned.json`: the curve of a trial that a scheduler stopped early, and which one did."""
+
+    signature: Signature
+    scheduler: str
+    epochs: tuple[EpochRecord, ...]
+    pruned_at: Moment
+
+    @model_validator(mode="after")
+    def _means_something(self) -> Self:
+        for problem in _wrong_epochs(self.epochs):
+            raise ValueError(problem)
+        return self
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training and evaluation together."""
+        return sum(epoch.train_seconds + epoch.evaluate_seconds for epoch in self.epochs)
+
+
+class ProgressRecord(Frozen):
+    """`progress.json`: where a running trial is; `loss` may be no number just before it fails."""
+
+    signature: Signature
+    launch: str
+    host: str
+    pid: Count
+    step: Count
+    steps: Count
+    seconds: Seconds
+    loss: Annotated[float, Field(allow_inf_nan=True)] | None
+    updated_at: Annotated[float, Field(ge=0, le=1e12)]
+
+
+def _wrong_epochs(epochs: tuple[EpochRecord, ...]) -> Iterator[str]:
+    if not epochs or [epoch.epoch for epoch in epochs] != [*range(1, len(epochs) + 1)]:
+        yield "epochs: expected one at least, numbered from 1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialResult:
+    """A finished trial: its record and its predictions by split."""
+
+    record: TrialRecord
+    predictions: Mapping[str, Predictions]

@@ -1,0 +1,121 @@
+"""Metrics of users' own: functions of the confusion matrix, from a file (`./agreement.py@kappa`).
+
+In: a source. Out: a `Metric`, known to this process by its name and its code, `kappa@<digest>`,
+which is how tasks and records name it: another code is another metric. The randomization test
+calls it on thousands of matrices, so that reports run it, too: from the store's copy.
+
+Shapes: C classes; a matrix is (C, C), gold labels in its rows, predicted ones in its columns.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from search_spaces.errors import UserError
+from search_spaces.sources import Source
+from search_spaces.text import one_line
+from trainers.records.metrics import OWN, Counts, Flags, Labels, Metric, Values
+
+MOST_CLASSES: Final = 40
+"""An example counts in one of C x C places, and tests hold thousands of such rows at once."""
+TRIED: Final = 5
+"""Random matrices, on which a function is tried before it is believed."""
+
+Function = Callable[[Any], Any]
+
+
+def metric_of(source: Source, function: Any) -> Metric:
+    """Make a metric of a function, and let this process know it.
+
+    Its attributes `title` and `lowest` (0.0, or down to -1.0) count, if it has them. NaN is an
+    undefined score. It may take matrices of shape (..., C, C) at once, which is found out.
+
+    Raises:
+        UserError: it is no function of a matrix, or its values are not from `lowest` to 1.
+    """
+    what = f"metric {source.name}"
+    if not callable(function):
+        raise UserError(f"{what}: it is no function of a confusion matrix")
+    lowest = getattr(function, "lowest", 0.0)
+    if not isinstance(lowest, int | float) or not -1 <= lowest <= 0:
+        raise UserError(f"{what}: lowest is to be from -1 to 0, got {lowest!r}")
+    scorer = _Scorer(what, function, float(lowest))
+    scorer.try_out()
+    name = f"{source.name}@{source.code}"
+    OWN[name] = Metric(
+        name=name,
+        title=str(getattr(function, "title", "") or source.name),
+        counts=_pair_counts,
+        scores=scorer,
+        max_classes=MOST_CLASSES,
+        lowest=float(lowest),
+        rises=False,
+    )
+    return OWN[name]
+
+
+def _pair_counts(gold: Labels, predicted: Labels, n_classes: int) -> Counts:
+    """One of C x C places: that of (gold, predicted)."""
+    places = gold * n_classes + predicted
+    return np.asarray(places[:, None] == np.arange(n_classes**2), dtype=np.int64)
+
+
+class _Scorer:
+    """Scores sums (..., C * C) by a function of matrices: all at once where it can."""
+
+    def __init__(self, what: str, function: Function, lowest: float) -> None:
+        self.what, self.function, self.lowest, self.at_once = what, function, lowest, False
+
+    def __call__(self, sums: Counts) -> tuple[Values, Flags]:
+        n_classes = round(sums.shape[-1] ** 0.5)
+        matrices = sums.reshape(*sums.shape[:-1], n_classes, n_classes)
+        if self.at_once:
+            found = self._called(matrices)
+        else:
+            flat = matrices.reshape(-1, n_classes, n_classes)
+            values = [float(self._called(matrix)) for matrix in flat]
+            found = np.array(values, dtype=np.float64).reshape(sums.shape[:-1])
+        flags = np.isnan(found)
+        return np.where(flags, 0.0, self._checked(found, flags)), np.asarray(flags)
+
+    def try_out(self) -> None:
+        """Try random matrices, one by one and all at once; UserError where it fails."""
+        rng = np.random.default_rng(0)
+        for n_classes in (2, 3):
+            sums = rng.integers(0, 9, (TRIED, n_classes**2)) + np.eye(n_classes, dtype=int).ravel()
+            self.at_once = False
+            expected, again = self(sums)[0], self(sums)[0]
+            if not np.array_equal(expected, again):
+                raise UserError(f"{self.what}: it gives two values for the same matrix")
+            self.at_once = True
+            try:
+                found, _ = self(sums)
+            except UserError:
+                self.at_once = False
+                return
+            if found.shape != expected.shape or not np.allclose(found, expected):
+                self.at_once = False
+                return
+
+    def _called(self, matrices: Counts) -> Values:
+        try:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                found = np.asarray(self.function(matrices.copy()), dtype=np.float64)
+        except (Exception, SystemExit) as error:
+            raise UserError(
+                f"{self.what}: {one_line(f'{type(error).__name__}: {error}')}, for"
+                f" {np.asarray(matrices).tolist()!s:.200}"
+            ) from error
+        if found.shape != matrices.shape[:-2]:
+            raise UserError(f"{self.what}: expected one number, got an array of {found.shape}")
+        return found
+
+    def _checked(self, values: Values, flags: Flags) -> Values:
+        wrong = values[~flags & ~((values >= self.lowest - 1e-9) & (values <= 1 + 1e-9))]
+        if wrong.size:
+            raise UserError(
+                f"{self.what}: expected {self.lowest:g} to 1, got {wrong.flat[0]:g}: scale it, or"
+                f" say {self.what.split()[1]}.lowest = -1"
+            )
+        return np.clip(values, self.lowest, 1.0)

@@ -1,0 +1,413 @@
+"""The store: a folder of finished trials, named by signature. No torch here.
+
+    store.json                      version and identity
+    trials/<signature>/             config.json, predictions-<split>.parquet, result.json
+                                    or config.json and failure.json or pruned.json
+    running/<signature>/            lock, progress.json, checkpoint.safetensors
+    searches/<digest>.json          which trials a search drew (`searches.py`)
+    tasks/, code/                   users' own tasks and methods (`identity.py`, `kept_code.py`)
+    set-aside/<signature>-<n>/      corrupt or failed trials that a retry moved out of the way
+
+In: a folder. Out: what it holds, and atomic writes to it. `result.json` is written last: it is the
+commit mark. Every file is written to a temporary name, synced and renamed. A trial without a record
+is missing; one whose files are cut, altered or gone is corrupt; where the system does not let this
+process look, it is neither, and nothing is done.
+"""
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+
+from search_spaces.errors import UserError
+from search_spaces.trial import TrialConfig
+from trainers.records.files import (
+    decode_labels,
+    decode_predictions,
+    encode_predictions,
+    is_there,
+    listing,
+    read_whole,
+    sync_to_disk,
+    write_file,
+)
+from trainers.records.locks import hold, is_held
+from trainers.records.outcome import (
+    FailureRecord,
+    FileRecord,
+    Labelled,
+    Predictions,
+    ProgressRecord,
+    PrunedRecord,
+    TrialRecord,
+    TrialResult,
+)
+from trainers.records.record import RECORD_VERSION, Record, encode_record, validated
+from trainers.records.store_mark import STORE_VERSION, make_mark, raise_mark, read_mark
+from trainers.records.trial_folder import (
+    FAILURE,
+    PRUNED,
+    RESULT,
+    SETTINGS,
+    CorruptTrial,
+    has,
+    hold_against,
+    predictions_name,
+    read_record,
+    read_result,
+    read_split,
+)
+
+__all__ = ["CorruptTrial", "State", "Store"]
+
+FOLDERS = ("trials", "running", "searches", "set-aside", "checkpoints", "tasks", "code")
+
+
+class State(StrEnum):
+    """What the store knows of a trial."""
+
+    DONE = "done"
+    FAILED = "failed"
+    RUNNING = "running"
+    CORRUPT = "corrupt"
+    MISSING = "missing"
+    PRUNED = "pruned"
+
+
+class Store:
+    """Finished, failed and running trials in one folder.
+
+    Raises:
+        UserError: the folder or one within it is a file, cannot be read or written, or was made by
+            a newer version.
+    """
+
+    def __init__(self, root: Path, *, create: bool) -> None:
+        self.root = root.absolute()
+        self._records: dict[str, TrialRecord] = {}
+        self._held: set[tuple[str, str]] = set()
+        if is_there(self.root) and not self.root.is_dir():
+            raise UserError(f"store {root} is a file; give a folder")
+        mark = self.root / "store.json"
+        if not create and not is_there(mark):
+            raise UserError(f"no store in {root}: `catsweep run STUDY --store {root}` makes one")
+        self._check_folders()
+        if create:
+            self._create(mark)
+        self.mark = read_mark(mark)
+        if create and self.mark.version < STORE_VERSION:
+            self.mark = raise_mark(mark, self.mark)
+
+    def _check_folders(self) -> None:
+        """Refuse what is no folder, or a link that leads to none, where a folder belongs."""
+        for path in (self.root / name for name in FOLDERS):
+            if is_there(path) and not path.is_dir():
+                raise UserError(f"{path} is no folder: move it out of the way")
+
+    def _create(self, mark: Path) -> None:
+        try:
+            for name in ("trials", "running"):
+                (self.root / name).mkdir(parents=True, exist_ok=True)
+            for path in (self.root, *(self.root / name for name in FOLDERS)):
+                if path.exists() and not _may_be_used(path):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            if not is_there(mark):
+                make_mark(mark)
+        except OSError as error:
+            place = error.filename or self.root
+            raise UserError(
+                f"store {self.root} cannot be written: {error.strerror} ({place}): chmod or chown"
+                " it, or give another store"
+            ) from error
+
+    @cached_property
+    def trials(self) -> Path:
+        """Where finished, failed and pruned trials are kept."""
+        return self.root / "trials"
+
+    @property
+    def searches(self) -> Path:
+        """Where it is kept which trials a search drew."""
+        return self.root / "searches"
+
+    @property
+    def code(self) -> Path:
+        """Where the code of users' own methods is kept."""
+        return self.root / "code"
+
+    @property
+    def tasks(self) -> Path:
+        """Where it is kept which rows of a study's own tasks trials were trained on."""
+        return self.root / "tasks"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where trained models are kept."""
+        return self.root / "checkpoints"
+
+    @property
+    def reports(self) -> Path:
+        """Where tables and pages are written, a folder for each study."""
+        return self.root / "reports"
+
+    @property
+    def exports(self) -> Path:
+        """Where files for other programs are written."""
+        return self.root / "exports"
+
+    def folder(self, signature: str) -> Path:
+        """Where a finished or failed trial is kept."""
+        return self.trials / signature
+
+    def running_folder(self, signature: str) -> Path:
+        """Where a running trial keeps its lock, its progress and its checkpoint."""
+        return self.root / "running" / signature
+
+    def state(self, signature: str) -> State:
+        """Say what the store knows of a trial: its record is read, of its files the sizes.
+
+        Raises:
+            Unreadable: that cannot be told.
+        """
+        try:
+            return self.check(signature)
+        except CorruptTrial:
+            return State.CORRUPT
+
+    def check(self, signature: str) -> State:
+        """Say the same, or raise CorruptTrial with what is wrong."""
+        if signature in self._records:
+            return State.DONE
+        folder = self.folder(signature)
+        for state, name, read in (
+            (State.DONE, RESULT, self.record),
+            (State.FAILED, FAILURE, self.failure),
+            (State.PRUNED, PRUNED, self.pruned),
+        ):
+            if has(folder, name):
+                try:
+                    read(signature)
+                except CorruptTrial:
+                    if has(folder, name):
+                        raise
+                    return self.check(signature)  # Just trained to its end, or set aside.
+                return state
+        return State.RUNNING if self.is_locked(signature) else State.MISSING
+
+    def record(self, signature: str) -> TrialRecord:
+        """Read a finished trial's record, once; CorruptTrial when it or a file's size is wrong."""
+        if signature not in self._records:
+            self._records[signature] = read_result(self.folder(signature))
+        return self._records[signature]
+
+    def record_read(self, signature: str) -> TrialRecord | None:
+        """Return a finished trial's record if it was read already; no file is looked at."""
+        return self._records.get(signature)
+
+    def trusted(self, signature: str) -> TrialRecord:
+        """Read the same to choose by its scores: without a checksum they are recomputed first."""
+        record = self.record(signature)
+        for split in record.scores if record.version < RECORD_VERSION else ():
+            self.labels(record, split)
+        return record
+
+    def without_checksum(self) -> int:
+        """Count the finished trials whose record was read, and is from before checksums."""
+        return sum(record.version < RECORD_VERSION for record in self._records.values())
+
+    def failure(self, signature: str) -> FailureRecord:
+        """Read why a trial failed."""
+        return read_record(FailureRecord, self.folder(signature), FAILURE)
+
+    def pruned(self, signature: str) -> PrunedRecord:
+        """Read the curve of a trial that was stopped early."""
+        return read_record(PrunedRecord, self.folder(signature), PRUNED)
+
+    def predictions(self, record: TrialRecord, split: str) -> Predictions:
+        """Read one split's predictions.
+
+        Raises:
+            CorruptTrial: they are not what was written, or the record's scores are not theirs.
+        """
+        folder = self.folder(record.signature)
+        found = read_split(folder, record, split, decode_predictions)
+        self._hold_once(record, split, found)
+        return found
+
+    def labels(self, record: TrialRecord, split: str) -> Labelled:
+        """Read the same without class scores: what tests over all trials of a cell need."""
+        found = read_split(self.folder(record.signature), record, split, decode_labels)
+        self._hold_once(record, split, found)
+        return found
+
+    def _hold_once(self, record: TrialRecord, split: str, found: Labelled | Predictions) -> None:
+        if (record.signature, split) not in self._held:
+            hold_against(self.folder(record.signature), record, split, found)
+            self._held.add((record.signature, split))
+
+    def is_whole(self, signature: str) -> bool:
+        """Say whether every file of a finished trial is as it was written: all are read."""
+        try:
+            record = self.record(signature)
+            for split in record.scores:
+                self.predictions(record, split)
+        except CorruptTrial:
+            return False
+        return True
+
+    def commit(self, config: TrialConfig, result: TrialResult) -> None:
+        """Keep a finished trial: predictions first, `result.json` last."""
+        folder = self._made(config.signature)
+        contents = {SETTINGS: config.canonical_json().encode()}
+        for split, predictions in result.predictions.items():
+            contents[predictions_name(split)] = encode_predictions(predictions)
+        for name, data in contents.items():
+            write_file(folder / name, data)
+        files = {
+            name: FileRecord(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+            for name, data in contents.items()
+        }
+        record = result.record.model_copy(update={"files": files})
+        self._forget(config.signature)
+        write_file(folder / RESULT, encode_record(record))
+        (folder / PRUNED).unlink(missing_ok=True)
+
+    def commit_failure(self, config: TrialConfig, failure: FailureRecord) -> None:
+        """Keep why a trial failed."""
+        self._commit_without_result(config, FAILURE, failure)
+
+    def commit_pruned(self, config: TrialConfig, pruned: PrunedRecord) -> None:
+        """Keep how far a trial came that was stopped early; it has no predictions."""
+        self._commit_without_result(config, PRUNED, pruned)
+
+    def _commit_without_result(self, config: TrialConfig, name: str, record: Record) -> None:
+        folder = self._made(config.signature)
+        write_file(folder / SETTINGS, config.canonical_json().encode())
+        write_file(folder / name, encode_record(record))
+
+    def _made(self, signature: str) -> Path:
+        """Make a trial's folder, and wait until `trials/` names it on the disk."""
+        folder = self.folder(signature)
+        folder.mkdir(parents=True, exist_ok=True)
+        sync_to_disk(folder.parent)
+        return folder
+
+    def set_aside(self, signature: str, seen: TrialRecord | None = None) -> Path | None:
+        """Move a corrupt or failed trial, or one that is `seen` as it is, out of the way.
+
+        So it is trained again. None where another process has just done so, or trains it already.
+        """
+        with self.lock(signature) as mine:
+            if not mine or not self._is_in_the_way(signature, seen):
+                return None
+            shelf = self.root / "set-aside"
+            shelf.mkdir(exist_ok=True)
+            taken = (shelf / f"{signature}-{number}" for number in range(1, 10_000))
+            target = next(path for path in taken if not is_there(path))
+            self.folder(signature).rename(target)
+            self._forget(signature)
+            self.forget_running(signature)
+            return target
+
+    def _is_in_the_way(self, signature: str, seen: TrialRecord | None) -> bool:
+        self._forget(signature)
+        state = self.state(signature)
+        if state is State.DONE:
+            return self.record(signature) == seen or not self.is_whole(signature)
+        return state in {State.CORRUPT, State.FAILED}
+
+    def _forget(self, signature: str) -> None:
+        """Forget what was read of a trial: its files are others now, or may be."""
+        self._records.pop(signature, None)
+        self._held = {pair for pair in self._held if pair[0] != signature}
+
+    def is_locked(self, signature: str) -> bool:
+        """Say whether a living process trains this trial now.
+
+        Raises:
+            Unreadable: that cannot be told.
+        """
+        return is_held(self.running_folder(signature) / "lock")
+
+    def lock(self, signature: str) -> AbstractContextManager[bool]:
+        """Try to own a trial; yields whether this process does."""
+        return hold(self.running_folder(signature) / "lock")
+
+    def forget_running(self, signature: str) -> None:
+        """Drop a trial's checkpoint and progress; its owner calls this after the commit."""
+        shutil.rmtree(self.running_folder(signature), ignore_errors=True)
+
+    def write_progress(self, progress: ProgressRecord) -> None:
+        """Say where a running trial is (not synced: it may be lost)."""
+        path = self.running_folder(progress.signature) / "progress.json"
+        write_file(path, progress.model_dump_json().encode(), sync=False)
+
+    def progress(self, signature: str) -> ProgressRecord | None:
+        """Read where a running trial is, if it has said so."""
+        path = self.running_folder(signature) / "progress.json"
+        try:
+            return validated(ProgressRecord, read_whole(path))
+        except (OSError, ValueError):
+            return None
+
+    def checkpoint(self, signature: str) -> Path:
+        """Where a running trial's checkpoint is, once it has one."""
+        return self.running_folder(signature) / "checkpoint.safetensors"
+
+    def told(self, signature: str, tracker: str) -> int | None:
+        """Read which epoch of a running trial a tracker was told last; None: it has not begun."""
+        try:
+            return int(read_whole(self._told(signature, tracker)))
+        except (OSError, ValueError):
+            return None
+
+    def write_told(self, signature: str, tracker: str, epoch: int) -> None:
+        """Keep which epoch of a running trial a tracker was told last; nothing once it ended."""
+        path = self._told(signature, tracker)
+        if path.parent.is_dir():
+            write_file(path, str(epoch).encode(), sync=False)
+
+    def _told(self, signature: str, tracker: str) -> Path:
+        return self.running_folder(signature) / f"told-{tracker}"
+
+    def finished(self) -> set[str]:
+        """Signatures of the trials that ended, however they did: one scan, no file is read.
+
+        Those whose folder cannot be looked into are among them: `check` says what it is.
+        """
+        return {
+            entry.name
+            for entry in listing(self.trials)
+            if _is_signature(entry.name) and _has_ended(entry.path)
+        }
+
+    def free_bytes(self) -> int:
+        """Free space on the store's disk."""
+        return shutil.disk_usage(self.root).free
+
+
+def _may_be_used(folder: Path) -> bool:
+    effective = os.access in os.supports_effective_ids
+    return os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=effective)
+
+
+def _is_signature(name: str) -> bool:
+    return re.fullmatch("[0-9a-f]{12}", name) is not None
+
+
+def _has_ended(folder: str) -> bool:
+    """Look by plain strings: a large store asks ten thousand times."""
+    for name in (RESULT, FAILURE, PRUNED):
+        try:
+            os.stat(f"{folder}/{name}")  # noqa: PTH116
+        except FileNotFoundError:
+            continue
+        except OSError:
+            pass
+        return True
+    return os.path.islink(folder)  # noqa: PTH114

@@ -161,7 +161,7 @@ def compare_pair(
 ) -> PairReport:
     """Test two systems with each metric: the task's own, or all that apply to files.
 
-    `labels` is the task's list in order: with two of them f1 takes the second as positive. Without
+    `labels` is the task's list in order: f1 takes the second as positive. Without
     it the list is the trial's, and for files the gold labels that occur, sorted, so that any other
     label of the task is missing from the mean of macro_f1, and predicting it is an error.
 
@@ -182,6 +182,8 @@ def compare_pair(
         _numbers(second, "predicted", names),
     )
     _refuse_too_many(pair, len(names))
+    if not labels and not (baseline.labels or system.labels):
+        _refuse_unknown_positive(metrics, len(names))
     chosen = metrics or _default_metrics(baseline, system, len(names))
     right = zip((pair[1] == gold).tolist(), (pair[2] == gold).tolist(), strict=True)
     return PairReport(
@@ -281,14 +283,27 @@ def _one_class(pair: tuple[Labels, Labels, Labels]) -> tuple[System, ...]:
 
 def _default_metrics(baseline: Side, system: Side, n_classes: int) -> list[str]:
     own = system.metric or baseline.metric
-    return [own] if own else [name for name in METRICS if not _misfit(name, n_classes)]
+    if own:
+        return [own]
+    usual = (name for name, metric in METRICS.items() if metric.is_usual(n_classes))
+    return [name for name in usual if not _misfit(name, n_classes)]
+
+
+def _refuse_unknown_positive(metrics: Sequence[str], n_classes: int) -> None:
+    """Refuse a metric of one label where nobody said which."""
+    for name in metrics:
+        if not get_metric(name).is_usual(n_classes):
+            raise UserError(
+                f"{name} is of one label, and there are {n_classes}: list them all with --labels,"
+                " the positive one second; or try macro_f1 or mcc"
+            )
 
 
 def _misfit(metric: str, n_classes: int) -> str | None:
     """Say why a metric is not for as many labels: of one label only accuracy can tell anything."""
     limit = get_metric(metric).max_classes
     if limit is not None and n_classes > limit:
-        return f"{short_name(metric)} is for {limit} labels, got {n_classes}; try macro_f1 or mcc"
+        return f"{short_name(metric)} is for at most {limit} labels, got {n_classes}"
     if get_metric(metric).test != "mcnemar" and n_classes < 2:
         return (
             f"{metric} needs two labels, got one: list all labels with --labels,"

@@ -55,8 +55,7 @@ def trial_reports(results: Results, *, intervals: bool = False) -> list[Report]:
     titles = {
         study.task(name).title: label for name, label in study.labels.items() if name in study.tasks
     }
-    own = {method.name: method.title for method in study.own_methods.values()}
-    return [relabelled(report, {**own, **titles, **study.labels}) for report in found]
+    return [relabelled(report, {**titles, **study.display_names}) for report in found]
 
 
 def _own_table(

@@ -82,6 +82,11 @@ class Study(Header):
         """The shipped tasks and the study's own, by name."""
         return {**TASKS, **self.own_tasks}
 
+    @property
+    def display_names(self) -> dict[str, str]:
+        """What tables and pictures call methods, encoders and tasks: its labels, own titles."""
+        return {method.name: method.title for method in self.own_methods.values()} | self.labels
+
     def task(self, name: str) -> Task:
         """Return a task's record, the study's own or a shipped one; UserError if there is none."""
         return self.own_tasks.get(name) or get_task(name, self.known_tasks)

@@ -320,7 +320,7 @@ class TrialRun:
             selected_epoch=self.place.best_epoch if self.best else self.config.trained_epochs,
             scores={
                 split: score_records(
-                    kept.gold, kept.predicted, len(self.prepared.labels), self.prepared.own_metrics
+                    kept.gold, kept.predicted, len(self.prepared.labels), self.prepared.metrics
                 )
                 for split, kept in predictions.items()
             },

@@ -26,7 +26,6 @@ from trainers.encoders.batches import Inputs
 from trainers.encoders.encoder import Encoder, is_of_a_task, load_encoder
 from trainers.encoders.sentence_vectors import sentence_vectors
 from trainers.encoders.token_cache import tokenised
-from trainers.records.metrics import OWN
 
 SHARED = ("task", "data", "encoder", "max_length", "difficulty_encoder", *CHOOSING)
 
@@ -43,7 +42,7 @@ class Prepared:
     labels: tuple[str, ...]
     metric: str
     selection: str
-    own_metrics: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
     inputs: Mapping[str, Inputs]
     ids: Mapping[str, list[str]]
     encoder: Encoder
@@ -116,7 +115,7 @@ def prepare(
     return Prepared(
         labels=data.labels,
         metric=task.metric,
-        own_metrics=tuple(name for name in (task.metric, *task.beside) if name in OWN),
+        metrics=(task.metric, *task.beside),
         selection=selection,
         inputs=inputs,
         ids={name: split.ids for name, split in data.splits.items()},

@@ -14,7 +14,7 @@ from dataclasses import replace
 from functools import cache
 from io import BytesIO
 from itertools import chain, count
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
@@ -24,11 +24,11 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from reports.page.budget_curves import BudgetCurve, BudgetPicture
+from reports.page.budget_curves import BudgetPicture
 from reports.page.heatmap import Heatmap
 from reports.page.importance import Importance
 from reports.page.landscape import Axis, Landscape
-from reports.page.pictures import Pictures
+from reports.page.pictures import Pictures, called
 from reports.page.styles import style_of
 from reports.page.training_curves import TrainingCurve
 from search_spaces.method import Style
@@ -94,8 +94,8 @@ def _figures(pictures: Pictures) -> Iterator[tuple[str, Figure]]:
         of = cell.landscape
         name = f"{of.task}-{of.encoder}-{of.method}"
         heat = cell.heatmap
-        yield from _heatmaps(name, heat and replace(heat, of=_called(heat.of, pictures)))
-        shown = _called(of, pictures)
+        yield from _heatmaps(name, heat and replace(heat, of=called(heat.of, pictures.labels)))
+        shown = called(of, pictures.labels)
         if of.axes:
             yield f"parallel-{name}", parallel_figure(shown)
         if isinstance(cell.importance, Importance):
@@ -107,10 +107,7 @@ def _figures(pictures: Pictures) -> Iterator[tuple[str, Figure]]:
             yield (
                 f"budget-{budget.task}-{budget.encoder}",
                 budget_figure(
-                    replace(
-                        _called(budget, pictures),
-                        curves=tuple(_called(curve, pictures) for curve in budget.curves),
-                    ),
+                    called(budget, pictures.labels),
                     styles,
                 ),
             )
@@ -120,18 +117,8 @@ def _figures(pictures: Pictures) -> Iterator[tuple[str, Figure]]:
     for (task, encoder), best in groups.items():
         yield (
             f"curves-{task}-{encoder}",
-            curves_figure([_called(curve, pictures) for curve in best.values()], styles),
+            curves_figure([called(curve, pictures.labels) for curve in best.values()], styles),
         )
-
-
-Drawn = TypeVar("Drawn", Landscape, BudgetPicture, BudgetCurve, TrainingCurve)
-
-
-def _called(of: Drawn, pictures: Pictures) -> Drawn:
-    """Call a picture's method, encoder and task as the study wants to have them called."""
-    names = [name for name in ("task", "encoder", "method") if hasattr(of, name)]
-    called = {name: pictures.labels.get(getattr(of, name), getattr(of, name)) for name in names}
-    return replace(of, **called)
 
 
 def _heatmaps(name: str, of: Heatmap | None) -> Iterator[tuple[str, Figure]]:

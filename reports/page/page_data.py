@@ -6,8 +6,8 @@ it; `pictures.py` and `examples.py` bound the rest.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +19,7 @@ from reports.page.failures import Failure
 from reports.page.heatmap import Heatmap
 from reports.page.importance import Importance
 from reports.page.landscape import Axis, Landscape
-from reports.page.pictures import CellPictures, Pictures
+from reports.page.pictures import CellPictures, Pictures, called
 from reports.page.styles import style_of
 from reports.page.training_curves import TrainingCurve
 from reports.tables.build import BASELINE, Report, Tested
@@ -36,21 +36,27 @@ def page_data(
     failed: Sequence[Failure],
 ) -> dict[str, Any]:
     """Lay everything out; the same input gives the same dict, in the same order."""
-    each = MOST_TRIALS // max(1, len(pictures.cells))
+    each, labels = MOST_TRIALS // max(1, len(pictures.cells)), pictures.labels
     methods = dict.fromkeys(cell.landscape.method for cell in pictures.cells)
     return {
         "study": pictures.study,
-        "styles": {method: asdict(style_of(method, pictures.styles)) for method in methods},
-        "cells": [_cell(cell, each) for cell in pictures.cells],
-        "budgets": [_budget(budget) for budget in pictures.budgets],
-        "curves": [_curve(curve) for curve in pictures.curves],
+        "styles": {
+            labels.get(method, method): asdict(style_of(method, pictures.styles))
+            for method in methods
+        },
+        "cells": [
+            _cell(replace(cell, landscape=called(cell.landscape, labels)), each)
+            for cell in pictures.cells
+        ],
+        "budgets": [_budget(called(budget, labels)) for budget in pictures.budgets],
+        "curves": [_curve(called(curve, labels)) for curve in pictures.curves],
         "comparisons": [
-            _comparison(report.split, test)
+            _comparison(report.split, test, labels)
             for report in reports
             if report.split
             for test in report.tests
         ],
-        "examples": [_examples(found) for found in examples],
+        "examples": [_examples(found, labels) for found in examples],
         "failures": {
             "count": len(failed),
             "rows": [[f.trial, f.settings, f.kind, f.reason] for f in failed[:MOST_FAILURES]],
@@ -155,15 +161,15 @@ def _curve(of: TrainingCurve) -> dict[str, Any]:
     }
 
 
-def _comparison(split: str, test: Tested) -> list[Any]:
+def _comparison(split: str, test: Tested, labels: Mapping[str, str]) -> list[Any]:
     """A row of the table of comparisons, in the order of its columns in `main.js`."""
     found, (baseline, system) = test.comparison, test.trials
     mark = "‡" if test.survives else "†" if test.marked else "none"
     return [
-        test.task,
+        labels.get(test.task, test.task),
         split,
-        test.encoder,
-        test.method,
+        labels.get(test.encoder, test.encoder),
+        labels.get(test.method, test.method),
         *_rounded([found.baseline_score, found.system_score, found.delta, test.gap.smallest]),
         mark,
         found.p_value,
@@ -178,13 +184,16 @@ def _comparison(split: str, test: Tested) -> list[Any]:
     ]
 
 
-def _examples(of: Discordant) -> dict[str, Any]:
-    winner = {"baseline": BASELINE, "system": of.method}
+def _examples(of: Discordant, labels: Mapping[str, str]) -> dict[str, Any]:
+    winner = {
+        "baseline": labels.get(BASELINE, BASELINE),
+        "system": labels.get(of.method, of.method),
+    }
     return {
-        "task": of.task,
-        "encoder": of.encoder,
-        "method": of.method,
-        "baseline": BASELINE,
+        "task": labels.get(of.task, of.task),
+        "encoder": labels.get(of.encoder, of.encoder),
+        "method": winner["system"],
+        "baseline": winner["baseline"],
         "split": of.split,
         "trials": [of.baseline_trial, of.system_trial],
         "wins": of.wins,

@@ -4,8 +4,8 @@ In: a study's trials and cells. Out: frozen `Pictures`; `page.py` and `figures.p
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeVar
 
 from reports.cells import CellResult
 from reports.page.budget_curves import BudgetPicture, budget_picture
@@ -46,6 +46,20 @@ class Pictures:
     curves: tuple[TrainingCurve, ...]
     styles: Mapping[str, Style] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+Named = TypeVar("Named", Landscape, BudgetPicture, TrainingCurve)
+
+
+def called(of: Named, labels: Mapping[str, str]) -> Named:
+    """Call a picture's methods, encoder and task as the study wants to have them called."""
+    names = [name for name in ("task", "encoder", "method") if hasattr(of, name)]
+    changes: dict[str, Any] = {n: labels.get(getattr(of, n), getattr(of, n)) for n in names}
+    if isinstance(of, BudgetPicture):
+        changes["curves"] = tuple(
+            replace(curve, method=labels.get(curve.method, curve.method)) for curve in of.curves
+        )
+    return replace(of, **changes)
 
 
 def draw_up(

@@ -51,7 +51,7 @@ def publish(
     study, store, lacking = results.study, results.store, list[str]()
     files: dict[Path, bytes] = {}
     if extras.html or extras.figures:
-        pictures = draw_up(study.name, results.trials, results.cells, study.labels)
+        pictures = draw_up(study.name, results.trials, results.cells, study.display_names)
     if extras.html:
         examples = discordant_examples(reports, store, Texts(extras.data, study.known_tasks))
         page = build_page(pictures, reports, examples, failures(study.trials(), store))

@@ -1,5 +1,6 @@
 """Tables that a study describes: its rows and columns, its names, in every format and figure."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -81,5 +82,11 @@ def test_rows_columns_names_and_averages(folder: Path, capsys: pytest.CaptureFix
     assert r"Tiny \& small & R-Drop" in tex
     names = {file.name.rpartition(".")[2] for file in (folder / "out").glob("tabled-main.*")}
     assert names == {"tex", "md", "csv", "json"}
-    assert "Our cases" in (folder / "out" / "tabled.html").read_text()
+    page = (folder / "out" / "tabled.html").read_text()
+    assert "Our cases" in page
+    data = json.loads(page.split('id="data">')[1].split("</script>")[0])
+    assert set(data["styles"]) == {"Fine-tuning", "at", "R-Drop"}
+    for part in ("cells", "curves", "comparisons", "budgets"):
+        text = json.dumps(data[part])
+        assert ("Our cases" in text, '"cases"' in text, '"tiny"' in text) == (True, False, False)
     assert list((folder / "out" / "figures").glob("curves-*.pdf"))

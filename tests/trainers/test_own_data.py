@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import datasets
+import numpy as np
 import pytest
 from huggingface_hub import DatasetInfo, HfApi
 from huggingface_hub.errors import RevisionNotFoundError
@@ -18,6 +19,7 @@ from trainers.data.identity import identify, identity_of
 from trainers.data.loading import load_task, select_examples
 from trainers.data.rows import DataAbsent
 from trainers.prepared import Warm, prepare
+from trainers.records.outcome import score_records
 
 
 @pytest.fixture(autouse=True)
@@ -188,12 +190,23 @@ def test_metrics_and_labels_that_do_not_go_together_are_refused(tmp_path: Path) 
     told = complaint({**files, "metric": "f1", "positive": "sales"}, tmp_path)
     assert "positive: 'sales' is no label of" in told
     assert "(it has: 'billing', 'delivery', 'returns')" in told
-    assert "metric f1 is for 2 labels" in complaint(
-        {**files, "metric": "f1", "positive": "billing"}, tmp_path
-    )
     assert "did you mean 'accuracy'" in complaint({**files, "metric": "acuracy"}, tmp_path)
     (tmp_path / "train.jsonl").write_text(json.dumps({"body": "x", "team": "only"}) + "\n")
     assert "two or more labels" in complaint({"files": {"train": "train.jsonl"}}, tmp_path)
+
+
+def test_f1_of_one_of_many_labels(tmp_path: Path) -> None:
+    """As of entailment in NLI, or of the one class of tickets that must not be missed."""
+    tickets(tmp_path)
+    fields = {"files": {"train": "train.csv"}, "metric": "f1", "positive": "delivery"}
+    own = parse_task({"name": "tickets", "text": "body", "label": "team", **fields}, tmp_path)
+    data = load_task(own, None)
+    assert data.labels == ("billing", "delivery", "returns")
+    gold, flat = data.splits["train"].labels, np.ones_like(data.splits["train"].labels)
+    mean = float((gold == 1).mean())
+    found = score_records(gold, flat, 3, (own.metric, *own.beside))
+    assert found["f1"].value == pytest.approx(2 * mean / (1 + mean))
+    assert set(found) - {"f1"} == set(score_records(gold, flat, 3))
 
 
 @pytest.fixture

@@ -42,6 +42,9 @@ class Metric:
     `scores(sums (..., K))` gives values (...) from `lowest` to 1, and flags (...): 0.0 and True
     where the score is undefined. With two classes, making a wrong prediction right must never lower
     the score: the exact randomization test bisects on it, unless `rises` is false.
+
+    `of_one_label`: it is of label 1 against all others, so that with more than two labels it is
+    for a task that names its positive label.
     """
 
     name: str
@@ -50,12 +53,17 @@ class Metric:
     scores: Callable[[Counts], tuple[Values, Flags]]
     test: Literal["mcnemar", "fisher"] = "fisher"
     max_classes: int | None = None
+    of_one_label: bool = False
     lowest: float = 0.0
     rises: bool = True
 
     def fits(self, n_classes: int) -> bool:
         """Whether it is defined for so many classes."""
         return self.max_classes is None or n_classes <= self.max_classes
+
+    def is_usual(self, n_classes: int) -> bool:
+        """Whether it says something of any task with so many classes: nobody has to ask for it."""
+        return self.fits(n_classes) and not (self.of_one_label and n_classes > 2)
 
 
 def _one_hot(labels: Labels, n_classes: int) -> Counts:
@@ -81,8 +89,8 @@ def _accuracy_scores(sums: Counts) -> tuple[Values, Flags]:
 
 def _f1_counts(gold: Labels, predicted: Labels, _n_classes: int) -> Counts:
     """[true positive, predicted positive, gold positive]; label 1 is positive."""
-    counts = np.stack([gold * predicted, predicted, gold], axis=1)
-    return np.asarray(counts, dtype=np.int64)
+    named, true = predicted == 1, gold == 1
+    return np.stack([named & true, named, true], axis=1).astype(np.int64)
 
 
 def _f1_scores(sums: Counts) -> tuple[Values, Flags]:
@@ -135,7 +143,7 @@ METRICS: Final[dict[str, Metric]] = {
         scores=_accuracy_scores,
         test="mcnemar",
     ),
-    "f1": Metric(name="f1", title="F1", counts=_f1_counts, scores=_f1_scores, max_classes=2),
+    "f1": Metric(name="f1", title="F1", counts=_f1_counts, scores=_f1_scores, of_one_label=True),
     "mcc": Metric(name="mcc", title="MCC", counts=_mcc_counts, scores=_mcc_scores, lowest=-1.0),
     "macro_f1": Metric(
         name="macro_f1", title="macro-F1", counts=_macro_f1_counts, scores=_macro_f1_scores
@@ -212,7 +220,7 @@ def sum_counts(metric: Metric, gold: Labels, predicted: Labels, n_classes: int) 
 def score(metric: str | Metric, gold: ArrayLike, predicted: ArrayLike, n_classes: int) -> Score:
     """Score predictions (N,) against gold (N,); `n_classes` is the length of the task's label list.
 
-    accuracy; f1 (binary, label 1 is positive); mcc (R_K of Gorodkin 2004, with two classes
+    accuracy; f1 (of label 1); mcc (R_K of Gorodkin 2004, with two classes
     Matthews' coefficient); macro_f1 (mean over the whole label list, not over the labels that
     occur). What a constant prediction leaves undefined is 0.0 and flagged.
 

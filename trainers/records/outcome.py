@@ -82,11 +82,12 @@ class ScoreRecord(Frozen):
 
 
 def score_records(
-    gold: Labels, predicted: Labels, n_classes: int, own: Sequence[str] = ()
+    gold: Labels, predicted: Labels, n_classes: int, asked: Sequence[str] = ()
 ) -> dict[str, ScoreRecord]:
-    """Score labels (N,) with every metric of so many classes, and with those of users' own."""
-    shipped = [name for name, metric in METRICS.items() if metric.fits(n_classes)]
-    found = {name: score(name, gold, predicted, n_classes) for name in (*shipped, *own)}
+    """Score labels (N,) with every usual metric of so many classes, and with those asked for."""
+    usual = [name for name, metric in METRICS.items() if metric.is_usual(n_classes)]
+    names = dict.fromkeys((*usual, *asked))
+    found = {name: score(name, gold, predicted, n_classes) for name in names}
     return {
         name: ScoreRecord(value=entry.value, undefined=entry.undefined)
         for name, entry in found.items()
@@ -155,14 +156,15 @@ class TrialRecord(Record):
         if len(set(self.labels)) < len(self.labels):
             yield "labels: one is there twice"
         known = {name for name, metric in METRICS.items() if metric.fits(len(self.labels))}
+        usual = {name for name in known if METRICS[name].is_usual(len(self.labels))}
         if self.metric not in known and not OWN_NAME.fullmatch(self.metric):
             yield f"metric: {quoted(self.metric)} is no metric of {len(self.labels)} labels"
         if self.selection not in self.scores:
             yield f"selection: no scores of {quoted(self.selection)}"
         for split, scores in self.scores.items():
             shipped = {name for name in scores if not OWN_NAME.fullmatch(name)}
-            if shipped != known or self.metric not in scores:
-                yield f"scores: of {quoted(split)}, expected those of {', '.join(sorted(known))}"
+            if not usual <= shipped <= known or self.metric not in scores:
+                yield f"scores: of {quoted(split)}, expected those of {', '.join(sorted(usual))}"
             if any(scores[name].value < METRICS[name].lowest for name in shipped & known):
                 yield f"scores: of {quoted(split)}, one is too low for its metric"
             if split not in self.fingerprints:

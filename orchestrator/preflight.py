@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
-from reports.paper.layout import LAYOUTS, TASKS_OF
 from search_spaces.cells import cells_of
 from search_spaces.errors import UserError
+from search_spaces.layouts import data_layouts, paper_layouts
 from search_spaces.part import Part
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study
@@ -58,7 +58,10 @@ def _named(study: Study) -> Iterator[None]:
 
 def check_tables(study: Study) -> None:
     """Check that every table of the paper that a study names shows one of the tasks beside it."""
-    shown_by = TASKS_OF | {number: layout.tasks for number, layout in LAYOUTS.items()}
+    if not study.tables:
+        return
+    shown_by = {number: layout.columns for number, layout in paper_layouts().items()}
+    shown_by |= {number: layout.describes for number, layout in data_layouts().items()}
     for number in study.tables:
         beside = {task for part in study.parts if number in part.tables for task in part.tasks}
         if beside.isdisjoint(shown_by[number]):

@@ -8,16 +8,13 @@ from pathlib import Path
 
 from reports.cells import CellResult, Key, read_groups
 from reports.paper.data_tables import count_data, data_table
-from reports.paper.layout import LAYOUTS, TASKS_OF
-from reports.paper.tables import paper_table
 from reports.results import Results
 from reports.tables.build import reports_of
 from reports.tables.choice import Choice, choices
 from reports.tables.laid_out import lay_out, layout_table
-from reports.tables.layout import Layout
 from reports.tables.report import Report, relabelled
 from search_spaces.cells import cells_of
-from search_spaces.own_tables import OwnTable
+from search_spaces.layouts import Layout, data_layouts, paper_layouts
 from search_spaces.study import Study
 from trainers.records.store import Store
 
@@ -43,13 +40,20 @@ def trial_reports(results: Results, *, intervals: bool = False) -> list[Report]:
     study, store, cells = results.study, results.store, results.cells
     chosen = choices(cells, store)
     of_paper = [
-        paper_table(
-            number, study.name, *_own(study, number, store, cells, chosen), intervals=intervals
+        _laid_out(
+            layout,
+            study,
+            *_own(study, number, store, cells, chosen),
+            intervals=intervals,
+            heading=f"Table {number} of the paper.",
         )
         for number in study.tables
-        if number in LAYOUTS
+        if (layout := paper_layouts().get(number))
     ]
-    laid = [_own_table(study, table, store, cells, chosen, intervals) for table in study.own_tables]
+    laid = [
+        _laid_out(layout, study, cells, store, chosen, intervals=intervals)
+        for layout in study.own_tables
+    ]
     found = [report for report in (*of_paper, *laid) if report]
     found += reports_of(study.name, cells, store, chosen, intervals=intervals)
     titles = {
@@ -58,27 +62,23 @@ def trial_reports(results: Results, *, intervals: bool = False) -> list[Report]:
     return [relabelled(report, {**titles, **study.display_names}) for report in found]
 
 
-def _own_table(
+def _laid_out(
+    layout: Layout,
     study: Study,
-    table: OwnTable,
-    store: Store,
     cells: Sequence[CellResult],
+    store: Store,
     chosen: Mapping[Key, Choice],
+    *,
     intervals: bool,
+    heading: str = "",
 ) -> Report | None:
-    """Lay out a table that the study describes; None where it has no number yet."""
-    methods = table.rows or dict.fromkeys(cell.method for cell in cells)
-    layout = Layout(
-        title=table.title,
-        tasks=table.columns,
-        split=table.split,
-        systems={method: method for method in methods},
-        only=True,
-        average=table.average,
-    )
+    """Lay out a table of the paper's or the study's own; None where it has no number yet."""
+    if not layout.rows:
+        methods = dict.fromkeys(cell.method for cell in cells)
+        layout = layout.model_copy(update={"rows": {method: method for method in methods}})
     board = lay_out(layout, cells, store, chosen, study.known_tasks, intervals=intervals)
-    name = f"{study.name}-{table.name}"
-    return layout_table(board, name, study.name, store) if board else None
+    name = f"{study.name}-{layout.name}"
+    return layout_table(board, name, study.name, store, heading) if board else None
 
 
 def left_out(study: Study, reports: Sequence[Report]) -> list[str]:
@@ -89,13 +89,18 @@ def left_out(study: Study, reports: Sequence[Report]) -> list[str]:
     numbers = [n for n in study.tables if f"{study.name}-table{n}" not in written]
     if not numbers:
         return lines
-    hint = "; --data says where to count data" if set(numbers) & set(TASKS_OF) else ""
+    hint = "; --data says where to count data" if set(numbers) & set(data_layouts()) else ""
     return [*lines, f"no number yet for table {', '.join(map(str, numbers))} of the paper{hint}"]
 
 
 def _data_reports(study: Study, cells: Sequence[CellResult], data: Path | None) -> list[Report]:
-    numbers = [number for number in study.tables if number in TASKS_OF]
-    wanted = [task for number in numbers for task in TASKS_OF[number] if task in study.tasks]
+    numbers = [number for number in study.tables if number in data_layouts()]
+    wanted = [
+        task
+        for number in numbers
+        for task in data_layouts()[number].describes
+        if task in study.tasks
+    ]
     counted = count_data(wanted, data, cells)
     tables = [data_table(number, study.name, counted) for number in numbers]
     return [table for table in tables if table]

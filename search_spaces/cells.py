@@ -1,22 +1,21 @@
 """Cells: the trials among which a search, early stopping, a kept model and a table's number choose.
 
 In: a study. Out: its trials by cell. A cell is a (task, encoder, method); in a study that fills
-tables of the paper what a table compares is a cell of its own, and the method's name has it beside:
-`cat perturb=embedding`, `cat norm=mix`, `cat train_fraction=0.5`.
+tables of the paper, or has tables of its own that compare variants of a method, each variant is a
+cell, and the method's name has it beside: `cat perturb=embedding`, `cat train_fraction=0.5`.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Final, Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal
 
+from search_spaces.layouts import compared_options, paper_layouts
+from search_spaces.methods import METHODS
 from search_spaces.study import Study
-from search_spaces.trial import TrialConfig
+from search_spaces.trial import TrialConfig, written
 
 Cell = tuple[str, str, str]
 Sampling = Literal["grid", "random", "adaptive"]
 """How a cell's trials were chosen from its grid."""
-
-COMPARED: Final = {"perturb": "matrix", "norm": "max"}
-"""Options of `cat` that Tables 9 and 10 compare, and the paper's own choice, which goes unnamed."""
 
 
 def cells_of(
@@ -24,12 +23,21 @@ def cells_of(
 ) -> dict[Cell, list[TrialConfig]]:
     """Group a study's trials, or some of them, into its cells, all in the study's order."""
     wanted = study.trials() if trials is None else trials
-    if not study.tables:
-        return grouped(wanted, lambda trial: trial.cell)
+    layouts = [*(paper_layouts().values() if study.tables else ()), *study.own_tables]
+    compared = compared_options(layouts)
     most: dict[str, float] = {}
-    for trial in study.trials():
-        most[trial.task] = max(most.get(trial.task, 0.0), trial.train_fraction)
-    return grouped(wanted, lambda trial: _variant(trial, most[trial.task]))
+    if any(layout.training for layout in layouts):
+        for trial in study.trials():
+            most[trial.task] = max(most.get(trial.task, 0.0), trial.train_fraction)
+    if not compared and not most:
+        return grouped(wanted, lambda trial: trial.cell)
+    known = {**METHODS, **study.own_methods}
+    defaults = {
+        method: {option: known[method].options[option].default for option in options}
+        for method, options in compared.items()
+        if method in known
+    }
+    return grouped(wanted, lambda trial: _variant(trial, defaults, most.get(trial.task, 0.0)))
 
 
 def grouped(
@@ -42,12 +50,16 @@ def grouped(
     return groups
 
 
-def _variant(trial: TrialConfig, most: float) -> Cell:
-    """Name the cell; fewer training rows than the task's other trials have are a variant, too."""
+def _variant(trial: TrialConfig, defaults: Mapping[str, Mapping[str, object]], most: float) -> Cell:
+    """Name the cell: an option that a table compares, where it has not its default.
+
+    Fewer training rows than the task's other trials have are a variant, too.
+    """
+    options = trial.method.options()
     said = [
-        f"{name}={value}"
-        for name, own in COMPARED.items()
-        if trial.method.name == "cat" and (value := getattr(trial.method, name)) != own
+        f"{name}={written(value)}"
+        for name, default in defaults.get(trial.method.name, {}).items()
+        if (value := options[name]) != default
     ]
     if trial.train_fraction < most:
         said.append(f"train_fraction={trial.train_fraction:.12g}")

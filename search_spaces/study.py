@@ -17,10 +17,10 @@ from pydantic import Field, SkipValidation, ValidationError
 from search_spaces.complaints import explain
 from search_spaces.errors import UserError, unknown
 from search_spaces.input_files import at_home, is_there
+from search_spaces.layouts import Layout, check_layouts, take_layouts
 from search_spaces.method import Method
 from search_spaces.methods import METHODS
 from search_spaces.own_methods import import_method, take_methods
-from search_spaces.own_tables import OwnTable, check_tables, take_tables
 from search_spaces.own_tasks import join_task, take_tasks
 from search_spaces.part import MOST_TRIALS, OF_DATA_ALONE, TOO_MANY, Part, refuse_duplicates
 from search_spaces.settings import Settings
@@ -70,7 +70,7 @@ class Study(Header):
     own_tasks: dict[str, Task] = Field(default_factory=dict)
     data: dict[str, str] = Field(default_factory=dict)
     sources: dict[str, SkipValidation[Source]] = Field(default_factory=dict)
-    own_tables: tuple[OwnTable, ...] = ()
+    own_tables: tuple[Layout, ...] = ()
 
     @property
     def own_methods(self) -> dict[str, Method]:
@@ -182,11 +182,7 @@ class Study(Header):
         ]
         own = {name: task for name, task in self.own_tasks.items() if name in wanted}
         data = {name: named for name, named in self.data.items() if name in wanted}
-        tables = (
-            table.model_copy(update={"columns": kept})
-            for table in self.own_tables
-            if (kept := tuple(task for task in table.columns if task in wanted))
-        )
+        tables = [left for table in self.own_tables if (left := table.only(wanted))]
         return self._changed(parts=tuple(parts), own_tasks=own, data=data, own_tables=tuple(tables))
 
 
@@ -267,7 +263,7 @@ class _Own:
         self.tasks: dict[str, Task] = {}
         self.methods: dict[str, Method] = {}
         self.sources: dict[str, Source] = {}
-        self.tables: list[OwnTable] = []
+        self.tables: list[Layout] = []
 
     def named(self, fields: dict[Any, Any]) -> dict[Any, Any]:
         """Put names for the tasks and methods that a study or a part defines, and add these."""
@@ -278,7 +274,7 @@ class _Own:
             found["tasks"], tasks = take_tasks(fields["tasks"], self.folder)
             self.join(tasks, {})
         if "tables" in fields:
-            found["tables"], tables = take_tables(fields["tables"])
+            found["tables"], tables = take_layouts(fields["tables"])
             self.tables += tables
         if "methods" in fields:
             found["methods"], sources = take_methods(fields["methods"], self.folder)
@@ -328,8 +324,8 @@ def _build(fields: dict[Any, Any], folder: Path, find: Finder) -> Study:
             what = _explain(error) if isinstance(error, ValidationError) else error
             where = f"part {number}: " if "parts" in fields else BESIDE if included else ""
             raise UserError(f"{where}{what}") from error
-    named = [method for part in found for method in part.methods]
-    check_tables(own.tables, named, [task for part in found for task in part.tasks])
+    named = {method: own.methods.get(method) for part in found for method in part.methods}
+    check_layouts(own.tables, named, [task for part in found for task in part.tasks])
     return Study(
         name=header.name,
         description=header.description,

@@ -164,16 +164,16 @@ class TrialConfig(TrainingSettings):
 
     def describe(self) -> str:
         """One line for people: task, encoder, method and grid point."""
-        point = " ".join(f"{key}={_written(value)}" for key, value in self.point.items())
+        point = " ".join(f"{key}={written(value)}" for key, value in self.point.items())
         return f"{self.task} {self.encoder} {self.method.name} {point}"
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
     """Write a value as short as a study would."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return ",".join(_written(part) for part in value)
+        return ",".join(written(part) for part in value)
     return f"{value:.12g}" if isinstance(value, int | float) else str(value)
 
 

@@ -13,26 +13,16 @@ from typing import Final
 
 from reports.cells import CellResult
 from reports.paper.data_statistics import DataStatistics, data_statistics
-from reports.paper.layout import GLUE, TASKS_OF
-from reports.paper.published import PAPER, STATISTICS
 from reports.tables.report import Report
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
 from search_spaces.errors import UserError
+from search_spaces.layouts import DataLayout, data_layouts
 from search_spaces.shipped_tasks import get_task
 from trainers.data.loading import TaskData, load_task, scored_rows
 from trainers.records.metrics import get_metric
 
 OURS: Final = "this data"
-KINDS: Final = dict(zip(GLUE, (row[1] for row in STATISTICS[1]), strict=True))
-"""What the paper calls the task of each dataset of Table 1."""
-TITLES: Final = {
-    1: "GLUE sequence classification datasets.",
-    2: "Intent classification datasets.",
-}
-COLUMNS: Final = {
-    1: ("Labels", "Train", "Metric", "Train avg length", "Dev avg length"),
-    2: ("Intents", "Domains", "Train", "Test", "Test (difficult)", "Avg length"),
-}
+PAPER: Final = "the paper"
 LENGTH: Final = (
     "Length: words of an example, both sentences of a pair together; here a word is what stands"
     " between white space and has a letter or a digit."
@@ -68,44 +58,50 @@ def count_data(tasks: Sequence[str], folder: Path | None, cells: Sequence[CellRe
 
 def data_table(number: int, study: str, counted: Counted) -> Report | None:
     """Build Table 1 or 2; None where none of its datasets was found."""
-    tasks = TASKS_OF[number]
+    layout = data_layouts()[number]
+    tasks = layout.describes
     if not any(task in counted.found for task in tasks):
         return None
-    ours = [_row(number, task, counted.found.get(task)) for task in tasks]
-    published = [_published_row(number, row) for row in STATISTICS[number]]
+    ours = [
+        _row(layout, task, printed, counted.found.get(task))
+        for task, printed in zip(tasks, layout.published, strict=True)
+    ]
+    published = [_published_row(layout, row) for row in layout.published]
     caption = (
-        f"Table {number} of the paper. {TITLES[number]} {LENGTH} Above, what study {study} has,"
+        f"Table {number} of the paper. {layout.title} {LENGTH} Above, what study {study} has,"
         " counted from the data; -- is what it lacks. Below, in italics, as the paper prints it."
     )
+    columns = tuple(Column(title=title, ranked=False) for title in layout.statistics.values())
     table = Table(
-        name=f"{study}-table{number}",
+        name=f"{study}-{layout.name}",
         caption=caption,
-        label_titles=("Dataset", *(("Task",) if number == 1 else ()), "Source"),
-        groups=(ColumnGroup(columns=_columns(number)),),
+        label_titles=("Dataset", *([layout.kinds] if layout.kinds else []), "Source"),
+        groups=(ColumnGroup(columns=columns),),
         rows=(*ours, replace(published[0], starts_block=True), *published[1:]),
         notes=tuple(_notes(tasks, counted)),
     )
     return Report(table=table, tests=())
 
 
-def _columns(number: int) -> tuple[Column, ...]:
-    return tuple(Column(title=title, ranked=False) for title in COLUMNS[number])
-
-
-def _row(number: int, name: str, data: DataStatistics | None) -> Row:
+def _row(layout: DataLayout, name: str, printed: Sequence[str], data: DataStatistics | None) -> Row:
     task = get_task(name)
-    cells = [Cell()] * len(COLUMNS[number])
-    if data:
-        train, length = _count(data.rows["train"]), _length(data, "train")
-        metric = Cell(words=get_metric(task.metric).title)
-        labels, domains = _count(data.labels), _count(data.domains)
-        others = [_count(data.rows.get(split)) for split in ("test", "test_difficult")]
-        cells = {
-            1: [labels, train, metric, length, _length(data, "dev")],
-            2: [labels, domains, train, *others, length],
-        }[number]
-    kind = (KINDS[name],) if number == 1 else ()
-    return Row(labels=(task.title, *kind, OURS), cells=tuple(cells))
+    counts = _counts(task.metric, data) if data else {}
+    cells = tuple(counts.get(statistic, Cell()) for statistic in layout.statistics)
+    kind = (printed[1],) if layout.kinds else ()
+    return Row(labels=(task.title, *kind, OURS), cells=cells)
+
+
+def _counts(metric: str, data: DataStatistics) -> dict[str, Cell]:
+    """Count everything that a layout may name."""
+    rows = {split: _count(data.rows.get(split)) for split in ("train", "test", "test_difficult")}
+    return {
+        **rows,
+        "labels": _count(data.labels),
+        "domains": _count(data.domains),
+        "metric": Cell(words=get_metric(metric).title),
+        "train_length": _length(data, "train"),
+        "dev_length": _length(data, "dev"),
+    }
 
 
 def _count(number: int | None) -> Cell:
@@ -116,9 +112,9 @@ def _length(data: DataStatistics, split: str) -> Cell:
     return Cell(value=data.words.get(split), kind="mean")
 
 
-def _published_row(number: int, printed: Sequence[str]) -> Row:
+def _published_row(layout: DataLayout, printed: Sequence[str]) -> Row:
     title, *rest = printed
-    kind = (rest.pop(0),) if number == 1 else ()
+    kind = (rest.pop(0),) if layout.kinds else ()
     cells = tuple(Cell(words=text) for text in rest)
     return Row(labels=(title, *kind, PAPER), cells=cells, published=True)
 

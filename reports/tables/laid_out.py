@@ -5,20 +5,22 @@ the best trials of cells, tested as in all tables.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from reports.cells import CellResult, Key, of_one_class
 from reports.tables.captions import caption
 from reports.tables.choice import Choice
-from reports.tables.layout import Layout
 from reports.tables.report import Report, score_cell
 from reports.tables.table import MISSING, Cell, Column, ColumnGroup, Row, Table
 from reports.tables.tested import Tested, tested_cells, tested_notes
+from search_spaces.layouts import Layout, PublishedRow
 from search_spaces.methods import METHODS
 from search_spaces.tasks import Task
 from trainers.records.metrics import get_metric
 from trainers.records.store import Store
+
+OURS = "this study"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +42,12 @@ class Board:
                 self.cells,
                 self.tests,
             )
-            for task in self.layout.tasks
+            for task in self.layout.columns
         )
 
     def systems(self) -> list[tuple[str, str]]:
         """Every (encoder, method): by encoder, then in the paper's order of methods."""
-        places = {name: place for place, name in enumerate(self.layout.systems)}
+        places = {name: place for place, name in enumerate(self.layout.rows)}
         encoders = list(dict.fromkeys(encoder for _, encoder, _ in self.cells))
         found = dict.fromkeys((encoder, method) for _, encoder, method in self.cells)
         return sorted(
@@ -60,7 +62,7 @@ class Board:
         """
         rows = [self.scores(*system) for system in self.systems()]
         begun = [row for row in rows if any(cell.value is not None for cell in row)]
-        tasks = range(len(self.layout.tasks))
+        tasks = range(len(self.layout.columns))
         shared = tuple(p for p in tasks if all(row[p].value is not None for row in begun))
         return shared if 1 < len(shared) < len(tasks) else ()
 
@@ -81,15 +83,15 @@ def lay_out(
     Raises:
         UserError, CorruptTrial: as `paired_labels` does.
     """
-    shown = [c for c in cells if c.task in layout.tasks and _shows(c, layout.split)]
-    if layout.only:
-        shown = [cell for cell in shown if cell.method in layout.systems]
+    shown = [c for c in cells if c.task in layout.columns and _shows(c, layout.split)]
+    if layout.rows and not layout.others:
+        shown = [cell for cell in shown if _bare(cell.method) in layout.rows]
     if not any(cell.finished for cell in shown):
         return None
     found = tested_cells(shown, layout.split, store, chosen, intervals=intervals)
     return Board(
         layout=layout,
-        definitions={name: tasks[name] for name in layout.tasks},
+        definitions={name: tasks[name] for name in layout.columns},
         cells={cell.key: cell for cell in shown},
         tests={(test.task, test.encoder, test.method): test for test in found},
     )
@@ -104,25 +106,69 @@ def describe(board: Board, study: str, store: Store) -> str:
         shown,
         list(board.tests.values()),
         one_class=of_one_class(shown, layout.split, store),
-        tasks=layout.tasks,
+        tasks=layout.columns,
         beside=False,
     )
     return " ".join([said, *_subsampled(board), *_averaged(board)])
 
 
-def layout_table(board: Board, name: str, study: str, store: Store) -> Report:
-    """Build a table of our numbers alone."""
-    title = board.layout.title
-    heading = f"{title}{'' if title.endswith(('.', '!', '?')) else '.'} " if title else ""
+def layout_table(board: Board, name: str, study: str, store: Store, heading: str = "") -> Report:
+    """Build the table: our numbers, and those that others published in a block below.
+
+    Published rows are in italics, with source and rule, and compete with none of ours.
+    """
+    layout, found = board.layout, list(board.tests.values())
+    title = layout.title
+    title += "" if not title or title.endswith((".", "!", "?")) else "."
+    said = [heading, title, describe(board, study, store), *_of_published(layout)]
+    source = ("Source",) if layout.published else ()
+    ours = (OURS,) if layout.published else ()
     table = Table(
         name=name,
-        caption=heading + describe(board, study, store),
-        label_titles=("Encoder", "Method", *training_column(board.layout, "Training rows")),
+        caption=" ".join(part for part in said if part),
+        label_titles=(
+            "Encoder",
+            "System" if layout.published else "Method",
+            *training_column(layout, "Training rows"),
+            *source,
+        ),
         groups=(ColumnGroup(columns=columns_of(board)),),
-        rows=tuple(rows_of(board)),
-        notes=tuple(tested_notes(list(board.tests.values()))),
+        rows=(*rows_of(board, *ours), *_published_rows(board)),
+        notes=(*layout.notes, *tested_notes(found)),
     )
-    return Report(table=table, tests=tuple(board.tests.values()))
+    return Report(table=table, tests=tuple(found))
+
+
+def _published_rows(board: Board) -> list[Row]:
+    rows = [_published_row(board, found) for found in board.layout.published]
+    return [replace(row, starts_block=True) for row in rows[:1]] + rows[1:]
+
+
+def _published_row(board: Board, found: PublishedRow) -> Row:
+    scores = tuple(
+        Cell(value=value, marks=("dagger",) if marked else ())
+        for value, marked in zip(found.values, found.daggers, strict=True)
+    )
+    average = None if found.average is None else Fraction(found.average) / 100
+    training = training_column(board.layout, found.training)
+    return Row(
+        labels=(found.encoder, found.system, *training, found.origin),
+        cells=(*scores, *averages_of(board, scores, average)),
+        published=True,
+    )
+
+
+def _of_published(layout: Layout) -> list[str]:
+    """What is to be said of the published rows."""
+    if not layout.published:
+        return []
+    sentences = [
+        "Below, in italics and never bold: published numbers, with their source and, where it is"
+        " stated, their rule of selection."
+    ]
+    if any(any(row.daggers) for row in layout.published):
+        sentences.append("Daggers there are the source's.")
+    return sentences
 
 
 def _shows(cell: CellResult, split: str) -> bool:
@@ -142,7 +188,7 @@ def training_column(layout: Layout, words: str) -> tuple[str, ...]:
 
 def columns_of(board: Board) -> tuple[Column, ...]:
     """Return a column for each task, and those of the averages."""
-    tasks = [board.definitions[name] for name in board.layout.tasks]
+    tasks = [board.definitions[name] for name in board.layout.columns]
     columns = [Column(title=task.title, subtitle=get_metric(task.metric).title) for task in tasks]
     if not board.layout.average:
         return tuple(columns)
@@ -169,7 +215,7 @@ def rows_of(board: Board, *more: str) -> list[Row]:
 def _title(layout: Layout, method: str) -> str:
     """The paper's words for a system; a method that the table does not have keeps its own."""
     bare = _bare(method)
-    return layout.systems.get(bare) or (METHODS[bare].title if bare in METHODS else bare)
+    return layout.rows.get(bare) or (METHODS[bare].title if bare in METHODS else bare)
 
 
 def _share(board: Board, encoder: str, method: str) -> str:
@@ -204,7 +250,7 @@ def _averaged(board: Board) -> list[str]:
     """Say what the averages are over."""
     if not board.layout.average:
         return []
-    names = [board.definitions[board.layout.tasks[place]].title for place in board.common()]
+    names = [board.definitions[board.layout.columns[place]].title for place in board.common()]
     said = ["Avg: over all tasks of the table; a dash where one is missing."]
     if names:
         said.append(

@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 
 from reports.page.pictures import draw_up
-from reports.paper.layout import LAYOUTS
-from reports.paper.published import PUBLISHED
 from reports.results import read_results
 from reports.study_reports import study_reports
 from reports.tables.latex import to_latex
@@ -14,6 +12,7 @@ from reports.tables.report import Report
 from reports.tables.table import Row, Table, percent
 from reports.tables.write import write_reports
 from search_spaces.cells import cells_of
+from search_spaces.layouts import paper_layouts
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study, load_study, parse_study
 from tests.reports.papers import fill, filled, right
@@ -77,7 +76,7 @@ def test_rows_and_columns_are_the_paper_s(number: int, reports: dict[str, Report
     few = len(TITLES[number]) - 1  # SST-2 and HWU64 are not of the miniature.
     titles = [column.title for column in table.columns]
     assert titles == [*TITLES[number], "Avg", f"Avg of {few}"]
-    metrics = [METRICS[TASKS[name].metric].title for name in LAYOUTS[number].tasks]
+    metrics = [METRICS[TASKS[name].metric].title for name in paper_layouts()[number].columns]
     assert [column.subtitle for column in table.columns] == [*metrics, "", ""]
     extra = ["Training rows"] if number == 6 else []
     assert list(table.label_titles) == ["Encoder", "System", *extra, "Source"]
@@ -94,12 +93,12 @@ def test_published_rows_stand_apart_as_printed(number: int, reports: dict[str, R
     table = reports[f"table{number}"].table
     rows = [row for row in table.rows if row.published]
     assert [row.starts_block for row in rows] == [True] + [False] * (len(rows) - 1)
-    tasks = len(LAYOUTS[number].tasks)
-    for row, published in zip(rows, PUBLISHED[number], strict=True):
+    tasks = len(paper_layouts()[number].columns)
+    for row, published in zip(rows, paper_layouts()[number].published, strict=True):
         marks = ["†" * len(cell.marks) for cell in row.cells[:tasks]]
         printed = [table.text(cell) for cell in row.cells[:tasks]]
         joined = tuple("".join(pair) for pair in zip(printed, marks, strict=True))
-        assert joined == tuple(text.replace("-", "--") for text in published.printed)
+        assert joined == tuple(text.replace("-", "--") for text in published.scores)
         assert published.average in {None, table.text(row.cells[tasks])}
         assert row.labels[-1] == published.origin
     best = [top for row, top in zip(table.rows, table.best(), strict=True) if row.published]

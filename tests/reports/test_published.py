@@ -4,18 +4,14 @@ from fractions import Fraction
 
 import pytest
 
-from reports.paper.layout import GLUE, INTENTS, LAYOUTS
-from reports.paper.published import (
-    DAGGER,
-    NOTES,
-    PAPER,
-    PUBLISHED,
-    ROBERTA,
-    STATISTICS,
-    PublishedRow,
-)
 from reports.tables.table import percent
+from search_spaces.layouts import DAGGER, PublishedRow, data_layouts, paper_layouts
 from search_spaces.shipped_tasks import TASKS
+
+LAYOUTS = paper_layouts()
+PUBLISHED = {number: layout.published for number, layout in LAYOUTS.items()}
+PAPER, ROBERTA = "the paper", "RoBERTa-large"
+GLUE, INTENTS = (layout.describes for layout in data_layouts().values())
 
 AVERAGED = [(n, row) for n, rows in PUBLISHED.items() for row in rows if row.average]
 
@@ -29,8 +25,8 @@ def test_every_table_of_results_has_rows() -> None:
 
 @pytest.mark.parametrize(("number", "row"), AVERAGED, ids=str)
 def test_a_published_average_is_that_of_its_numbers(number: int, row: PublishedRow) -> None:
-    scores = [score for score in row.scores() if score is not None]
-    assert len(scores) == len(LAYOUTS[number].tasks)
+    scores = [score for score in row.values if score is not None]
+    assert len(scores) == len(LAYOUTS[number].columns)
     assert percent(sum(scores, Fraction(0)) / len(scores), 1) == row.average
 
 
@@ -67,7 +63,7 @@ def test_what_stands_in_several_tables_is_the_same() -> None:
             for row in PUBLISHED[number]
             if (row.system, row.source, row.encoder) == (system, source, ROBERTA)
         ]
-        return row.scores()
+        return row.values
 
     cat = numbers(3, "AT + CTR")
     assert cat == numbers(7, "AT + CTR") == numbers(9, "AT^V + CTR")
@@ -80,10 +76,10 @@ def test_what_stands_in_several_tables_is_the_same() -> None:
 
 
 def test_daggers_are_the_paper_s() -> None:
-    counts = {number: sum(sum(row.daggers()) for row in rows) for number, rows in PUBLISHED.items()}
+    counts = {number: sum(sum(row.daggers) for row in rows) for number, rows in PUBLISHED.items()}
     assert counts == {3: 5 + 4, 4: 3, 5: 3, 6: 0, 7: 0, 8: 0, 9: 0, 10: 0}
     marked = {
-        row.encoder: [name for name, dagger in zip(GLUE, row.daggers(), strict=True) if dagger]
+        row.encoder: [name for name, dagger in zip(GLUE, row.daggers, strict=True) if dagger]
         for row in PUBLISHED[3]
         if row.system == "AT + CTR"
     }
@@ -91,17 +87,17 @@ def test_daggers_are_the_paper_s() -> None:
         "BERT-large": ["mnli", "qqp", "qnli", "cola", "sst2"],
         ROBERTA: ["mnli", "qqp", "qnli", "mrpc"],  # of which its text takes the last back
     }
-    assert any("RoBERTa-large on MRPC not significant" in note for note in NOTES[3])
+    assert any("RoBERTa-large on MRPC not significant" in note for note in LAYOUTS[3].notes)
     row = PUBLISHED[3][1]
-    assert [score is not None for score in row.scores()] == [True] * 7
-    assert [text.endswith(DAGGER) for text in row.printed] == list(row.daggers())
+    assert [score is not None for score in row.values] == [True] * 7
+    assert [text.endswith(DAGGER) for text in row.scores] == list(row.daggers)
     gap = next(row for row in PUBLISHED[3] if row.system == "SCL")
-    assert gap.scores()[1] is None
+    assert gap.values[1] is None
 
 
 @pytest.mark.parametrize(("number", "tasks"), [(1, GLUE), (2, INTENTS)])
 def test_the_statistics_are_of_the_tables_tasks(number: int, tasks: tuple[str, ...]) -> None:
-    rows = STATISTICS[number]
+    rows = data_layouts()[number].published
     assert len(rows) == len(tasks)
     for row, name in zip(rows, tasks, strict=True):
         assert TASKS[name].title.startswith(row[0])

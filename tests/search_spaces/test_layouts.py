@@ -1,7 +1,10 @@
 """A study's own tables and display names: checked as they are read."""
 
+from fractions import Fraction
+
 import pytest
 
+from search_spaces.cells import cells_of
 from search_spaces.errors import UserError
 from search_spaces.study import Study, parse_study
 
@@ -28,7 +31,8 @@ def study(**changes: str) -> Study:
 def test_tables_and_labels_are_of_the_whole_study() -> None:
     found = study()
     (table,) = found.own_tables
-    assert (table.rows, table.columns) == (("at", "standard"), ("mrpc", "library"))
+    assert list(table.rows.items()) == [("at", "at"), ("standard", "standard")]
+    assert table.columns == ("mrpc", "library")
     assert (table.split, table.average, table.title) == ("test", True, "")
     assert found.labels == {"standard": "Fine-tuning", "at": "AT"}
     assert found.tables == (), "numbers alone are tables of the paper"
@@ -49,9 +53,48 @@ def test_own_tables_stand_beside_the_paper_s() -> None:
     assert [table.name for table in found.own_tables] == ["main"]
 
 
+def with_published(row: str = "91.5 60.5†") -> Study:
+    others = f"{{encoder: BERT, system: SOTA, scores: {row}, average: 76.0, source: Doe 2020}}"
+    return study(**{"average: true": f"average: true, published: [{others}]"})
+
+
+def test_rows_of_others_stand_in_ones_own_tables_and_keep_their_columns() -> None:
+    (table,) = with_published().own_tables
+    (row,) = table.published
+    assert row.values == (Fraction(915, 1000), Fraction(605, 1000))
+    assert (row.daggers, row.origin, row.average) == ((False, True), "Doe 2020", "76.0")
+    (narrow,) = with_published().narrow(["library"]).own_tables
+    assert (narrow.columns, narrow.published[0].scores) == (("library",), ("60.5†",))
+    assert narrow.published[0].average is None, "it was of two columns"
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [("91.5", "SOTA has 1 scores, and the table 2 columns"), ("91.5 x", "'x'"), ("nan 1", "'nan'")],
+)
+def test_published_rows_that_do_not_fit(row: str, says: str) -> None:
+    with pytest.raises(UserError, match="table main") as error:
+        with_published(row)
+    assert says in str(error.value)
+
+
+def test_variants_of_a_method_are_rows_and_cells_of_their_own() -> None:
+    text = STUDY.replace("methods: [standard, at]", "methods: [standard, cat]").replace(
+        "epsilon: [5e-3]}", "epsilon: [5e-3], tau: [.1], lambda: [.3], norm: [max, mix]}"
+    )
+    rows = "rows: [standard, cat, cat norm=mix]"
+    study = parse_study(text.replace("rows: [at, standard]", rows), "x")
+    names = {method for _, _, method in cells_of(study)}
+    assert names == {"standard", "cat", "cat norm=mix"}
+    plain = parse_study(text.replace("rows: [at, standard]", "rows: [standard, cat]"), "x")
+    assert {method for _, _, method in cells_of(plain)} == {"standard", "cat"}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
+        ("rows: [at, standard]", "rows: [at nor=mix]", ["option of at in table main", "'norm'"]),
+        ("rows: [at, standard]", "rows: [at norm]", ["'at norm': expected norm=VALUE"]),
         ("columns: [mrpc, library]", "columns: []", ["table main", "columns"]),
         (", columns: [mrpc, library]", "", ["table main", "columns is missing"]),
         ("columns: [mrpc, library]", "columns: [mrp]", ["task of table main 'mrp'", "'mrpc'"]),

@@ -1,0 +1,249 @@
+"""Layouts: which methods are the rows of a table, and which tasks its columns.
+
+In: keys and values of a study, or the shipped files of the paper's ten tables. Out: checked
+`Layout`s, and `DataLayout`s of the two tables that describe datasets.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from functools import cache
+from importlib import resources
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from search_spaces.complaints import explain
+from search_spaces.errors import UserError, unknown
+from search_spaces.method import Method
+from search_spaces.methods import METHODS
+from search_spaces.settings import Settings
+from search_spaces.study_file import parse_fields
+from search_spaces.tasks import SplitName
+from search_spaces.text import quoted
+
+TAKEN = ("dev", "dev_mismatched", "test", "test_difficult", "selection")
+"""Names of the tables that every study has."""
+
+DAGGER: Final = "†"
+NONE: Final = "-"
+PRINTED: Final = re.compile(rf"(-?[0-9]{{1,3}}(\.[0-9]{{1,6}})?{DAGGER}?)|{NONE}")
+TABLES: Final = range(1, 11)
+"""The numbers of the paper's tables."""
+
+Name = Annotated[str, Field(min_length=1)]
+
+
+def _split(value: object) -> object:
+    return str(value).split() if isinstance(value, str | int | float) else value
+
+
+def _check_score(value: object) -> str:
+    if not PRINTED.fullmatch(text := str(value)):
+        raise ValueError(f"should be a number in percent, or - for none, not {quoted(text)}")
+    return text
+
+
+Printed = Annotated[str, BeforeValidator(_check_score)]
+
+
+class PublishedRow(Settings):
+    """A row that others published: a number in percent for each of the table's columns.
+
+    Attributes:
+        scores: as printed, in the order of the columns; `-` where there is none, a dagger where
+            the source marks the number as significantly better than its baseline.
+        average: as printed; None where none was.
+        source: who published it.
+        rule: how the trial shown was chosen, where that is stated.
+        training: what the source says of how much was trained on.
+    """
+
+    encoder: Name
+    system: Name
+    scores: Annotated[tuple[Printed, ...], BeforeValidator(_split)]
+    average: Printed | None = None
+    source: Name
+    rule: str = ""
+    training: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The source, and the rule where there is one."""
+        return f"{self.source} ({self.rule})" if self.rule else self.source
+
+    @property
+    def values(self) -> tuple[Fraction | None, ...]:
+        """The numbers as shares of one; None where there is none."""
+        bare = (text.removesuffix(DAGGER) for text in self.scores)
+        return tuple(None if text == NONE else Fraction(text) / 100 for text in bare)
+
+    @property
+    def daggers(self) -> tuple[bool, ...]:
+        """Which numbers the source marks."""
+        return tuple(text.endswith(DAGGER) for text in self.scores)
+
+
+def _titled(value: object) -> object:
+    """Let a list of methods stand for rows that are called by the methods' names."""
+    if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
+        for name in value:
+            if value.count(name) > 1:
+                raise ValueError(f"{quoted(name)} is there twice")
+        return dict(zip(value, value, strict=True))
+    return value
+
+
+class Layout(Settings):
+    """Rows and columns of a table.
+
+    Attributes:
+        name: of its files, behind the study's name.
+        title: what its caption begins with.
+        rows: titles by methods (`cat`) or variants (`cat norm=mix`), from top to bottom; or the
+            methods alone; all of the study's where there are none.
+        others: what the study has beside these rows stands below them.
+        columns: tasks, from left to right.
+        split: whose scores it shows.
+        average: with the mean over all tasks, and over those of which all rows have a number.
+        training: with a column that says how much of the training rows a row was trained on.
+        published: rows of others, in italics below.
+        notes: what must be said of these.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=60)]
+    title: str = ""
+    rows: Annotated[dict[Name, Name], BeforeValidator(_titled)] = Field(default_factory=dict)
+    others: bool = False
+    columns: Annotated[tuple[Name, ...], Field(min_length=1)]
+    split: SplitName = "dev"
+    average: bool = False
+    training: bool = False
+    published: tuple[PublishedRow, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _published_rows_fit(self) -> "Layout":
+        for row in self.published:
+            if len(row.scores) != len(self.columns):
+                raise ValueError(
+                    f"published: {row.system} has {len(row.scores)} scores, and the table"
+                    f" {len(self.columns)} columns"
+                )
+        return self
+
+    def only(self, tasks: Iterable[str]) -> "Layout | None":
+        """Return the same with the columns that are left of some tasks; None without any."""
+        wanted = set(tasks)
+        kept = [place for place, task in enumerate(self.columns) if task in wanted]
+        if len(kept) in {0, len(self.columns)}:
+            return self if kept else None
+        published = tuple(
+            row.model_copy(
+                update={"scores": tuple(row.scores[place] for place in kept), "average": None}
+            )
+            for row in self.published
+        )
+        columns = tuple(self.columns[place] for place in kept)
+        return self.model_copy(update={"columns": columns, "published": published})
+
+
+class DataLayout(Settings):
+    """A table that describes datasets: a row for each, and a column for each of its statistics.
+
+    Attributes:
+        statistics: titles of the columns, by what `reports/paper/data_tables.py` can count.
+        kinds: the title of a column with the published words for each dataset's task; or none.
+        published: rows as printed: the dataset, its kind where there are kinds, its statistics.
+    """
+
+    name: Name
+    title: Name
+    describes: tuple[Name, ...]
+    statistics: dict[Name, Name]
+    kinds: str = ""
+    published: tuple[tuple[str, ...], ...]
+
+
+@cache
+def _shipped(number: int) -> Layout | DataLayout:
+    file = resources.files("search_spaces") / "tables" / f"table{number}.yaml"
+    fields = parse_fields(file.read_text("utf-8"))
+    return (DataLayout if "describes" in fields else Layout).model_validate(fields)
+
+
+@cache
+def paper_layouts() -> Mapping[int, Layout]:
+    """Return the paper's tables of results, by number."""
+    return {n: found for n in TABLES if isinstance(found := _shipped(n), Layout)}
+
+
+@cache
+def data_layouts() -> Mapping[int, DataLayout]:
+    """Return the paper's tables of datasets, by number."""
+    return {n: found for n in TABLES if isinstance(found := _shipped(n), DataLayout)}
+
+
+def compared_options(layouts: Iterable[Layout]) -> dict[str, list[str]]:
+    """Name the options by which rows differ, by their method: `cat norm=mix` compares `norm`."""
+    found: dict[str, list[str]] = {}
+    for row in (row for layout in layouts for row in layout.rows):
+        method, *chosen = row.split(" ")
+        for option in (part.partition("=")[0] for part in chosen):
+            if option not in found.setdefault(method, []):
+                found[method].append(option)
+    return found
+
+
+def take_layouts(entries: object) -> tuple[object, list[Layout]]:
+    """Take the tables of their own out of a study's list; the paper's numbers stay in it.
+
+    Raises:
+        UserError: a key is unknown or missing, or a value cannot be; the table is named.
+    """
+    if not isinstance(entries, list):
+        return entries, []
+    own = [_parse(entry) for entry in entries if isinstance(entry, dict)]
+    return [entry for entry in entries if not isinstance(entry, dict)], own
+
+
+def _parse(fields: dict[Any, Any]) -> Layout:
+    name = fields.get("name")
+    place = f"table {name}" if isinstance(name, str) else "a table of your own"
+    try:
+        layout = Layout.model_validate(fields)
+    except ValidationError as error:
+        raise UserError(f"{place}: {explain(error, Layout.model_fields)}") from error
+    if layout.name in TAKEN or layout.name.startswith("table"):
+        raise UserError(f"{place}: the name is taken by a table of every study: give it another")
+    return layout
+
+
+def check_layouts(
+    layouts: Sequence[Layout], methods: Mapping[str, Method | None], tasks: Iterable[str]
+) -> None:
+    """Check that rows and columns are of the study, and that no two tables have one name."""
+    known_tasks = list(dict.fromkeys(tasks))
+    for layout in layouts:
+        if [other.name for other in layouts].count(layout.name) > 1:
+            raise UserError(f"tables: two tables are called {layout.name}")
+        for row in layout.rows:
+            _check_row(layout, row, methods)
+        for task in layout.columns:
+            if task not in known_tasks:
+                raise unknown(f"task of table {layout.name}", task, known_tasks)
+            if layout.columns.count(task) > 1:
+                raise UserError(f"table {layout.name}: {quoted(task)} is there twice")
+
+
+def _check_row(layout: Layout, row: str, methods: Mapping[str, Method | None]) -> None:
+    name, *chosen = row.split(" ")
+    if name not in methods:
+        raise unknown(f"method of table {layout.name}", name, methods)
+    method = methods[name] or METHODS[name]
+    for part in chosen:
+        option, equals, value = part.partition("=")
+        if option not in method.options:
+            raise unknown(f"option of {name} in table {layout.name}", option, method.options)
+        if not equals or not value:
+            raise UserError(f"table {layout.name}: {quoted(row)}: expected {option}=VALUE")

@@ -17,7 +17,7 @@ from search_spaces.complaints import explain
 from search_spaces.errors import UserError, unknown
 from search_spaces.method import Method
 from search_spaces.methods import METHODS
-from search_spaces.settings import Settings
+from search_spaces.settings import Settings, does_not_go_together
 from search_spaces.study_file import parse_fields
 from search_spaces.tasks import SplitName
 from search_spaces.text import quoted
@@ -126,7 +126,7 @@ class Layout(Settings):
     def _published_rows_fit(self) -> "Layout":
         for row in self.published:
             if len(row.scores) != len(self.columns):
-                raise ValueError(
+                raise does_not_go_together(
                     f"published: {row.system} has {len(row.scores)} scores, and the table"
                     f" {len(self.columns)} columns"
                 )

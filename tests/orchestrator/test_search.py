@@ -161,12 +161,12 @@ def test_every_search_keeps_its_budget_per_cell() -> None:
 def test_axes_are_the_settings_that_differ_numbers_by_size() -> None:
     axes = Axes(grid())
     assert axes.values == {
+        "epsilon": sorted(EPSILONS),
+        "lambda": sorted(LAMBDAS),
         "lr": sorted(LRS),
-        "method.epsilon": sorted(EPSILONS),
-        "method.lambda": sorted(LAMBDAS),
     }
     assert len(axes.trials) == 48
-    found = axes.trial({"lr": 2, "method.epsilon": 2, "method.lambda": 1})
+    found = axes.trial({"lr": 2, "epsilon": 2, "lambda": 1})
     assert found is not None
     assert quality(found) == pytest.approx(0.9)
 

@@ -10,6 +10,7 @@ from typing import Any
 from orchestrator.own_code import metrics_known
 from search_spaces.errors import UserError
 from search_spaces.method import Method, OwnSettings, build_settings
+from search_spaces.methods import METHODS
 from search_spaces.own_methods import import_method
 from search_spaces.own_tasks import parse_task
 from search_spaces.shipped_tasks import TASKS
@@ -54,6 +55,10 @@ def check_lines(name: str, data: Path | None, max_length: int | None) -> Iterato
     if is_source(name) and not is_yaml_file(name):
         yield from _method_lines(import_method(find_source(name, Path())), {})
         return
+    if name in METHODS:
+        method = METHODS[name]
+        yield from _method_lines(method, {n: 0.1 for n, o in method.options.items() if o.required})
+        return
     tasks, study = tasks_of(name)
     tasks = [metrics_known(task, None, to_train=True)[0] for task in tasks]
     length = max_length or (study.parts[0].max_length if study else 128)
@@ -80,10 +85,11 @@ def _method_lines(method: Method, options: Mapping[str, Any]) -> Iterator[str]:
 
     assert method.settings is not None
     given = build_settings(method, options)
-    assert isinstance(given, OwnSettings)
-    settings = method.settings.model_validate(given.options())
-    said = ", ".join(f"{name}={value}" for name, value in given.options().items()) or "no options"
-    yield f"method {method.name} ({shown(method.title)}), code {method.code}: {said}"
+    chosen = given.options() if isinstance(given, OwnSettings) else options
+    settings = method.settings.model_validate(chosen)
+    said = ", ".join(f"{name}={value}" for name, value in chosen.items()) or "no options"
+    code = f", code {method.code}" if method.code else ""
+    yield f"method {method.name} ({shown(method.title)}){code}: {said}"
     for found in check_step(settings, find_step(method.settings)):
         if found.wrong:
             raise UserError(f"method {method.name}: {found.what}: {found.wrong}")

@@ -58,7 +58,7 @@ class Search:
         A trial that was stopped early is trained to its end by a search that stops none, but for an
         adaptive one: that one has learnt from its score, and has it in its budget.
         """
-        if self.stops_early or KINDS[self.name] == "adaptive":
+        if self.stops_early or SEARCHES[self.name].sampling == "adaptive":
             return OPEN
         return OPEN | {State.PRUNED}
 
@@ -82,7 +82,7 @@ class Search:
         counts = {}
         for cell, trials in self.drawn(plan).items():
             counts[cell] = sum(plan.states[t.signature] in self.open_states for t in trials)
-            if KINDS[self.name] == "adaptive" and self.trials is not None:
+            if SEARCHES[self.name].sampling == "adaptive" and self.trials is not None:
                 ended = sum(plan.states[t.signature] not in OPEN for t in plan.grids[cell])
                 counts[cell] = min(counts[cell], max(0, self.trials - ended))
         return counts
@@ -90,14 +90,14 @@ class Search:
     def drawn(self, plan: Plan) -> dict[Cell, Sequence[TrialConfig]]:
         """Return the trials of each cell that it draws, those that ended among them."""
         draw = SEARCHES[self.name]
-        return {cell: draw(self, trials, plan) for cell, trials in plan.grids.items()}
+        return {cell: draw.choose(self, trials, plan) for cell, trials in plan.grids.items()}
 
     def record(self, plan: Plan) -> SearchRecord:
         """Say which trials it draws, from which grids, for the store to keep."""
         return SearchRecord(
             study=plan.study,
             search=self.name,
-            kind=KINDS[self.name],
+            kind=SEARCHES[self.name].sampling,
             scheduler=self.scheduler,
             budget=self.trials,
             seed=self.seed,
@@ -162,11 +162,16 @@ def _tpe(search: Search, trials: Sequence[TrialConfig], plan: Plan) -> Sequence[
     return trials if ended + len(running) < search.trials else running
 
 
-SEARCHES: dict[str, Callable[[Search, Sequence[TrialConfig], Plan], Sequence[TrialConfig]]] = {
-    "grid": _grid,
-    "random": _random,
-    "tpe": _tpe,
-}
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """How a search chooses among a cell's trials, and what reports have to know of that."""
 
-# What a draw knew of the scores, for reports: see `trainers.records.searches`.
-KINDS: dict[str, Sampling] = {"grid": "grid", "random": "random", "tpe": "adaptive"}
+    choose: Callable[[Search, Sequence[TrialConfig], Plan], Sequence[TrialConfig]]
+    sampling: Sampling
+
+
+SEARCHES: dict[str, Draw] = {
+    "grid": Draw(choose=_grid, sampling="grid"),
+    "random": Draw(choose=_random, sampling="random"),
+    "tpe": Draw(choose=_tpe, sampling="adaptive"),
+}

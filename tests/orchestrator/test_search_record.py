@@ -7,7 +7,7 @@ import pytest
 
 from orchestrator.cli import main
 from orchestrator.plan import make_plan
-from orchestrator.search import KINDS, SEARCHES, Search
+from orchestrator.search import Search
 from reports.cells import CellResult, read_groups
 from search_spaces.cells import cells_of
 from search_spaces.study import load_study, parse_study
@@ -39,10 +39,6 @@ def finish(store: Store, cell: Sequence[TrialConfig]) -> None:
 def cat(store: Store, cell: Sequence[TrialConfig] = CAT) -> CellResult:
     (found,) = read_cells(cell, store)
     return found
-
-
-def test_every_search_has_a_kind() -> None:
-    assert set(KINDS) == set(SEARCHES)
 
 
 def test_a_record_says_which_trials_of_which_grid(store: Store) -> None:

@@ -29,6 +29,8 @@ from trainers.records.record import (
 
 Fault = Literal["configuration", "out_of_memory", "diverged", "exception", "infrastructure"]
 """Why a trial did not finish."""
+FIRST = frozenset({"accuracy", "f1", "mcc", "macro_f1"})
+"""Metrics that every record has, where they are for its labels; later ones may be missing."""
 SAME = 1e-9
 """Scores that differ by no more are equal: another machine may round the last bits otherwise."""
 Value = Annotated[float, Field(ge=-1, le=1)]
@@ -156,7 +158,7 @@ class TrialRecord(Record):
         if len(set(self.labels)) < len(self.labels):
             yield "labels: one is there twice"
         known = {name for name, metric in METRICS.items() if metric.fits(len(self.labels))}
-        usual = {name for name in known if METRICS[name].is_usual(len(self.labels))}
+        usual = {name for name in FIRST & known if METRICS[name].is_usual(len(self.labels))}
         if self.metric not in known and not OWN_NAME.fullmatch(self.metric):
             yield f"metric: {quoted(self.metric)} is no metric of {len(self.labels)} labels"
         if self.selection not in self.scores:

@@ -50,6 +50,8 @@ def export(
         raise UserError(f"no trial of study {study.name} has ended in {store.root}: run it first")
     place = out or str(store.exports / f"{study.name}{target.ending}")
     try:
+        if out is None:
+            store.exports.mkdir(exist_ok=True)
         if predictions:
             refuse_other(Path(place), to)
             refuse_other(_beside(place), to)  # Before the other file is written.

@@ -28,6 +28,10 @@ SMALLEST_SHARE = 1e-4
 """Of a GPU: Ray counts in ten-thousandths."""
 
 
+SHORTEST = 0.1
+"""Seconds between checkpoints."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resources:
     """How trials run, as asked. Nothing here is in a trial's name; threads may change last bits.
@@ -41,6 +45,23 @@ class Resources:
     address: str | None = None
     checkpoint_every: float = 120.0
     track: tuple[tuple[str, str | None], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what the command line would, as from Python.
+
+        Raises:
+            UserError: a number is out of its range.
+        """
+        for name in ("slots", "threads"):
+            if (number := getattr(self, name)) is not None and number < 1:
+                raise UserError(f"{name}: expected 1 or more, got {number}")
+        if not (math.isfinite(self.checkpoint_every) and self.checkpoint_every >= SHORTEST):
+            raise UserError(
+                f"checkpoint_every: expected at least {SHORTEST} seconds, got"
+                f" {self.checkpoint_every}"
+            )
+        if self.gpus_per_trial is not None:
+            parse_gpus(f"{self.gpus_per_trial}")
 
     def resolve(self, cores: int, gpus: int) -> "Slots":
         """Fill in what was not asked: a GPU each where there are some, else a core each.

@@ -9,6 +9,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Container, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -212,7 +213,8 @@ def _load_file(path: Path, name: str, source: Source) -> ModuleType:
     sys.modules[name] = module
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
-        spec.loader.exec_module(module)
+        with redirect_stdout(sys.stderr):  # What it prints is no part of a command's results.
+            spec.loader.exec_module(module)
     except KeyboardInterrupt:
         raise
     except BaseException as error:

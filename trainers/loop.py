@@ -331,6 +331,6 @@ class TrialRun:
             peak_memory_bytes=peak_memory(self.device),
             resumed=self.place.resumed,
             fingerprints=dict(self.prepared.fingerprints),
-            environment=environment(self.device),
+            environment=environment(self.device, self.prepared.versions),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )

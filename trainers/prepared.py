@@ -6,7 +6,7 @@ shared by all trials that name it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from search_spaces.errors import UserError
@@ -34,9 +34,9 @@ SHARED = ("task", "data", "encoder", "max_length", "difficulty_encoder", *CHOOSI
 class Prepared:
     """A tokenised task and its encoder; `inputs` and `ids` by split, train and selection included.
 
-    `fingerprints` names the encoder's weights and vocabulary, and each split's examples;
-    `deviation` says how the task's rows differ from the published ones, `warnings` what may be
-    wrong with its labels.
+    `fingerprints` names the encoder's weights and vocabulary, and each split's examples; `versions`
+    the commit of a dataset from the hub; `deviation` says how the task's rows differ from the
+    published ones, `warnings` what may be wrong with its labels.
     """
 
     labels: tuple[str, ...]
@@ -47,6 +47,7 @@ class Prepared:
     ids: Mapping[str, list[str]]
     encoder: Encoder
     fingerprints: Mapping[str, str]
+    versions: Mapping[str, str] = field(default_factory=dict)
     deviation: str | None = None
     warnings: tuple[str, ...] = ()
 
@@ -121,6 +122,7 @@ def prepare(
         ids={name: split.ids for name, split in data.splits.items()},
         encoder=encoder,
         fingerprints={"encoder": encoder.fingerprint, **prints},
+        versions={task.hub.name: loaded.commit} if task.hub and loaded.commit else {},
         deviation=deviation(loaded),
         warnings=loaded.warnings,
     )

@@ -133,3 +133,20 @@ def test_a_worker_says_so_before_torch_is_imported() -> None:
         [sys.executable, "-c", code], env=clean, capture_output=True, text=True, check=False
     )
     assert done.stdout == "torch 1000\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"slots": 0}, "slots: expected 1 or more, got 0"),
+        ({"threads": -1}, "threads: expected 1 or more"),
+        ({"checkpoint_every": float("nan")}, "checkpoint_every: expected at least"),
+        ({"gpus_per_trial": 1.5}, "--gpus-per-trial"),
+        ({"gpus_per_trial": "some"}, "--gpus-per-trial"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_from_python_too(
+    given: dict[str, object], says: str
+) -> None:
+    with pytest.raises(UserError, match=says):
+        Resources(**given)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ import pytest
 from search_spaces.errors import UserError
 from search_spaces.method import OwnSettings
 from search_spaces.own_methods import import_method
-from search_spaces.sources import find_source
+from search_spaces.sources import find_source, load_named
 from search_spaces.study import load_study
 from search_spaces.trial import TrialConfig, parse_trial
 
@@ -262,3 +262,12 @@ def test_an_installed_package_offers_methods_by_entry_points(
         "Metadata-Version: 2.1\nName: some-package\nVersion: 1.1\n"
     )
     assert find_source("some_package/mixout", folder).code != source.code, "its version is its name"
+
+
+def test_what_a_file_prints_is_no_part_of_a_command_s_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "focal.py").write_text(FOCAL + "print('hello')\n")
+    load_named(find_source("./focal.py@Focal", tmp_path))
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "hello\n")

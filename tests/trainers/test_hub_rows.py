@@ -83,3 +83,15 @@ def test_labels_that_are_text_follow_the_rule_of_labels() -> None:
     rows = Dataset.from_dict({"text": ["a", "b", "c"], "label": labels})
     found = hub_rows(rows, "train", TASKS["hwu64"], hub)
     assert found.labels == ["caf\u00e9", "caf\u00e9", "1"]
+
+
+def test_the_commit_that_rows_came_from_is_known() -> None:
+    """A shipped task has no revision: what the hub had that day is in the trial's record."""
+    hub, commit = TASKS["rte"].hub, "fd8e86499fa5c264fcaad392a8f49ddf58bf4037"
+    assert hub is not None
+    columns: dict[str, list[object]] = {"sentence1": ["a"], "sentence2": ["b"], "label": [1]}
+    rows = table(columns, "label", ["entailment", "not_entailment"])
+    assert hub_rows(rows, "dev", TASKS["rte"], hub).commit is None
+    address = f"hf://datasets/nyu-mll/glue@{commit}/rte/validation-00000-of-00001.parquet"
+    rows.info.download_checksums = {address: {"num_bytes": 1, "checksum": None}}
+    assert hub_rows(rows, "dev", TASKS["rte"], hub).commit == commit

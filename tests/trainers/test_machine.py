@@ -13,8 +13,9 @@ CPU = torch.device("cpu")
 
 
 def test_the_environment_names_what_computed() -> None:
-    found = environment(CPU)
+    found = environment(CPU, {"nyu-mll/glue": "c" * 40})
     assert torch.__version__.startswith(found.versions["torch"])
+    assert found.versions["nyu-mll/glue"] == "c" * 40
     assert found.threads == torch.get_num_threads()
 
 

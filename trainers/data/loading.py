@@ -66,7 +66,7 @@ class Split:
 class TaskData:
     """A loaded task: its record, C label names, its splits, and the files that some came from.
 
-    `warnings` say what may be wrong with the labels.
+    `warnings` say what may be wrong with the labels; `commit` is that of the hub's repository.
     """
 
     task: Task
@@ -74,6 +74,7 @@ class TaskData:
     splits: Mapping[str, Split]
     files: Mapping[str, Path] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    commit: str | None = None
 
     @property
     def name(self) -> str:
@@ -102,6 +103,7 @@ def load_task(task: Task | str, folder: Path | None = None) -> TaskData:
         splits={split: _split(split, found, rows[split], labels) for split in rows},
         files=files,
         warnings=tuple(case_warnings(rows["train"].source, counts)),
+        commit=rows["train"].commit,
     )
 
 

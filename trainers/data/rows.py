@@ -4,8 +4,9 @@ In: a task, and a file, a folder or the hub. Out: `Rows`: columns of text, the l
 `labels.py`, and where each row stands, for an error.
 """
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ class DataAbsent(UserError):
 class Rows:
     """N rows of a split: its texts by column, its labels, and its ids where it has some.
 
-    `source` names the file or the repository, `where` the place of a row in it.
+    `source` names the file or the repository, `where` the place of a row in it, `commit` that of
+    the hub's repository, where it is known.
     """
 
     texts: tuple[list[str], ...]
@@ -35,6 +37,7 @@ class Rows:
     ids: list[str] | None = None
     source: str
     where: Callable[[int], str]
+    commit: str | None = None
 
 
 def id_columns(task: Task) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -142,7 +145,15 @@ def hub_rows(table: Any, split: str, task: Task, hub: Hub) -> Rows:
     def where(row: int) -> str:
         return f"{hub.name}: row {kept[row] + 1} of {hub.splits.get(split, split)}"
 
-    return _labelled(Values(columns=columns, where=where), task, hub.name, task.id)
+    found = _labelled(Values(columns=columns, where=where), task, hub.name, task.id)
+    return replace(found, commit=_commit(table, hub.name))
+
+
+def _commit(table: Any, name: str) -> str | None:
+    """Return the commit that a table was made of: it stands in the addresses of its files."""
+    addresses = " ".join(getattr(table.info, "download_checksums", None) or ())
+    found = re.search(rf"{re.escape(name)}@([0-9a-f]{{40}})/", addresses)
+    return found[1] if found else None
 
 
 def _named(value: object, names: Sequence[str]) -> object:

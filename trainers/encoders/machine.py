@@ -4,6 +4,7 @@ import gc
 import platform
 import resource
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -36,14 +37,14 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     return pinned.to(device, non_blocking=True)
 
 
-def environment(device: torch.device) -> Environment:
-    """Describe where this process trains."""
+def environment(device: torch.device, data: Mapping[str, str]) -> Environment:
+    """Describe where this process trains, and on which version of a dataset, by its name."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return Environment(
         host=platform.node(),
         device=name,
         threads=torch.get_num_threads(),
-        versions={package: version(package) for package in COMPUTING},
+        versions={package: version(package) for package in COMPUTING} | dict(data),
     )
 
 

@@ -13,8 +13,15 @@ if TYPE_CHECKING:
     from orchestrator.library import Store, compare, load_study, plan, report, run
     from orchestrator.plan import Plan
     from reports.compare import PairReport
+    from reports.statistics.across_tasks import (
+        average_gain,
+        equivalence,
+        replicability,
+        win_probability,
+    )
     from reports.statistics.best_vs_best import best_vs_best
     from reports.statistics.interval import paired_bootstrap
+    from reports.statistics.method_test import MethodTest, method_test
     from reports.statistics.significance import (
         Comparison,
         benjamini_hochberg,
@@ -40,6 +47,7 @@ __all__ = [
     "Count",
     "Losses",
     "MethodSettings",
+    "MethodTest",
     "NonNegative",
     "PairReport",
     "Plan",
@@ -52,28 +60,40 @@ __all__ = [
     "Training",
     "Unfinished",
     "UserError",
+    "average_gain",
     "backward",
     "benjamini_hochberg",
     "best_vs_best",
     "compare",
     "cross_entropy",
+    "equivalence",
     "fisher_randomization",
     "holm",
     "load_study",
     "mcnemar",
+    "method_test",
     "paired_bootstrap",
     "plan",
+    "replicability",
     "report",
     "run",
     "score",
+    "win_probability",
 ]
 
 _PLACES = {
     "orchestrator.library": ("Store", "compare", "load_study", "plan", "report", "run"),
     "orchestrator.plan": ("Plan",),
     "reports.compare": ("PairReport",),
+    "reports.statistics.across_tasks": (
+        "average_gain",
+        "equivalence",
+        "replicability",
+        "win_probability",
+    ),
     "reports.statistics.best_vs_best": ("best_vs_best",),
     "reports.statistics.interval": ("paired_bootstrap",),
+    "reports.statistics.method_test": ("MethodTest", "method_test"),
     "reports.statistics.significance": (
         "Comparison",
         "benjamini_hochberg",

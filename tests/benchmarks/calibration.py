@@ -18,6 +18,9 @@ rightly, but perhaps not as its reader expects, says so; there the difference at
 among as many of both cells, or among those of the system alone, for which tables have no double
 dagger.
 
+With `--worlds 400` the test of methods over seeds is held against what people do instead:
+`seed_worlds.py` says how.
+
 With `--tables 400` as many studies without a better method go the whole way, from trials in a store
 to the marks of a table: `daggers` and `double_daggers` are their shares. A two-sided p < .05 in the
 system's favour is due to .025 of them; `error` is half the width of its 95 % interval.
@@ -34,6 +37,8 @@ from unittest.mock import patch
 from reports.statistics.best_vs_best import best_vs_best
 from reports.statistics.budget import compare_budgets
 from reports.statistics.significance import fisher_randomization, mcnemar
+from tests.benchmarks.seed_worlds import GAINS, NULLS, error
+from tests.benchmarks.seed_worlds import rates as rates_of_worlds
 from tests.reports.cells import DIFFICULTY, exchangeable
 from tests.reports.nulls import marks_of_a_null
 
@@ -170,7 +175,16 @@ def main() -> None:
     parser.add_argument("--metrics", nargs="*", default=[*METRICS], choices=METRICS)
     parser.add_argument("--scenarios", nargs="*", default=[*SCENARIOS], choices=[*SCENARIOS])
     parser.add_argument("--tables", type=int, metavar="REPLICATES", help="count marks of tables")
+    parser.add_argument("--worlds", type=int, help="simulate methods whose seeds differ")
     options = parser.parse_args()
+    if options.worlds:
+        told = {"worlds": options.worlds, "error": error(options.worlds)}
+        found = [
+            {**asdict(world), **rates_of_worlds(world, options.worlds)}
+            for world in (*NULLS, *GAINS)
+        ]
+        print(json.dumps({**told, "rates": found}, indent=1))  # noqa: T201
+        return
     if options.tables:
         marks = {metric: mark_rates(metric, options.tables) for metric in options.metrics}
         print(json.dumps({"replicates": options.tables, "marks": marks}, indent=1))  # noqa: T201

@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.benchmarks.calibration import LEVEL, SCENARIOS, Scenario, mark_rates, rates
+from tests.benchmarks.seed_worlds import TESTS, World, error
+from tests.benchmarks.seed_worlds import rates as seed_rates
 
 SMALL = 300  # examples
 
@@ -79,3 +81,30 @@ def test_calibration_at_the_size_of_cola(metric: str) -> None:
     found = rates(SCENARIOS["null, 360 against 1"], metric, replicates=400, resamples=999)
     assert found.verdict == "within"
     assert found.naive > 0.05 + found.error
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        World(n=277, seeds=3),
+        World(n=277, seeds=5, spread=0.02),
+        World(n=408, seeds=5, metric="f1"),
+        World(n=277, seeds=2, metric="mcc", spread=0.0),
+    ],
+    ids=str,
+)
+def test_methods_that_are_as_good_are_not_called_better(world: World) -> None:
+    """Neither where seeds differ nor where they do not; and not because nothing ever is."""
+    found = seed_rates(world, 300, {"crossed": TESTS["crossed"]}, start=10_000)
+    assert 0 < found["crossed"] <= LEVEL + error(300)
+
+
+def test_what_the_test_of_methods_replaces_and_what_it_costs() -> None:
+    """One trained model each: seeds that differ by 2 points are called a better method."""
+    both = {name: TESTS[name] for name in ("crossed", "one_seed")}
+    null = seed_rates(World(n=1_043, seeds=5, spread=0.02), 120, both, start=20_000)
+    assert null["one_seed"] > 0.3
+    assert null["crossed"] <= LEVEL + error(120)
+    gain = seed_rates(World(n=1_043, seeds=5, gain=0.02), 120, both, start=30_000)
+    assert gain["crossed"] > 0.45
+    assert gain["crossed"] > gain["one_seed"]

@@ -93,9 +93,13 @@ def plan(
         int | None, typer.Option(min=1, max=MOST, help="Trials at once, for the time.")
     ] = None,
     data: DataOption = None,
+    detect: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=100, help="Points of gain: which seeds or examples find it?"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what `run` would do: trials per cell, done and missing, time left and GPU-hours."""
+    """Show what `run` would do, what it costs, and what gain its results could show."""
     from orchestrator.data_versions import data_notes
     from orchestrator.job import cores
     from orchestrator.preflight import deviations
@@ -103,7 +107,10 @@ def plan(
     opened, at_once = existing_store(store), slots or cores()
     chosen = read_study(study, tasks, opened, data, to_train=True)
     notes = deviations(chosen, data)
-    show_plan(chosen, opened, at_once, ahead=True, as_json=as_json)
+    if detect is not None and not math.isfinite(detect):
+        raise UserError(f"--detect: expected points, got {detect}")
+    gain = None if detect is None else detect / 100
+    show_plan(chosen, opened, at_once, ahead=True, as_json=as_json, detect=gain)
     _warn([*notes, *data_notes(chosen, opened, data)])
 
 

@@ -22,23 +22,36 @@ if TYPE_CHECKING:
 
 
 def show_plan(
-    study: Study, store: "Store | None", slots: int | None, *, as_json: bool, ahead: bool = False
+    study: Study,
+    store: "Store | None",
+    slots: int | None,
+    *,
+    as_json: bool,
+    ahead: bool = False,
+    detect: float | None = None,
 ) -> None:
     """Print what is done and what is left; `slots` trials at once give the time.
 
-    With `ahead` also what is left will cost, and what the tables of a study share.
+    With `ahead` also what is left will cost, what the tables of a study share, and what its
+    examples and seeds can show; `detect` is a gain to look for.
     """
     from orchestrator import progress
+    from orchestrator.detectable import showing_lines, showings, showings_json
     from orchestrator.outlook import look_ahead, outlook_json, outlook_lines
 
     view = progress.look(study, store, slots)
     outlook = look_ahead(study, view.plan, store) if ahead and view.plan.trials else None
     if as_json:
-        more = {"outlook": outlook_json(outlook)} if outlook else {}
+        more: dict[str, object] = {"outlook": outlook_json(outlook)} if outlook else {}
+        if outlook:
+            more["can_show"] = showings_json(showings(study, detect))
         echo(json.dumps(progress.as_json(view) | more, indent=1))
         return
     lines = [*without_checksums(store), *troubles(view.plan, store)]
-    draw(progress.panel(view, outlook), [*(outlook_lines(outlook) if outlook else []), *lines])
+    if outlook:
+        shows = showing_lines(showings(study, detect), detect)
+        lines = [*outlook_lines(outlook), *shows, *lines]
+    draw(progress.panel(view, outlook), lines)
 
 
 def troubles(plan: "Plan", store: "Store | None") -> list[str]:

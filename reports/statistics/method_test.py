@@ -19,7 +19,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student
+from scipy.special import stdtr, stdtrit
 
 from search_spaces.errors import UserError
 from trainers.records.metrics import (
@@ -187,12 +187,12 @@ def two_sided(delta: float, standard_error: float, df: float) -> float:
     """Return the p-value of Student's t; where nothing varies 1 or, with a difference, 0."""
     if standard_error == 0:
         return float(delta == 0)
-    return float(2 * student.sf(abs(delta) / standard_error, df))
+    return float(2 * stdtr(df, -abs(delta) / standard_error))
 
 
 def margin(standard_error: float, df: float, level: float) -> float:
     """Return half the width of the two-sided interval at `level`."""
-    return float(student.ppf((1 + level) / 2, df)) * standard_error
+    return float(stdtrit(df, (1 + level) / 2)) * standard_error
 
 
 def effects_of(a: Values, b: Values) -> Effects:

@@ -14,9 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
-from scipy.optimize import brentq
-from scipy.stats import nct
-from scipy.stats import t as student
+from scipy.special import nctdtr, nctdtrinc, stdtrit
 
 from reports.statistics.method_test import MethodTest
 from search_spaces.errors import UserError
@@ -96,8 +94,12 @@ class Plan:
         """Return how often the two-sided test finds a gain, in the gain's direction."""
         if self.variance == 0:
             return float(gain > 0)
-        critical = student.ppf(1 - LEVEL / 2, self.df)
-        return float(nct.sf(critical, self.df, gain / self.variance**0.5))
+        noncentrality = gain / self.variance**0.5
+        return float(1 - nctdtr(self.df, noncentrality, self._critical))
+
+    @property
+    def _critical(self) -> float:
+        return float(stdtrit(self.df, 1 - LEVEL / 2))
 
     def smallest_gain(self, power: float = POWER) -> float:
         """Return the smallest gain that is found with a power.
@@ -107,11 +109,9 @@ class Plan:
         """
         if not LEVEL < power < 1:
             raise ValueError(f"power: expected a number between {LEVEL} and 1, got {power}")
-        unit = self.variance**0.5
-        if unit == 0:
+        if self.variance == 0:
             return 0.0
-        reach = float(student.ppf(1 - LEVEL / 2, self.df)) + 10
-        return float(brentq(lambda gain: self.power(gain) - power, 0, reach * unit))
+        return float(nctdtrinc(self.df, 1 - power, self._critical) * self.variance**0.5)
 
 
 def seeds_for(plan: Plan, gain: float, power: float = POWER) -> int | None:

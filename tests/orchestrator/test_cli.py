@@ -339,7 +339,7 @@ def test_tables_and_comparisons_need_neither_torch_nor_ray(
     assert "HEAVY []" in done.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "quickstrat"], ["plan", "quickstart"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "quickstrat"], ["plan", "quickstrat"]])
 def test_help_and_errors_import_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     code = (
         "import sys, atexit\n"

@@ -1,0 +1,139 @@
+"""What a study can show: the smallest gain of a method that its examples and seeds let be seen.
+
+In: a study, and a gain to look for or none. Out: a `Showing` for each task, and its text and JSON.
+It speaks of the test of methods (`reports/statistics/method_test.py`) on the split that tables end
+with, and of how predictions vary as `Variation` has it by default.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from reports.statistics.power import POWER, Plan, Variation, examples_for, seeds_for
+from search_spaces.study import Study
+from search_spaces.tasks import Task
+
+ADVISED: Final = 5
+"""Seeds that are spoken of where a study has one, which says nothing of methods."""
+MORE_SEEDS: Final = (10, 20, 50, 100, 200, 500)
+"""Tried where more examples alone do not find a gain."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Showing:
+    """Of one task: its examples on a split, the seeds of each setting, and the smallest gain.
+
+    `takes` are the pairs (seeds, examples) that find a gain to look for: more seeds on these
+    examples, more examples with these seeds, or, where neither is ever enough, more of both.
+    """
+
+    task: str
+    title: str
+    split: str
+    examples: int
+    seeds: int
+    smallest_gain: float
+    takes: tuple[tuple[int, int], ...] = ()
+
+
+def showings(study: Study, detect: float | None = None) -> list[Showing]:
+    """Work out what each task can show; one whose examples are not counted yet is left out.
+
+    `detect` is a gain between 0 and 1.
+    """
+    found, counts = [], _seeds(study)
+    for name in study.tasks:
+        seeds = counts.get(name, 0)
+        split, examples = _shown(study, study.task(name))
+        if examples < 2 or len(_methods(study, name)) < 2:
+            continue
+        plan = Plan(examples=examples, seeds=max(seeds, 2) if seeds > 1 else ADVISED)
+        found.append(
+            Showing(
+                task=name,
+                title=study.task(name).title,
+                split=split,
+                examples=examples,
+                seeds=seeds,
+                smallest_gain=plan.smallest_gain(),
+                takes=_takes(plan, detect) if detect else (),
+            )
+        )
+    return found
+
+
+def _takes(plan: Plan, gain: float) -> tuple[tuple[int, int], ...]:
+    seeds, examples = seeds_for(plan, gain), examples_for(plan, gain)
+    found = [(seeds, plan.examples)] if seeds else []
+    found += [(plan.seeds, examples)] if examples else []
+    if found:
+        return tuple(dict.fromkeys(found))
+    both = ((n, examples_for(replace(plan, seeds=n), gain)) for n in MORE_SEEDS)
+    return tuple((n, needed) for n, needed in both if needed)[:1]
+
+
+def _methods(study: Study, task: str) -> set[str]:
+    return {method for part in study.parts if task in part.tasks for method in part.methods}
+
+
+def _seeds(study: Study) -> dict[str, int]:
+    """Seeds of each setting by task: the fewest that one of its methods has."""
+    of_methods: dict[tuple[str, str], set[int]] = {}
+    for trial in study.trials():
+        of_methods.setdefault((trial.task, trial.method.name), set()).add(trial.seed)
+    found: dict[str, int] = {}
+    for (task, _), seeds in of_methods.items():
+        found[task] = min(len(seeds), found.get(task, len(seeds)))
+    return found
+
+
+def _shown(study: Study, task: Task) -> tuple[str, int]:
+    """Return the labelled split that a claim is about, and how many of its examples count."""
+    split = "test" if task.counts.get("test") else "dev"
+    most = {part.max_eval_samples for part in study.parts if task.name in part.tasks}
+    counted = task.counts.get(split, 0)
+    limits = [limit for limit in most if limit is not None]
+    return split, min([counted, *limits]) if split == "dev" else counted
+
+
+def showing_lines(found: Sequence[Showing], detect: float | None = None) -> list[str]:
+    """Say it in sentences; nothing where no two methods are compared."""
+    if not found:
+        return []
+    seeds = {one.seeds for one in found}
+    of = f"{ADVISED if seeds == {1} else min(seeds)} seeds"
+    gains = "; ".join(
+        f"{one.title} {100 * one.smallest_gain:.1f} ({one.examples:,} {one.split} examples)"
+        for one in found
+    )
+    lines = []
+    if seeds == {1}:
+        lines.append(
+            "One seed: tests will be of trained models, not of methods; for those"
+            " seeds: [0, 1, 2, 3, 4]."
+        )
+    lines.append(
+        f"With {of} of each setting a gain of a method is found with power {POWER:g} from so many"
+        f" points on: {gains}."
+    )
+    if detect is not None:
+        lines += [_detecting(one, detect) for one in found]
+    of_all = Variation()
+    lines.append(
+        f"Assumed: two models differ on {of_all.discordant:.0%} of examples,"
+        f" {of_all.repeated:.0%} of that whatever the seeds, and a seed's score has a standard"
+        f" deviation of {100 * of_all.seed_deviation:g} points."
+    )
+    return lines
+
+
+def _detecting(one: Showing, detect: float) -> str:
+    """Say what a gain takes on one task."""
+    ways = " or ".join(f"{seeds:,} seeds on {n:,} examples" for seeds, n in one.takes)
+    points = f"{100 * detect:g} point{'' if detect == 0.01 else 's'}"
+    return f"A gain of {points} on {one.title} takes {ways or 'more than can be had'}."
+
+
+def showings_json(found: Sequence[Showing]) -> list[dict[str, Any]]:
+    """The same for programs; gains between 0 and 1."""
+    return [asdict(one) | {"power": POWER} for one in found]

@@ -1,0 +1,83 @@
+"""What `plan` says that a study can show."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestrator.detectable import showing_lines, showings, showings_json
+from reports.statistics.power import Plan
+from search_spaces.study import Study, load_study, parse_study
+from tests.orchestrator.commands import catsweep
+
+STUDY = """
+name: seeded
+tasks: [rte, banking77]
+encoders: [tiny]
+methods: [standard, at]
+axes: {lr: [1e-3], epsilon: [5e-3]}
+seeds: [0, 1, 2]
+select_on: heldout
+"""
+
+
+def study(old: str = "", new: str = "") -> Study:
+    assert old in STUDY
+    return parse_study(STUDY.replace(old, new) if old else STUDY, "here")
+
+
+def test_each_task_with_its_examples_and_the_studys_seeds() -> None:
+    rte, banking = showings(study())
+    assert (rte.split, rte.examples, rte.seeds) == ("dev", 277, 3)
+    assert (banking.split, banking.examples) == ("test", 3_080)
+    assert rte.smallest_gain == Plan(examples=277, seeds=3).smallest_gain()
+    (said, assumed) = showing_lines([rte, banking])
+    assert "With 3 seeds" in said
+    assert f"RTE {100 * rte.smallest_gain:.1f} (277 dev examples)" in said
+    assert "0.8 points" in assumed
+    assert json.loads(json.dumps(showings_json([rte])))[0]["power"] == 0.8
+
+
+def test_one_seed_says_nothing_of_methods() -> None:
+    found = showings(study("seeds: [0, 1, 2]", "seeds: [0]"))
+    lines = showing_lines(found)
+    assert "of trained models, not of methods" in lines[0]
+    assert "With 5 seeds" in lines[1]
+    assert found[0].smallest_gain == Plan(examples=277, seeds=5).smallest_gain()
+
+
+def test_a_part_of_the_dev_set_shows_less() -> None:
+    (part, _) = showings(study("seeds:", "max_eval_samples: 100\nseeds:"))
+    assert part.examples == 100
+
+
+def test_one_method_is_compared_with_nothing() -> None:
+    assert showings(study("methods: [standard, at]", "methods: [at]")) == []
+    assert showing_lines([]) == []
+
+
+def test_what_a_gain_takes() -> None:
+    rte, banking = showings(study(), detect=0.03)
+    seeds, examples = rte.takes
+    assert seeds[1] == 277
+    assert seeds[0] > 3
+    assert examples[0] == 3
+    assert Plan(examples=examples[1], seeds=3).power(0.03) >= 0.8
+    assert banking.takes[0][0] <= 3, "it has that already"
+    (both,) = showings(study("rte, banking77", "rte"), detect=0.005)[0].takes
+    assert both[0] > 3
+    assert both[1] > 277
+    assert Plan(examples=both[1], seeds=both[0]).power(0.005) >= 0.8
+    lines = showing_lines(showings(study(), detect=0.01), 0.01)
+    assert any(line.startswith("A gain of 1 point on RTE takes ") for line in lines)
+
+
+def test_the_command_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "study.yaml").write_text(STUDY)
+    path = str(tmp_path / "study.yaml")
+    catsweep("plan", path, "--store", str(tmp_path / "none"), "--detect", "2")
+    assert "A gain of 2 points on RTE takes" in capsys.readouterr().out
+    catsweep("plan", path, "--store", str(tmp_path / "none"), "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert [one["task"] for one in told["can_show"]] == ["rte", "banking77"]
+    assert load_study(path).tasks == ("rte", "banking77")

@@ -13,7 +13,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reports.statistics.method_test import LEVEL, MethodTest, margin, two_sided
+from reports.statistics.method_test import LEVEL, Gain, MethodTest
 from search_spaces.errors import UserError
 from trainers.records.metrics import Values
 
@@ -23,17 +23,10 @@ al. 2021)."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AverageGain:
-    """The mean over tasks of a method's gain, with its `level` interval and two-sided p."""
+class AverageGain(Gain):
+    """The mean over `tasks` tasks of a method's gain."""
 
     tasks: int
-    delta: float
-    standard_error: float
-    df: float
-    p_value: float
-    level: float
-    low: float
-    high: float
 
 
 def average_gain(tests: Sequence[MethodTest], *, level: float = LEVEL) -> AverageGain:
@@ -48,20 +41,14 @@ def average_gain(tests: Sequence[MethodTest], *, level: float = LEVEL) -> Averag
     if not tests:
         raise UserError("an average over tasks: there is none")
     variances = np.array([test.standard_error**2 for test in tests])
-    delta = float(np.mean([test.delta for test in tests]))
-    se = math.sqrt(variances.sum()) / len(tests)
     below = sum(v**2 / test.df for v, test in zip(variances, tests, strict=True))
     df = float(variances.sum() ** 2 / below) if below > 0 else float(min(t.df for t in tests))
-    reach = margin(se, df, level)
     return AverageGain(
         tasks=len(tests),
-        delta=delta,
-        standard_error=se,
+        delta=float(np.mean([test.delta for test in tests])),
+        standard_error=math.sqrt(variances.sum()) / len(tests),
         df=df,
-        p_value=two_sided(delta, se, df),
         level=level,
-        low=delta - reach,
-        high=delta + reach,
     )
 
 
@@ -149,7 +136,7 @@ def _scores(given: ArrayLike, name: str) -> Values:
 Worth = Literal["better", "as good", "no gain worth it", "not settled"]
 
 
-def equivalence(test: MethodTest | AverageGain, worth: float) -> Worth:
+def equivalence(gain: Gain, worth: float) -> Worth:
     """Say what a test settles about a gain of `worth`, the smallest that matters (0 .. 1).
 
     By two one-sided tests at .05, which is the 90 % interval (Schuirmann 1987): wholly above
@@ -161,8 +148,7 @@ def equivalence(test: MethodTest | AverageGain, worth: float) -> Worth:
     """
     if not worth > 0:
         raise ValueError(f"worth: expected more than 0, got {worth}")
-    reach = margin(test.standard_error, test.df, 0.9)
-    low, high = test.delta - reach, test.delta + reach
+    low, high = gain.interval(0.9)
     if low > worth:
         return "better"
     if high < worth:

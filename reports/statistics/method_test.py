@@ -74,8 +74,40 @@ class Effects:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MethodTest:
-    """The gain of method A on method B, with its `level` interval and two-sided p-value.
+class Gain:
+    """An estimated difference, with its two-sided p-value and its interval at `level`."""
+
+    delta: float
+    standard_error: float
+    df: float
+    level: float = LEVEL
+
+    @property
+    def p_value(self) -> float:
+        """Of Student's t, two-sided; where nothing varies 1 or, with a difference, 0."""
+        if self.standard_error == 0:
+            return float(self.delta == 0)
+        return float(2 * stdtr(self.df, -abs(self.delta) / self.standard_error))
+
+    @property
+    def low(self) -> float:
+        """The lower end of the interval."""
+        return self.interval(self.level)[0]
+
+    @property
+    def high(self) -> float:
+        """The upper end of the interval."""
+        return self.interval(self.level)[1]
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Return the two-sided interval at any level."""
+        reach = float(stdtrit(self.df, (1 + level) / 2)) * self.standard_error
+        return self.delta - reach, self.delta + reach
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodTest(Gain):
+    """The gain of method A on method B.
 
     `score_a` and `score_b` are means over seeds. `seeds` counts those of A and of B, `deviations`
     are the standard deviations (n - 1) of their scores, `n` counts examples.
@@ -87,13 +119,6 @@ class MethodTest:
     score_a: float
     score_b: float
     deviations: tuple[float, float]
-    delta: float
-    standard_error: float
-    df: float
-    p_value: float
-    level: float
-    low: float
-    high: float
     effects: Effects
 
     def signature(self) -> str:
@@ -162,9 +187,6 @@ def _test(
     first, second = values
     n, seeds = first.shape[1], (len(first), len(second))
     effects = effects_of(first, second)
-    delta = float(scores[0].mean() - scores[1].mean())
-    se, df = math.sqrt(effects.variance), effects.df(n, seeds)
-    reach = margin(se, df, level)
     return MethodTest(
         metric=metric,
         n=n,
@@ -172,27 +194,12 @@ def _test(
         score_a=float(scores[0].mean()),
         score_b=float(scores[1].mean()),
         deviations=(float(scores[0].std(ddof=1)), float(scores[1].std(ddof=1))),
-        delta=delta,
-        standard_error=se,
-        df=df,
-        p_value=two_sided(delta, se, df),
+        delta=float(scores[0].mean() - scores[1].mean()),
+        standard_error=math.sqrt(effects.variance),
+        df=effects.df(n, seeds),
         level=level,
-        low=delta - reach,
-        high=delta + reach,
         effects=effects,
     )
-
-
-def two_sided(delta: float, standard_error: float, df: float) -> float:
-    """Return the p-value of Student's t; where nothing varies 1 or, with a difference, 0."""
-    if standard_error == 0:
-        return float(delta == 0)
-    return float(2 * stdtr(df, -abs(delta) / standard_error))
-
-
-def margin(standard_error: float, df: float, level: float) -> float:
-    """Return half the width of the two-sided interval at `level`."""
-    return float(stdtrit(df, (1 + level) / 2)) * standard_error
 
 
 def effects_of(a: Values, b: Values) -> Effects:

@@ -16,7 +16,7 @@ from reports.statistics.across_tasks import (
     replicability,
     win_probability,
 )
-from reports.statistics.method_test import MethodTest, method_test
+from reports.statistics.method_test import Gain, method_test
 from search_spaces.errors import UserError
 from tests.references import method_test as slow
 from tests.references.randomization import SCORES
@@ -230,12 +230,6 @@ def test_how_often_a_run_beats_another() -> None:
         win_probability([1], [1, 2])
 
 
-def gain(delta: float, se: float) -> MethodTest:
-    found = method_test(rights(1, 5, 200), rights(2, 5, 200))
-    fields = {name: getattr(found, name) for name in found.__dataclass_fields__}
-    return MethodTest(**fields | {"delta": delta, "standard_error": se, "df": 1e6})
-
-
 @pytest.mark.parametrize(
     ("delta", "se", "says"),
     [
@@ -249,4 +243,4 @@ def gain(delta: float, se: float) -> MethodTest:
     ],
 )
 def test_what_is_settled_about_a_gain_of_one_point(delta: float, se: float, says: str) -> None:
-    assert equivalence(gain(delta, se), 0.01) == says
+    assert equivalence(Gain(delta=delta, standard_error=se, df=1e6), 0.01) == says

@@ -95,7 +95,7 @@ def plan(
     data: DataOption = None,
     detect: Annotated[
         float | None,
-        typer.Option(min=0.01, max=100, help="Points of gain: which seeds or examples find it?"),
+        typer.Option(min=0.01, max=100, help="A gain in points: what it takes to find it."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -180,7 +180,7 @@ def run(
         typer.Option(parser=place("--tensorboard"), help="Short for --track tensorboard:FOLDER."),
     ] = None,
     retry: Annotated[
-        bool, typer.Option("--retry", help="Train failed and corrupt trials again.")
+        bool, typer.Option("--retry", help="Train failed, corrupt and outdated trials again.")
     ] = False,
 ) -> None:
     """Train what the store lacks, then write the report. Run it again to resume."""

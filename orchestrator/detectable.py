@@ -107,31 +107,36 @@ def showing_lines(found: Sequence[Showing], detect: float | None = None) -> list
         for one in found
     )
     lines = []
-    if seeds == {1}:
+    if 1 in seeds:
         lines.append(
-            "One seed: tests will be of trained models, not of methods; for those"
-            " seeds: [0, 1, 2, 3, 4]."
+            "A method has one seed: nothing here can show that a method, and not only a trained"
+            " model, is better. Set seeds: [0, 1, 2, 3, 4] in the study for that."
         )
     lines.append(
-        f"With {of} of each setting a gain of a method is found with power {POWER:g} from so many"
-        f" points on: {gains}."
+        f"Smallest gain in points that the test of methods finds with power {POWER:g} and {of} of"
+        f" each setting (two-sided, p < .05, for accuracy): {gains}."
     )
     if detect is not None:
         lines += [_detecting(one, detect) for one in found]
     of_all = Variation()
     lines.append(
-        f"Assumed: two models differ on {of_all.discordant:.0%} of examples,"
-        f" {of_all.repeated:.0%} of that whatever the seeds, and a seed's score has a standard"
-        f" deviation of {100 * of_all.seed_deviation:g} points."
+        f"Assumed: exactly one of two models is right on {of_all.discordant:.0%} of the examples;"
+        f" {of_all.repeated:.0%} of that repeats with other seeds; a score's standard deviation"
+        f" over seeds is {100 * of_all.seed_deviation:g} points."
     )
     return lines
 
 
 def _detecting(one: Showing, detect: float) -> str:
     """Say what a gain takes on one task."""
-    ways = " or ".join(f"{seeds:,} seeds on {n:,} examples" for seeds, n in one.takes)
     points = f"{100 * detect:g} point{'' if detect == 0.01 else 's'}"
-    return f"A gain of {points} on {one.title} takes {ways or 'more than can be had'}."
+    ways = " or ".join(f"{seeds:,} seeds on {n:,} examples" for seeds, n in one.takes)
+    if any(n == one.examples for _, n in one.takes):
+        return f"A gain of {points} on {one.title} takes {ways}."
+    return (
+        f"A gain of {points} on {one.title} is not found on its {one.examples:,} examples, with"
+        f" any number of seeds; it takes {ways or 'more than can be had'}."
+    )
 
 
 def showings_json(found: Sequence[Showing]) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ Shapes: S seeds of a method, N examples, C classes.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr, stdtrit
 
-from search_spaces.errors import UserError
+from search_spaces.errors import UserError, unknown
 from trainers.records.metrics import (
     Labels,
     Metric,
@@ -143,6 +144,7 @@ def method_test(
     metric: str | Metric = "accuracy",
     n_classes: int | None = None,
     *,
+    labels: Sequence[str] | None = None,
     level: float = LEVEL,
 ) -> MethodTest:
     """Test whether method A's expected score is that of method B, over seeds and examples.
@@ -152,6 +154,9 @@ def method_test(
     delete-one pseudo-values n M - (n - 1) M(-i), from counts. The examples are the same, in the
     same order; seeds need not be as many on both sides.
 
+    Labels are numbers from 0, or names: `labels` lists the names in order (f1 is of the second),
+    and without it they are those of `gold`, sorted, which is enough for accuracy and mcc.
+
     The variance is V+ = max(V_i + v_A + v_B - r_A - r_B, V_i, v_A + v_B), and t = delta / sqrt(V+)
     is compared with Student's t at Satterthwaite's degrees of freedom. Where nothing varies at all
     p is 1 without a difference, and 0 with one.
@@ -160,7 +165,8 @@ def method_test(
     and the test is then too sure; train further ones. With two or three seeds it is conservative.
 
     Raises:
-        UserError: a method has fewer than two seeds, no metric has that name, or an entry is NaN.
+        UserError: a method has fewer than two seeds, no metric or label has that name, or an entry
+            is NaN.
         ValueError: shapes that do not fit, entries that are neither 0 nor 1 without `gold`, labels
             out of range, macro_f1 without `n_classes`, or a level that is not between 0 and 1.
     """
@@ -173,12 +179,32 @@ def method_test(
         values = tuple(_right(given, name) for given, name in ((a, "a"), (b, "b")))
         scores = tuple(given.mean(axis=1) for given in values)
     else:
-        labels = (check_labels(gold, "gold"), _rows(a, "a"), _rows(b, "b"))
-        classes = _classes(chosen, labels, n_classes)
-        sides = [_values(chosen, labels[0], rows, classes) for rows in labels[1:]]
+        if labels is not None or np.asarray(gold).dtype.kind not in "iu":
+            gold, a, b, n_classes = _numbered(chosen, gold, a, b, labels)
+        given = (check_labels(gold, "gold"), _rows(a, "a"), _rows(b, "b"))
+        classes = _classes(chosen, given, n_classes)
+        sides = [_values(chosen, given[0], rows, classes) for rows in given[1:]]
         values, scores = tuple(side[0] for side in sides), tuple(side[1] for side in sides)
     _refuse_one_seed(values)
     return _test(chosen.name, values, scores, level)
+
+
+def _numbered(
+    metric: Metric, gold: ArrayLike, a: ArrayLike, b: ArrayLike, labels: Sequence[str] | None
+) -> tuple[ArrayLike, ArrayLike, ArrayLike, int]:
+    """Put numbers for the names of labels; return how many names there are, too."""
+    arrays = [np.asarray(given, dtype=object) for given in (gold, a, b)]
+    if labels is None:
+        if metric.of_one_label or metric.name == "macro_f1":
+            raise ValueError(f"{metric.name} needs labels: the names in order")
+        labels = sorted({str(name) for name in arrays[0].ravel()})
+    numbers = {name: number for number, name in enumerate(labels)}
+    for what, array in zip(("gold", "a", "b"), arrays, strict=True):
+        for name in {str(name) for name in array.ravel()} - numbers.keys():
+            raise unknown(f"label of {what}", name, labels)
+    number = np.vectorize(lambda name: numbers[str(name)], otypes=[np.int64])
+    found = [number(array) for array in arrays]
+    return found[0], found[1], found[2], len(labels)
 
 
 def _test(

@@ -102,6 +102,20 @@ def test_labels_and_rights_are_one_for_accuracy() -> None:
     assert method_test(a, b, gold) == method_test(a == gold, b == gold)
 
 
+def test_names_of_labels_are_as_good_as_numbers() -> None:
+    names, rng = np.array(["no", "yes", "maybe"]), np.random.default_rng(2)
+    gold = np.arange(60) % 3
+    a, b = (np.where(rng.random((3, 60)) < 0.8, gold, (gold + 1) % 3) for _ in "ab")
+    for metric in METRICS:
+        named = method_test(names[a], names[b], names[gold], metric, labels=names.tolist())
+        assert named == method_test(a, b, gold, metric, 3)
+    assert method_test(names[a], names[b], names[gold]) == method_test(a, b, gold)
+    with pytest.raises(ValueError, match="f1 needs labels"):
+        method_test(names[a], names[b], names[gold], "f1")
+    with pytest.raises(UserError, match="label of b 'yess'; did you mean 'yes'"):
+        method_test(names[a], np.full((3, 60), "yess"), names[gold])
+
+
 def test_a_mixed_model_agrees_on_balanced_data() -> None:
     """By REML: examples and seeds as random effects, where no component is at its bound.
 

@@ -54,6 +54,7 @@ app = typer.Typer(
     help="Sweep, resume and significance-test fine-tuning methods for text classifiers.",
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

@@ -163,12 +163,16 @@ def spin_briefly() -> None:
 
 
 class Tracked(BaseModel):
-    """A tracker of a run, by name, and where it keeps its runs."""
+    """A tracker of a run, by name, and where it keeps its runs.
+
+    `said`: that it does not answer was said before the run; workers say nothing more of it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     tool: str
     place: str
+    said: bool = False
 
 
 class Job(BaseModel):

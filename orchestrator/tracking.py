@@ -20,12 +20,15 @@ from orchestrator.places import target
 from orchestrator.tracker import Tracker, Trial, values_of
 from reports.exports.rows import TrialRow, read_row
 from search_spaces.errors import UserError, unknown
-from search_spaces.text import one_line
+from search_spaces.text import one_line, shorten
 from search_spaces.trial import TrialConfig
 from trainers.records.store import State, Store
 
 PATIENCE: Final = 30.0
 """Seconds that a trial's end waits for a tracker to take it."""
+
+WHY_WIDTH: Final = 160
+"""Characters of a tracker's own words."""
 
 PAUSE: Final = 300.0
 """Seconds for which a tracker that failed is not tried again: each trial might wait for it."""
@@ -88,17 +91,20 @@ def prepare_trackers(
     for tool, place in given:
         kind = tracker_type(tool)
         where = kind.place(place, study, store)
-        found.append(Tracked(tool=tool, place=where))
+        said = False
         try:
             kind.prepare(study, where)
         except Exception as error:  # Of a program that only watches.
             lines.append(refusal(tool, error))
+            said = True
+        found.append(Tracked(tool=tool, place=where, said=said))
     return tuple(found), lines
 
 
 def refusal(tool: str, error: Exception | str) -> str:
     """Say that a tracker takes nothing, and what that costs."""
-    return f"{tool} does not take what it is told ({one_line(error)}); trials go on without it"
+    why = shorten(one_line(error), WHY_WIDTH)
+    return f"{tool} does not take what it is told ({why}); trials go on without it"
 
 
 class Tracking:
@@ -193,7 +199,8 @@ class Channel:
 
     def refuse(self, error: Exception | str) -> None:
         """Remark on a failure, and leave the tracker alone for a while."""
-        self._remarks.put(refusal(self.tracked.tool, error))
+        if not self.tracked.said:
+            self._remarks.put(refusal(self.tracked.tool, error))
         self._silent_until = time.monotonic() + PAUSE
 
     def remark(self) -> str | None:

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import module_from_spec, spec_from_file_location
+from io import StringIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
+from warnings import warn
 
 from search_spaces.errors import UserError, nearest
 from search_spaces.input_files import at_home, text_lines
@@ -213,8 +215,11 @@ def _load_file(path: Path, name: str, source: Source) -> ModuleType:
     sys.modules[name] = module
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
-        with redirect_stdout(sys.stderr):  # What it prints is no part of a command's results.
+        with redirect_stdout(StringIO()) as printed:  # It is no part of a command's results.
             spec.loader.exec_module(module)
+        if said := one_line(printed.getvalue()):
+            printing = f"{source.noun} {source.name}: its file prints when it is read: {said}"
+            warn(printing, stacklevel=2)
     except KeyboardInterrupt:
         raise
     except BaseException as error:

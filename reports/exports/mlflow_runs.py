@@ -28,6 +28,8 @@ MLFLOW_SETTINGS = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # and asks one that does not answer for more than four minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    # Seconds for each of these tries; MLflow's own are 120.
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
 SIGNATURE = "catsweep.signature"
 PAGE = 1_000

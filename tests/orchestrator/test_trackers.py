@@ -270,6 +270,18 @@ def test_a_tracker_that_does_not_answer_is_waited_for_once(
     assert time.monotonic() - began < 20
 
 
+def test_what_does_not_answer_before_the_run_is_said_then_and_not_again(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", create=True)
+    given = [("mlflow", "http://127.0.0.1:9"), ("tensorboard", None)]
+    tracked, (line,) = prepare_trackers(given, "study", store)
+    assert line.startswith("mlflow does not take what it is told (")
+    assert len(line) < 300
+    runner = TrialRunner(job(store).model_copy(update={"tracked": tracked, "study": "study"}))
+    finish(runner, config(5e-3, 2))
+    assert runner.tracking.remarks() == {}
+    assert told("tensorboard", store, config(5e-3, 2), "score")
+
+
 def test_a_folder_that_cannot_be_written_costs_no_trial(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     store = Store(tmp_path / "store", create=True)

@@ -75,7 +75,10 @@ def test_an_empty_cell_and_one_trial() -> None:
         ({"gold": GOLD[:4]}, r"got \(3, 5\) and \(4,\)"),
         ({"gold": GOLD + 1}, "gold has labels 1 .. 2, expected 0 .. 1"),
         ({"predicted": ROWS - 1}, "trial cat-0 has labels -1 .. 0"),
-        ({"n_classes": 3, "metric": get_metric("f1")}, "f1 is not for 3 classes"),
+        (
+            {"n_classes": 3, "metric": replace(get_metric("f1"), max_classes=2)},
+            "f1 is not for 3 classes",
+        ),
         ({"trials": (), "predicted": ROWS[:0]}, "expected trials and examples, got none"),
         ({"ids": (), "gold": GOLD[:0], "predicted": ROWS[:, :0]}, "got none"),
     ],

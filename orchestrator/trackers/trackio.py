@@ -20,6 +20,13 @@ FOLDER = "TRACKIO_DIR"
 ELSEWHERE = ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL")
 
 
+def _last_step(project: str, run: str) -> int:
+    """Return the last step in the folder: a kill loses what was told and not yet written."""
+    from trackio.sqlite_storage import SQLiteStorage
+
+    return SQLiteStorage.get_max_step_for_run(project, run) or 0
+
+
 class Trackio(Tracker):
     """One trial's run."""
 
@@ -43,8 +50,8 @@ class Trackio(Tracker):
             os.environ[FOLDER] = trial.place  # Read when Trackio is imported.
         import trackio
 
-        name = trial.config.signature
-        if told is None and not any(map(os.environ.get, ELSEWHERE)):
+        name, here = trial.config.signature, not any(map(os.environ.get, ELSEWHERE))
+        if told is None and here:
             with suppress(ValueError):  # No such project yet.
                 for run in trackio.Api().runs(trial.study):
                     if run.name == name:
@@ -60,7 +67,9 @@ class Trackio(Tracker):
                 auto_log_gpu=False,
                 auto_log_cpu=False,
             )
-        return told or 0
+        if told is None:
+            return 0
+        return min(told, _last_step(trial.study, name)) if here else told
 
     def tell(self, epoch: int, values: Mapping[str, float]) -> None:
         """Hand the values on; Trackio writes or sends them from a thread of its own."""

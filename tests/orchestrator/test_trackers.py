@@ -151,11 +151,28 @@ def test_a_killed_trial_goes_on_in_its_run_and_doubles_nothing(tool: str, tmp_pa
     first.tracking.wait()
     if tool in {"tensorboard", "mlflow"}:  # The others write from threads of their own.
         assert [step for step, _ in told(tool, store, trial, "score")] == [1, 2]
+    if tool == "trackio":
+        first.tracking.end()  # Else its thread, which a kill would end, writes behind our back.
     first._owned.close()  # As a killed process does: its lock is free, its curve is half.
     finish(runner_of(store, tool), trial)
     assert store.record(trial.signature).resumed == 1
     if tool == "wandb":
         first.tracking.end()  # What its own process had not written yet, once ours was killed.
+    assert told(tool, store, trial, "score") == expected(store, trial, "score")
+
+
+@pytest.mark.parametrize("tool", ["mlflow", "trackio"])
+def test_what_a_kill_kept_from_a_tracker_is_told_again(tool: str, tmp_path: Path) -> None:
+    """Told by our count, and not written by theirs."""
+    store, trial = Store(tmp_path / "store", create=True), config(1e-3, 3)
+    first = runner_of(store, tool)
+    first.start(trial)
+    assert not first.advance()
+    first.tracking.end()
+    assert not first.advance()
+    store.write_told(trial.signature, tool, 2)
+    first._owned.close()
+    finish(runner_of(store, tool), trial)
     assert told(tool, store, trial, "score") == expected(store, trial, "score")
 
 

@@ -53,8 +53,9 @@ class Resources:
             UserError: a number is out of its range.
         """
         for name in ("slots", "threads"):
-            if (number := getattr(self, name)) is not None and number < 1:
-                raise UserError(f"{name}: expected 1 or more, got {number}")
+            number = getattr(self, name)
+            if number is not None and not (isinstance(number, int) and number >= 1):
+                raise UserError(f"{name}: expected 1 or more, got {number!r}")
         if not (math.isfinite(self.checkpoint_every) and self.checkpoint_every >= SHORTEST):
             raise UserError(
                 f"checkpoint_every: expected at least {SHORTEST} seconds, got"

@@ -37,6 +37,8 @@ class Search:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"the seed of a search is from 0 to 2**32 - 1, got {self.seed}")
         if self.name not in SEARCHES:
             raise unknown("search", self.name, SEARCHES)
         if self.scheduler not in SCHEDULERS:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 import orchestrator.trackers
@@ -91,14 +91,29 @@ def prepare_trackers(
     for tool, place in given:
         kind = tracker_type(tool)
         where = kind.place(place, study, store)
-        said = False
-        try:
-            kind.prepare(study, where)
-        except Exception as error:  # Of a program that only watches.
-            lines.append(refusal(tool, error))
-            said = True
-        found.append(Tracked(tool=tool, place=where, said=said))
+        fault = _prepared(kind, study, where)
+        if fault is not None:
+            lines.append(refusal(tool, fault))
+        found.append(Tracked(tool=tool, place=where, said=fault is not None))
     return tuple(found), lines
+
+
+def _prepared(kind: type[Tracker], study: str, place: str) -> Exception | str | None:
+    """Prepare a tracker; return what went wrong. A server may take a call and never answer."""
+    answers: SimpleQueue[Exception | None] = SimpleQueue()
+
+    def prepare() -> None:
+        try:
+            kind.prepare(study, place)
+            answers.put(None)
+        except Exception as error:  # Of a program that only watches.
+            answers.put(error)
+
+    threading.Thread(target=prepare, daemon=True).start()
+    try:
+        return answers.get(timeout=PATIENCE)
+    except Empty:
+        return f"no answer in {PATIENCE:g} s"
 
 
 def refusal(tool: str, error: Exception | str) -> str:

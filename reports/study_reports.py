@@ -16,6 +16,7 @@ from reports.tables.report import Report, relabelled
 from search_spaces.cells import cells_of
 from search_spaces.layouts import Layout, data_layouts, paper_layouts
 from search_spaces.study import Study
+from search_spaces.text import quoted
 from trainers.records.store import Store
 
 
@@ -86,11 +87,24 @@ def left_out(study: Study, reports: Sequence[Report]) -> list[str]:
     written = {report.table.name for report in reports}
     own = [table.name for table in study.own_tables if f"{study.name}-{table.name}" not in written]
     lines = [f"no number yet for table {', '.join(own)}"] if own else []
+    lines += _rows_without_trials(study)
     numbers = [n for n in study.tables if f"{study.name}-table{n}" not in written]
     if not numbers:
         return lines
     hint = "; --data says where to count data" if set(numbers) & set(data_layouts()) else ""
     return [*lines, f"no number yet for table {', '.join(map(str, numbers))} of the paper{hint}"]
+
+
+def _rows_without_trials(study: Study) -> list[str]:
+    """Name the rows of the study's own tables that none of its trials belongs to."""
+    known = {cell[2].split(" train_fraction=")[0] for cell in cells_of(study)}
+    return [
+        f"table {layout.name}: no trial of the study is {quoted(row)} (there is:"
+        f" {', '.join(sorted(known))}; a value that is the default goes unnamed)"
+        for layout in study.own_tables
+        for row in layout.rows
+        if row not in known
+    ]
 
 
 def _data_reports(study: Study, cells: Sequence[CellResult], data: Path | None) -> list[Report]:

@@ -60,7 +60,8 @@ class TensorBoard(Tracker):
         self.writer.flush()
 
     def end(self, row: TrialRow) -> None:
-        """End the file."""
+        """Add the scores at the last epoch, and end the file."""
+        self.tell(len(row.epochs), row.scores)
         self.writer.close()
 
     def _add(self, summary: Any, step: int) -> None:

@@ -148,7 +148,7 @@ def fisher_randomization(
     Raises:
         UserError: no metric has that name.
         ValueError: the labels are empty, negative, not integers, out of range or of different
-            lengths; f1 with more than two classes; macro_f1 without n_classes; resamples < 1.
+            lengths; macro_f1, or f1 of more than two classes, without n_classes; resamples < 1.
     """
     if resamples < 1:
         raise ValueError(f"resamples: expected at least 1, got {resamples}")
@@ -193,6 +193,9 @@ def check_pair(
     labels = {what: check_labels(values, what) for what, values in given.items()}
     if n_classes is None and metric.name == "macro_f1":
         raise ValueError("macro_f1 averages over the task's label list: pass n_classes")
+    several = max(int(array.max()) for array in labels.values()) > 1
+    if n_classes is None and metric.of_one_label and several:
+        raise ValueError(f"{metric.name} is of label 1; of more than two labels: pass n_classes")
     found = max(2, *(int(array.max()) + 1 for array in labels.values()))
     n_classes = found if n_classes is None else n_classes
     check_classes(metric, n_classes, labels)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import sqlite3
 import struct
 import sys
@@ -199,6 +200,9 @@ def test_what_stands_in_a_run_beside_its_curves(tmp_path: Path) -> None:
     assert write_runs("study", read_rows([trial], store), place) == Written(runs=1, new=0)
     found = EventAccumulator(str(event_folder(Path("runs"), trial)))
     found.Reload()
+    assert [point.value for point in found.Scalars("test.accuracy")] == [
+        pytest.approx(record.scores["test"]["accuracy"].value)
+    ]
     (named,) = found.Tensors("trial/text_summary")
     assert named.tensor_proto.string_val[0].decode() == trial.describe()
     (file,) = wandb_files(trial)
@@ -297,6 +301,18 @@ def test_what_does_not_answer_before_the_run_is_said_then_and_not_again(tmp_path
     finish(runner, config(5e-3, 2))
     assert runner.tracking.remarks() == {}
     assert told("tensorboard", store, config(5e-3, 2), "score")
+
+
+def test_a_server_that_takes_the_call_and_never_answers_holds_up_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        place = f"http://127.0.0.1:{server.getsockname()[1]}"
+        store = Store(tmp_path / "store", create=True)
+        (tracked,), (line,) = prepare_trackers([("mlflow", place)], "study", store)
+    assert "no answer in 0.2 s" in line
+    assert tracked.said
 
 
 def test_a_folder_that_cannot_be_written_costs_no_trial(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def _only(source: Source, known: Sequence[Kept]) -> Kept:
     versions = f" {len(same)} versions of it" if same else ""
     others = "" if same else "".join(f" that of {record.said}" for record in known[:1])
     more = f"; the store has{versions or others}" if known else ""
-    raise UserError(f"{source.noun} {source.name}: no file {source.place}{more}")
+    raise UserError(f"{source.noun} {source.name}: {source.absent}{more}")
 
 
 def with_own_metrics(study: Study, store: "Store | None", *, to_train: bool) -> Study:
@@ -102,7 +102,7 @@ def _known(metric: str, task: Task, store: "Store | None", *, to_train: bool) ->
     source = find_source(metric, task.folder or Path(), "metric", METRICS)
     kept = [one for one in kept_metrics(store) if one.name == source.name] if store else []
     if source.code is None and to_train:
-        raise UserError(f"task {task.name}: metric {source.name}: no file {source.place}")
+        raise UserError(f"task {task.name}: metric {source.name}: {source.absent}")
     code = source.code or _only(source, kept).code
     if store and code in [record.code for record in kept]:
         know_kept_metric(store.code, f"{source.name}@{code}")

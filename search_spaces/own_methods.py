@@ -45,7 +45,8 @@ def import_method(source: Source) -> Method:
         UserError: it cannot be imported, or is no method.
     """
     if source.code is None:
-        raise UserError(f"method {source.name}: no file {source.place}")
+        called = source.said if source.place is None else source.name
+        raise UserError(f"method {called}: {source.absent}")
     return method_of(source, load_named(source))
 
 

@@ -42,7 +42,7 @@ class Source:
     `files` are those beside each other that make it, by name; the first one defines `kind`.
 
     Of an installed package's there are none, and `target` is its entry point's value. `code` names
-    the code; None where its file is gone.
+    the code; None where its file is gone, or its package.
     """
 
     noun: str
@@ -53,6 +53,14 @@ class Source:
     place: Path | None = None
     files: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
     target: str = ""
+
+    @property
+    def absent(self) -> str:
+        """Say what is not there, of code that is gone, and what to do."""
+        if self.place is not None:
+            return f"no file {self.place}"
+        package = self.said.partition("/")[0]
+        return f"no installed package {package} offers methods: pip install {package}"
 
 
 def is_source(entry: object) -> bool:
@@ -154,12 +162,15 @@ def _uses(constants: dict[str, Any], path: Path) -> list[str]:
 
 def _of_package(noun: str, said: str, package: str, name: str) -> Source:
     point = _entry_point(package, name)
+    if point is None:
+        return Source(noun=noun, name=name, said=said, code=None)
     assert point.dist is not None
     told = ["package", point.dist.name, point.dist.version, name, point.value]
     return Source(noun=noun, name=name, said=said, code=_digest(told), target=point.value)
 
 
-def _entry_point(package: str, name: str) -> EntryPoint:
+def _entry_point(package: str, name: str) -> EntryPoint | None:
+    """Return a package's entry point; None where the package offers none, or is not installed."""
     points = [point for point in entry_points(group=GROUP) if point.dist is not None]
     own = [p for p in points if p.dist and _plain(p.dist.name) == _plain(package)]
     for point in own:
@@ -169,10 +180,7 @@ def _entry_point(package: str, name: str) -> EntryPoint:
         guess = nearest(name, [point.name for point in own])
         hint = f"; did you mean {guess}?" if guess else ""
         raise UserError(f"method {package}/{name}: {package} has no method of this name{hint}")
-    raise UserError(
-        f"method {package}/{name}: no installed package {package} offers methods:"
-        f" pip install {package}"
-    )
+    return None
 
 
 def _plain(name: str) -> str:

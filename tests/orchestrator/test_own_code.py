@@ -3,6 +3,7 @@
 import hashlib
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,16 @@ import pytest
 from orchestrator import api
 from orchestrator.data_versions import keep_own_data
 from orchestrator.options import read_study
-from orchestrator.own_code import keep_own_code
+from orchestrator.own_code import keep_own_code, remembered
 from search_spaces.errors import UserError
 from search_spaces.method import OwnSettings
+from search_spaces.sources import Source
 from search_spaces.study import load_study
 from tests.orchestrator.commands import catsweep, train_all
 from tests.search_spaces.test_own_methods import FOCAL, STUDY
 from tests.trainers.test_own_metrics import KAPPA
 from trainers.records import kept_code
-from trainers.records.kept_code import load_method_type
+from trainers.records.kept_code import kept_methods, load_method_type
 from trainers.records.metrics import OWN
 from trainers.records.record import BODY, HEAD, decode_record, encode_record
 from trainers.records.store import Store
@@ -269,3 +271,14 @@ def test_a_record_of_a_method_is_read_to_the_letter(
     told = HEAD + hashlib.sha256(wrong).hexdigest().encode() + wrong
     with pytest.raises(ValueError, match=r"options|style"):
         decode_record(kept_code.MethodRecord, told)
+
+
+def test_a_package_that_is_gone_is_known_from_the_store(trained: Store) -> None:
+    """As a file that is gone: reports run no method's code, and so need none."""
+    find = remembered(trained)
+    gone = Source(noun="method", name="Focal", said="losses/Focal", code=None)
+    with pytest.raises(UserError, match="no installed package losses offers methods: pip install"):
+        find(gone)
+    (kept,) = kept_methods(trained)
+    same = replace(gone, said=kept.said)
+    assert find(same).name == "Focal"

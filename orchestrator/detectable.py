@@ -47,7 +47,7 @@ def showings(study: Study, detect: float | None = None) -> list[Showing]:
         split, examples = _shown(study, study.task(name))
         if examples < 2 or len(_methods(study, name)) < 2:
             continue
-        plan = Plan(examples=examples, seeds=max(seeds, 2) if seeds > 1 else ADVISED)
+        plan = Plan(examples=examples, seeds=seeds if seeds > 1 else ADVISED)
         found.append(
             Showing(
                 task=name,

@@ -25,11 +25,6 @@ class Trial:
     place: str
     config: TrialConfig
 
-    @property
-    def name(self) -> str:
-        """A name that people know the run by."""
-        return f"{self.config.task} {self.config.method.name} {self.config.signature}"
-
 
 class Tracker(ABC):
     """One trial's run in another program. All is called in a thread of the worker, in order.

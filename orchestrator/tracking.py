@@ -138,9 +138,8 @@ class Tracking:
 
     def tell(self, curve: Sequence[Mapping[str, Any]]) -> None:
         """Tell the trial's epochs so far: each tracker gets those that it has not."""
-        epochs = tuple((epoch["epoch"], values_of(epoch)) for epoch in curve)
         for channel in self.channels:
-            channel.tell(epochs)
+            channel.tell(tuple(curve))
 
     def end(self, patience: float | None = None) -> None:
         """End the trial's runs as the store has it; wait until they took it, or some seconds."""
@@ -191,9 +190,9 @@ class Channel:
         self._open = time.monotonic() >= self._silent_until
         self._put(lambda: self._begin(trial))
 
-    def tell(self, epochs: Sequence[tuple[int, Mapping[str, float]]]) -> None:
+    def tell(self, curve: Sequence[Mapping[str, Any]]) -> None:
         """Tell the epochs that the run has not."""
-        self._put(lambda: self._tell(epochs))
+        self._put(lambda: self._tell(curve))
 
     def end(self, row: TrialRow) -> threading.Event:
         """End the trial's run; return what is set once that is done."""
@@ -250,11 +249,12 @@ class Channel:
         self.store.write_told(name, tool, self._there)
         self._run = run
 
-    def _tell(self, epochs: Sequence[tuple[int, Mapping[str, float]]]) -> None:
+    def _tell(self, curve: Sequence[Mapping[str, Any]]) -> None:
         if self._run is None or self._trial is None:
             return
-        for epoch, values in epochs:
-            if epoch > self._there:
-                self._run.tell(epoch, values)
-                self._there = epoch
-                self.store.write_told(self._trial.config.signature, self.tracked.tool, epoch)
+        for epoch in curve:
+            number = epoch["epoch"]
+            if number > self._there:
+                self._run.tell(number, values_of(epoch))
+                self._there = number
+                self.store.write_told(self._trial.config.signature, self.tracked.tool, number)

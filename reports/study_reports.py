@@ -11,7 +11,7 @@ from reports.paper.data_tables import count_data, data_table
 from reports.results import Results
 from reports.tables.build import reports_of
 from reports.tables.choice import Choice, choices
-from reports.tables.laid_out import lay_out, layout_table
+from reports.tables.laid_out import bare, lay_out, layout_table
 from reports.tables.report import Report, relabelled
 from search_spaces.cells import cells_of
 from search_spaces.layouts import Layout, data_layouts, paper_layouts
@@ -97,7 +97,7 @@ def left_out(study: Study, reports: Sequence[Report]) -> list[str]:
 
 def _rows_without_trials(study: Study) -> list[str]:
     """Name the rows of the study's own tables that none of its trials belongs to."""
-    known = {cell[2].split(" train_fraction=")[0] for cell in cells_of(study)}
+    known = {bare(method) for _, _, method in cells_of(study)} if study.own_tables else set[str]()
     return [
         f"table {layout.name}: no trial of the study is {quoted(row)} (there is:"
         f" {', '.join(sorted(known))}; a value that is the default goes unnamed)"

@@ -7,16 +7,13 @@ import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from orchestrator.places import check_writable
 from orchestrator.tracker import Tracker, Trial
 from reports.exports.rows import TrialRow
 from search_spaces.trial import TrialConfig
 from trainers.records.store import Store
-
-if TYPE_CHECKING:
-    pass
 
 
 class TensorBoard(Tracker):
@@ -47,7 +44,7 @@ class TensorBoard(Tracker):
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("events.out.tfevents.*"):
             path.unlink()
-        self.writer: EventsWriter = EventsWriter(str(folder / "events"))
+        self.writer = EventsWriter(str(folder / "events"))
         self._add(text("trial", trial.config.describe()), 0)
         return 0
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestrator.places import check_writable
 from orchestrator.tracker import Tracker, Trial
-from reports.exports.rows import TrialRow, settings
+from reports.exports.rows import TrialRow, run_name, settings
 from trainers.records.store import State, Store
 
 PATIENCE = 30
@@ -44,7 +44,7 @@ class WeightsAndBiases(Tracker):
         self.run: Any = wandb.init(
             project=trial.study,
             id=trial.config.signature,
-            name=trial.name,
+            name=run_name(trial.config),
             group=f"{trial.config.task} {Path(trial.config.encoder).name}",
             job_type=trial.config.method.name,
             config=settings(trial.config),

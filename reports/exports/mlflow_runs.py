@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from reports.exports.rows import ENDED, TrialRow, Watch, settings
+from reports.exports.rows import ENDED, TrialRow, Watch, run_name, settings
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
 from search_spaces.trial import TrialConfig
@@ -140,9 +140,10 @@ def _create(client: Any, experiment: str, config: TrialConfig, *, began: int | N
     """Make a run with a trial's settings; return its number."""
     from mlflow.entities import Param
 
-    name = f"{config.task} {config.method.name} {config.signature}"
     tags = {SIGNATURE: config.signature}
-    run = client.create_run(experiment, start_time=began, tags=tags, run_name=name).info.run_id
+    run = client.create_run(
+        experiment, start_time=began, tags=tags, run_name=run_name(config)
+    ).info.run_id
     params = [Param(key, str(value)) for key, value in settings(config).items()]
     client.log_batch(run, params=params)
     return str(run)

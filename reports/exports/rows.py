@@ -151,5 +151,10 @@ def settings(trial: TrialConfig) -> dict[str, Scalar]:
     return {name: _scalar(value) for name, value in trial.settings.items()}
 
 
+def run_name(trial: TrialConfig) -> str:
+    """Return a name that people know a trial's run by, in other programs."""
+    return f"{trial.task} {trial.method.name} {trial.signature}"
+
+
 def _scalar(value: object) -> Scalar:
     return value if isinstance(value, Scalar) else json.dumps(value)

@@ -52,7 +52,7 @@ class Board:
         found = dict.fromkeys((encoder, method) for _, encoder, method in self.cells)
         return sorted(
             found,
-            key=lambda pair: (encoders.index(pair[0]), places.get(_bare(pair[1]), len(places))),
+            key=lambda pair: (encoders.index(pair[0]), places.get(bare(pair[1]), len(places))),
         )
 
     def common(self) -> tuple[int, ...]:
@@ -85,7 +85,7 @@ def lay_out(
     """
     shown = [c for c in cells if c.task in layout.columns and _shows(c, layout.split)]
     if layout.rows and not layout.others:
-        shown = [cell for cell in shown if _bare(cell.method) in layout.rows]
+        shown = [cell for cell in shown if bare(cell.method) in layout.rows]
     if not any(cell.finished for cell in shown):
         return None
     found = tested_cells(shown, layout.split, store, chosen, intervals=intervals)
@@ -176,7 +176,7 @@ def _shows(cell: CellResult, split: str) -> bool:
     return not cell.finished or any(split in trial.record.scores for trial in cell.finished)
 
 
-def _bare(method: str) -> str:
+def bare(method: str) -> str:
     """Leave out of a cell's name how many training rows it has."""
     return method.split(" train_fraction=", maxsplit=1)[0]
 
@@ -214,8 +214,8 @@ def rows_of(board: Board, *more: str) -> list[Row]:
 
 def _title(layout: Layout, method: str) -> str:
     """The paper's words for a system; a method that the table does not have keeps its own."""
-    bare = _bare(method)
-    return layout.rows.get(bare) or (METHODS[bare].title if bare in METHODS else bare)
+    name = bare(method)
+    return layout.rows.get(name) or (METHODS[name].title if name in METHODS else name)
 
 
 def _share(board: Board, encoder: str, method: str) -> str:

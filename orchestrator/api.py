@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         holm,
         mcnemar,
     )
-    from reports.tables.build import Report
+    from reports.tables.report import Report
     from search_spaces.errors import Unfinished, UserError
     from search_spaces.method import MethodSettings, Style
     from search_spaces.settings import Count, NonNegative, Positive, Share
@@ -101,7 +101,7 @@ _PLACES = {
         "holm",
         "mcnemar",
     ),
-    "reports.tables.build": ("Report",),
+    "reports.tables.report": ("Report",),
     "search_spaces.errors": ("Unfinished", "UserError"),
     "search_spaces.method": ("MethodSettings", "Style"),
     "search_spaces.settings": ("Count", "NonNegative", "Positive", "Share"),
@@ -116,7 +116,7 @@ _MODULE_OF = {name: module for module, names in _PLACES.items() for name in name
 _KNOWN_BY = {
     "search_spaces": "trial.py",
     "trainers": "loop.py",
-    "reports": "cells.py",
+    "reports": "study_reports.py",
     "orchestrator": "supervisor.py",
 }
 """A file of each package that no other project's package of that name has beside the others."""

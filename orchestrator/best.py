@@ -13,9 +13,11 @@ from pathlib import Path
 
 from orchestrator.model_card import model_card
 from orchestrator.say import say
-from reports.cells import is_of_one_class
-from reports.results import read_results
+from reports.results.cells import read_groups
+from reports.results.predictions import is_of_one_class
+from reports.results.results import read_results
 from reports.study_reports import trial_reports
+from reports.verdicts.judge import judge
 from search_spaces.cells import cells_of
 from search_spaces.errors import UserError, unknown
 from search_spaces.study import Study
@@ -40,9 +42,10 @@ class Chosen:
 def choose(
     study: Study, store: Store, task: str, method: str | None, encoder: str | None
 ) -> Chosen:
-    """Return the trial with the highest selection score; the first in the study's order wins a tie.
+    """Return a trial of the setting with the highest mean over its seeds; the first wins a tie.
 
-    `method` is a method as tables name it: `cat norm=mix`, where a study compares that.
+    Of the setting's seeds it is the one with the highest score, among those whose model is kept if
+    one is. `method` is a method as tables name it: `cat norm=mix`, where a study compares that.
 
     Raises:
         UserError: the study has no such task, method or encoder, or none of the trials finished.
@@ -53,31 +56,34 @@ def choose(
         name, known = wanted[place], dict.fromkeys(cell[place] for cell in cells)
         if name is not None and name not in known:
             raise unknown(f"{kind} of study {study.name}", name, known)
-    candidates = {
-        trial
+    groups = {
+        cell: grid
         for cell, grid in cells.items()
         if all(name in {None, own} for name, own in zip(wanted, cell, strict=True))
-        for trial in grid
     }
-    done = [
-        (trial, store.trusted(trial.signature))
-        for trial in study.trials()
-        if trial in candidates and store.state(trial.signature) in {State.DONE, State.CORRUPT}
-    ]
-    if not done:
+    found = [cell for cell in read_groups(groups, store, study.known_tasks) if cell.chosen]
+    if not found:
         raise UserError(f"no trial of study {study.name} on {task} is finished: catsweep run it")
-    config, record = max(done, key=lambda pair: pair[1].selection_score)
-    return Chosen(config=config, record=record, finished=len(done))
+    cell = max(found, key=lambda one: one.chosen.selection_score if one.chosen else -2.0)
+    assert cell.chosen is not None
+    trials = [t for t in cell.chosen.trials if find_model(store, t.record.signature)]
+    best = max(trials or cell.chosen.trials, key=lambda trial: trial.record.selection_score)
+    return Chosen(
+        config=best.config,
+        record=store.trusted(best.record.signature),
+        finished=sum(len(one.finished) for one in found),
+    )
 
 
 def significance(study: Study, store: Store, signature: str) -> list[str]:
     """Return the lines under the study's tables that are of this trial, each after its table."""
     try:
+        results = read_results(study, store)
         return [
             f"{report.table.name}: {test.note()}"
-            for report in trial_reports(read_results(study, store))
-            for test in report.tests
-            if test.system_trial == signature
+            for report in trial_reports(results, judge(results))
+            for test in report.verdicts
+            if signature in test.system.trials
         ]
     except Unreadable:
         raise

@@ -98,16 +98,17 @@ def print_report(
         UserError: the folder cannot be written, or trials do not belong in one table.
     """
     from reports.page.publish import publish
-    from reports.results import read_results
+    from reports.results.results import read_results
     from reports.study_reports import left_out, study_reports
     from reports.tables.markdown import to_markdown
     from reports.tables.plain import to_json
     from reports.tables.terminal import to_text
     from reports.tables.write import comparisons_of, write_reports
+    from reports.verdicts.judge import judge
 
     intervals = extras is not None and extras.intervals
     results = read_results(study, store)
-    reports = study_reports(results, data, intervals=intervals)
+    reports = study_reports(results, judge(results, intervals=intervals), data)
     try:
         with terminate_as_interrupt():
             files = write_reports(reports, folder)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from orchestrator.plan import Plan
     from reports.compare import PairReport
-    from reports.tables.build import Report
+    from reports.tables.report import Report
     from trainers.records import store as stores
 
 Place = str | Path
@@ -129,14 +129,15 @@ def report(
     Raises:
         UserError: as `load_study`, or trials do not belong in one table.
     """
-    from reports.results import read_results
+    from reports.results.results import read_results
     from reports.study_reports import study_reports
     from reports.tables.write import write_reports
+    from reports.verdicts.judge import judge
     from trainers.records.store import Store as Stored
 
     chosen = load_study(study, store=store, data=data, to_train=False)
     results = read_results(chosen, Stored(Path(store), create=False))
-    found = study_reports(results, _path(data), intervals=intervals)
+    found = study_reports(results, judge(results, intervals=intervals), _path(data))
     if out is not None:
         write_reports(found, Path(out))
     return found

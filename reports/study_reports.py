@@ -1,62 +1,48 @@
 """All tables of a study: those of the paper that it fills, then those of every study.
 
-In: a study's `Results`, and where its data are. Out: `Report`s.
+In: a study's `Results` and `Verdicts`, and where its data are. Out: `Report`s.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from reports.cells import CellResult, Key, read_groups
 from reports.paper.data_tables import count_data, data_table
-from reports.results import Results
-from reports.tables.build import reports_of
-from reports.tables.choice import Choice, choices
+from reports.results.cells import CellResult
+from reports.results.results import Board, Results
+from reports.tables.build import build_reports
 from reports.tables.laid_out import bare, lay_out, layout_table
 from reports.tables.report import Report, relabelled
+from reports.verdicts.judge import Verdicts
 from search_spaces.cells import cells_of
 from search_spaces.layouts import Layout, data_layouts, paper_layouts
 from search_spaces.study import Study
 from search_spaces.text import quoted
-from trainers.records.store import Store
 
 
-def study_reports(results: Results, data: Path | None, *, intervals: bool = False) -> list[Report]:
+def study_reports(results: Results, verdicts: Verdicts, data: Path | None) -> list[Report]:
     """Build them; a table of the paper that the study has nothing of is left out.
 
     Tables 1 and 2 are counted from the data folder, or from the hub without one.
 
     Raises:
-        UserError, CorruptTrial: as `choices` and `paired_labels` do.
+        UserError: the data cannot be counted.
     """
-    study, cells = results.study, results.cells
-    return [*_data_reports(study, cells, data), *trial_reports(results, intervals=intervals)]
+    counted = _data_reports(results.study, results.cells, data)
+    return [*counted, *trial_reports(results, verdicts)]
 
 
-def trial_reports(results: Results, *, intervals: bool = False) -> list[Report]:
-    """Build those that have tests: no data are counted.
-
-    Raises:
-        UserError, CorruptTrial: as `study_reports` does.
-    """
-    study, store, cells = results.study, results.store, results.cells
-    chosen = choices(cells, store)
+def trial_reports(results: Results, verdicts: Verdicts) -> list[Report]:
+    """Build those that have verdicts: no data are counted."""
+    study = results.study
+    layouts = paper_layouts()
     of_paper = [
-        _laid_out(
-            layout,
-            study,
-            *_own(study, number, store, cells, chosen),
-            intervals=intervals,
-            heading=f"Table {number} of the paper.",
-        )
-        for number in study.tables
-        if (layout := paper_layouts().get(number))
+        _laid_out(layouts[number], study, board, verdicts, heading=f"Table {number} of the paper.")
+        for number, board in results.tables.items()
+        if number in layouts
     ]
-    laid = [
-        _laid_out(layout, study, cells, store, chosen, intervals=intervals)
-        for layout in study.own_tables
-    ]
+    laid = [_laid_out(layout, study, results.cells, verdicts) for layout in study.own_tables]
     found = [report for report in (*of_paper, *laid) if report]
-    found += reports_of(study.name, cells, store, chosen, intervals=intervals)
+    found += build_reports(results, verdicts)
     titles = {
         study.task(name).title: label for name, label in study.labels.items() if name in study.tasks
     }
@@ -64,22 +50,15 @@ def trial_reports(results: Results, *, intervals: bool = False) -> list[Report]:
 
 
 def _laid_out(
-    layout: Layout,
-    study: Study,
-    cells: Sequence[CellResult],
-    store: Store,
-    chosen: Mapping[Key, Choice],
-    *,
-    intervals: bool,
-    heading: str = "",
+    layout: Layout, study: Study, cells: Board, verdicts: Verdicts, heading: str = ""
 ) -> Report | None:
     """Lay out a table of the paper's or the study's own; None where it has no number yet."""
     if not layout.rows:
         methods = dict.fromkeys(cell.method for cell in cells)
         layout = layout.model_copy(update={"rows": {method: method for method in methods}})
-    board = lay_out(layout, cells, store, chosen, study.known_tasks, intervals=intervals)
+    board = lay_out(layout, cells, verdicts, study.known_tasks)
     name = f"{study.name}-{layout.name}"
-    return layout_table(board, name, study.name, store, heading) if board else None
+    return layout_table(board, name, study.name, heading) if board else None
 
 
 def left_out(study: Study, reports: Sequence[Report]) -> list[str]:
@@ -118,19 +97,3 @@ def _data_reports(study: Study, cells: Sequence[CellResult], data: Path | None) 
     counted = count_data(wanted, data, cells)
     tables = [data_table(number, study.name, counted) for number in numbers]
     return [table for table in tables if table]
-
-
-def _own(
-    study: Study,
-    number: int,
-    store: Store,
-    cells: Sequence[CellResult],
-    chosen: Mapping[Key, Choice],
-) -> tuple[list[CellResult], Store, Mapping[Key, Choice]]:
-    """Take a table's cells and choices from the study's; read anew where it has fewer trials."""
-    wanted = cells_of(study, study.of_table(number))
-    totals = {cell.key: cell.total for cell in cells}
-    if all(len(group) == totals[key] for key, group in wanted.items()):
-        return [cell for cell in cells if cell.key in wanted], store, chosen
-    own = read_groups(wanted, store, study.known_tasks)
-    return own, store, choices(own, store)

@@ -129,6 +129,10 @@ class TrialConfig(TrainingSettings):
             del fields["data"]
         return json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
+    def at_seed(self, seed: int) -> "TrialConfig":
+        """Return the same setting with another seed."""
+        return self if seed == self.seed else self.model_copy(update={"seed": seed})
+
     @property
     def trained_epochs(self) -> int:
         """Passes over the training rows: `epochs`, unless the method counts in its own way."""

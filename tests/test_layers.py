@@ -21,9 +21,11 @@ ROOMS = {
     },
     "reports": {
         "statistics": set[str](),
-        "tables": {"statistics"},
-        "paper": {"statistics", "tables"},
-        "page": {"statistics", "tables"},
+        "results": {"statistics"},
+        "verdicts": {"statistics", "results"},
+        "tables": {"statistics", "results", "verdicts"},
+        "paper": {"statistics", "results", "tables"},
+        "page": {"statistics", "results", "verdicts", "tables"},
         "exports": set[str](),
     },
     "orchestrator": {"trackers": set[str]()},
@@ -104,6 +106,14 @@ def test_every_room_is_known() -> None:
         for path in (ROOT / floor).glob("*/__init__.py")
     }
     assert found == {(floor, room) for floor in ROOMS for room in ROOMS[floor]}
+
+
+def test_what_renders_reads_no_store() -> None:
+    """Tables, page and figures show results and verdicts, and compute and read nothing."""
+    for path in SOURCES:
+        if path.parent in {ROOT / "reports/tables", ROOT / "reports/page"}:
+            found = set(imported(ast.parse(path.read_text("utf-8"))))
+            assert "trainers.records.store" not in found or path.name == "failures.py", path
 
 
 def test_statistics_know_no_store_and_what_prints_is_a_leaf() -> None:

@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from reports.cells import CellResult
 from reports.page.landscape import Landscape
+from reports.results.cells import CellResult
 from reports.statistics.budget import LEVEL, expected_best, expected_best_band
 from reports.statistics.candidates import Scores
 from reports.statistics.design import Design

@@ -1,6 +1,8 @@
-"""The examples that one of two compared trials gets right and the other wrong.
+"""The examples that one of two compared settings gets right and the other wrong.
 
-In: the comparisons of reports, the store and a source of texts. Out: frozen `Discordant`s.
+Of several seeds a setting's prediction is the label that most of them name; the lower of equals.
+
+In: the verdicts of reports and a source of texts. Out: frozen `Discordant`s.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +12,10 @@ from typing import Final, Literal
 import numpy as np
 
 from reports.page.texts import Texts
-from reports.statistics.alignment import align
-from reports.tables.build import Report, Tested
+from reports.tables.report import Report
+from reports.verdicts.verdict import Verdict
 from search_spaces.errors import UserError
-from trainers.records.outcome import Predictions, TrialRecord
-from trainers.records.store import Store
+from trainers.records.metrics import Flags, Labels
 
 MOST_ROWS: Final = 4_000  # over all comparisons
 LONGEST: Final = 600  # characters of a text
@@ -36,15 +37,15 @@ class Example:
 class Discordant:
     """The examples of a comparison: `wins` and `losses` count all, `examples` may hold fewer.
 
-    `no_texts` says why there are no texts; empty where there are.
+    `trials` are the baseline's and the system's, one for each seed. `no_texts` says why there are
+    no texts; empty where there are.
     """
 
     split: str
     task: str
     encoder: str
     method: str
-    baseline_trial: str
-    system_trial: str
+    trials: tuple[tuple[str, ...], tuple[str, ...]]
     wins: int
     losses: int
     no_texts: str
@@ -52,22 +53,33 @@ class Discordant:
 
 
 def discordant_examples(
-    reports: Sequence[Report], store: Store, texts: Texts
+    reports: Sequence[Report], labels: Mapping[str, Sequence[object]], texts: Texts
 ) -> tuple[Discordant, ...]:
-    """Find them for every comparison, at most MOST_ROWS in all.
+    """Find them for every comparison, at most MOST_ROWS in all; `labels` are each task's.
 
     They are shared out evenly; what a comparison leaves of its share is for the others.
-
-    Raises:
-        CorruptTrial: predictions do not match their checksum.
-        UserError: as `align` does.
     """
-    pairs = [(report.split, test) for report in reports if report.split for test in report.tests]
-    shares = shared_out(MOST_ROWS, [test.comparison.discordant for _, test in pairs])
+    tests = [test for report in reports if report.split for test in report.verdicts]
+    votes = [(vote(test.pair.baseline), vote(test.pair.system)) for test in tests]
+    wanted = [int(_differ(test, both).sum()) for test, both in zip(tests, votes, strict=True)]
+    shares = shared_out(MOST_ROWS, wanted)
     return tuple(
-        _of(split, test, store, texts, most)
-        for (split, test), most in zip(pairs, shares, strict=True)
+        _of(test, both, labels[test.task], texts, most)
+        for test, both, most in zip(tests, votes, shares, strict=True)
     )
+
+
+def vote(rows: Labels) -> Labels:
+    """Return the label that most seeds (S, N) name (N,); the lowest one of equals."""
+    if len(rows) == 1:
+        rows = rows[:1]
+    counts = np.stack([(rows == label).sum(axis=0) for label in range(int(rows.max()) + 1)])
+    votes: Labels = counts.argmax(axis=0)
+    return votes
+
+
+def _differ(test: Verdict, votes: tuple[Labels, Labels]) -> Flags:
+    return np.asarray((votes[0] == test.pair.gold) != (votes[1] == test.pair.gold))
 
 
 def shared_out(rows: int, wanted: Sequence[int]) -> list[int]:
@@ -80,56 +92,45 @@ def shared_out(rows: int, wanted: Sequence[int]) -> list[int]:
     return shares
 
 
-def _of(split: str, test: Tested, store: Store, texts: Texts, most: int) -> Discordant:
-    records = [store.record(trial) for trial in (test.baseline_trial, test.system_trial)]
-    first = store.predictions(records[0], split)
-    second = align(first, store.predictions(records[1], split))
-    right = first.predicted == first.gold, second.predicted == first.gold
-    rows = np.flatnonzero(right[0] != right[1])
-    found, no_texts = _texts(texts, test.task, split, first, records[0].fingerprints[split])
+def _of(
+    test: Verdict,
+    votes: tuple[Labels, Labels],
+    labels: Sequence[object],
+    texts: Texts,
+    most: int,
+) -> Discordant:
+    pair, (first, second) = test.pair, votes
+    rows = np.flatnonzero(_differ(test, votes))
+    found, no_texts = _texts(texts, test)
     return Discordant(
-        split=split,
+        split=test.split,
         task=test.task,
         encoder=test.encoder,
         method=test.method,
-        baseline_trial=test.baseline_trial,
-        system_trial=test.system_trial,
-        wins=int(right[1][rows].sum()),
-        losses=int(right[0][rows].sum()),
+        trials=(test.baseline.trials, test.system.trials),
+        wins=int((second[rows] == pair.gold[rows]).sum()),
+        losses=int((first[rows] == pair.gold[rows]).sum()),
         no_texts=no_texts,
         examples=tuple(
-            _example(row, records[0], (first, second), found) for row in rows[:most].tolist()
+            Example(
+                id=pair.ids[row],
+                text=None if found is None else clipped(found[row]),
+                gold=str(labels[int(pair.gold[row])]),
+                baseline=str(labels[int(first[row])]),
+                system=str(labels[int(second[row])]),
+                right="baseline" if first[row] == pair.gold[row] else "system",
+            )
+            for row in rows[:most].tolist()
         ),
     )
 
 
-def _texts(
-    texts: Texts, task: str, split: str, predictions: Predictions, fingerprint: str
-) -> tuple[Sequence[str] | None, str]:
+def _texts(texts: Texts, test: Verdict) -> tuple[Sequence[str] | None, str]:
     """Return the texts, or the reason why there are none: ids and labels are worth a table, too."""
     try:
-        return texts.of(task, split, predictions, fingerprint), ""
+        return texts.of(test.task, test.split, test.pair.ids, test.pair.gold, test.data), ""
     except UserError as error:
         return None, str(error)
-
-
-def _example(
-    row: int,
-    record: TrialRecord,
-    both: tuple[Predictions, Predictions],
-    texts: Sequence[str] | None,
-) -> Example:
-    first, second = both
-    gold = int(first.gold[row])
-    labels: Mapping[int, str] = dict(enumerate(record.labels))
-    return Example(
-        id=first.ids[row],
-        text=None if texts is None else clipped(texts[row]),
-        gold=labels[gold],
-        baseline=labels[int(first.predicted[row])],
-        system=labels[int(second.predicted[row])],
-        right="baseline" if int(first.predicted[row]) == gold else "system",
-    )
 
 
 def clipped(text: str) -> str:

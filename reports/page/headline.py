@@ -1,24 +1,21 @@
 """The page's first words: who is ahead of the baseline, by how much, and what of it holds.
 
-In: reports with their tests. Out: HTML, every name escaped. Splits that took no part in the choice
-of the trials come first: their p-values need no allowance for it.
+In: reports with their verdicts. Out: HTML, every name escaped. Splits that took no part in the
+choice of the trials come first: their p-values need no allowance for it.
 """
 
 from collections.abc import Sequence
 from html import escape
-from typing import Final, Literal
+from typing import Final
 
-from reports.tables.build import Report
-from reports.tables.captions import SPLIT_TITLES, TEST_TITLES
-from reports.tables.choice import ALPHA, BASELINE
-from reports.tables.table import percent
-from reports.tables.tested import Tested
+from reports.tables.captions import METHOD_TEST, SPLIT_TITLES, TEST_TITLES
+from reports.tables.report import Report
+from reports.tables.table import MARKS, percent
+from reports.verdicts.verdict import BASELINE, Chosen, Verdict
 from trainers.records.metrics import get_metric
 
 AT_ONCE: Final = 6
 NOTHING: Final = "<p>Nothing is compared yet: it takes a finished baseline and another method.</p>"
-
-Side = Literal["ahead", "behind", "even"]
 
 
 def headline(reports: Sequence[Report]) -> str:
@@ -26,14 +23,14 @@ def headline(reports: Sequence[Report]) -> str:
 
     None is preferred for its result. Tables that show a choice of a split's cells say nothing new.
     """
-    tested = [(report.split, report.tests) for report in reports if report.tests and report.split]
+    tested = [(r.split, r.verdicts) for r in reports if r.verdicts and r.split]
     tested.sort(key=lambda part: any(test.selected for test in part[1]))
     if not tested:
         return NOTHING
     return "\n".join(_part(*part) for part in tested)
 
 
-def _part(split: str, tests: Sequence[Tested]) -> str:
+def _part(split: str, tests: Sequence[Verdict]) -> str:
     rest = tests[AT_ONCE:]
     summary = f"<summary>{len(rest)} more</summary>"
     return (
@@ -43,11 +40,11 @@ def _part(split: str, tests: Sequence[Tested]) -> str:
     )
 
 
-def _list(tests: Sequence[Tested]) -> str:
+def _list(tests: Sequence[Verdict]) -> str:
     return f'<ul class="headline">\n{"".join(_item(test) for test in tests)}</ul>\n'
 
 
-def _role(tests: Sequence[Tested]) -> str:
+def _role(tests: Sequence[Verdict]) -> str:
     epochs = any(test.epoch_selected for test in tests)
     also = " They chose epochs: no p-value allows for that." if epochs else ""
     if not any(test.selected for test in tests):
@@ -56,92 +53,107 @@ def _role(tests: Sequence[Tested]) -> str:
     return f"{every} chose the trials, so differences on them tend to be too large.{also}"
 
 
-def _tallies(tests: Sequence[Tested]) -> str:
+def _tallies(tests: Sequence[Verdict]) -> str:
     """Count each method's comparisons, where it has several."""
     methods = dict.fromkeys(test.method for test in tests)
     groups = [[test for test in tests if test.method == method] for method in methods]
     return "".join(_tally(group) for group in groups if len(group) > 1)
 
 
-def _tally(tests: Sequence[Tested]) -> str:
-    above = sum(test.comparison.delta > 0 for test in tests)
+def _tally(tests: Sequence[Verdict]) -> str:
+    above = sum(test.delta > 0 for test in tests)
     marked, kept = sum(test.marked for test in tests), sum(test.survives for test in tests)
-    worse = sum(side_of(test) == "behind" for test in tests)
+    worse = sum(test.side == "behind" for test in tests)
+    first = "".join(dict.fromkeys(MARKS[mark] for test in tests for mark in test.marks[:1]))
     return (
         f"<p><b>{escape(tests[0].method)}</b> is above {BASELINE} in {above} of {len(tests)}"
-        f" comparisons, in {marked} significantly (†), of which {kept} remain after all"
-        f" corrections (‡); before them it is significantly below in {worse}.</p>\n"
+        f" comparisons, in {marked} significantly{f' ({first})' if first else ''}, of which {kept}"
+        " remain after all corrections (‡); before them it is significantly below in"
+        f" {worse}.</p>\n"
     )
 
 
-def side_of(test: Tested) -> Side:
-    """Say on which side of the baseline the dagger's test puts a method."""
-    if test.comparison.p_value >= ALPHA or test.comparison.delta == 0:
-        return "even"
-    return "ahead" if test.comparison.delta > 0 else "behind"
-
-
-def _item(test: Tested) -> str:
+def _item(test: Verdict) -> str:
     """Say who is ahead by how much, chosen from how many, by which test, and what remains."""
-    found, task = test.comparison, test.definition
+    task = test.definition
     flat = f" {escape(test.method)} predicts one class for every example." if test.one_class else ""
-    side = "above" if found.delta > 0 else "below" if found.delta < 0 else "level with"
-    points = f"{percent(abs(found.delta), 1)} points " if found.delta else ""
-    baseline, system = test.trials
+    side = "above" if test.delta > 0 else "below" if test.delta < 0 else "level with"
+    points = f"{percent(abs(test.delta), 1)} points " if test.delta else ""
     return (
-        f'<li class="{side_of(test)}"><p><b>{escape(task.title)}: {escape(test.method)} is'
-        f" {points}{side} {BASELINE}.</b> {percent(found.system_score, 1)} against"
-        f" {percent(found.baseline_score, 1)} {get_metric(found.metric).title} with"
-        f" {escape(test.encoder)}, {_of(system)} against {_of(baseline)}.</p>\n"
-        f"<p>{verdict(test)}{flat} <small>{_evidence(test)}</small></p></li>\n"
+        f'<li class="{test.side}"><p><b>{escape(task.title)}: {escape(test.method)} is'
+        f" {points}{side} {BASELINE}.</b> {_score(test.system)} against"
+        f" {_score(test.baseline)} {get_metric(task.metric).title} with"
+        f" {escape(test.encoder)}, {_of(test.system)} against {_of(test.baseline)}.</p>\n"
+        f"<p>{conclusion(test)}{flat} <small>{_evidence(test)}</small></p></li>\n"
     )
 
 
-def _of(trials: int) -> str:
-    return f"the best of {trials:,} trials" if trials > 1 else "the only trial"
+def _score(side: Chosen) -> str:
+    spread = "" if side.deviation is None else f" ± {percent(side.deviation, 1)}"
+    return f"{percent(side.score, 1)}{spread}"
 
 
-def verdict(test: Tested) -> str:
+def _of(side: Chosen) -> str:
+    if len(side.trials) == 1:
+        return f"the best of {side.finished:,} trials" if side.finished > 1 else "the only trial"
+    seeds = f"{len(side.trials)} seeds"
+    if side.settings == 1:
+        return f"{seeds} of the only setting"
+    return f"{seeds} of the best of {side.settings:,} settings"
+
+
+def conclusion(test: Verdict) -> str:
     """Say in a sentence, with its mark, what may be concluded; the same of both sides."""
-    side = side_of(test)
-    if side == "even":
+    if test.p_value is None:
+        return f"Not tested: {escape(test.refused or '')}."
+    if test.side == "even":
         return "The test does not tell them apart."
-    mark = "‡ " if test.survives else "† "
+    if test.side == "ahead" and not test.marked:
+        return "Naming one class for every example scores as much."
+    mark = "".join(f"{MARKS[name]} " for name in test.marks[-1:])
     what = (
         f"{mark}Significant"
-        if side == "ahead"
+        if test.side == "ahead"
         else f"{BASELINE.capitalize()} is significantly better"
     )
     if test.p_after_holm is None:
-        why = escape(test.choice.refused or "best against best was refused")
+        why = escape(test.refused or "best against best was refused")
         return f"{what}, but not known to remain after the choice among the trials: {why}."
     remains = "and it remains" if test.remains else "but it does not remain"
     return f"{what}, {remains} after {_corrections(test)}."
 
 
-def _corrections(test: Tested) -> str:
+def _corrections(test: Verdict) -> str:
     held = {
         "the choice among the trials": test.selected,
-        f"Holm's correction over {test.family_after} comparisons": test.family_after > 1,
+        f"Holm's correction over {test.family} comparisons": test.family > 1,
     }
     return " and ".join(what for what, holds in held.items() if holds) or "all corrections"
 
 
-def _evidence(test: Tested) -> str:
+def _evidence(test: Verdict) -> str:
     """Write the p-values with their test, and what these examples can show."""
-    found, best = test.comparison, test.choice.best
-    parts = [
-        f"{TEST_TITLES[get_metric(found.metric).test]}: p = {p_text(found.p_value)}",
-        f"{found.discordant:,} of {found.n:,} examples are discordant",
-    ]
+    if test.p_value is None:
+        return ""
+    if test.comparison:
+        found = test.comparison
+        parts = [
+            f"{TEST_TITLES[get_metric(test.definition.metric).test]}: p = {p_text(found.p_value)}",
+            f"{found.discordant:,} of {found.n:,} examples are discordant",
+        ]
+    else:
+        parts = [f"{METHOD_TEST}: p = {p_text(test.p_value)}"]
+    if test.bounds:
+        low, high = (percent(value, 1) for value in test.bounds)
+        parts.append(f"the difference is {low} to {high} points")
     if test.family > 1:
         parts.append(f"after Holm {p_text(test.p_holm)}")
-    if test.selected and best is not None and test.p_after_holm is not None:
-        after = f"after the choice among the trials p = {p_text(best.p_value)}"
-        holm = f", {p_text(test.p_after_holm)} after Holm" if test.family_after > 1 else ""
+    if test.selected and test.p_after is not None and test.p_after_holm is not None:
+        after = f"after the choice among the trials p = {p_text(test.p_after)}"
+        holm = f", {p_text(test.p_after_holm)} after Holm" if test.family > 1 else ""
         parts.append(f"{after}{holm}")
-    if test.gap.smallest is not None:
-        parts.append(f"the least difference shown is {percent(test.gap.smallest, 1)} points")
+    if test.least is not None:
+        parts.append(f"the least difference shown is {percent(test.least, 1)} points")
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
 

@@ -12,7 +12,7 @@ from math import prod
 
 import numpy as np
 
-from reports.cells import CellResult
+from reports.results.cells import CellResult
 from search_spaces.cells import Cell
 from search_spaces.trial import TrialConfig
 from trainers.records.metrics import Labels, Values

@@ -21,8 +21,8 @@ from reports.page.failures import STOPPED, Failure
 from reports.page.headline import headline
 from reports.page.page_data import page_data
 from reports.page.pictures import Pictures
-from reports.tables.build import Report
 from reports.tables.html import to_html
+from reports.tables.report import Report
 
 SCRIPTS: Final = ("base.js", "tables.js", "charts.js", "parallel.js", "main.js")
 

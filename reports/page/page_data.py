@@ -22,7 +22,9 @@ from reports.page.landscape import Axis, Landscape
 from reports.page.pictures import CellPictures, Pictures, called
 from reports.page.styles import style_of
 from reports.page.training_curves import TrainingCurve
-from reports.tables.build import BASELINE, Report, Tested
+from reports.tables.report import Report
+from reports.tables.table import MARKS
+from reports.verdicts.verdict import BASELINE, Chosen, Verdict
 from trainers.records.metrics import short_name
 
 MOST_TRIALS: Final = 12_000
@@ -54,7 +56,7 @@ def page_data(
             _comparison(report.split, test, labels)
             for report in reports
             if report.split
-            for test in report.tests
+            for test in report.verdicts
         ],
         "examples": [_examples(found, labels) for found in examples],
         "failures": {
@@ -161,27 +163,31 @@ def _curve(of: TrainingCurve) -> dict[str, Any]:
     }
 
 
-def _comparison(split: str, test: Tested, labels: Mapping[str, str]) -> list[Any]:
+def _comparison(split: str, test: Verdict, labels: Mapping[str, str]) -> list[Any]:
     """A row of the table of comparisons, in the order of its columns in `main.js`."""
-    found, (baseline, system) = test.comparison, test.trials
-    mark = "‡" if test.survives else "†" if test.marked else "none"
+    low, high = test.bounds or (None, None)
+    models = test.comparison
     return [
         labels.get(test.task, test.task),
         split,
         labels.get(test.encoder, test.encoder),
         labels.get(test.method, test.method),
-        *_rounded([found.baseline_score, found.system_score, found.delta, test.gap.smallest]),
-        mark,
-        found.p_value,
+        *_rounded([test.baseline.score, test.system.score, test.delta, low, high, test.least]),
+        MARKS[test.marks[-1]] if test.marks else "none",
+        test.p_value,
         test.p_holm,
         test.p_after,
         test.p_after_holm,
-        baseline,
-        system,
-        found.discordant,
-        found.n,
-        found.test,
+        _side(test.baseline),
+        _side(test.system),
+        models.discordant if models else None,
+        len(test.pair.gold),
+        models.test if models else "crossed-t" if test.gain else "none",
     ]
+
+
+def _side(side: Chosen) -> str:
+    return f"{side.settings:,} x {len(side.trials)}"
 
 
 def _examples(of: Discordant, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -195,7 +201,7 @@ def _examples(of: Discordant, labels: Mapping[str, str]) -> dict[str, Any]:
         "method": winner["system"],
         "baseline": winner["baseline"],
         "split": of.split,
-        "trials": [of.baseline_trial, of.system_trial],
+        "trials": [" ".join(side) for side in of.trials],
         "wins": of.wins,
         "losses": of.losses,
         "no_texts": of.no_texts,

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
-from reports.cells import CellResult
 from reports.page.budget_curves import BudgetPicture, budget_picture
 from reports.page.heatmap import Heatmap, heatmap
 from reports.page.importance import Importance, importance
 from reports.page.landscape import Landscape, landscapes
 from reports.page.styles import styles_of
 from reports.page.training_curves import TrainingCurve, training_curves
+from reports.results.cells import CellResult
 from search_spaces.cells import Cell
 from search_spaces.errors import UserError
 from search_spaces.method import OwnSettings, Style

@@ -13,8 +13,8 @@ from reports.page.failures import failures
 from reports.page.page import build_page
 from reports.page.pictures import draw_up
 from reports.page.texts import Texts
-from reports.results import Results
-from reports.tables.build import Report
+from reports.results.results import Results
+from reports.tables.report import Report
 from trainers.records.files import write_file
 
 
@@ -53,7 +53,10 @@ def publish(
     if extras.html or extras.figures:
         pictures = draw_up(study.name, results.trials, results.cells, study.display_names)
     if extras.html:
-        examples = discordant_examples(reports, store, Texts(extras.data, study.known_tasks))
+        labels = {
+            cell.task: cell.finished[0].record.labels for cell in results.cells if cell.finished
+        }
+        examples = discordant_examples(reports, labels, Texts(extras.data, study.known_tasks))
         page = build_page(pictures, reports, examples, failures(study.trials(), store))
         files[folder / f"{study.name}.html"] = page.encode()
         without = dict.fromkeys(found.no_texts for found in examples if found.no_texts)

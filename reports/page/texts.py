@@ -1,10 +1,10 @@
 """The texts of examples whose predictions the store has; the store keeps ids and labels only.
 
-In: predictions of a split, and its fingerprint. Out: one text per example, from the data folder or
-the hub, and only if they are those that the trials saw.
+In: the predicted examples of a split, and its fingerprint. Out: one text per example, from the data
+folder or the hub, and only if they are those that the trials saw.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS, get_task
 from search_spaces.tasks import Task
 from trainers.data.loading import Split, TaskData, load_task
-from trainers.records.outcome import Predictions
+from trainers.records.metrics import Labels
 
 # Splits that a trial carves out of another one, and that a file need not hold.
 CARVED_FROM: Final = {"heldout": "train", "test_difficult": "test"}
@@ -26,15 +26,17 @@ class Texts:
     def __init__(self, folder: Path | None, tasks: Mapping[str, Task] = TASKS) -> None:
         self._load = cache(lambda task: load_task(get_task(task, tasks), folder))
 
-    def of(self, task: str, split: str, predictions: Predictions, fingerprint: str) -> list[str]:
-        """Return the texts (N,) in the order of the predictions; pairs name their columns.
+    def of(
+        self, task: str, split: str, ids: Sequence[str], gold: Labels, fingerprint: str
+    ) -> list[str]:
+        """Return the texts (N,) of the predicted examples, in their order; pairs name columns.
 
         Raises:
             UserError: the task cannot be loaded, or its texts are not those that were predicted.
         """
         data: TaskData = self._load(task)
         for name in (split, CARVED_FROM.get(split, split)):
-            found = _rows(data, name, predictions)
+            found = _rows(data, name, ids, gold)
             if found is not None and found.fingerprint() == fingerprint:
                 return _joined(data.task.text, found)
         raise UserError(
@@ -42,17 +44,17 @@ class Texts:
         )
 
 
-def _rows(data: TaskData, split: str, predictions: Predictions) -> Split | None:
+def _rows(data: TaskData, split: str, ids: Sequence[str], gold: Labels) -> Split | None:
     """Take the predicted examples from a split, or None where it lacks one."""
     if split not in data.splits:
         return None
     source = data.splits[split]
     place = {name: row for row, name in enumerate(source.ids)}
-    rows = [place.get(name) for name in predictions.ids]
+    rows = [place.get(name) for name in ids]
     known = [row for row in rows if row is not None]
     if len(known) < len(rows):
         return None
-    return replace(source.take(known), labels=predictions.gold)
+    return replace(source.take(known), labels=gold)
 
 
 def _joined(columns: tuple[str, ...], split: Split) -> list[str]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from reports.cells import CellResult, FinishedTrial
 from reports.page.landscape import Landscape, written
+from reports.results.cells import CellResult, FinishedTrial
 
 ATTACK: Final = "attack_"  # begins what is said of the perturbation; all else is a loss
 NORM: Final = "attack_norm"

@@ -11,8 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-from reports.cells import CellResult
 from reports.paper.data_statistics import DataStatistics, data_statistics
+from reports.results.cells import CellResult
 from reports.tables.report import Report
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
 from search_spaces.errors import UserError
@@ -80,7 +80,7 @@ def data_table(number: int, study: str, counted: Counted) -> Report | None:
         rows=(*ours, replace(published[0], starts_block=True), *published[1:]),
         notes=tuple(_notes(tasks, counted)),
     )
-    return Report(table=table, tests=())
+    return Report(table=table, verdicts=())
 
 
 def _row(layout: DataLayout, name: str, printed: Sequence[str], data: DataStatistics | None) -> Row:

@@ -1,15 +1,16 @@
-"""Best against best: is the best of many system trials better than the best of few baseline ones?
+"""Best against best: is the best of many settings better than the best of a baseline's few?
 
 In: the `Candidates` of both cells. Out: a frozen `BestVsBest`, with the difference of the two best
-scores, its p-value, and a p-value of every system trial that is adjusted for all of them.
+scores, its p-value, and a p-value of every system setting that is adjusted for all of them.
 
-The statistic is max over system trials i of delta_i, their difference from the best baseline trial:
-the best system score less the best baseline score. Null: one swap coin per example, shared by all
-trials; the predictions of system trial and best baseline trial on a swapped example change places.
-Trials that are clearly worse stay as far behind as they are (Hansen 2005, A Test for Superior
+A setting's score is the mean over its seeds. The statistic is max over system settings i of
+delta_i, their difference from the best baseline setting: the best system score less the best
+baseline score. Null: one swap coin per example, shared by all settings; the predictions of system
+and best baseline setting on a swapped example change places, each seed's with one of the other's.
+Settings that are clearly worse stay as far behind as they are (Hansen 2005, A Test for Superior
 Predictive Ability). For a baseline ahead the two cells change roles.
 
-Shapes: I system trials, J baseline trials, R resamples.
+Shapes: I system settings, J baseline settings, R resamples.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,11 +29,12 @@ MOST_COINS: Final = 13  # up to 2^13 outcomes are enumerated instead of sampled
 
 @dataclass(frozen=True, kw_only=True)
 class BestVsBest:
-    """The best system trial against the best baseline trial.
+    """The best system setting against the best baseline setting, of `seeds` seeds each.
 
-    `p_greater` is one-sided, for a system ahead of the baseline, `p_less` for one behind: it is
-    `p_greater` with the cells' roles exchanged. `p_trials` is the one-sided p of each system trial,
-    by name, against the best baseline trial, adjusted for all of them. `undefined` names trials
+    A setting is named by its first trial. `p_greater` is one-sided, for a system ahead of the
+    baseline, `p_less` for one behind: it is `p_greater` with the cells' roles exchanged.
+    `p_settings` is the one-sided p of each system setting, by name, against the best baseline
+    setting, adjusted for all of them. `undefined` names trials
     whose score is 0 only because it is undefined. `rare` is how many examples have gold label 1
     (f1) or the rarer one (mcc, macro_f1); None for accuracy. `resamples` and `seed` are None where
     every outcome was enumerated.
@@ -40,14 +42,15 @@ class BestVsBest:
 
     metric: str
     n: int
-    trials: tuple[int, int]
-    baseline_trial: str
-    system_trial: str
+    settings: tuple[int, int]
+    seeds: int
+    baseline_setting: str
+    system_setting: str
     baseline_score: float
     system_score: float
     p_greater: float
     p_less: float
-    p_trials: Mapping[str, float]
+    p_settings: Mapping[str, float]
     undefined: tuple[str, ...] = ()
     rare: int | None = None
     resamples: int | None = None
@@ -72,8 +75,10 @@ class BestVsBest:
 
     def signature(self) -> str:
         """Say in one machine-readable line how p was computed, to follow a `Comparison`'s."""
-        baseline, system = self.trials
-        parts = [f"sel:best{system}-vs-best{baseline}", f"p_sel:{self.p_value:.4g}"]
+        baseline, system = self.settings
+        parts = [f"sel:best{system}-vs-best{baseline}"]
+        parts += [f"seeds:{self.seeds}"] if self.seeds > 1 else []
+        parts += [f"p_sel:{self.p_value:.4g}"]
         parts += [f"p_sel_greater:{self.p_greater:.4g}"]
         if self.resamples is not None:
             parts += [f"se_sel:{self.standard_error:.2g}", f"R:{self.resamples}"]
@@ -84,11 +89,11 @@ class BestVsBest:
 def best_vs_best(
     baseline: Candidates, system: Candidates, *, resamples: int = 9999, seed: int = 12345
 ) -> BestVsBest:
-    """Test the best of one cell's trials against the best of another's by swapping predictions.
+    """Test the best of one cell's settings against the best of another's by swapping predictions.
 
     A resample counts when T* >= T - 1e-12; p = (1 + count) / (1 + resamples). Where at most 13
-    examples can move, all outcomes are enumerated. `p_trials` steps down (Westfall and Young 1993,
-    algorithm 4.1, max-T), so the best trial's equals `p_greater`.
+    examples can move, all outcomes are enumerated. `p_settings` steps down (Westfall and Young
+    1993, algorithm 4.1, max-T), so the best setting's equals `p_greater`.
 
     Why against the best baseline trial alone: a system is better when it beats every baseline
     trial, and the least evidence is against the best one (an intersection-union test). The minimum
@@ -113,8 +118,8 @@ def best_vs_best(
 
     Raises:
         UserError: either search is adaptive, pruned or unfinished; the two do not have the same
-            examples, gold labels, metric and classes; or the metric is f1, mcc or macro_f1 of more
-            than two labels.
+            examples, gold labels, metric and classes, or not as many seeds of each setting; or the
+            metric is f1, mcc or macro_f1 of more than two labels.
         ValueError: resamples < 1.
     """
     if resamples < 1:
@@ -136,14 +141,15 @@ def best_vs_best(
     return BestVsBest(
         metric=system.metric.name,
         n=len(system.ids),
-        trials=(len(baseline.trials), len(system.trials)),
-        baseline_trial=baseline.trials[baseline.best],
-        system_trial=system.trials[system.best],
+        settings=(baseline.settings, system.settings),
+        seeds=system.seeds,
+        baseline_setting=baseline.names[baseline.best],
+        system_setting=system.names[system.best],
         baseline_score=float(others.max()),
         system_score=float(scores.max()),
         p_greater=float(ahead[system.best]),
         p_less=float(behind[baseline.best]),
-        p_trials=dict(zip(system.trials, ahead.tolist(), strict=True)),
+        p_settings=dict(zip(system.names, ahead.tolist(), strict=True)),
         undefined=baseline.undefined + system.undefined,
         rare=_rare(system),
         resamples=None if every else resamples,

@@ -1,9 +1,12 @@
-"""Candidates: the trials of a cell, one of which a table's number was chosen from.
+"""Candidates: the settings of a cell, one of which a table's number was chosen from.
 
 In: every trial's labels on one split, and how the trials were drawn. Out: frozen, checked types
 that the tests of selection take: `Candidates` with labels, `Scores` without.
 
-Shapes: M trials, N examples.
+A setting is a point of the grid; its trials differ in nothing but the seed. The best setting is the
+one with the highest mean over its seeds: the luckiest seed represents nobody.
+
+Shapes: G settings, S seeds of each, M = G S trials, N examples.
 """
 
 from collections import Counter
@@ -29,7 +32,7 @@ from trainers.records.metrics import (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scores:
-    """The scores (M,) of a cell's finished trials, M > 0.
+    """The scores (G,) of a cell's settings, means over their seeds, G > 0.
 
     Raises:
         UserError: there is none, or one is NaN or infinite.
@@ -45,19 +48,20 @@ class Scores:
         wrong = np.flatnonzero(~np.isfinite(self.values))
         if wrong.size:
             value = self.values[wrong[0]]
-            raise UserError(f"{self.cell}: trial {wrong[0]} has the score {value}: no number")
+            raise UserError(f"{self.cell}: setting {wrong[0]} has the score {value}: no number")
 
     @property
     def budget(self) -> int:
-        """All trials that were spent on the cell, failed ones too."""
+        """All settings that were tried, those without a score too."""
         return self.values.size + self.design.failed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidates:
-    """The finished trials of a cell on one split: `predicted` (M, N) against `gold` (N,).
+    """The settings of a cell on one split: `predicted` (M, N) against `gold` (N,).
 
-    `trials` names the M trials and `ids` the N examples, each once. Labels are 0 .. n_classes - 1.
+    `trials` names the M trials, those of a setting one after the other, `seeds` of each, and `ids`
+    the N examples, each once. Labels are 0 .. n_classes - 1.
 
     Raises:
         UserError: no trial or no example, a name twice, shapes that do not fit, or a label that
@@ -72,12 +76,17 @@ class Candidates:
     metric: Metric
     n_classes: int
     design: Design
+    seeds: int = 1
 
     def __post_init__(self) -> None:
         if not self.trials or not self.ids:
             raise UserError(f"{self.cell}: expected trials and examples, got none")
         _once(self.cell, "trial", self.trials)
         _once(self.cell, "example", self.ids)
+        if self.seeds < 1 or len(self.trials) % self.seeds:
+            raise UserError(
+                f"{self.cell}: {len(self.trials)} trials are not {self.seeds} of each setting"
+            )
         shape = (len(self.trials), len(self.ids))
         if self.predicted.shape != shape or self.gold.shape != shape[1:]:
             raise UserError(
@@ -107,15 +116,34 @@ class Candidates:
         predicted = self.predicted[:, chosen]
         return replace(self, ids=ids, gold=self.gold[chosen], predicted=predicted)
 
+    def only(self, setting: int) -> "Candidates":
+        """Leave out all other settings."""
+        rows = self.rows_of(setting)
+        return replace(self, trials=self.trials[rows], predicted=self.predicted[rows])
+
     @cached_property
     def _scored(self) -> tuple[Values, Flags]:
         rows = [sum_counts(self.metric, self.gold, row, self.n_classes) for row in self.predicted]
         return self.metric.scores(np.stack(rows))
 
     @property
+    def settings(self) -> int:
+        """The number G of settings."""
+        return len(self.trials) // self.seeds
+
+    @cached_property
+    def _means(self) -> Values:
+        return np.asarray(self._scored[0].reshape(self.settings, self.seeds).mean(axis=1))
+
+    @property
     def scores(self) -> Scores:
-        """Every trial's score (M,), an undefined one as 0."""
-        return Scores(cell=self.cell, values=self._scored[0], design=self.design)
+        """Every setting's mean score (G,), an undefined one as 0."""
+        return Scores(cell=self.cell, values=self._means, design=self.design)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the settings (G,) are called by: the first trial of each."""
+        return self.trials[:: self.seeds]
 
     @property
     def undefined(self) -> tuple[str, ...]:
@@ -125,8 +153,12 @@ class Candidates:
 
     @property
     def best(self) -> int:
-        """The place of the highest score; the earlier trial wins a tie."""
-        return int(np.argmax(self._scored[0]))
+        """The place of the highest mean among the settings; the earlier one wins a tie."""
+        return int(np.argmax(self._means))
+
+    def rows_of(self, setting: int) -> slice:
+        """The rows of `predicted` that are a setting's seeds."""
+        return slice(setting * self.seeds, (setting + 1) * self.seeds)
 
 
 def _once(cell: str, what: str, names: tuple[str, ...]) -> None:

@@ -2,7 +2,7 @@
 
 In: the `Candidates` of a cell. Out: a frozen `HonestScore`.
 
-Shapes: M trials, N examples, B bootstrap samples, K counts of the metric.
+Shapes: G settings of S seeds each, N examples, B bootstrap samples, K counts of the metric.
 """
 
 from collections.abc import Iterator
@@ -40,9 +40,10 @@ class HonestScore:
 def honest_score(cell: Candidates, *, resamples: int = 1000, seed: int = 12345) -> HonestScore:
     """Bootstrap bias-corrected score, as in the BBC-CV of Tsamardinos et al. 2018.
 
-    On each bootstrap sample of the examples the best trial is chosen again (the earlier one wins a
-    tie) and scored on the examples left out; the honest score is the mean of those scores
-    (doi:10.1007/s10994-018-5714-4). A sample that leaves nothing out counts for nothing.
+    On each bootstrap sample of the examples the best setting is chosen again, by its mean over
+    seeds (the earlier one wins a tie), and scored on the examples left out; the honest score is the
+    mean of those scores (doi:10.1007/s10994-018-5714-4). A sample that leaves nothing out counts
+    for nothing.
 
     Caveats. Only the point estimate and the optimism are meant to be used, not an interval from the
     samples' spread. Each sample chooses on some 63 % of the examples, so with few examples it errs
@@ -83,7 +84,7 @@ def _rescore(cell: Candidates, drawn: Counts) -> Values:
 
 
 def _scores(cell: Candidates, weights: NDArray[np.float32]) -> Values:
-    """Score every trial on examples taken `weights` (b, N) times each: (b, M).
+    """Score every setting on examples taken `weights` (b, N) times each: (b, G).
 
     A matrix product in float32 is exact: every sum is a count below 2^24.
     """
@@ -96,4 +97,5 @@ def _scores(cell: Candidates, weights: NDArray[np.float32]) -> Values:
         sums = weights @ np.concatenate(counts, axis=1).astype(np.float32)
         shaped = sums.astype(np.int64).reshape(len(weights), len(rows), k)
         found.append(cell.metric.scores(shaped)[0])
-    return np.concatenate(found, axis=1)
+    of_trials = np.concatenate(found, axis=1)
+    return np.asarray(of_trials.reshape(len(weights), cell.settings, cell.seeds).mean(axis=2))

@@ -1,7 +1,8 @@
 """Swapping the predictions of many pairs of trials at once: one coin per example, shared by pairs.
 
-In: the trials of a baseline's cell and of a system's, on the same examples, and coins. Out: how far
-each trial stays ahead of the best one of the other cell when swapped examples change places.
+In: the settings of a baseline's cell and of a system's, on the same examples, and coins. Out: how
+far each stays ahead of the best one of the other cell when swapped examples change places: those of
+a setting's seeds with those of the other's, seed by seed.
 
 With two labels a score is a function of the true and the false positives, and a pair's are sums
 over its two trials: of trial i against trial j, TP = TP_i - X_i + X_j, where X_i counts the swapped
@@ -12,7 +13,8 @@ pairs. It is exact in float32: all sums are below 2^24. The pairs of a block vis
 Accuracy, with any number of labels, is the case in which every gold label is 1 and "called 1" means
 "right". Examples on which all trials agree cannot move a difference and take no part.
 
-Shapes: J baseline and I system trials, M = J + I, N examples, n those that can move, R coin tosses.
+Shapes: J baseline and I system settings of S seeds, M = (J + I) S trials, N examples, n those that
+can move, R coin tosses.
 """
 
 from collections.abc import Iterator
@@ -35,9 +37,10 @@ LARGEST_TABLE: Final = 2**22  # the most (TP, FP) that are scored ahead of the l
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pairs:
-    """J baseline trials (the first rows) and I system trials, each paired with the other's best.
+    """J baseline settings (the first rows), I system settings, each paired with the other's best.
 
-    `best` are the rows of the best baseline and of the best system trial. `ones` (M, n1) and
+    `best` are the best baseline and the best system setting, by place among all J + I. A setting
+    has `seeds` rows. `ones` (M, n1) and
     `zeros` (M, n0) say which movable examples of gold 1 and of gold 0 a trial calls 1. `positives`
     (M, 2) are its TP and FP over all examples, `gold` how many of these are of gold 0 and of gold
     1.
@@ -45,6 +48,7 @@ class Pairs:
 
     metric: Metric
     baselines: int
+    seeds: int
     best: tuple[int, int]
     ones: Floats
     zeros: Floats
@@ -69,15 +73,22 @@ def pair_up(baseline: Candidates, system: Candidates) -> Pairs:
     """Count what each trial calls 1, over two `Candidates` with the same examples in one order.
 
     Raises:
-        UserError: the metric is neither accuracy nor of two labels.
+        UserError: the metric is neither accuracy nor of two labels, or the settings of one side
+            have more seeds than those of the other.
     """
+    if baseline.seeds != system.seeds:
+        raise UserError(
+            f"{baseline.cell} has {baseline.seeds} seeds of each setting, {system.cell}"
+            f" {system.seeds}: best against best takes as many of both"
+        )
     gold, predicted = _as_binary(baseline, system)
     moves = (predicted != predicted[0]).any(axis=0)
     by_gold = [predicted[:, gold == label] for label in (1, 0)]
     return Pairs(
         metric=baseline.metric,
-        baselines=len(baseline.trials),
-        best=(baseline.best, len(baseline.trials) + system.best),
+        baselines=baseline.settings,
+        seeds=baseline.seeds,
+        best=(baseline.best, baseline.settings + system.best),
         ones=predicted[:, moves & (gold == 1)].astype(np.float32),
         zeros=predicted[:, moves & (gold == 0)].astype(np.float32),
         positives=np.stack([part.sum(axis=1) for part in by_gold], axis=1),
@@ -116,17 +127,17 @@ def every_toss(n: int) -> Iterator[Floats]:
 
 
 def leads(pairs: Pairs, coins: Floats) -> tuple[Values, Values]:
-    """Swapped differences: of each system trial from the best baseline trial (I, r), and (J, r).
+    """Swapped differences: of each system setting from the best baseline one (I, r), and (J, r).
 
-    The second are of each baseline trial from the best system trial.
+    The second are of each baseline setting from the best system one. All are means over seeds.
     """
     split = pairs.ones.shape[1]
     halves = (pairs.ones @ coins[:, :split].T, pairs.zeros @ coins[:, split:].T)
     moved = np.stack(halves).astype(np.int64)
     kept = pairs.positives.T[:, :, None] - moved
     grid = _Grid.over(pairs, kept, moved)
-    found = np.empty(moved.shape[1:])
-    step = max(1, LOOKUPS // len(found))
+    found = np.empty((moved.shape[1] // pairs.seeds, moved.shape[2]))
+    step = max(1, LOOKUPS // moved.shape[1])
     for start in range(0, len(coins), step):
         part = slice(start, start + step)
         found[:, part] = _ahead(pairs, grid, kept[..., part], moved[..., part])
@@ -168,11 +179,13 @@ class _Grid:
 
 
 def _ahead(pairs: Pairs, grid: _Grid, kept: Counts, moved: Counts) -> Values:
-    """Each trial less the best one of the other cell, (M, r)."""
-    stays, goes = grid.numbers(kept, moved)
+    """Each setting less the best one of the other cell, (J + I, r)."""
+    shape = (-1, pairs.seeds, kept.shape[2])
+    stays, goes = (numbers.reshape(shape) for numbers in grid.numbers(kept, moved))
     first, (baseline, system) = pairs.baselines, pairs.best
-    found = np.empty(stays.shape)
+    found = np.empty((stays.shape[0], stays.shape[2]))
     for rows, other in ((slice(first, None), baseline), (slice(first), system)):
         swapped = grid.scores(goes[rows] + stays[other])
-        found[rows] = grid.scores(stays[rows] + goes[other]) - swapped
+        ahead = grid.scores(stays[rows] + goes[other]) - swapped
+        found[rows] = ahead[:, 0] if pairs.seeds == 1 else ahead.mean(axis=1)
     return found

@@ -1,86 +1,57 @@
-"""Builders of tables: what is compared, what is marked, and what the choice of trials is worth.
+"""The tables of every study: a table for each split, and what the choice of settings is worth.
 
-In: cells and the store. Out: `Report`s: a Table and the tests behind its marks.
+In: a study's results and verdicts. Out: `Report`s: a Table and the verdicts behind its marks.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from reports.cells import CellResult, Key, of_one_class, report_splits
-from reports.tables.captions import SPLIT_TITLES, TEST_TITLES, caption
-from reports.tables.choice import ALPHA, BASELINE, Choice, choices
+from reports.results.cells import CellResult, report_splits
+from reports.results.results import Results
+from reports.tables.captions import caption
+from reports.tables.notes import verdict_notes
 from reports.tables.report import Report, score_cell
 from reports.tables.selection_table import selection_table
-from reports.tables.table import Column, ColumnGroup, Row, Table
-from reports.tables.tested import Tested, tested_cells, tested_notes
+from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
+from reports.verdicts.judge import Verdicts
+from reports.verdicts.verdict import Verdict, pick
 from trainers.records.metrics import get_metric
-from trainers.records.store import Store
 
-__all__ = [
-    "ALPHA",
-    "BASELINE",
-    "SPLIT_TITLES",
-    "TEST_TITLES",
-    "Report",
-    "Tested",
-    "build_reports",
-    "reports_of",
-]
+NEAR = 0.01
+"""How close to a constant classifier's a score is when that one is shown, too."""
+CONSTANT = "one class for all"
 
 
-def build_reports(
-    study: str, cells: Sequence[CellResult], store: Store, *, intervals: bool = False
-) -> list[Report]:
-    """One report per labelled split, then one on what the choice of the trials is worth.
+def build_reports(results: Results, verdicts: Verdicts) -> list[Report]:
+    """One report per labelled split, then one on what the choice of the settings is worth.
 
-    Each shows the best trial of each cell, tested against the baseline's; with `intervals` its
-    notes hold each tested difference with an interval. The last has no tests of its own, and is
-    left out as long as no trial is finished.
-
-    Raises:
-        UserError, CorruptTrial: as `choices` and `paired_labels` do.
+    Each shows the chosen setting of each cell. The last has no verdicts of its own, and is left out
+    as long as no trial is finished.
     """
-    return reports_of(study, cells, store, choices(cells, store), intervals=intervals)
-
-
-def reports_of(
-    study: str,
-    cells: Sequence[CellResult],
-    store: Store,
-    chosen: Mapping[Key, Choice],
-    *,
-    intervals: bool = False,
-) -> list[Report]:
-    """Build the same from cells' choices.
-
-    Raises:
-        UserError, CorruptTrial: as `paired_labels` does.
-    """
+    cells = results.cells
     splits = report_splits(cells) or ["dev"] if cells else []
-    reports = [_build(study, split, cells, store, chosen, intervals) for split in splits]
-    if chosen:
-        reports.append(Report(table=selection_table(study, cells, chosen), tests=()))
+    reports = [_build(results, split, verdicts) for split in splits]
+    if any(cell.finished for cell in cells):
+        reports.append(Report(table=selection_table(results, verdicts), verdicts=()))
     return reports
 
 
-def _build(
-    study: str,
-    split: str,
-    cells: Sequence[CellResult],
-    store: Store,
-    chosen: Mapping[Key, Choice],
-    intervals: bool,
-) -> Report:
-    shown = [cell for cell in cells if has_split(cell, split)]
-    found = tested_cells(shown, split, store, chosen, intervals=intervals)
-    tests = {(t.task, t.encoder, t.method): t for t in found}
+def _build(results: Results, split: str, verdicts: Verdicts) -> Report:
+    study = results.study.name
+    shown = [cell for cell in results.cells if cell.has_split(split)]
+    found = verdicts.of(results.cells, split)
     scores = _scores_shown(shown)
     systems = list(dict.fromkeys((cell.encoder, cell.method) for cell in shown))
-    by_key = {(cell.task, cell.encoder, cell.method): cell for cell in shown}
+    by_key = {cell.key: cell for cell in shown}
     rows = tuple(
         Row(
             labels=(encoder, method),
             cells=tuple(
-                score_cell((task, encoder, method), metric, split, by_key, tests)
+                score_cell(
+                    by_key.get((task, encoder, method)),
+                    metric,
+                    split,
+                    pick(found, task=task, encoder=encoder, method=method),
+                )
                 for task, metric in scores
             ),
             starts_block=place > 0 and encoder != systems[place - 1][0],
@@ -93,20 +64,35 @@ def _build(
     )
     table = Table(
         name=f"{study}-{split}",
-        caption=caption(study, split, shown, found, one_class=of_one_class(shown, split, store)),
+        caption=caption(study, split, shown, found, flat=verdicts.flat_of(shown, split)),
         label_titles=("Encoder", "Method"),
         groups=(ColumnGroup(columns=columns),),
-        rows=rows,
-        notes=tested_notes(found),
+        rows=(*rows, *constant_row(rows, [_tested_by(found, *one) for one in scores], 2)),
+        notes=verdict_notes(found),
     )
-    return Report(table=table, tests=tuple(found), split=split)
+    return Report(table=table, verdicts=tuple(found), split=split)
 
 
-def has_split(cell: CellResult, split: str) -> bool:
-    """Show a cell where one of its trials has the split, or may have it when one is finished."""
-    if cell.finished:
-        return any(split in trial.record.scores for trial in cell.finished)
-    return split in cell.definition.splits
+def _tested_by(found: Sequence[Verdict], task: str, metric: str) -> Verdict | None:
+    """Return a verdict on a column's task, where the metric is the one that is tested."""
+    return next((v for v in found if v.task == task and v.definition.metric == metric), None)
+
+
+def constant_row(rows: Sequence[Row], verdicts: Sequence[Verdict | None], labels: int) -> list[Row]:
+    """A row of the best score of naming one class for all, in the columns that come near it.
+
+    `verdicts` has one of each column, or None for a column that is not tested.
+    """
+    cells, blank = [], Cell(words=" ")
+    for place, verdict in enumerate(verdicts):
+        values = [row.cells[place].value for row in rows]
+        numbers = [float(value) for value in values if value is not None]
+        near = verdict and numbers and min(numbers) <= verdict.constant + NEAR
+        cells.append(Cell(value=verdict.constant) if verdict and near else blank)
+    if all(cell is blank for cell in cells):
+        return []
+    names = (CONSTANT, *[""] * (labels - 1))
+    return [Row(labels=names, cells=tuple(cells), starts_block=True, competes=False)]
 
 
 def _scores_shown(cells: Sequence[CellResult]) -> list[tuple[str, str]]:

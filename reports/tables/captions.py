@@ -1,15 +1,14 @@
 """Captions: what is bold, what the marks mean, what was chosen from how many, on which data.
 
-In: a table's split, cells and tests. Out: sentences, each true of exactly these.
+In: a table's split, cells and verdicts. Out: sentences, each true of exactly these.
 """
 
 from collections.abc import Iterable, Sequence
 
-from reports.cells import CellResult
+from reports.results.cells import CellResult
 from reports.statistics.best_vs_best import BestVsBest
-from reports.tables.choice import ALPHA, BASELINE
 from reports.tables.table import percent
-from reports.tables.tested import Tested
+from reports.verdicts.verdict import ALPHA, BASELINE, Verdict
 from trainers.records.metrics import get_metric
 
 SPLIT_TITLES = {
@@ -19,45 +18,67 @@ SPLIT_TITLES = {
     "test_difficult": "difficult test",
 }
 TEST_TITLES = {"mcnemar": "McNemar's exact test", "fisher": "the Fisher randomization test"}
+METHOD_TEST = "a t-test over seeds and examples"
 CHOSEN_BY = {
-    "heldout": "its score on training rows held out per class",
-    "dev": "its score on the dev set",
+    "heldout": "score on training rows held out per class",
+    "dev": "score on the dev set",
 }
 MOST_NAMED = 3
 FEW = 50
 """Examples of a label; with fewer best against best is known to reject too often."""
 # A line must not break inside: the spaces hold it together.
-SIGNIFICANT = "p\u00a0<\u00a0.05"
+SIGNIFICANT = "p\u00a0<\u00a00.05"
 
 
 def caption(
     study: str,
     split: str,
     cells: Sequence[CellResult],
-    tests: Sequence[Tested],
+    verdicts: Sequence[Verdict],
     *,
-    one_class: Sequence[CellResult] = (),
+    flat: Sequence[CellResult] = (),
     tasks: Sequence[str] = (),
     beside: bool = True,
 ) -> str:
-    """The caption of a table of best trials.
+    """The caption of a table of chosen settings.
 
-    `one_class` are cells whose trial predicts the same class for every example; `tasks` the table's
+    `flat` are cells whose setting predicts the same class for every example; `tasks` the table's
     where it has more than the cells; `beside`: it has the metrics that are not tested, too.
     """
     sentences = [
-        f"Study {study}, {SPLIT_TITLES.get(split, split)} set. Each number is one trial: the best"
-        f" of its cell, chosen by {_chosen_by(cells)}.",
-        f"Trials to choose from: {budgets(cells)}.",
+        f"Study {study}, {SPLIT_TITLES.get(split, split)} set. {_each_number(cells)}",
+        f"{_what_is_counted(cells)} to choose from: {budgets(cells)}.",
         "Bold: best of its column as printed.",
     ]
     if beside and any(cell.definition.beside for cell in cells):
         sentences.append("A second metric is that of the same trials, untested.")
-    sentences += [*_sampled(split, cells), *_without(split, cells), *_one_class(one_class)]
-    if tests:
-        sentences += [*_dagger(tests), *_double_dagger(tests), *_few(tests), *_refused(tests)]
-        sentences += [*_epochs(tests), *_cannot_show(split, tests), *_intervals(tests)]
+    sentences += [*_sampled(split, cells), *_without(split, cells), *_fewer_seeds(cells)]
+    sentences += [*_one_class(flat)]
+    if verdicts:
+        sentences += [*_marks(verdicts), *_double_dagger(verdicts), *_few(verdicts)]
+        sentences += [*_refused(verdicts), *_epochs(verdicts), *_no_better_than_constant(verdicts)]
+        sentences += [*_cannot_show(split, verdicts), *_intervals(verdicts)]
     return " ".join([*sentences, *gaps(cells), *_not_in_study(tasks, cells)])
+
+
+def _each_number(cells: Sequence[CellResult]) -> str:
+    """Say what a number is: one trained model, or the mean over a setting's seeds."""
+    seeds = {len(cell.chosen.trials) for cell in cells if cell.chosen}
+    by = _chosen_by(cells)
+    if seeds <= {1}:
+        return (
+            f"Each number is one trial: the best of its cell, chosen by its {by}. One seed: the"
+            " tests are of these trained models, not of the methods."
+        )
+    some = " or one trial's score where there is one seed," if 1 in seeds else ""
+    return (
+        "Each number is a mean over the seeds of one setting, with its standard deviation,"
+        f"{some} chosen by the highest mean {by}."
+    )
+
+
+def _what_is_counted(cells: Sequence[CellResult]) -> str:
+    return "Settings x seeds" if any(cell.seeds > 1 for cell in cells) else "Trials"
 
 
 def _sampled(split: str, cells: Sequence[CellResult]) -> list[str]:
@@ -76,7 +97,7 @@ def _sampled(split: str, cells: Sequence[CellResult]) -> list[str]:
 
 def _without(split: str, cells: Sequence[CellResult]) -> list[str]:
     """Name the dashes of chosen trials that are from before the data had the split."""
-    found = [cell for cell in cells if cell.best and not cell.best_on(split)]
+    found = [cell for cell in cells if cell.chosen and not cell.chosen_on(split)]
     return [f"A dash: trained before there was this set, {_named(found)}."] if found else []
 
 
@@ -88,21 +109,48 @@ def _named(cells: Sequence[CellResult]) -> str:
     return ", ".join(f"{cell.definition.title} {cell.encoder} {cell.method}" for cell in cells)
 
 
+def _fewer_seeds(cells: Sequence[CellResult]) -> list[str]:
+    """Name chosen settings that lack a seed, and how many could not be chosen for that reason."""
+    short = [cell for cell in cells if cell.chosen and len(cell.chosen.trials) < cell.seeds]
+    named = ", ".join(
+        f"{_named([cell])} {len(cell.chosen.trials)} of {cell.seeds}"
+        for cell in short
+        if cell.chosen
+    )
+    left = sum(len(cell.begun) - len(cell.comparable) for cell in cells)
+    lines = [f"Seeds are missing: {named}."] if named else []
+    if left:
+        lines.append(f"{_count(left, 'setting')} with fewer seeds than others could not be chosen.")
+    return lines
+
+
 def _chosen_by(cells: Sequence[CellResult]) -> str:
     chosen_on = {trial.record.selection for cell in cells for trial in cell.finished}
-    return " or ".join(CHOSEN_BY[split] for split in sorted(chosen_on)) or "its score"
+    return " or ".join(CHOSEN_BY[split] for split in sorted(chosen_on)) or "score"
 
 
 def budgets(cells: Sequence[CellResult]) -> str:
-    """How many finished trials each method has to choose from, and how they were chosen."""
+    """How many settings, seeds or trials each method has to choose from, and how they came."""
     by_method: dict[str, list[CellResult]] = {}
     for cell in cells:
         by_method.setdefault(cell.method, []).append(cell)
     ways = {method: _ways(group) for method, group in by_method.items()}
-    counts = {method: _range(len(c.finished) for c in by_method[method]) for method in by_method}
+    counts = {method: _budget(group) for method, group in by_method.items()}
     if len(set(ways.values())) == 1:
         return ", ".join(f"{m} {n}" for m, n in counts.items()) + f" ({next(iter(ways.values()))})"
     return ", ".join(f"{m} {n} ({ways[m]})" for m, n in counts.items())
+
+
+def _budget(cells: Sequence[CellResult]) -> str:
+    """`3`, `3 x 5` for settings of five seeds, `1 of 3 (2 failed)`; ranges over several cells."""
+    seeds = max(cell.seeds for cell in cells)
+    failed = sum(cell.failed for cell in cells)
+    if failed:
+        total, done = sum(cell.total for cell in cells), sum(len(cell.finished) for cell in cells)
+        trials = " trials" if seeds > 1 else ""
+        return f"{done} of {total}{trials} ({failed} failed)"
+    settings = _range(len(cell.begun) for cell in cells)
+    return settings if seeds == 1 else f"{settings} x {_range(cell.seeds for cell in cells)}"
 
 
 def _ways(cells: Sequence[CellResult]) -> str:
@@ -123,76 +171,100 @@ def drawn(cell: CellResult) -> str:
         return f"unfinished {what}"
     if cell.pruned:
         return f"{what} with early stopping"
+    if cell.failed:
+        return f"{what} with failures"
     return "random draw" if cell.undrawn else "complete grid"
 
 
-def _dagger(tests: Sequence[Tested]) -> list[str]:
-    names = sorted({TEST_TITLES[get_metric(test.comparison.metric).test] for test in tests})
-    return [
-        f"Dagger (\u2020): better than {BASELINE}, {SIGNIFICANT} by {' or '.join(names)},"
-        f" two-sided, {_seen(tests)}.",
-        *_after_holm(tests),
-    ]
+def _marks(verdicts: Sequence[Verdict]) -> list[str]:
+    """Explain the marks of the tests, before any correction."""
+    models = [verdict for verdict in verdicts if verdict.comparison]
+    methods = [verdict for verdict in verdicts if verdict.gain]
+    names = sorted({TEST_TITLES[get_metric(v.definition.metric).test] for v in models})
+    lines = []
+    if models:
+        lines += [
+            f"Dagger (\u2020): better than {BASELINE}, {SIGNIFICANT} by {' or '.join(names)},"
+            f" two-sided, {_seen(models)}.",
+            *_after_holm(models),
+        ]
+    if methods:
+        lines += [
+            f"Asterisk (*): better than {BASELINE}, {SIGNIFICANT} by {METHOD_TEST}, two-sided,"
+            f" {_seen(methods)}.",
+            *_after_holm(methods),
+        ]
+    return lines
 
 
-def _seen(tests: Sequence[Tested]) -> str:
-    """Say whether the examples that a number is tested on also chose its trial."""
-    if not any(test.selected for test in tests):
-        but = " but that of the epoch" if any(test.epoch_selected for test in tests) else ""
+def _seen(verdicts: Sequence[Verdict]) -> str:
+    """Say whether the examples that a number is tested on also chose its setting."""
+    if not any(verdict.selected for verdict in verdicts):
+        but = " but that of the epoch" if any(v.epoch_selected for v in verdicts) else ""
         return f"on examples that took no part in the choice of trials{but}"
-    if all(test.selected for test in tests):
+    if all(verdict.selected for verdict in verdicts):
         return "without regard to the choice among trials, which these examples made"
     return "without regard to the choice among trials, which for some numbers these examples made"
 
 
-def _after_holm(tests: Sequence[Tested]) -> list[str]:
+def _after_holm(verdicts: Sequence[Verdict]) -> list[str]:
     """Say what a correction alone would leave, where the double dagger asks for more."""
-    marked = [test for test in tests if test.marked]
+    marked = [verdict for verdict in verdicts if verdict.marked]
     if not marked:
-        return [f"{_of(0, len(tests))}."]
-    kept = sum(test.p_holm < ALPHA for test in marked)
-    if len(tests) == 1 or not any(test.selected for test in tests):
-        return [f"{_of(len(marked), len(tests))}."]
-    over = _count(len(tests), "comparison")
-    return [f"{_of(len(marked), len(tests))}, {kept} after Holm's correction over {over}."]
+        return [f"{_of(0, len(verdicts))}."]
+    kept = sum(verdict.p_holm < ALPHA for verdict in marked)
+    family = verdicts[0].family
+    if family == 1 or not any(verdict.selected for verdict in verdicts):
+        return [f"{_of(len(marked), len(verdicts))}."]
+    over = _count(family, "comparison")
+    return [f"{_of(len(marked), len(verdicts))}, {kept} after Holm's correction over {over}."]
 
 
-def _double_dagger(tests: Sequence[Tested]) -> list[str]:
-    """Say by which p a number has it: that of best against best, or the naive one."""
-    family = tests[0].family_after
-    if not family:
+def _double_dagger(verdicts: Sequence[Verdict]) -> list[str]:
+    """Say by which p a number has it: that of best against best, or the test's own."""
+    able = [verdict for verdict in verdicts if verdict.p_after is not None]
+    if not able:
         return []
-    best = [test.choice.best for test in tests if test.selected and test.choice.best]
-    kept = [test for test in tests if test.survives]
+    kept = [verdict for verdict in able if verdict.survives]
     return [
-        f"Double dagger (\u2021): still better than {BASELINE} {_after_choice(best, family)}.",
-        f"{_of(len(kept), len(tests))}.",
+        f"Double dagger (\u2021): still better than {BASELINE} {_after_choice(able)}.",
+        f"{_of(len(kept), len(verdicts))}.",
     ]
 
 
-def _after_choice(best: Sequence[BestVsBest], family: int) -> str:
-    over = f", after Holm's correction over {family} comparisons" if family > 1 else ""
+def _after_choice(verdicts: Sequence[Verdict]) -> str:
+    family = verdicts[0].family
+    over = (
+        f", after Holm's correction over the {family} comparisons of the study"
+        if family > 1
+        else ""
+    )
+    best = [v.best for v in verdicts if v.selected and v.best]
     if not best:
         return f"with {SIGNIFICANT} by the same test{over}"
-    drawn_as = sorted(
-        {"every swap" if b.resamples is None else f"R = {b.resamples:,}" for b in best}
-    )
+    seeds = any(v.gain for v in verdicts if v.selected)
+    what = "settings" if seeds else "trials"
+    both = " and by the asterisk's test" if seeds else ""
     how = (
-        "when the choice among the trials of both is allowed for,"
-        f" {SIGNIFICANT} by best-against-best randomization, two-sided,"
-        f" {' or '.join(drawn_as)}{over}"
+        f"when the choice among the {what} of both is allowed for, {SIGNIFICANT} by"
+        f" best-against-best randomization, two-sided, {_resampled(best)}{both}{over}"
     )
-    if len(best) < family:
-        how += "; by the dagger's test where these examples took no part in the choice"
+    if len(best) < len(verdicts):
+        how += "; by the test above where these examples took no part in the choice"
     return how
 
 
-def _few(tests: Sequence[Tested]) -> list[str]:
+def _resampled(best: Sequence[BestVsBest]) -> str:
+    drawn_as = {"every swap" if b.resamples is None else f"R = {b.resamples:,}" for b in best}
+    return " or ".join(sorted(drawn_as))
+
+
+def _few(verdicts: Sequence[Verdict]) -> list[str]:
     """Warn where best against best does not keep its level."""
     rare = {
-        test.definition.title: best.rare
-        for test in tests
-        if test.selected and (best := test.choice.best) and best.rare is not None
+        verdict.definition.title: best.rare
+        for verdict in verdicts
+        if verdict.selected and (best := verdict.best) and best.rare is not None
     }
     named = ", ".join(f"{title} {number}" for title, number in rare.items() if number < FEW)
     few = f"Best against best can be too lenient with fewer than {FEW} examples of a label"
@@ -209,33 +281,39 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _refused(tests: Sequence[Tested]) -> list[str]:
+def _refused(verdicts: Sequence[Verdict]) -> list[str]:
     """Say which cells cannot have a double dagger, and why."""
-    refused = [test for test in tests if test.p_after is None]
+    refused = [verdict for verdict in verdicts if verdict.p_after is None]
     if not refused:
         return []
-    reasons = list(dict.fromkeys(test.choice.refused or "" for test in refused))
+    reasons = list(dict.fromkeys(verdict.refused or "" for verdict in refused))
     more = f"; and {len(reasons) - MOST_NAMED} more" if len(reasons) > MOST_NAMED else ""
     return [
-        f"{len(refused)} of {_count(len(tests), 'tested number')} cannot have a double dagger: it"
-        " needs all trials of a grid or of a random draw, trained to their end, as many epochs to"
-        f" choose from, and accuracy or two labels ({'; '.join(reasons[:MOST_NAMED])}{more})."
+        f"{len(refused)} of {_count(len(verdicts), 'tested number')} cannot have a double dagger:"
+        f" {'; '.join(reasons[:MOST_NAMED])}{more}."
     ]
 
 
-def _epochs(tests: Sequence[Tested]) -> list[str]:
+def _epochs(verdicts: Sequence[Verdict]) -> list[str]:
     """Warn of the level of selection that no p accounts for."""
-    if not any(test.epoch_selected for test in tests):
+    if not any(verdict.epoch_selected for verdict in verdicts):
         return []
     return ["Epochs were chosen by the same examples: no p allows for that."]
 
 
-def _cannot_show(split: str, tests: Sequence[Tested]) -> list[str]:
+def _no_better_than_constant(verdicts: Sequence[Verdict]) -> list[str]:
+    """Name the numbers that lack a mark since naming one class for all scores as much."""
+    found = [v for v in verdicts if v.side == "ahead" and not v.marked]
+    named = ", ".join(f"{v.definition.title} {v.encoder} {v.method}" for v in found)
+    return [f"Not marked, since naming one class for all scores as much: {named}."] if named else []
+
+
+def _cannot_show(split: str, verdicts: Sequence[Verdict]) -> list[str]:
     """Name the gains that are smaller than the least that their examples can show."""
-    small = [test for test in tests if test.comparison.delta > 0 and not test.gap.shown]
+    small = [v for v in verdicts if v.p_value is not None and v.delta > 0 and not v.is_least_shown]
     if not small:
         return []
-    named = "; ".join(_small(test) for test in small[:MOST_NAMED])
+    named = "; ".join(_small(verdict) for verdict in small[:MOST_NAMED])
     more = f" and {len(small) - MOST_NAMED} more" if len(small) > MOST_NAMED else ""
     return [
         f"Too small for this {SPLIT_TITLES.get(split, split)} set to show at {SIGNIFICANT}, even"
@@ -243,25 +321,32 @@ def _cannot_show(split: str, tests: Sequence[Tested]) -> list[str]:
     ]
 
 
-def _small(test: Tested) -> str:
-    smallest = test.gap.smallest
-    least = "none can be shown" if smallest is None else f"the least is {percent(smallest, 1)}"
+def _small(verdict: Verdict) -> str:
+    least = verdict.least
+    shown = "none can be shown" if least is None else f"the least is {percent(least, 1)}"
     return (
-        f"{test.definition.title} {test.encoder} {test.method}:"
-        f" {percent(test.comparison.delta, 1)}, {least}"
+        f"{verdict.definition.title} {verdict.encoder} {verdict.method}:"
+        f" {percent(verdict.delta, 1)}, {shown}"
     )
 
 
-def _intervals(tests: Sequence[Tested]) -> list[str]:
-    """Say what the intervals below a table are, where they were asked for."""
-    found = [test.interval for test in tests if test.interval]
-    if not found:
-        return []
-    choice = "; the choice among trials widens none" if any(t.selected for t in tests) else ""
-    return [
-        f"Below: the gains in points with {found[0].level:.0%} intervals, by paired bootstrap"
-        f" over examples, {found[0].resamples:,} samples{choice}."
-    ]
+def _intervals(verdicts: Sequence[Verdict]) -> list[str]:
+    """Say what the intervals below a table are."""
+    boot = [verdict.interval for verdict in verdicts if verdict.interval]
+    crossed = [verdict.gain for verdict in verdicts if verdict.gain]
+    choice = "; the choice among trials widens none" if any(v.selected for v in verdicts) else ""
+    lines = []
+    if boot:
+        lines.append(
+            f"Below: the gains in points with {boot[0].level:.0%} intervals, by paired bootstrap"
+            f" over examples, {boot[0].resamples:,} samples{choice}."
+        )
+    if crossed:
+        lines.append(
+            f"Below: the gains in points with {crossed[0].level:.0%} intervals, over seeds and"
+            f" examples{choice}."
+        )
+    return lines
 
 
 def gaps(cells: Sequence[CellResult]) -> list[str]:

@@ -1,46 +1,52 @@
 """Tables laid out by their rows and columns: the paper's, and those that a study describes.
 
-In: a `Layout`, cells of a study and the choices of their trials. Out: a `Report`. The numbers are
-the best trials of cells, tested as in all tables.
+In: a `Layout`, cells of a study and the verdicts on them. Out: a `Report`. The numbers are those of
+the cells' chosen settings, with the same marks as in all tables.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from reports.cells import CellResult, Key, of_one_class
+from reports.results.cells import CellResult, Key
+from reports.results.results import Board as Cells
+from reports.statistics.across_tasks import AverageGain, average_gain, replicability
+from reports.tables.build import constant_row
 from reports.tables.captions import caption
-from reports.tables.choice import Choice
+from reports.tables.notes import verdict_notes
 from reports.tables.report import Report, score_cell
-from reports.tables.table import MISSING, Cell, Column, ColumnGroup, Row, Table
-from reports.tables.tested import Tested, tested_cells, tested_notes
+from reports.tables.table import MISSING, Cell, Column, ColumnGroup, Row, Table, percent
+from reports.verdicts.judge import Verdicts
+from reports.verdicts.verdict import BASELINE, Verdict
 from search_spaces.layouts import Layout, PublishedRow
 from search_spaces.methods import METHODS
 from search_spaces.tasks import Task
 from trainers.records.metrics import get_metric
-from trainers.records.store import Store
 
 OURS = "this study"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """A table in the making: its layout, and the cells and tests that fill it."""
+    """A table in the making: its layout, and the cells and verdicts that fill it.
+
+    `flat` are cells whose setting predicts one class for every example.
+    """
 
     layout: Layout
     definitions: Mapping[str, Task]
     cells: Mapping[Key, CellResult]
-    tests: Mapping[Key, Tested]
+    verdicts: Mapping[Key, Verdict]
+    flat: Sequence[CellResult]
 
     def scores(self, encoder: str, method: str) -> tuple[Cell, ...]:
         """Our numbers of a system, one for each of the table's tasks."""
         return tuple(
             score_cell(
-                (task, encoder, method),
+                self.cells.get((task, encoder, method)),
                 self.definitions[task].metric,
                 self.layout.split,
-                self.cells,
-                self.tests,
+                self.verdicts.get((task, encoder, method)),
             )
             for task in self.layout.columns
         )
@@ -55,6 +61,17 @@ class Board:
             key=lambda pair: (encoders.index(pair[0]), places.get(bare(pair[1]), len(places))),
         )
 
+    def gain(self, encoder: str, method: str) -> AverageGain | None:
+        """The gain on the baseline averaged over the table's tasks, or those that all have.
+
+        None where one of them has no test over seeds.
+        """
+        places = self.common() or range(len(self.layout.columns))
+        keys = [(self.layout.columns[place], encoder, method) for place in places]
+        gains = [self.verdicts[key].gain for key in keys if key in self.verdicts]
+        tests = [gain for gain in gains if gain]
+        return average_gain(tests) if tests and len(tests) == len(keys) else None
+
     def common(self) -> tuple[int, ...]:
         """The tasks of which all our systems have a number, by place; none if that is all of them.
 
@@ -68,61 +85,58 @@ class Board:
 
 
 def lay_out(
-    layout: Layout,
-    cells: Sequence[CellResult],
-    store: Store,
-    chosen: Mapping[Key, Choice],
-    tasks: Mapping[str, Task],
-    *,
-    intervals: bool = False,
+    layout: Layout, cells: Cells, verdicts: Verdicts, tasks: Mapping[str, Task]
 ) -> Board | None:
-    """Fill a layout with the cells of a study that are its own, and their tests.
+    """Fill a layout with the cells of a study that are its own, and the verdicts on them.
 
-    With `intervals` the tests have them. None where none of the cells has a finished trial.
-
-    Raises:
-        UserError, CorruptTrial: as `paired_labels` does.
+    None where none of the cells has a finished trial.
     """
-    shown = [c for c in cells if c.task in layout.columns and _shows(c, layout.split)]
+    shown = [c for c in cells if c.task in layout.columns and c.has_split(layout.split)]
     if layout.rows and not layout.others:
         shown = [cell for cell in shown if bare(cell.method) in layout.rows]
     if not any(cell.finished for cell in shown):
         return None
-    found = tested_cells(shown, layout.split, store, chosen, intervals=intervals)
+    keys = {cell.key for cell in shown}
+    found = {(v.task, v.encoder, v.method): v for v in verdicts.of(cells, layout.split)}
     return Board(
         layout=layout,
         definitions={name: tasks[name] for name in layout.columns},
         cells={cell.key: cell for cell in shown},
-        tests={(test.task, test.encoder, test.method): test for test in found},
+        verdicts={key: verdict for key, verdict in found.items() if key in keys},
+        flat=verdicts.flat_of(shown, layout.split),
     )
 
 
-def describe(board: Board, study: str, store: Store) -> str:
+def describe(board: Board, study: str) -> str:
     """Say how to read the numbers and marks, in a caption's words."""
     layout, shown = board.layout, list(board.cells.values())
     said = caption(
         study,
         layout.split,
         shown,
-        list(board.tests.values()),
-        one_class=of_one_class(shown, layout.split, store),
+        list(board.verdicts.values()),
+        flat=board.flat,
         tasks=layout.columns,
         beside=False,
     )
     return " ".join([said, *_subsampled(board), *_averaged(board)])
 
 
-def layout_table(board: Board, name: str, study: str, store: Store, heading: str = "") -> Report:
+def layout_table(board: Board, name: str, study: str, heading: str = "") -> Report:
     """Build the table: our numbers, and those that others published in a block below.
 
     Published rows are in italics, with source and rule, and compete with none of ours.
     """
-    layout, found = board.layout, list(board.tests.values())
+    layout, found = board.layout, list(board.verdicts.values())
     title = layout.title
     title += "" if not title or title.endswith((".", "!", "?")) else "."
-    said = [heading, title, describe(board, study, store), *_of_published(layout)]
+    said = [heading, title, describe(board, study), *_of_published(layout)]
     source = ("Source",) if layout.published else ()
-    ours = (OURS,) if layout.published else ()
+    ours, columns = (OURS,) if layout.published else (), columns_of(board)
+    rows = rows_of(board, *ours)
+    verdicts = [next((v for v in found if v.task == task), None) for task in layout.columns]
+    beyond = [None] * (len(columns) - len(verdicts))
+    constant = constant_row(rows, [*verdicts, *beyond], len(rows[0].labels))
     table = Table(
         name=name,
         caption=" ".join(part for part in said if part),
@@ -132,11 +146,11 @@ def layout_table(board: Board, name: str, study: str, store: Store, heading: str
             *training_column(layout, "Training rows"),
             *source,
         ),
-        groups=(ColumnGroup(columns=columns_of(board)),),
-        rows=(*rows_of(board, *ours), *_published_rows(board)),
-        notes=(*layout.notes, *tested_notes(found)),
+        groups=(ColumnGroup(columns=columns),),
+        rows=(*rows, *constant, *_published_rows(board)),
+        notes=(*layout.notes, *verdict_notes(found)),
     )
-    return Report(table=table, tests=tuple(found))
+    return Report(table=table, verdicts=tuple(found))
 
 
 def _published_rows(board: Board) -> list[Row]:
@@ -171,11 +185,6 @@ def _of_published(layout: Layout) -> list[str]:
     return sentences
 
 
-def _shows(cell: CellResult, split: str) -> bool:
-    """Say whether the cell's trials have the split; a cell without any is a gap of the table."""
-    return not cell.finished or any(split in trial.record.scores for trial in cell.finished)
-
-
 def bare(method: str) -> str:
     """Leave out of a cell's name how many training rows it has."""
     return method.split(" train_fraction=", maxsplit=1)[0]
@@ -187,13 +196,22 @@ def training_column(layout: Layout, words: str) -> tuple[str, ...]:
 
 
 def columns_of(board: Board) -> tuple[Column, ...]:
-    """Return a column for each task, and those of the averages."""
+    """Return a column for each task, and those of the averages and of the average gain.
+
+    Averages compete where the gain of every system on the baseline has an interval.
+    """
     tasks = [board.definitions[name] for name in board.layout.columns]
     columns = [Column(title=task.title, subtitle=get_metric(task.metric).title) for task in tasks]
     if not board.layout.average:
         return tuple(columns)
-    few = len(board.common())
-    return (*columns, Column(title="Avg"), *([Column(title=f"Avg of {few}")] if few else []))
+    gains = [board.gain(*system) for system in board.systems() if system[1] != BASELINE]
+    ranked = bool(gains) and all(gains)
+    columns.append(Column(title="Avg", ranked=ranked))
+    if few := len(board.common()):
+        columns.append(Column(title=f"Avg of {few}", ranked=ranked))
+    if any(gains):
+        columns.append(Column(title="Avg gain", ranked=False))
+    return tuple(columns)
 
 
 def rows_of(board: Board, *more: str) -> list[Row]:
@@ -205,7 +223,7 @@ def rows_of(board: Board, *more: str) -> list[Row]:
         share = training_column(board.layout, _share(board, encoder, method))
         row = Row(
             labels=(*labels, *share, *more),
-            cells=(*scores, *averages_of(board, scores)),
+            cells=(*scores, *averages_of(board, scores, gain=board.gain(encoder, method))),
             starts_block=bool(rows) and encoder != rows[-1].labels[0],
         )
         rows.append(row)
@@ -230,14 +248,26 @@ def _share(board: Board, encoder: str, method: str) -> str:
 
 
 def averages_of(
-    board: Board, scores: Sequence[Cell], average: Fraction | None = None
+    board: Board,
+    scores: Sequence[Cell],
+    average: Fraction | None = None,
+    gain: AverageGain | None = None,
 ) -> tuple[Cell, ...]:
-    """The mean over all tasks, as printed where it was, and that over our tasks."""
+    """The mean over all tasks, as printed where it was, that over our tasks, and the gain."""
     if not board.layout.average:
         return ()
-    whole = _mean(scores) if average is None else Cell(value=average)
-    common = board.common()
-    return (whole, _mean([scores[place] for place in common])) if common else (whole,)
+    cells = [_mean(scores) if average is None else Cell(value=average)]
+    if common := board.common():
+        cells.append(_mean([scores[place] for place in common]))
+    if len(columns_of(board)) > len(scores) + len(cells):
+        cells.append(Cell(words=gain_words(gain)) if gain else Cell())
+    return tuple(cells)
+
+
+def gain_words(gain: AverageGain) -> str:
+    """`1.2 (0.3 to 2.1)`: a gain in points, with its interval."""
+    delta, low, high = (percent(value, 1) for value in (gain.delta, gain.low, gain.high))
+    return f"{delta} ({low} to {high})"
 
 
 def _mean(scores: Sequence[Cell]) -> Cell:
@@ -247,7 +277,7 @@ def _mean(scores: Sequence[Cell]) -> Cell:
 
 
 def _averaged(board: Board) -> list[str]:
-    """Say what the averages are over."""
+    """Say what the averages are over, and what may be said of their gains."""
     if not board.layout.average:
         return []
     names = [board.definitions[board.layout.columns[place]].title for place in board.common()]
@@ -257,7 +287,29 @@ def _averaged(board: Board) -> list[str]:
             f"Avg of {len(names)}: over those of which all our systems have a number"
             f" ({', '.join(names)})."
         )
-    return said
+    gains = {system: gain for system in board.systems() if (gain := board.gain(*system))}
+    if not gains:
+        return [*said, "No average is bold: of one seed nothing says how sure it is."]
+    said.append(
+        f"Avg gain: on {BASELINE}, in points, with its {next(iter(gains.values())).level:.0%}"
+        " interval over seeds and examples."
+    )
+    return [*said, *(_replicated(board, *system) for system in gains)]
+
+
+def _replicated(board: Board, encoder: str, method: str) -> str:
+    """Say on how many of the tasks a system is better at least."""
+    tests = [
+        verdict.gain
+        for (_, *system), verdict in board.verdicts.items()
+        if system == [encoder, method] and verdict.gain
+    ]
+    one_sided = [test.p_value / 2 if test.delta > 0 else 1 - test.p_value / 2 for test in tests]
+    count = replicability(one_sided)
+    return (
+        f"{_title(board.layout, method)} with {encoder}: better than {BASELINE} on"
+        f" {count} of {len(tests)} tasks at least (partial conjunction, 0.05)."
+    )
 
 
 def _subsampled(board: Board) -> list[str]:

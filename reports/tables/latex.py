@@ -11,7 +11,8 @@ from math import ceil
 from typing import Final
 
 from reports.tables.latex_text import escape
-from reports.tables.table import MISSING, Cell, Mark, Row, Table
+from reports.tables.table import MISSING, Cell, Row, Table
+from reports.verdicts.verdict import Mark
 
 # In lines: what fits on a page of the article class, and what stands around rows and caption.
 PAGE: Final = 46
@@ -21,7 +22,12 @@ GAP: Final = 2  # characters between columns, a little less than there are
 RULED: Final = 1.5  # lines of a row with a rule above it
 SMALLER: Final = 0.8  # lines of notes, in footnotesize; they break badly
 
-MARK_COMMANDS: Final[dict[Mark, str]] = {"dagger": r"\dagger", "double-dagger": r"\ddagger"}
+MARK_COMMANDS: Final[dict[Mark, str]] = {
+    "dagger": r"\dagger",
+    "asterisk": "*",
+    "double-dagger": r"\ddagger",
+    "section": r"\S",
+}
 
 FITTED: Final = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 CONTINUED: Final = (r"\addtocounter{table}{-1}", r"\caption[]{(continued)}")

@@ -58,4 +58,4 @@ def _styled(text: str, row: Row) -> str:
 def _cell(table: Table, row: Row, cell: Cell, best: bool) -> str:
     text = escape(cell.words) or table.text(cell).translate(ENTITIES_OF_NUMBERS)
     number = f"**{text}**" if best else _styled(text, row)
-    return number + "".join(MARKS[mark] for mark in cell.marks)
+    return number + "".join(MARKS[mark].replace("*", r"\*") for mark in cell.marks)

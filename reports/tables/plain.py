@@ -64,6 +64,7 @@ def _json_row(table: Table, row: Row, best: tuple[bool, ...]) -> dict[str, Any]:
         "labels": row.labels,
         "starts_block": row.starts_block,
         "published": row.published,
+        "competes": row.competes and not row.published,
         "cells": [_json_cell(table, *pair) for pair in zip(row.cells, best, strict=True)],
     }
 
@@ -75,6 +76,9 @@ def _json_cell(table: Table, cell: Cell, best: bool) -> dict[str, Any]:
         "printed": table.text(cell),
         "best": best,
         "marks": cell.marks,
+        "deviation": cell.deviation,
         "n_trials": cell.n_trials,
+        "settings": cell.settings,
+        "seeds": cell.seeds,
         "kind": cell.kind,
     }

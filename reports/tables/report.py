@@ -1,51 +1,45 @@
-"""A report: a table with the tests behind its marks. And how a table's number gets its marks.
+"""A report: a table with the verdicts behind its marks. And how a table's number gets its marks.
 
-In: cells and their tests. Out: `Report`s, and the `Cell`s of their tables.
+In: cells and verdicts. Out: `Report`s, and the `Cell`s of their tables.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from statistics import fmean
 
-from reports.cells import CellResult, Key
-from reports.tables.table import Cell, Mark, Table
-from reports.tables.tested import Tested
+from reports.results.cells import CellResult, spread
+from reports.tables.table import Cell, Table
+from reports.verdicts.verdict import Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A table and the tests behind its marks.
+    """A table and the verdicts behind its marks.
 
     `split` is the split of which the table shows all cells; None where it shows a choice of them,
     or several splits.
     """
 
     table: Table
-    tests: tuple[Tested, ...]
+    verdicts: tuple[Verdict, ...]
     split: str | None = None
 
 
-def score_cell(
-    key: Key,
-    metric: str,
-    split: str,
-    cells: Mapping[Key, CellResult],
-    tests: Mapping[Key, Tested],
-) -> Cell:
-    """Fill in a number; its mark, where the metric is the one that the task is tested by."""
-    cell = cells.get(key)
-    best = cell.best_on(split) if cell else None
-    if cell is None or best is None:
+def score_cell(cell: CellResult | None, metric: str, split: str, verdict: Verdict | None) -> Cell:
+    """Fill in a number; its marks, where the metric is the one that the task is tested by."""
+    chosen = cell.chosen_on(split) if cell else None
+    if cell is None or chosen is None:
         return Cell()
-    record = best.record
-    test = tests.get(key) if metric == record.metric else None
-    value = record.scores[split][metric].value
-    marks = tuple(mark for mark, holds in marks_of(test).items() if holds) if test else ()
-    return Cell(value=value, marks=marks, n_trials=len(cell.finished))
-
-
-def marks_of(test: Tested) -> dict[Mark, bool]:
-    """Which marks a tested number has."""
-    return {"dagger": test.marked, "double-dagger": test.survives}
+    scores = chosen.scores(split, metric)
+    tested = verdict is not None and metric == chosen.record.metric
+    return Cell(
+        value=fmean(scores),
+        deviation=spread(scores),
+        marks=verdict.marks if verdict and tested else (),
+        n_trials=len(cell.finished),
+        settings=len(cell.comparable),
+        seeds=len(scores),
+    )
 
 
 def relabelled(report: Report, labels: Mapping[str, str]) -> Report:

@@ -1,36 +1,37 @@
-"""How much is the choice worth: a table of every cell's choice among its trials.
+"""How much is the choice worth: a table of every cell's choice among its settings.
 
-In: cells and their `Choice`s. Out: a Table, on the split that chose the trials. In comparisons of
-systems none of it shows: a best score says neither from how many it is the best, nor what remains
-of it on other examples.
+In: a study's results and verdicts. Out: a Table, on the split that chose the settings. In
+comparisons of systems none of it shows: a best score says neither from how many it is the best, nor
+what remains of it on other examples.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from reports.cells import CellResult, Key
+from reports.results.cells import CellResult, spread
+from reports.results.results import Results
 from reports.tables.captions import SIGNIFICANT, SPLIT_TITLES, budgets, gaps
-from reports.tables.choice import BASELINE, Choice
 from reports.tables.table import Cell, Column, ColumnGroup, Kind, Row, Table, percent
+from reports.verdicts.judge import Verdicts
+from reports.verdicts.verdict import BASELINE, Verdict
 from trainers.records.metrics import get_metric
 
 GROUPS = {
-    "": ("Trials",),
-    "Best trial": ("score", "honest"),
+    "": ("Settings", "Seeds", "Trials"),
+    "Best setting": ("score", "honest"),
     f"Gain on {BASELINE}": ("best", "matched", "least"),
     "p": ("naive", "after choice"),
 }
 
 
-def selection_table(
-    study: str, cells: Sequence[CellResult], choices: Mapping[Key, Choice]
-) -> Table:
+def selection_table(results: Results, verdicts: Verdicts) -> Table:
     """Build the table; cells without a finished trial are left out."""
-    shown = [cell for cell in cells if cell.key in choices]
+    shown = [cell for cell in results.cells if cell.finished]
+    found = verdicts.on_choice(results.cells)
     systems = [(cell.task, cell.encoder) for cell in shown]
     rows = tuple(
         Row(
             labels=_labels(cell),
-            cells=_cells(cell, choices[cell.key]),
+            cells=_cells(cell, verdicts, found.get(cell.id)),
             starts_block=place > 0 and systems[place] != systems[place - 1],
         )
         for place, cell in enumerate(shown)
@@ -40,12 +41,12 @@ def selection_table(
         for title, columns in GROUPS.items()
     )
     return Table(
-        name=f"{study}-selection",
-        caption=_caption(study, shown, choices),
+        name=f"{results.study.name}-selection",
+        caption=_caption(results.study.name, shown),
         label_titles=("Task", "Encoder", "Method"),
         groups=groups,
         rows=rows,
-        notes=tuple(_notes(shown, choices)),
+        notes=tuple(line for cell in shown for line in _notes(cell, found.get(cell.id))),
     )
 
 
@@ -54,37 +55,54 @@ def _labels(cell: CellResult) -> tuple[str, str, str]:
     return (f"{task.title} ({get_metric(task.metric).title})", cell.encoder, cell.method)
 
 
-def _cells(cell: CellResult, choice: Choice) -> tuple[Cell, ...]:
-    best = cell.best.record.selection_score if cell.best else None
-    honest, pair, gap, budget = choice.honest, choice.comparison, choice.gap, choice.budget
+def _cells(cell: CellResult, verdicts: Verdicts, found: Verdict | None) -> tuple[Cell, ...]:
+    chosen, honest = cell.chosen, verdicts.honest.get(cell.id)
+    assert chosen is not None
+    budget = found.budget if found else None
     numbers: list[tuple[float | None, Kind]] = [
+        (len(cell.comparable), "count"),
+        (len(chosen.trials), "count"),
         (len(cell.finished), "count"),
-        (best, "score"),
+        (chosen.selection_score, "score"),
         (honest.honest if honest else None, "score"),
-        (pair.delta if pair else None, "score"),
+        (found.delta if found else None, "score"),
         (budget.matched_delta if budget else None, "score"),
-        (gap.smallest if gap else None, "score"),
-        (pair.p_value if pair else None, "p"),
-        (choice.best.p_value if choice.best else None, "p"),
+        (found.least if found else None, "score"),
+        (found.p_value if found else None, "p"),
+        (found.p_after if found else None, "p"),
     ]
+    deviation = spread([trial.record.selection_score for trial in chosen.trials])
     return tuple(
-        Cell(value=value, kind=kind, n_trials=len(cell.finished)) for value, kind in numbers
+        Cell(
+            value=value,
+            kind=kind,
+            n_trials=len(cell.finished),
+            settings=len(cell.comparable),
+            seeds=len(chosen.trials),
+            deviation=deviation if place == SCORE else None,
+        )
+        for place, (value, kind) in enumerate(numbers)
     )
 
 
-def _caption(study: str, cells: Sequence[CellResult], choices: Mapping[Key, Choice]) -> str:
-    splits = sorted({choices[cell.key].split for cell in cells})
+SCORE = 3
+"""The place of the best setting's score among a row's numbers."""
+
+
+def _caption(study: str, cells: Sequence[CellResult]) -> str:
+    splits = sorted({cell.finished[0].record.selection for cell in cells})
     where = " or ".join(SPLIT_TITLES.get(split, "held-out") for split in splits)
     return " ".join(
         [
-            f"Study {study}: what the choice of the best trial is worth, on the {where} set that"
-            f" chose it. Trials: those finished, {budgets(cells)}.",
-            "Honest: the mean score on examples left out, when bootstrap samples choose the trial.",
-            f"Gain, in points: of the best trial on {BASELINE}'s best. Matched: the expected gain"
-            f" of the best of as many random trials as {BASELINE} has. Least: the smallest gain"
-            f" with {SIGNIFICANT} between two given trials that differ on as many examples.",
-            "Naive p: of the two best trials as if they were the only ones, two-sided. After"
-            " choice: of best against best, two-sided, not corrected for several comparisons.",
+            f"Study {study}: what the choice of the best setting is worth, on the {where} set that"
+            f" chose it. Settings to choose from and finished trials: {budgets(cells)}.",
+            "Honest: the mean score on examples left out, when bootstrap samples choose the"
+            " setting.",
+            f"Gain, in points: of the best setting on {BASELINE}'s best. Matched: the expected gain"
+            f" of the best of as many random settings as {BASELINE} has. Least: the smallest gain"
+            f" with {SIGNIFICANT} between two given settings that differ as these do.",
+            "Naive p: of the two best settings as if they were the only ones, two-sided. After"
+            " choice: when the choice is allowed for, not corrected for several comparisons.",
             "A dash: it needs all trials of a grid or of a random draw, trained to their end, as"
             f" many epochs to choose from as {BASELINE} has, or a {BASELINE} to compare with.",
             *gaps(cells),
@@ -92,35 +110,37 @@ def _caption(study: str, cells: Sequence[CellResult], choices: Mapping[Key, Choi
     )
 
 
-def _notes(cells: Sequence[CellResult], choices: Mapping[Key, Choice]) -> list[str]:
-    """Each trial's better epochs; how each comparison's p was computed, what budgets would do."""
-    lines = []
-    for cell in cells:
-        lines += _better_epoch(cell)
-        choice = choices[cell.key]
-        if choice.refused:
-            lines.append(f"{cell.name}: refused: {choice.refused}")
-        elif choice.best and choice.budget:
-            budget = choice.budget
-            lines.append(
-                f"{cell.name}: {choice.best.signature()}"
-                f"|expected_best_of_{budget.matched}:{budget.matched_score:.4f}"
-                f"|beats_best_{BASELINE}:{budget.matched_beats:.3f}"
-                f"|even_in_mean:{budget.break_even_mean or 'never'}"
-                f"|even_in_half:{budget.break_even_half or 'never'}"
-            )
+def _notes(cell: CellResult, found: Verdict | None) -> list[str]:
+    """A setting's better epoch; how the comparison's p was computed, what budgets would do."""
+    lines = _better_epoch(cell)
+    if found is None:
+        return lines
+    if found.selected and found.refused:
+        lines.append(f"{cell.name}: refused: {found.refused}")
+    elif found.best and found.budget:
+        budget = found.budget
+        lines.append(
+            f"{cell.name}: {found.best.signature()}"
+            f"|expected_best_of_{budget.matched}:{budget.matched_score:.4f}"
+            f"|beats_best_{BASELINE}:{budget.matched_beats:.3f}"
+            f"|even_in_mean:{budget.break_even_mean or 'never'}"
+            f"|even_in_half:{budget.break_even_half or 'never'}"
+        )
     return lines
 
 
 def _better_epoch(cell: CellResult) -> list[str]:
-    """Name the best epoch of a cell's best trial where that is not the one whose weights count."""
-    if cell.best is None:
-        return []
-    kept, epochs = cell.best.record.selection_score, cell.best.record.epochs
-    best = max(epochs, key=lambda epoch: epoch.score)
-    if best.score <= kept:
+    """Name the best epoch of the chosen setting where that is not the one whose weights count.
+
+    Of several seeds it is that of the mean over seeds.
+    """
+    assert cell.chosen is not None
+    curves = [[epoch.score for epoch in trial.record.epochs] for trial in cell.chosen.trials]
+    means = [sum(scores) / len(scores) for scores in zip(*curves, strict=True)]
+    kept, best = cell.chosen.selection_score, max(means)
+    if best <= kept:
         return []
     return [
         f"{cell.name}: its score is that of the last epoch, {percent(kept, 1)};"
-        f" after epoch {best.epoch} of {len(epochs)} it was {percent(best.score, 1)}"
+        f" after epoch {means.index(best) + 1} of {len(means)} it was {percent(best, 1)}"
     ]

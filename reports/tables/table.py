@@ -11,10 +11,16 @@ from fractions import Fraction
 from math import floor
 from typing import Final, Literal
 
-Mark = Literal["dagger", "double-dagger"]
+from reports.verdicts.verdict import Mark
+
 Kind = Literal["score", "p", "count", "mean"]
 
-MARKS: Final[dict[Mark, str]] = {"dagger": "†", "double-dagger": "‡"}
+MARKS: Final[dict[Mark, str]] = {
+    "dagger": "†",
+    "asterisk": "*",
+    "double-dagger": "‡",
+    "section": "§",
+}
 MISSING: Final = "--"
 
 
@@ -26,14 +32,18 @@ class Cell:
     `kind` mean a number from 0 up, printed like a score but not as a percentage.
     Give a `Fraction` where the score is one: it is rounded exactly. A float is taken to 12
     decimals first, so that 0.8765 computed as 0.87649999999999995 still rounds up. `n_trials` is
-    the number of trials that the score was chosen from. `words` are what a cell without a number
-    says, such as a published number that is only known as printed.
+    the number of finished trials that the score was chosen from: those of `settings` settings. Of
+    several `seeds` it is the mean, and `deviation` their standard deviation. `words` are what a
+    cell without a number says, such as a published number that is only known as printed.
     """
 
     value: Fraction | float | None = None
     words: str = ""
     marks: tuple[Mark, ...] = ()
     n_trials: int = 0
+    settings: int = 0
+    seeds: int = 1
+    deviation: float | None = None
     kind: Kind = "score"
 
     def __post_init__(self) -> None:
@@ -77,15 +87,16 @@ class ColumnGroup:
 class Row:
     """The labels and cells of a system.
 
-    `starts_block` sets it apart from the row above. A `published` row holds numbers from
-    elsewhere: it is printed in italics and does not compete for the best of a column, since it was
-    selected by another rule.
+    `starts_block` sets it apart from the row above. A row that does not compete is never the best
+    of a column. A `published` row holds numbers from elsewhere: it is printed in italics, and does
+    not compete, since it was selected by another rule.
     """
 
     labels: tuple[str, ...]
     cells: tuple[Cell, ...]
     starts_block: bool = False
     published: bool = False
+    competes: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,10 +144,13 @@ class Table:
         )
 
     def text(self, cell: Cell) -> str:
-        """Print the cell's number or words, without marks; `--` where there are neither."""
+        """Print the cell's number, with its deviation, or words, without marks; else `--`."""
         if cell.value is None:
             return cell.words or MISSING
-        return PRINTED[cell.kind](cell.value, self.decimals)
+        number = PRINTED[cell.kind](cell.value, self.decimals)
+        if cell.deviation is None:
+            return number
+        return f"{number} ± {percent(cell.deviation, self.decimals)}"
 
     def best(self) -> tuple[tuple[bool, ...], ...]:
         """Say of each row's cells whether they equal the best of their column as printed."""
@@ -157,7 +171,7 @@ class Table:
         )
 
     def _competing(self, row: Row, cell: Cell) -> int | None:
-        if row.published or cell.value is None:
+        if row.published or not row.competes or cell.value is None:
             return None
         return rounded(cell.value, self.decimals)
 

@@ -6,11 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from reports.tables.choice import Choice
 from reports.tables.latex import to_latex
 from reports.tables.markdown import to_markdown
 from reports.tables.plain import to_csv, to_json
-from reports.tables.report import Report, marks_of
+from reports.tables.report import Report
+from reports.verdicts.verdict import Chosen, Verdict
 from trainers.records.files import write_file
 
 RENDERERS = {"tex": to_latex, "md": to_markdown, "csv": to_csv, "json": to_json}
@@ -33,30 +33,47 @@ def write_reports(reports: Sequence[Report], folder: Path) -> list[Path]:
 def comparisons_of(reports: Sequence[Report]) -> list[dict[str, Any]]:
     """Every test behind the marks, unrounded, and whatever the tables derive from it."""
     return [
-        {
-            "table": report.table.name,
-            **{name: value for name, value in asdict(test).items() if name != "definition"},
-            "delta": test.comparison.delta,
-            "marked": test.marked,
-            "survives": test.survives,
-            "marks": [mark for mark, holds in marks_of(test).items() if holds],
-            "gap_shown": test.gap.shown,
-            "delta_in_seed_deviations": test.seeds.ratio if test.seeds else None,
-            "after_choice": _after_choice(test.choice),
-            "signature": test.note(),
-        }
+        {"table": report.table.name, **as_dict(verdict)}
         for report in reports
-        for test in report.tests
+        for verdict in report.verdicts
     ]
 
 
-def _after_choice(choice: Choice) -> dict[str, Any]:
-    """What `Choice`'s parts say by their properties: `asdict` leaves these out."""
-    best, budget, honest = choice.best, choice.budget, choice.honest
-    return {
-        "refused": choice.refused,
-        "p_value": best.p_value if best else None,
-        "standard_error": best.standard_error if best else None,
-        "matched_delta": budget.matched_delta if budget else None,
-        "optimism": honest.optimism if honest else None,
+def as_dict(verdict: Verdict) -> dict[str, Any]:
+    """A verdict in plain values, with what its properties say."""
+    names: tuple[str, ...] = (
+        "task",
+        "encoder",
+        "method",
+        "split",
+        "data",
+        "chosen_on",
+        "delta",
+        "p_value",
+    )
+    names += ("p_holm", "p_bh", "p_after", "p_after_holm", "family", "least", "is_least_shown")
+    names += ("selected", "epoch_selected", "refused", "constant", "one_class")
+    names += ("marked", "survives", "marks")
+    parts = {
+        "comparison": verdict.comparison,
+        "gain": verdict.gain,
+        "interval": verdict.interval,
+        "best": verdict.best,
+        "budget": verdict.budget,
     }
+    return {
+        **{name: getattr(verdict, name) for name in names},
+        "baseline": _chosen(verdict.baseline),
+        "system": _chosen(verdict.system),
+        **{name: asdict(part) if part else None for name, part in parts.items()},
+        "low": verdict.bounds[0] if verdict.bounds else None,
+        "high": verdict.bounds[1] if verdict.bounds else None,
+        "p_after_choice": verdict.best.p_value if verdict.best else None,
+        "p_after_choice_error": verdict.best.standard_error if verdict.best else None,
+        "matched_delta": verdict.budget.matched_delta if verdict.budget else None,
+        "signature": verdict.note(),
+    }
+
+
+def _chosen(side: Chosen) -> dict[str, Any]:
+    return {**asdict(side), "score": side.score, "deviation": side.deviation}

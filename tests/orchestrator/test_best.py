@@ -13,8 +13,6 @@ from orchestrator.best import choose, not_kept, one_class, significance
 from orchestrator.job import Job
 from orchestrator.model_card import model_card
 from orchestrator.runner import TrialRunner
-from reports.results import read_results
-from reports.study_reports import study_reports
 from search_spaces.cells import cells_of
 from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS
@@ -24,6 +22,7 @@ from tests.fakes import VARIANTS, write_csv
 from tests.orchestrator.commands import catsweep
 from tests.orchestrator.test_cli import study_file
 from tests.reports.papers import filled
+from tests.reports.stores import whole_reports
 from tests.results import finished, labelled, result_of
 from tests.results import keep as keep_result
 from trainers.checkpoints import Keep, Keeping, keeping_of
@@ -186,7 +185,7 @@ def test_the_best_of_a_method_is_that_of_the_table(
 def test_a_card_has_the_lines_under_the_study_s_own_tables(tmp_path: Path) -> None:
     """Of a study that fills tables of the paper, too: their cells are smaller than a method's."""
     study, store = filled(tmp_path)
-    reports = study_reports(read_results(study, store), tmp_path / "no-data")
+    reports = whole_reports(study, store, tmp_path / "no-data")
     best = next(t for r in reports for t in r.tests if (t.task, t.method) == ("rte", "cat"))
     lines = significance(study, store, best.system_trial)
     names = [line.split(": ", 1)[0] for line in lines]

@@ -8,10 +8,9 @@ import pytest
 from orchestrator.best import choose
 from orchestrator.cli import _run
 from reports.exports.rows import read_rows
-from reports.results import read_results
-from reports.study_reports import study_reports
 from search_spaces.trial import TrialConfig
 from tests.reports.exported import STUDY, study
+from tests.reports.stores import whole_reports
 from tests.trainers.stored import DONE, as_version_1, filled
 from trainers.checkpoints import Checkpoints, keeping_of
 from trainers.records.searches import read_searches
@@ -38,9 +37,7 @@ def test_it_reads_as_the_new_one_does(new: tuple[Store, list[TrialConfig]], old:
     assert old.record(name).model_copy(update={"version": 2}) == store.record(name)
     (one,), (other,) = read_searches(old), read_searches(store)
     assert one.model_copy(update={"version": 2}) == other
-    assert study_reports(read_results(study(), old), None) == study_reports(
-        read_results(study(), store), None
-    )
+    assert whole_reports(study(), old) == whole_reports(study(), store)
 
 
 def lie(store: Store, name: str, split: str, metric: str, value: float) -> None:
@@ -64,7 +61,7 @@ def test_a_changed_digit_becomes_nobody_s_best_trial(
     lie(old, victim.signature, "dev", "f1", instead)
     keeping = keeping_of("small", "best", {victim.cell: cell})
     for read in (
-        lambda store: study_reports(read_results(study(), store), None),
+        lambda store: whole_reports(study(), store),
         lambda store: read_rows(trials, store),
         lambda store: choose(study(), store, "mrpc", None, None),
         lambda store: store.predictions(store.record(victim.signature), "dev"),

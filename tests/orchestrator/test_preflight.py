@@ -17,11 +17,10 @@ from orchestrator.preflight import (
     check_tables,
     deviations,
 )
-from reports.results import read_results
-from reports.study_reports import study_reports
 from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study, load_study, parse_study, shipped
+from tests.reports.stores import whole_reports
 from tests.results import finished
 from trainers.encoders.encoder import tiny_tokenizer
 from trainers.prepared import Warm
@@ -131,7 +130,7 @@ def test_what_no_report_would_take_together_is_not_trained(
         kept = finished(trial, {ready.selection: 100}, fingerprints=dict(ready.fingerprints))
         store.commit(trial, kept)
     with pytest.raises(UserError, match=r"report them from two (stores|studies)"):
-        study_reports(read_results(study, store), None)
+        whole_reports(study, store)
 
 
 @pytest.mark.parametrize(

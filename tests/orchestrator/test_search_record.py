@@ -8,7 +8,7 @@ import pytest
 from orchestrator.cli import main
 from orchestrator.plan import make_plan
 from orchestrator.search import Search
-from reports.cells import CellResult, read_groups
+from reports.results.cells import CellResult, read_groups
 from search_spaces.cells import cells_of
 from search_spaces.study import load_study, parse_study
 from search_spaces.trial import TrialConfig

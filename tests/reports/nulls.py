@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from reports.tables.build import build_reports
 from tests.reports.cells import exchangeable
-from tests.reports.stores import predict, read_cells, trials
+from tests.reports.stores import build, predict, read_cells, trials
 from trainers.records.store import Store
 
 TASKS = {"accuracy": "rte", "f1": "mrpc", "mcc": "cola"}
@@ -19,6 +18,6 @@ def marks_of_a_null(
     groups = trials("standard", counts[0], task), trials("cat", counts[1], task)
     for group, side in zip(groups, (baseline, system), strict=True):
         predict(store, group, side.gold, side.predicted)
-    first, _ = build_reports("null", read_cells([*groups[0], *groups[1]], store), store)
+    first, _ = build("null", read_cells([*groups[0], *groups[1]], store), store)
     cell = first.table.rows[1].cells[0]
     return "dagger" in cell.marks, "double-dagger" in cell.marks

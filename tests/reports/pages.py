@@ -11,13 +11,12 @@ from pathlib import Path
 from unittest import mock
 
 from reports.page.publish import Extras, publish
-from reports.results import read_results
-from reports.tables.build import build_reports
+from reports.results.results import read_results
 from search_spaces.shipped_tasks import get_task
 from search_spaces.study import Study, parse_study
 from search_spaces.trial import TrialConfig
 from tests.fakes import write_csv
-from tests.reports.stores import read_cells
+from tests.reports.stores import build, read_cells
 from tests.results import N, finished
 from trainers.data.loading import load_task
 from trainers.records.outcome import EpochRecord, FailureRecord, PrunedRecord
@@ -53,7 +52,7 @@ class Site:
     def write(self, folder: Path, *, figures: bool = False) -> Path:
         """Write the page, and the figures on request; return the page's path."""
         cells = read_cells(self.study.trials(), self.store)
-        reports = build_reports(self.study.name, cells, self.store)
+        reports = build(self.study.name, cells, self.store)
         extras = Extras(html=True, figures=figures, data=self.data)
         publish(read_results(self.study, self.store), reports, folder, extras)
         return folder / f"{self.study.name}.html"

@@ -1,14 +1,21 @@
 """Stores whose trials predicted what a test says: cells of trials that differ in learning rate."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from reports.cells import CellResult, read_groups
+from reports.results.cells import CellResult, read_groups
+from reports.results.results import Results, read_results
+from reports.study_reports import study_reports
+from reports.tables.build import build_reports
+from reports.tables.report import Report
+from reports.verdicts.judge import Verdicts, judge
 from search_spaces.cells import grouped
 from search_spaces.methods import settings_type
+from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from tests.results import labelled, result_of, stopped
 from trainers.records.outcome import TrialRecord
@@ -63,3 +70,30 @@ def record_of(trial: TrialConfig, right: int, n: int = 100) -> TrialRecord:
 def read_cells(cell_trials: Sequence[TrialConfig], store: Store) -> list[CellResult]:
     """Read trials as the cells (task, encoder, method) of a study that fills no table."""
     return read_groups(grouped(cell_trials, lambda trial: trial.cell), store)
+
+
+def results_of(cells: Sequence[CellResult], store: Store, name: str = "s") -> Results:
+    """Results of a study that fills no table, with whatever name."""
+    study = Study.model_construct(name=name, parts=())
+    return Results(study=study, store=store, trials={}, cells=tuple(cells))
+
+
+def judged(cells: Sequence[CellResult], store: Store, *, intervals: bool = False) -> Verdicts:
+    """Judge cells as those of one study."""
+    return judge(results_of(cells, store), intervals=intervals)
+
+
+def build(
+    name: str, cells: Sequence[CellResult], store: Store, *, intervals: bool = False
+) -> list[Report]:
+    """Build the tables of every study from cells."""
+    results = results_of(cells, store, name)
+    return build_reports(results, judge(results, intervals=intervals))
+
+
+def whole_reports(
+    study: Study, store: Store, data: Path | None = None, *, intervals: bool = False
+) -> list[Report]:
+    """Read, judge and build all tables of a study."""
+    results = read_results(study, store)
+    return study_reports(results, judge(results, intervals=intervals), data)

@@ -39,7 +39,7 @@ def test_equals_every_swap(metric: str, trials: tuple[int, int], seed: int) -> N
     assert (ours.resamples, ours.seed, ours.standard_error) == (None, None, None)
     assert ours.p_greater == pytest.approx(float(greater), abs=1e-12)
     assert ours.p_less == pytest.approx(float(less), abs=1e-12)
-    assert [*ours.p_trials.values()] == pytest.approx([float(p) for p in adjusted], abs=1e-12)
+    assert [*ours.p_settings.values()] == pytest.approx([float(p) for p in adjusted], abs=1e-12)
     assert ours.p_value == pytest.approx(min(1.0, 2 * float(min(greater, less))), abs=1e-12)
 
 
@@ -51,7 +51,7 @@ def test_accuracy_of_many_labels_equals_every_swap(seed: int) -> None:
         "accuracy", gold.tolist(), baseline.tolist(), system.tolist()
     )
     assert (ours.p_greater, ours.p_less) == pytest.approx((float(greater), float(less)))
-    assert [*ours.p_trials.values()] == pytest.approx([float(p) for p in adjusted])
+    assert [*ours.p_settings.values()] == pytest.approx([float(p) for p in adjusted])
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -128,7 +128,7 @@ def test_equal_trials_have_p_one_and_no_mark(metric: str) -> None:
         candidates(gold, baseline, metric), candidates(gold, np.repeat(baseline, 5, 0), metric)
     )
     assert (ours.p_value, ours.p_greater, ours.p_less, ours.delta) == (1, 1, 1, 0)
-    assert [*ours.p_trials.values()] == [1] * 5
+    assert [*ours.p_settings.values()] == [1] * 5
 
 
 def test_the_best_trial_has_the_smallest_p_and_a_clear_win_reaches_the_floor() -> None:
@@ -137,9 +137,9 @@ def test_the_best_trial_has_the_smallest_p_and_a_clear_win_reaches_the_floor() -
     system = candidates(baseline.gold, rows)
     ours = best_vs_best(baseline, system, resamples=999)
     scores = system.scores.values
-    assert tuple(ours.p_trials) == system.trials
-    assert ours.p_greater == ours.p_trials[ours.system_trial] == 1 / 1000
-    by_score = [ours.p_trials[system.trials[place]] for place in np.argsort(-scores)]
+    assert tuple(ours.p_settings) == system.trials
+    assert ours.p_greater == ours.p_settings[ours.system_setting] == 1 / 1000
+    by_score = [ours.p_settings[system.trials[place]] for place in np.argsort(-scores)]
     assert by_score == sorted(by_score)
     assert by_score[-1] > by_score[0]
     assert ours.p_less == 1.0
@@ -182,7 +182,7 @@ def test_collapsed_system_trials_do_not_hide_a_gain() -> None:
     )
     assert alone.p_value < 0.05
     assert beside.p_value == pytest.approx(alone.p_value, abs=0.01)
-    assert min([*beside.p_trials.values()][4:]) > 0.4
+    assert min([*beside.p_settings.values()][4:]) > 0.4
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -216,7 +216,7 @@ def test_the_order_of_examples_and_of_trials_does_not_matter() -> None:
     assert best_vs_best(baseline, other) == best_vs_best(baseline, system)
     turned = replace(system, predicted=system.predicted[::-1], trials=system.trials[::-1])
     again = best_vs_best(baseline, turned)
-    assert again.p_trials == best_vs_best(baseline, system).p_trials
+    assert again.p_settings == best_vs_best(baseline, system).p_settings
 
 
 @pytest.mark.parametrize(

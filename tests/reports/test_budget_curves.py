@@ -3,9 +3,9 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 
-from reports.cells import CellResult
 from reports.page.budget_curves import MOST_POINTS, BudgetPicture, budget_picture
 from reports.page.landscape import Landscape
+from reports.results.cells import CellResult
 from search_spaces.cells import Sampling
 from search_spaces.shipped_tasks import TASKS
 from tests.reports.landscapes import landscape

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.cells import gather
+from reports.results.cells import gather
 from reports.statistics.candidates import Candidates, Scores, in_order_of
 from reports.statistics.design import Design
 from search_spaces.errors import UserError

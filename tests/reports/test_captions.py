@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.cells import CellResult, FinishedTrial
 from reports.page.headline import headline
-from reports.tables.build import Report, build_reports
+from reports.results.cells import CellResult, FinishedTrial
 from reports.tables.captions import SIGNIFICANT, budgets, caption, drawn, gaps
+from reports.tables.report import Report
 from reports.tables.table import percent
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.trial import TrialConfig
-from tests.reports.stores import predict, prune, read_cells, record_of, trials
+from tests.reports.stores import build, predict, prune, read_cells, record_of, trials
 from trainers.records.metrics import Labels
 from trainers.records.store import Store
 
@@ -119,7 +119,7 @@ def reports(
         group = trials(method, len(shares), **changes)
         predict(store, group, gold, rows[len(every) : len(every) + len(shares)], splits)
         every += group
-    return build_reports("s", read_cells(every, store), store, intervals=intervals)
+    return build("s", read_cells(every, store), store, intervals=intervals)
 
 
 def text(report: Report) -> str:
@@ -173,7 +173,7 @@ def test_what_cannot_have_a_double_dagger_is_named(store: Store) -> None:
     reports(store)
     prune(store, trials("cat", 3)[2])
     every = [*trials("standard", 2), *trials("at", 2), *trials("cat", 3)]
-    first, _ = build_reports("s", read_cells(every, store), store)
+    first, _ = build("s", read_cells(every, store), store)
     assert "(complete grid), cat 2 (grid with early stopping)." in text(first)
     assert (
         "1 of 2 tested numbers cannot have a double dagger: it needs all trials of a grid or of a"
@@ -217,7 +217,7 @@ def test_more_epochs_of_one_to_choose_from_are_named(store: Store) -> None:
     base, cat = trials("standard", 1), trials("cat", 1, select="best_epoch", epochs=5)
     predict(store, base, gold, rows[:1])
     predict(store, cat, gold, rows[1:])
-    first, _ = build_reports("s", read_cells([*base, *cat], store), store)
+    first, _ = build("s", read_cells([*base, *cat], store), store)
     assert (
         "1 of 1 tested number cannot have a double dagger: it needs all trials of a grid or of a"
         " random draw, trained to their end, as many epochs to choose from, and accuracy or two"
@@ -239,7 +239,7 @@ def test_a_rare_label_is_warned_of(task: str, ones: int, few: str, store: Store)
     base, cat = trials("standard", 2, task), trials("cat", 2, task)
     predict(store, base, gold, rows[:2])
     predict(store, cat, gold, rows[2:])
-    first, _ = build_reports("s", read_cells([*base, *cat], store), store)
+    first, _ = build("s", read_cells([*base, *cat], store), store)
     said = "Best against best can be too lenient with fewer than 50 examples of a label: "
     assert (said in text(first)) == bool(few)
     assert f"{said}{few}" in text(first) or not few
@@ -275,12 +275,12 @@ def test_a_chosen_trial_that_predicts_one_class_is_named(tmp_path: Path) -> None
     base, flat = trials("standard", 2, "mrpc"), trials("cat", 2, "mrpc")
     predict(store, base, gold, [guessed] * 2)
     predict(store, flat, gold, [1 - gold, np.ones(100, dtype=int)])
-    first, _ = build_reports("s", read_cells([*base, *flat], store), store)
+    first, _ = build("s", read_cells([*base, *flat], store), store)
     assert first.tests[0].comparison.delta > 0
     assert "One class for every example: MRPC tiny cat." in text(first)
     assert first.tests[0].one_class
     assert "cat predicts one class for every example." in headline([first])
     predict(store, flat[:1], gold, [gold])
     again = Store(tmp_path / "constant", create=False)
-    first, _ = build_reports("s", read_cells([*base, *flat], again), again)
+    first, _ = build("s", read_cells([*base, *flat], again), again)
     assert "One class" not in text(first)

@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.cells import SPLITS, paired_labels, paired_test, report_splits
+from reports.results.cells import SPLITS, paired_labels, paired_test, report_splits
 from reports.statistics.alignment import align
-from reports.tables.build import SPLIT_TITLES
+from reports.tables.captions import SPLIT_TITLES
 from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import load_study

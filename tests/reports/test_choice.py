@@ -7,20 +7,19 @@ from statistics import stdev
 
 import numpy as np
 import pytest
+from reports.tables.choice import ALPHA, choices, read_candidates, resamples_for
+from reports.tables.choice import spread_over_seeds as spread
 
-from reports.cells import RESAMPLES, CellResult, gather
+from reports.results.cells import RESAMPLES, CellResult, gather
 from reports.statistics.best_vs_best import best_vs_best
 from reports.statistics.budget import compare_budgets
 from reports.statistics.gap import smallest_gap
 from reports.statistics.honest import honest_score
 from reports.tables import choice
-from reports.tables.build import build_reports
-from reports.tables.choice import ALPHA, choices, read_candidates, resamples_for
-from reports.tables.choice import spread_over_seeds as spread
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from tests.references import selection as slow
-from tests.reports.stores import predict, prune, read_cells, trials
+from tests.reports.stores import build, predict, prune, read_cells, trials
 from tests.results import MOMENT, labelled, result_of
 from trainers.records.metrics import METRICS, Labels
 from trainers.records.outcome import FailureRecord, Predictions, TrialRecord
@@ -63,7 +62,7 @@ def test_best_against_best_is_that_of_every_swap(
     assert chosen.best is not None
     assert chosen.best.resamples is None
     assert (chosen.best.p_greater, chosen.best.p_less) == pytest.approx((greater, less))
-    assert [*chosen.best.p_trials.values()] == pytest.approx([float(p) for p in steps])
+    assert [*chosen.best.p_settings.values()] == pytest.approx([float(p) for p in steps])
     assert chosen.split == "dev"
     assert chosen.refused is None
 
@@ -107,7 +106,7 @@ def test_a_metric_that_best_against_best_does_not_take_is_a_reason(
     assert chosen.honest is not None
     assert (chosen.best, chosen.budget) == (None, None)
     assert "not mcc of 3" in (chosen.refused or "")
-    report, _ = build_reports("s", read(store, *cells), store)
+    report, _ = build("s", read(store, *cells), store)
     assert "cannot have a double dagger" in report.table.caption.replace("\u00a0", " ")
 
 

@@ -15,10 +15,10 @@ from reports.page.examples import (
 )
 from reports.page.failures import failures
 from reports.page.texts import Texts
-from reports.tables.build import Report, build_reports
+from reports.tables.report import Report
 from search_spaces.errors import UserError
 from tests.reports.pages import HOSTILE, Site, build_site
-from tests.reports.stores import read_cells
+from tests.reports.stores import build, read_cells
 from trainers.data.loading import load_task
 
 
@@ -29,7 +29,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 @pytest.fixture(scope="module")
 def reports(site: Site) -> list[Report]:
-    return build_reports("hostile", read_cells(site.study.trials(), site.store), site.store)
+    return build("hostile", read_cells(site.study.trials(), site.store), site.store)
 
 
 def examples(site: Site, reports: list[Report], data: Path | None = None) -> tuple[Discordant, ...]:

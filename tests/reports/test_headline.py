@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from reports.page.headline import AT_ONCE, NOTHING, headline, side_of, verdict
-from reports.tables.build import Report, build_reports
+from reports.tables.report import Report
 from search_spaces.study import Study, parse_study
 from tests.reports.pages import Parsed
-from tests.reports.stores import read_cells
+from tests.reports.stores import build, read_cells
 from tests.results import keep
 from trainers.records.store import Store
 
@@ -28,7 +28,7 @@ def reports_of(study: Study, store: Store, *, skip: str = "") -> list[Report]:
         less = 10 if trial.lr == 2e-5 else 0
         if trial.method.name != skip or not less:
             keep(store, trial, {"dev": dev - less, "test": test - less})
-    return build_reports(study.name, read_cells(study.trials(), store), store)
+    return build(study.name, read_cells(study.trials(), store), store)
 
 
 @pytest.fixture

@@ -11,19 +11,19 @@ from typing import cast
 
 import pytest
 
-from reports.cells import CellResult, FinishedTrial
-from reports.tables.build import Report, build_reports
+from reports.results.cells import CellResult, FinishedTrial
 from reports.tables.html import to_html
 from reports.tables.latex import to_latex
 from reports.tables.latex_text import escape
 from reports.tables.markdown import to_markdown
 from reports.tables.plain import to_csv, to_json
+from reports.tables.report import Report
 from reports.tables.terminal import to_text
 from reports.tables.write import comparisons_of
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
-from tests.reports.stores import trials
+from tests.reports.stores import build, trials
 from tests.reports.tex import check_compiles
 from tests.results import keep
 from trainers.records.store import Store
@@ -46,7 +46,7 @@ def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Report]:
         )
     ]
     cells[1] = replace(cells[1], pruned=1)
-    return build_reports(HOSTILE, cells, store, intervals=True)
+    return build(HOSTILE, cells, store, intervals=True)
 
 
 def cell(store: Store, group: list[TrialConfig], method: str, right: int) -> CellResult:

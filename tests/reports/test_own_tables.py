@@ -7,10 +7,10 @@ import pytest
 
 from orchestrator.cli_print import print_report
 from reports.page.publish import Extras
-from reports.results import read_results
-from reports.study_reports import left_out, study_reports
+from reports.study_reports import left_out
 from search_spaces.study import load_study
 from tests.orchestrator.commands import train_all
+from tests.reports.stores import whole_reports
 from trainers.records.store import Store
 
 STUDY = """
@@ -49,7 +49,7 @@ def test_rows_columns_names_and_averages(folder: Path, capsys: pytest.CaptureFix
     study = with_own_data(load_study(str(folder / "study.yaml")), None, None)
     store = Store(folder / "store", create=True)
     train_all(study, store)
-    reports = study_reports(read_results(study, store), None)
+    reports = whole_reports(study, store)
     assert [found.table.name for found in reports][:3] == [
         "tabled-main",
         "tabled-narrow",

@@ -12,11 +12,10 @@ import pytest
 from reports.page.page import build_page, embedded
 from reports.page.pictures import Pictures
 from reports.page.publish import Extras, publish
-from reports.results import read_results
-from reports.tables.build import build_reports
+from reports.results.results import read_results
 from search_spaces.study import parse_study
 from tests.reports.pages import ATTACK, HOSTILE, Parsed, Site, build_site
-from tests.reports.stores import read_cells
+from tests.reports.stores import build, read_cells
 from tests.results import keep
 from trainers.records.store import Store
 
@@ -114,7 +113,7 @@ def test_the_same_store_gives_the_same_bytes(site: Site, page: str, tmp_path: Pa
 
 def test_comparisons_are_the_reports_tests_unrounded(site: Site, data: dict[str, Any]) -> None:
     cells = read_cells(site.study.trials(), site.store)
-    tests = [t for r in build_reports("hostile", cells, site.store) for t in r.tests]
+    tests = [t for r in build("hostile", cells, site.store) for t in r.tests]
     assert len(tests) == len(data["comparisons"]) == 4
     for test, row in zip(tests, data["comparisons"], strict=True):
         assert row[:4] == [test.task, "dev", test.encoder, test.method]
@@ -176,7 +175,7 @@ def test_before_anything_is_finished_the_page_says_so(tmp_path: Path) -> None:
     study = parse_study(NOTHING, source="test")
     store = Store(tmp_path / "store", create=True)
     cells = read_cells(study.trials(), store)
-    reports = build_reports("none", cells, store)
+    reports = build("none", cells, store)
     extras = Extras(html=True, figures=True, data=None)
     done = publish(read_results(study, store), reports, tmp_path, extras)
     assert [file.name for file in done.files] == ["none.html"]

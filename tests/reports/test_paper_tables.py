@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from reports.page.pictures import draw_up
-from reports.results import read_results
-from reports.study_reports import study_reports
+from reports.results.results import read_results
 from reports.tables.latex import to_latex
 from reports.tables.report import Report
 from reports.tables.table import Row, Table, percent
@@ -16,6 +15,7 @@ from search_spaces.layouts import paper_layouts
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study, load_study, parse_study
 from tests.reports.papers import fill, filled, right
+from tests.reports.stores import whole_reports
 from tests.reports.tex import check_compiles
 from tests.results import keep
 from trainers.records.metrics import METRICS
@@ -53,7 +53,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Report]:
 
 
 def by_name(study: Study, store: Store) -> dict[str, Report]:
-    found = study_reports(read_results(study, store), store.root / "no-data")
+    found = whole_reports(study, store, store.root / "no-data")
     return {report.table.name.removeprefix(f"{study.name}-"): report for report in found}
 
 
@@ -143,7 +143,7 @@ def test_daggers_and_notes_are_of_the_table_s_own_family(reports: dict[str, Repo
 
 def test_intervals_stand_under_the_paper_s_tables_too(tmp_path: Path) -> None:
     study, store = filled(tmp_path)
-    with_them = study_reports(read_results(study, store), store.root / "no-data", intervals=True)
+    with_them = whole_reports(study, store, store.root / "no-data", intervals=True)
     notes = {report.table.name: report.table.notes for report in with_them}
     for number in (3, 4, 5, 6, 7, 8):
         (gains,) = [n for n in notes[f"paper-mini-table{number}"] if n.startswith("Gains on")]
@@ -269,16 +269,14 @@ parts:
 
 def test_all_ten_are_written_and_compile(tmp_path: Path, data_folder: Path) -> None:
     study, store = filled(tmp_path)
-    found = study_reports(read_results(study, store), data_folder)
+    found = whole_reports(study, store, data_folder)
     names = [report.table.name for report in found]
     assert names[:10] == [f"paper-mini-table{number}" for number in range(1, 11)]
     files = write_reports(found, tmp_path / "out")
     assert {f"paper-mini-table{n}.{e}" for n in range(1, 11) for e in ("tex", "md", "json")} <= {
         file.name for file in files
     }
-    again = write_reports(
-        study_reports(read_results(study, store), data_folder), tmp_path / "again"
-    )
+    again = write_reports(whole_reports(study, store, data_folder), tmp_path / "again")
     assert [file.read_bytes() for file in files] == [file.read_bytes() for file in again]
     check_compiles("\n\\clearpage\n".join(to_latex(report.table) for report in found), tmp_path)
 

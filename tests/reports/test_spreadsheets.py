@@ -12,11 +12,10 @@ import pytest
 
 from reports.exports.targets import export
 from reports.spreadsheets import BEGINS, for_spreadsheets
-from reports.tables.build import build_reports
 from reports.tables.plain import to_csv, to_json
 from search_spaces.study import Study, parse_study
 from tests.reports.exported import study
-from tests.reports.stores import read_cells, trials
+from tests.reports.stores import build, read_cells, trials
 from tests.results import finished, keep
 from trainers.records.outcome import TrialResult
 from trainers.records.store import Store
@@ -84,7 +83,7 @@ def test_a_table(tmp_path: Path) -> None:
     cells = [*trials("standard", 1, encoder="=1+1"), *trials("at", 2, encoder="=1+1")]
     for trial in cells:
         keep(store, trial, {"dev": 120})
-    for report in build_reports("s", read_cells(cells, store), store):
+    for report in build("s", read_cells(cells, store), store):
         rows = list(csv.reader(StringIO(to_csv(report.table))))
         assert any(cell.startswith("'=1+1") for row in rows for cell in row)
         assert not [cell for row in rows for cell in row if cell.startswith(tuple("=+@"))]

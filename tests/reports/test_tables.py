@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-from reports.tables.build import Report, build_reports
+from reports.tables.report import Report
 from reports.tables.write import comparisons_of, write_reports
 from search_spaces.study import Study, parse_study
-from tests.reports.stores import read_cells
+from tests.reports.stores import build, read_cells
 from tests.results import keep
 from trainers.records.store import Store
 
@@ -44,7 +44,7 @@ def store(study: Study, tmp_path: Path) -> Store:
 
 
 def report(study: Study, store: Store) -> Report:
-    first, *_ = build_reports(study.name, read_cells(study.trials(), store), store)
+    first, *_ = build(study.name, read_cells(study.trials(), store), store)
     return first
 
 
@@ -85,7 +85,7 @@ def test_mnli_has_a_table_of_its_mismatched_half(tmp_path: Path) -> None:
     for trial in study.trials():
         splits = {"dev": 120} | ({"dev_mismatched": 110} if trial.task == "mnli" else {})
         keep(store, trial, splits, n_classes=3 if trial.task == "mnli" else 2)
-    *both, _ = build_reports(study.name, read_cells(study.trials(), store), store)
+    *both, _ = build(study.name, read_cells(study.trials(), store), store)
     matched, mismatched = (found.table for found in both)
     assert [table.name for table in (matched, mismatched)] == ["pair-dev", "pair-dev_mismatched"]
     assert matched.headings == ("MNLI (accuracy)", "RTE (accuracy)")
@@ -101,7 +101,7 @@ def test_a_task_without_an_optional_split_is_left_out_of_its_table(tmp_path: Pat
     for trial in study.trials():
         difficult = {"test_difficult": 90} if trial.task == "banking77" else {}
         keep(store, trial, {"heldout": 120, "test": 110, **difficult})
-    _, last, _ = build_reports(study.name, read_cells(study.trials(), store), store)
+    _, last, _ = build(study.name, read_cells(study.trials(), store), store)
     assert last.table.headings == ("BANKING77 (accuracy)",)
     assert {test.task for test in last.tests} == {"banking77"}
 
@@ -173,7 +173,7 @@ def test_an_empty_store_gives_a_table_of_dashes(study: Study, tmp_path: Path) ->
 
 def test_no_number_of_a_table_is_missing_from_the_comparisons(study: Study, store: Store) -> None:
     """Scores and marks of the first table, and every number of the one on the choice."""
-    first, last = build_reports(study.name, read_cells(study.trials(), store), store)
+    first, last = build(study.name, read_cells(study.trials(), store), store)
     found = {(entry["task"], entry["method"]): entry for entry in comparisons_of([first, last])}
     assert len(found) == 4
     assert json.loads(json.dumps([*found.values()])), "plain values only"
@@ -232,7 +232,7 @@ def test_a_best_trial_from_before_a_test_set_is_a_dash_with_a_reason(
         old = trial.task == "rte" and trial.method.name == "cat" and trial.lr == 1e-3
         right = RIGHT[trial.task, trial.method.name][0 if trial.lr == 1e-3 else 1]
         keep(store, trial, {"dev": right} if old else {"dev": right, "test": right})
-    dev, test, _ = build_reports(study.name, read_cells(study.trials(), store), store)
+    dev, test, _ = build(study.name, read_cells(study.trials(), store), store)
     assert [dev.table.text(row.cells[0]) for row in dev.table.rows] == ["60.0", "63.0", "75.0"]
     assert [test.table.text(row.cells[0]) for row in test.table.rows] == ["60.0", "63.0", "--"]
     assert [(t.task, t.method) for t in test.tests] == [

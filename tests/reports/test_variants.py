@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.cells import read_groups
+from reports.results.cells import read_groups
 from search_spaces.cells import cells_of
 from search_spaces.study import parse_study
 from tests.results import keep

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from reports.cells import paired_test
 from reports.statistics.interval import paired_bootstrap
+from reports.verdicts.pair_tests import compare_models
 from search_spaces.errors import UserError
 from search_spaces.sources import Source, find_source, load_named
 from trainers.records.metrics import METRICS, OWN, Metric, score
@@ -114,7 +114,7 @@ def test_its_p_value_is_that_of_all_exchanges(folder: Path, n_classes: int) -> N
         for one, other in exchanges(first, second)
     ]
     expected = np.mean(np.abs(deltas) >= abs(deltas[0]) - 1e-12)
-    found = paired_test(gold, first, second, metric=own(folder, "kappa"), n_classes=n_classes)
+    found = compare_models(gold, first, second, metric=own(folder, "kappa"), n_classes=n_classes)
     assert found.test == "fisher-exact"
     assert found.p_value == pytest.approx(expected, rel=1e-9)
 
@@ -124,8 +124,8 @@ def test_a_sampled_p_value_and_an_interval(folder: Path) -> None:
     gold, first = drawn(400, 12, 5, 0.6)
     second = np.where(np.random.default_rng(6).random(400) < 0.15, gold, first)
     metric = own(folder, "share")
-    found = paired_test(gold, first, second, metric=metric, n_classes=12)
-    exact = paired_test(gold, first, second, metric="accuracy", n_classes=12)
+    found = compare_models(gold, first, second, metric=metric, n_classes=12)
+    exact = compare_models(gold, first, second, metric="accuracy", n_classes=12)
     assert found.delta == pytest.approx(exact.delta)
     if found.standard_error:
         assert abs(found.p_value - exact.p_value) < 4 * found.standard_error + 2e-4
@@ -148,7 +148,7 @@ def test_two_labels_need_not_rise_with_every_right_answer(folder: Path) -> None:
         right = [int(((gold == 0) & (side == 0)).sum() % 2) for side in (one, other)]
         deltas.append(right[1] - right[0])
     expected = np.mean(np.abs(deltas) >= abs(deltas[0]))
-    found = paired_test(gold, first, second, metric=own(folder, "odd"), n_classes=2)
+    found = compare_models(gold, first, second, metric=own(folder, "odd"), n_classes=2)
     assert found.p_value == pytest.approx(expected)
 
 

@@ -23,10 +23,12 @@ from hypothesis import strategies as st
 from reports.exports.flat import write_trials
 from reports.exports.rows import read_rows
 from reports.page.publish import Extras, publish
-from reports.results import read_results
+from reports.results.results import read_results
 from reports.study_reports import study_reports
+from reports.verdicts.judge import judge
 from search_spaces.errors import UserError
 from tests.reports.exported import study
+from tests.reports.stores import whole_reports
 from tests.trainers.stored import DONE, FAILED, PRUNED, filled, sealed, unsealed
 from trainers.records.searches import read_searches
 from trainers.records.store import CorruptTrial, State, Store
@@ -232,14 +234,14 @@ class Damaged:
             (row.score, row.seconds, row.began_at, row.ended_at, row.reason, row.scores)
             for row in read_rows(self.trials, store)
         ]
-        yield lambda: study_reports(read_results(study(), store), None)
+        yield lambda: whole_reports(study(), store)
         if page:
             yield lambda: self._page(store)
 
     def _page(self, store: Store) -> None:
         extras = Extras(html=True, figures=False, data=None)
         results = read_results(study(), store)
-        publish(results, study_reports(results, None), self.out, extras)
+        publish(results, study_reports(results, judge(results), None), self.out, extras)
 
 
 @pytest.fixture(scope="module")

@@ -30,10 +30,11 @@ function mountOf(section) {
 function comparisons() {
   const columns = [{ title: "task", filter: true }, { title: "split", filter: true }, { title: "encoder", filter: true },
     { title: "method", filter: true },
-    ...["baseline", "score", "difference", "least shown"].map((title) => ({ title, number: true, show: (value) => percent(value, 2) })),
+    ...["baseline", "score", "difference", "low", "high", "least shown"].map((title) => ({ title, number: true, show: (value) => percent(value, 2) })),
     { title: "mark", filter: true },
     ...["p", "p after Holm", "p after choice", "after choice and Holm"].map((title) => ({ title, number: true, show: pValue })),
-    ...["baseline trials", "trials", "discordant", "examples"].map((title) => ({ title, number: true, show: integer })),
+    { title: "baseline settings x seeds" }, { title: "settings x seeds" },
+    ...["discordant", "examples"].map((title) => ({ title, number: true, show: integer })),
     { title: "test", kind: "code" }];
   mountOf("comparisons").append(DATA.comparisons.length
     ? dataTable({ caption: "Comparisons with the baseline", columns, rows: DATA.comparisons })

@@ -1,36 +1,30 @@
-"""The store as reports see it: cells, their best trials, and paired comparisons of those.
+"""The store as reports see it: cells, their settings, and the trials of each.
 
-In: a study's trials and the store. Out: `CellResult`s and `Comparison`s. Predictions are aligned by
-example id, and trials that saw other data or another encoder are refused, not mixed.
+In: a study's trials and the store. Out: `CellResult`s. Trials that saw other data or another
+encoder are refused, not mixed.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean, stdev
 
-import numpy as np
-
-from reports.statistics.alignment import align
-from reports.statistics.candidates import Candidates
 from reports.statistics.design import Design
-from reports.statistics.significance import Comparison, fisher_randomization, mcnemar
 from search_spaces.cells import Cell, Sampling
 from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS, get_task
 from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
-from trainers.records.metrics import Labels, Metric, get_metric
-from trainers.records.outcome import Predictions, TrialRecord
+from trainers.records.outcome import TrialRecord
 from trainers.records.searches import SearchRecord, digest, read_searches
 from trainers.records.store import State, Store
 
 SPLITS = ("dev", "dev_mismatched", "test", "test_difficult")
-RESAMPLES = 9_999
-SEED = 12_345
 ENDED = (State.DONE, State.CORRUPT, State.FAILED, State.PRUNED)
 
 Key = Cell
+CellId = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +36,49 @@ class FinishedTrial:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A point of a cell's grid: its finished trials, one for each seed, in study order.
+
+    What a setting is worth is the mean over its seeds, on whichever split.
+    """
+
+    trials: tuple[FinishedTrial, ...]
+
+    @property
+    def record(self) -> TrialRecord:
+        """The first seed's: metric, labels and data are those of all."""
+        return self.trials[0].record
+
+    @property
+    def config(self) -> TrialConfig:
+        """The first seed's: the others differ in nothing else."""
+        return self.trials[0].config
+
+    @property
+    def signatures(self) -> tuple[str, ...]:
+        """The names of its trials."""
+        return tuple(trial.record.signature for trial in self.trials)
+
+    @cached_property
+    def selection_score(self) -> float:
+        """The mean of the scores by which its trials are chosen."""
+        return fmean(trial.record.selection_score for trial in self.trials)
+
+    def has(self, split: str) -> bool:
+        """Whether every seed predicted the split: one may be from before the data had it."""
+        return all(split in trial.record.scores for trial in self.trials)
+
+    def scores(self, split: str, metric: str) -> list[float]:
+        """Return each seed's score."""
+        return [trial.record.scores[split][metric].value for trial in self.trials]
+
+
+def spread(scores: Sequence[float]) -> float | None:
+    """The standard deviation (n - 1) of several seeds' scores; None of one."""
+    return stdev(scores) if len(scores) > 1 else None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CellResult:
     """All trials of one (task, encoder, method): those finished, in study order, and the rest.
 
@@ -49,6 +86,9 @@ class CellResult:
     `pruned` ones were stopped early by a scheduler: they have a curve and no predictions. A random
     search leaves `undrawn` trials out; all others that did not end are `missing`. `sampled` says
     how the trials were chosen; when all have ended it is a grid, in whatever order they were run.
+
+    The trials are those of `settings` points of the grid with up to `seeds` seeds each, and
+    `failed_settings` of these have a trial that failed. `grid` names the set of trials.
     """
 
     task: str
@@ -61,6 +101,10 @@ class CellResult:
     pruned: int = 0
     undrawn: int = 0
     sampled: Sampling = "grid"
+    settings: int
+    seeds: int
+    failed_settings: int
+    grid: str
 
     @property
     def total(self) -> int:
@@ -73,6 +117,11 @@ class CellResult:
         return (self.task, self.encoder, self.method)
 
     @property
+    def id(self) -> CellId:
+        """The key, and which trials: a table may have fewer of them than its study."""
+        return (*self.key, self.grid)
+
+    @property
     def name(self) -> str:
         """The cell as errors and notes name it."""
         return f"{self.task}/{self.encoder}/{self.method}"
@@ -80,19 +129,40 @@ class CellResult:
     @property
     def design(self) -> Design:
         """How its trials were drawn, for the statistics of selection."""
-        return Design(
-            sampled=self.sampled, failed=self.failed, pruned=self.pruned, missing=self.missing
-        )
+        lost = min(self.failed_settings, self.settings - len(self.comparable))
+        return Design(sampled=self.sampled, failed=lost, pruned=self.pruned, missing=self.missing)
 
     @cached_property
-    def best(self) -> FinishedTrial | None:
-        """The trial with the highest score on its selection split; the earlier one wins a tie."""
-        return max(self.finished, key=lambda trial: trial.record.selection_score, default=None)
+    def begun(self) -> tuple[Setting, ...]:
+        """The settings of which a trial is finished, in study order."""
+        groups: dict[TrialConfig, list[FinishedTrial]] = {}
+        for trial in self.finished:
+            groups.setdefault(trial.config.at_seed(0), []).append(trial)
+        return tuple(Setting(trials=tuple(trials)) for trials in groups.values())
 
-    def best_on(self, split: str) -> FinishedTrial | None:
-        """The same, if it has the split: it may be from before the data had it."""
-        best = self.best
-        return best if best and split in best.record.scores else None
+    @cached_property
+    def comparable(self) -> tuple[Setting, ...]:
+        """The settings to choose from: those with the most finished seeds.
+
+        A mean over fewer seeds varies more, so the best of many such would be the luckiest.
+        """
+        most = max((len(setting.trials) for setting in self.begun), default=0)
+        return tuple(setting for setting in self.begun if len(setting.trials) == most)
+
+    @cached_property
+    def chosen(self) -> Setting | None:
+        """The setting with the highest mean on its selection split; the earlier one wins a tie."""
+        return max(self.comparable, key=lambda setting: setting.selection_score, default=None)
+
+    def chosen_on(self, split: str) -> Setting | None:
+        """The same, if it has the split."""
+        return self.chosen if self.chosen and self.chosen.has(split) else None
+
+    def has_split(self, split: str) -> bool:
+        """Whether one of its trials has the split, or may have it when one is finished."""
+        if self.finished:
+            return any(split in trial.record.scores for trial in self.finished)
+        return split in self.definition.splits
 
 
 def read_groups(
@@ -115,7 +185,14 @@ def read_groups(
     for key, group in groups.items():
         grids = {digest(names[key]), digest(whole[group[0].cell])}
         cells.append(
-            _read_cell(key, group, store, _of_grids(searches, grids), get_task(key[0], tasks))
+            _read_cell(
+                key,
+                group,
+                store,
+                _of_grids(searches, grids),
+                get_task(key[0], tasks),
+                digest(names[key]),
+            )
         )
     refuse_mixture([trial for cell in cells for trial in cell.finished])
     return cells
@@ -127,6 +204,7 @@ def _read_cell(
     store: Store,
     draws: Mapping[Sampling, set[str]],
     definition: Task,
+    grid: str,
 ) -> CellResult:
     states = {trial.signature: store.state(trial.signature) for trial in group}
     done = [t for t in group if states[t.signature] in (State.DONE, State.CORRUPT)]
@@ -134,6 +212,9 @@ def _read_cell(
     ended = {name for name, state in states.items() if state in ENDED}
     sampled, open_trials = _sampled(set(states), ended, draws)
     task, encoder, method = key
+    points: dict[TrialConfig, list[State]] = {}
+    for trial in group:
+        points.setdefault(trial.at_seed(0), []).append(states[trial.signature])
     return CellResult(
         task=task,
         encoder=encoder,
@@ -147,6 +228,10 @@ def _read_cell(
         missing=len(open_trials),
         undrawn=len(states) - len(ended) - len(open_trials),
         sampled=sampled,
+        settings=len(points),
+        seeds=max(map(len, points.values())),
+        failed_settings=sum(State.FAILED in seeds for seeds in points.values()),
+        grid=grid,
     )
 
 
@@ -217,107 +302,7 @@ def _choice_of_rows(config: TrialConfig) -> tuple[object, ...]:
     return (*held, config.n_per_class, config.train_fraction, config.fraction_seed)
 
 
-def of_one_class(cells: Iterable[CellResult], split: str, store: Store) -> list[CellResult]:
-    """Cells whose chosen trial predicts one class for every example of the split.
-
-    Such a trial may have a high F1 or accuracy, and a difference from it may be significant.
-
-    Raises:
-        CorruptTrial: predictions do not match their checksum.
-    """
-    return [
-        cell
-        for cell in cells
-        if (best := cell.best_on(split)) and is_of_one_class(best.record, split, store)
-    ]
-
-
-def is_of_one_class(record: TrialRecord, split: str, store: Store) -> bool:
-    """Say whether a trial predicts one class for every example of the split.
-
-    Raises:
-        CorruptTrial: predictions do not match their checksum.
-    """
-    return len(set(store.labels(record, split).predicted.tolist())) == 1
-
-
 def report_splits(cells: Iterable[CellResult]) -> list[str]:
     """Name the labelled splits that tables can show: held-out training rows are for choosing."""
     found = {split for cell in cells for trial in cell.finished for split in trial.record.scores}
     return [split for split in SPLITS if split in found]
-
-
-def paired_labels(
-    baseline: FinishedTrial, system: FinishedTrial, split: str, store: Store
-) -> tuple[Labels, Labels, Labels]:
-    """Return gold, baseline and system labels (N,) of a split.
-
-    Raises:
-        CorruptTrial: predictions do not match their checksum.
-        UserError: the two did not predict the same examples with the same gold labels.
-    """
-    first = store.predictions(baseline.record, split)
-    second = align(first, store.predictions(system.record, split))
-    return first.gold, first.predicted, second.predicted
-
-
-def paired_test(
-    gold: Labels, baseline: Labels, system: Labels, *, metric: str | Metric, n_classes: int
-) -> Comparison:
-    """Run the paper's test of a metric on labels (N,)."""
-    if get_metric(metric).test == "mcnemar":
-        return mcnemar(gold, baseline, system)
-    return fisher_randomization(
-        gold,
-        baseline,
-        system,
-        metric=metric,
-        n_classes=n_classes,
-        resamples=RESAMPLES,
-        seed=SEED,
-    )
-
-
-def gather(
-    cell: str,
-    predictions: Mapping[str, Predictions | None],
-    *,
-    metric: str | Metric,
-    n_classes: int,
-    design: Design,
-) -> Candidates:
-    """Join the predictions of a cell's trials by example id, in the order of the first trial's.
-
-    Raises:
-        UserError: there is no trial, one has no predictions (None), or two of them do not predict
-            the same examples, once each, with the same gold labels; or as `Candidates` does.
-    """
-    found: dict[str, Predictions] = {}
-    for trial, entry in predictions.items():
-        if entry is None:
-            raise UserError(f"{cell}: trial {trial} has no predictions on this split")
-        found[trial] = _aligned(cell, found, trial, entry)
-    first = next(iter(found.values()), None)
-    if first is None:
-        raise UserError(f"{cell}: no finished trial to choose from")
-    return Candidates(
-        cell=cell,
-        trials=tuple(found),
-        ids=tuple(first.ids),
-        gold=first.gold,
-        predicted=np.stack([entry.predicted for entry in found.values()]),
-        metric=get_metric(metric),
-        n_classes=n_classes,
-        design=design,
-    )
-
-
-def _aligned(
-    cell: str, found: Mapping[str, Predictions], trial: str, entry: Predictions
-) -> Predictions:
-    for name, first in found.items():
-        try:
-            return align(first, entry)
-        except UserError as error:
-            raise UserError(f"{cell}: trials {name} and {trial}: {error}") from error
-    return entry

@@ -1,0 +1,89 @@
+"""The test of two chosen settings: of the trained models, or of the methods where seeds tell.
+
+In: a `Pair`. Out: a frozen `PairTest`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from reports.results.predictions import Pair
+from reports.statistics.gap import smallest_gap
+from reports.statistics.method_test import MethodTest, method_test
+from reports.statistics.significance import Comparison, fisher_randomization, mcnemar
+from trainers.records.metrics import Labels, Metric, get_metric, score
+
+RESAMPLES: Final = 9_999
+SEED: Final = 12_345
+MOST_LABELS: Final = 8
+"""With more labels a constant classifier names the most frequent one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairTest:
+    """Either test, and the least difference that it could show; neither where seeds are uneven."""
+
+    comparison: Comparison | None = None
+    gain: MethodTest | None = None
+    least: float | None = None
+    refused: str | None = None
+
+    @property
+    def p_value(self) -> float:
+        """Of the test that there is; 1 where there is none."""
+        test = self.comparison or self.gain
+        return 1.0 if test is None else test.p_value
+
+
+def run_test(pair: Pair) -> PairTest:
+    """Test two settings: with one seed each the trained models, with several the methods.
+
+    One seed of a method says nothing of how its seeds differ, so beside several of the other there
+    is no test.
+    """
+    if pair.seeds == (1, 1):
+        rows = pair.gold, pair.baseline[0], pair.system[0]
+        gap = smallest_gap(*rows, pair.metric, pair.n_classes, resamples=RESAMPLES, seed=SEED)
+        tested = compare_models(*rows, metric=pair.metric, n_classes=pair.n_classes)
+        return PairTest(comparison=tested, least=gap.smallest)
+    if min(pair.seeds) == 1:
+        few, many = ("baseline", "system")[:: 1 if pair.seeds[0] == 1 else -1]
+        return PairTest(
+            refused=f"the {few} has one seed and the {many} {max(pair.seeds)}: how seeds differ"
+            " takes two of both"
+        )
+    gain = method_test(pair.system, pair.baseline, pair.gold, pair.metric, pair.n_classes)
+    return PairTest(gain=gain, least=(gain.high - gain.low) / 2)
+
+
+def compare_models(
+    gold: Labels, baseline: Labels, system: Labels, *, metric: str | Metric, n_classes: int
+) -> Comparison:
+    """Run the paper's test of a metric on two trained models' labels (N,)."""
+    if get_metric(metric).test == "mcnemar":
+        return mcnemar(gold, baseline, system)
+    return fisher_randomization(
+        gold,
+        baseline,
+        system,
+        metric=metric,
+        n_classes=n_classes,
+        resamples=RESAMPLES,
+        seed=SEED,
+    )
+
+
+def constant_score(pair: Pair) -> float:
+    """Return the best score of a classifier that names one class for every example."""
+    counts = np.bincount(pair.gold, minlength=pair.n_classes)
+    labels = {int(counts.argmax()), *([1] if pair.metric.of_one_label else [])}
+    if pair.n_classes <= MOST_LABELS:
+        labels = {*range(pair.n_classes)}
+    guesses = (np.full_like(pair.gold, label) for label in sorted(labels))
+    return max(score(pair.metric, pair.gold, one, pair.n_classes).value for one in guesses)
+
+
+def is_flat(rows: Labels) -> bool:
+    """Whether a seed (S, N) predicts one class for every example."""
+    return bool((rows == rows[:, :1]).all(axis=1).any())

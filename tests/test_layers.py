@@ -113,7 +113,7 @@ def test_what_renders_reads_no_store() -> None:
     for path in SOURCES:
         if path.parent in {ROOT / "reports/tables", ROOT / "reports/page"}:
             found = set(imported(ast.parse(path.read_text("utf-8"))))
-            assert "trainers.records.store" not in found or path.name == "failures.py", path
+            assert "trainers.records.store" not in found, path
 
 
 def test_statistics_know_no_store_and_what_prints_is_a_leaf() -> None:

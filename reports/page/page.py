@@ -17,10 +17,10 @@ from string import Template
 from typing import Any, Final
 
 from reports.page.examples import Discordant
-from reports.page.failures import STOPPED, Failure
 from reports.page.headline import headline
 from reports.page.page_data import page_data
 from reports.page.pictures import Pictures
+from reports.results.failures import STOPPED, Failure
 from reports.tables.html import to_html
 from reports.tables.report import Report
 

@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from reports.page.budget_curves import BudgetPicture
 from reports.page.examples import Discordant
-from reports.page.failures import Failure
 from reports.page.heatmap import Heatmap
 from reports.page.importance import Importance
 from reports.page.landscape import Axis, Landscape
 from reports.page.pictures import CellPictures, Pictures, called
 from reports.page.styles import style_of
 from reports.page.training_curves import TrainingCurve
+from reports.results.failures import Failure
 from reports.tables.report import Report
 from reports.tables.table import MARKS
 from reports.verdicts.verdict import BASELINE, Chosen, Verdict

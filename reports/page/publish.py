@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reports.page.examples import discordant_examples
-from reports.page.failures import failures
 from reports.page.page import build_page
 from reports.page.pictures import draw_up
 from reports.page.texts import Texts
+from reports.results.failures import failures
 from reports.results.results import Results
 from reports.tables.report import Report
 from trainers.records.files import write_file

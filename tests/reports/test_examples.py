@@ -13,8 +13,8 @@ from reports.page.examples import (
     discordant_examples,
     shared_out,
 )
-from reports.page.failures import failures
 from reports.page.texts import Texts
+from reports.results.failures import failures
 from reports.tables.report import Report
 from search_spaces.errors import UserError
 from tests.reports.pages import HOSTILE, Site, build_site

@@ -163,7 +163,7 @@ def run(
         str, typer.Option(help="Stop hopeless trials early: asha or median; fifo stops none.")
     ] = "fifo",
     budget: Annotated[
-        str | None, typer.Option(help="40: trials of each cell; 2h: hours of this run; 40,2h.")
+        str | None, typer.Option(help="40: settings of each cell; 2h: hours of this run; 40,2h.")
     ] = None,
     search_seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of random and tpe.")] = 0,
     keep_checkpoints: Annotated[
@@ -203,7 +203,7 @@ def run(
         track=parse_tracks(track or [], tensorboard),
     )
     most, hours = parse_budget(budget)
-    how = Search(name=search, scheduler=scheduler, trials=most, hours=hours, seed=search_seed)
+    how = Search(name=search, scheduler=scheduler, settings=most, hours=hours, seed=search_seed)
     keep = parse_keep(keep_checkpoints)
     ran = run_study(study, store, data, tasks, resources, how, keep, retry=retry)
     chosen, opened, done = ran.study, ran.store, ran.plan

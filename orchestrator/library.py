@@ -109,7 +109,7 @@ def run(
         _path(data),
         ",".join(_names(tasks)) if tasks is not None else None,
         resources,
-        Search(name=search, scheduler=scheduler, trials=most, hours=hours, seed=search_seed),
+        Search(name=search, scheduler=scheduler, settings=most, hours=hours, seed=search_seed),
         parse_keep(keep_checkpoints),
         retry=retry,
     )

@@ -2,7 +2,8 @@
 
 In: a plan and a `Search`: its name, scheduler, budget and seed. Out: the trials that may still run.
 Every search chooses among the points of the study's grid: a trial keeps its name, whoever suggested
-it, and nothing is trained twice. `tpe.py` suggests, `stopping.py` stops early.
+it, and nothing is trained twice. What it draws is a setting, with all its seeds: to choose among
+seeds is to choose the luckiest. `tpe.py` suggests, `stopping.py` stops early.
 """
 
 import re
@@ -13,7 +14,7 @@ import numpy as np
 
 from orchestrator.plan import Plan
 from orchestrator.stopping import SCHEDULERS
-from search_spaces.cells import Cell, Sampling
+from search_spaces.cells import Cell, Sampling, settings_of
 from search_spaces.errors import UserError, unknown
 from search_spaces.text import quoted
 from search_spaces.trial import TrialConfig
@@ -28,11 +29,11 @@ OPEN = frozenset({State.MISSING, State.RUNNING})
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """How trials are chosen: `trials` is the budget of each cell, `hours` that of the whole run."""
+    """How settings are chosen: `settings` is the budget of each cell, `hours` of the whole run."""
 
     name: str = "grid"
     scheduler: str = "fifo"
-    trials: int | None = None
+    settings: int | None = None
     hours: float | None = None
     seed: int = 0
 
@@ -43,10 +44,10 @@ class Search:
             raise unknown("search", self.name, SEARCHES)
         if self.scheduler not in SCHEDULERS:
             raise unknown("scheduler", self.scheduler, SCHEDULERS)
-        if self.name == "grid" and self.trials is not None:
+        if self.name == "grid" and self.settings is not None:
             raise UserError("--budget: a grid is run whole; give hours, or --search random or tpe")
-        if self.name != "grid" and self.trials is None:
-            raise UserError(f"--search {self.name} needs a budget: --budget 40 (trials per cell)")
+        if self.name != "grid" and self.settings is None:
+            raise UserError(f"--search {self.name} needs a budget: --budget 40 (settings per cell)")
 
     @property
     def stops_early(self) -> bool:
@@ -65,13 +66,13 @@ class Search:
         return OPEN | {State.PRUNED}
 
     def check(self, cells: Mapping[Cell, Sequence[TrialConfig]]) -> None:
-        """Refuse a search that would choose among the seeds of a cell."""
-        for cell, trials in cells.items() if self.name == "tpe" else ():
-            seeds = len({trial.seed for trial in trials})
+        """Refuse early stopping that would choose among the seeds of a setting."""
+        for cell, trials in cells.items() if self.stops_early else ():
+            seeds = max(map(len, settings_of(trials)))
             if seeds > 1:
                 raise UserError(
-                    f"--search tpe: {' '.join(cell)} has {seeds} seeds, and it would look for the"
-                    " luckiest; give it one, or search its grid"
+                    f"--scheduler {self.scheduler}: {' '.join(cell)} has {seeds} seeds of each"
+                    " setting, and it would keep the luckiest; give it one, or no --scheduler"
                 )
 
     def wanted(self, plan: Plan) -> list[TrialConfig]:
@@ -84,9 +85,10 @@ class Search:
         counts = {}
         for cell, trials in self.drawn(plan).items():
             counts[cell] = sum(plan.states[t.signature] in self.open_states for t in trials)
-            if SEARCHES[self.name].sampling == "adaptive" and self.trials is not None:
+            if SEARCHES[self.name].sampling == "adaptive" and self.settings is not None:
                 ended = sum(plan.states[t.signature] not in OPEN for t in plan.grids[cell])
-                counts[cell] = min(counts[cell], max(0, self.trials - ended))
+                budget = self.settings * max(map(len, settings_of(plan.grids[cell])))
+                counts[cell] = min(counts[cell], max(0, budget - ended))
         return counts
 
     def drawn(self, plan: Plan) -> dict[Cell, Sequence[TrialConfig]]:
@@ -101,7 +103,7 @@ class Search:
             search=self.name,
             kind=SEARCHES[self.name].sampling,
             scheduler=self.scheduler,
-            budget=self.trials,
+            budget=self.settings,
             seed=self.seed,
             cells=tuple(
                 CellDraw(
@@ -118,18 +120,18 @@ class Search:
 
 
 def parse_budget(text: str | None) -> tuple[int | None, float | None]:
-    """Read `--budget`: `40` trials of each cell, `2h` hours, or `40,2h`; UserError otherwise."""
-    trials, hours = None, None
+    """Read `--budget`: `40` settings of each cell, `2h` hours, or `40,2h`; UserError otherwise."""
+    settings, hours = None, None
     for part in map(str.strip, text.split(",")) if text else ():
-        if trials is None and re.fullmatch(r"[1-9][0-9]{0,8}", part):
-            trials = int(part)
+        if settings is None and re.fullmatch(r"[1-9][0-9]{0,8}", part):
+            settings = int(part)
         elif hours is None and 0 < _hours(part) <= MOST_HOURS:
             hours = _hours(part)
         else:
             raise UserError(
-                f"--budget: expected 40 (trials per cell), 2h or 40,2h, got {quoted(text)}"
+                f"--budget: expected 40 (settings per cell), 2h or 40,2h, got {quoted(text)}"
             )
-    return trials, hours
+    return settings, hours
 
 
 def _hours(text: str) -> float:
@@ -143,25 +145,29 @@ def _grid(_search: Search, trials: Sequence[TrialConfig], _plan: Plan) -> Sequen
 
 
 def _random(search: Search, trials: Sequence[TrialConfig], _plan: Plan) -> Sequence[TrialConfig]:
-    """The same trials whenever it is asked: drawn without replacement, by the seed alone."""
-    assert search.trials is not None
-    order = np.random.default_rng(search.seed).permutation(len(trials))
-    chosen = set(order[: search.trials].tolist())
-    return [trial for place, trial in enumerate(trials) if place in chosen]
+    """The same settings whenever it is asked: drawn without replacement, by the seed alone."""
+    assert search.settings is not None
+    settings = settings_of(trials)
+    order = np.random.default_rng(search.seed).permutation(len(settings))
+    chosen = {id(t) for place in order[: search.settings].tolist() for t in settings[place]}
+    return [trial for trial in trials if id(trial) in chosen]
 
 
 def _tpe(search: Search, trials: Sequence[TrialConfig], plan: Plan) -> Sequence[TrialConfig]:
     """All of the cell as long as its budget lasts; `TreeSearch` chooses among them.
 
-    Of the last ones, that other processes train now, only they are left: one may not end there.
+    When as many settings have begun, only their seeds are left: other processes may train some now,
+    and one may not end there.
     """
-    assert search.trials is not None
-    states = [plan.states[trial.signature] for trial in trials]
-    ended = sum(state not in OPEN for state in states)
-    if ended >= search.trials:
-        return []
-    running = [t for t, state in zip(trials, states, strict=True) if state is State.RUNNING]
-    return trials if ended + len(running) < search.trials else running
+    assert search.settings is not None
+    begun = [
+        setting
+        for setting in settings_of(trials)
+        if any(plan.states[trial.signature] is not State.MISSING for trial in setting)
+    ]
+    if len(begun) < search.settings:
+        return trials
+    return [t for setting in begun for t in setting if plan.states[t.signature] in OPEN]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -130,9 +130,9 @@ def _scheduler(search: Search, plan: Plan, store: Store) -> Any:
 
 def _searcher(search: Search, chosen: Sequence[TrialConfig], plan: Plan, store: Store) -> Any:
     """Build the searcher among the chosen trials, unless all of them are to run."""
-    if search.name != "tpe" or search.trials is None:
+    if search.name != "tpe" or search.settings is None:
         return None
-    return tree_search(chosen, plan, store, search.trials, search.seed)
+    return tree_search(chosen, plan, store, search.settings, search.seed)
 
 
 def _gpus(

@@ -8,11 +8,13 @@ file imports Optuna.
 import json
 import math
 from collections.abc import Iterable, Sequence
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 
 from orchestrator.plan import Plan
+from search_spaces.cells import settings_of
 from search_spaces.trial import TrialConfig
 from trainers.records.store import State, Store
 
@@ -49,8 +51,9 @@ def _ordered(values: Iterable[Any]) -> list[Any]:
 class CellSearch:
     """Optuna's tree-structured Parzen estimator over one cell's grid, through Ray Tune's search.
 
-    `scores` has the trials that are in the budget already, with None where there is no score;
-    `ready` are those that it may suggest, by default all others.
+    It proposes settings: all seeds of one are suggested one after the other, and Optuna is told
+    their mean when the last has ended. `scores` has the trials that are in the budget already, with
+    None where there is no score; `ready` are those that it may suggest, by default all others.
     """
 
     def __init__(
@@ -65,10 +68,26 @@ class CellSearch:
         from ray.tune.search.optuna import OptunaSearch
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.axes, self.budget, self.asked = Axes(trials), budget, 0
+        self.settings = {group[0].at_seed(0): group for group in settings_of(trials)}
+        self.axes, self.budget, self.asked = Axes([*self.settings]), budget, 0
         self.scores = dict(scores)
-        offered = {trial.signature: trial for trial in (trials if ready is None else ready)}
-        self.untried = {name: offered[name] for name in sorted(offered.keys() - scores.keys())}
+        offered = {t.signature for t in (trials if ready is None else ready)} - scores.keys()
+        left = {
+            setting: [trial for trial in group if trial.signature in offered]
+            for setting, group in self.settings.items()
+        }
+        began = {
+            setting
+            for setting, group in self.settings.items()
+            if any(trial.signature in scores for trial in group)
+        }
+        self.begun = len(began)
+        self.queue = [
+            trial for setting in self.settings if setting in began for trial in left[setting]
+        ]
+        waiting = (setting for setting in self.settings if setting not in began and left[setting])
+        self.untried = {s: left[s] for s in sorted(waiting, key=lambda one: one.signature)}
+        self.asked_as: dict[TrialConfig, str] = {}
         self.random = np.random.default_rng(seed)
         space = {
             name: optuna.distributions.IntDistribution(0, len(values) - 1)
@@ -76,56 +95,67 @@ class CellSearch:
         }
         sampler = optuna.samplers.TPESampler(seed=seed)
         self.optuna = OptunaSearch(space, metric="score", mode="max", sampler=sampler)
-        for name, score in self.scores.items():
-            self._teach(name, score)
+        for setting in began:
+            self._teach(setting)
 
-    def suggest(self, trial_id: str) -> TrialConfig | None:
+    def suggest(self) -> TrialConfig | None:
         """Return a trial that was not suggested before, or None when budget or grid are spent."""
-        if len(self.scores) >= self.budget or not self.untried:
-            return None
-        chosen = self._ask(trial_id) or self._any()
+        if not self.queue:
+            if self.begun >= self.budget or not self.untried:
+                return None
+            setting = self._ask() or self._any()
+            self.queue += self.untried.pop(setting)
+            self.begun += 1
+        chosen = self.queue.pop(0)
         self.scores[chosen.signature] = None
-        del self.untried[chosen.signature]
         return chosen
 
-    def tell(self, trial_id: str, trial: TrialConfig, score: float | None) -> None:
-        """Tell Optuna how a trial ended; None is a failure."""
+    def tell(self, trial: TrialConfig, score: float | None) -> None:
+        """Hear how a trial ended; None is a failure. Optuna hears of its setting at the last."""
         self.scores[trial.signature] = score
-        if trial_id in self.optuna._ot_trials:
-            result = None if score is None else {"score": score}
-            self.optuna.on_trial_complete(trial_id, result, error=score is None)
-        else:
-            self._teach(trial.signature, score)
+        self._teach(trial.at_seed(0))
 
-    def _teach(self, name: str, score: float | None) -> None:
-        """Tell Optuna a score that it did not ask for; a grid of one trial has nothing to learn."""
-        if score is not None and self.axes.values:
-            self.optuna.add_evaluated_point(self.axes.points[name], score)
+    def _mean(self, setting: TrialConfig) -> float | None:
+        """The mean of a setting's scores, None as long as a seed has none."""
+        scores = [self.scores.get(trial.signature) for trial in self.settings[setting]]
+        known = [score for score in scores if score is not None]
+        return fmean(known) if len(known) == len(scores) else None
 
-    def _ask(self, trial_id: str) -> TrialConfig | None:
-        """Ask until a point is new; tell the score of a known one again, and ask on."""
+    def _teach(self, setting: TrialConfig) -> None:
+        """Tell Optuna a setting's mean; a grid of one setting has nothing to learn."""
+        mean = self._mean(setting)
+        if name := self.asked_as.get(setting):
+            failed = any(self.scores.get(t.signature) is None for t in self.settings[setting])
+            if mean is not None or failed:
+                result = None if mean is None else {"score": mean}
+                self.optuna.on_trial_complete(name, result, error=mean is None)
+                del self.asked_as[setting]
+        elif mean is not None and self.axes.values:
+            self.optuna.add_evaluated_point(self.axes.points[setting.signature], mean)
+
+    def _ask(self) -> TrialConfig | None:
+        """Ask until a point is new; tell the mean of a known one again, and ask on."""
         for _ in range(ASKS if self.axes.values else 0):
             self.asked += 1
             name = f"ask-{self.asked}"
-            point = self.optuna.suggest(name)
-            trial = self.axes.trial(point)
-            if trial is not None and trial.signature in self.untried:
-                self.optuna._ot_trials[trial_id] = self.optuna._ot_trials.pop(name)
-                return trial
-            known = self.scores.get(trial.signature) if trial is not None else None
+            setting = self.axes.trial(self.optuna.suggest(name))
+            if setting is not None and setting in self.untried:
+                self.asked_as[setting] = name
+                return setting
+            known = None if setting is None else self._mean(setting)
             result = None if known is None else {"score": known}
             self.optuna.on_trial_complete(name, result, error=known is None)
         return None
 
     def _any(self) -> TrialConfig:
-        untried = list(self.untried.values())
+        untried = list(self.untried)
         return untried[int(self.random.integers(len(untried)))]
 
 
 def tree_search(
     ready: Sequence[TrialConfig], plan: Plan, store: Store, budget: int, seed: int
 ) -> Any:
-    """Build a searcher among `ready` trials, cell by cell: up to `budget` trials of each."""
+    """Build a searcher among `ready` trials, cell by cell: up to `budget` settings of each."""
     from ray.tune.search import Searcher
 
     names = set(ready)
@@ -149,7 +179,7 @@ def tree_search(
 
         def suggest(self, trial_id: str) -> Any:
             for cell in self.cells:
-                trial = cell.suggest(trial_id)
+                trial = cell.suggest()
                 if trial is not None:
                     self.running[trial_id] = (cell, trial)
                     return {"trial": trial.canonical_json()}
@@ -161,7 +191,7 @@ def tree_search(
             cell, trial = self.running.pop(trial_id)
             score = (result or {}).get("score")
             usable = score is not None and math.isfinite(score) and not error
-            cell.tell(trial_id, trial, score if usable else None)
+            cell.tell(trial, score if usable else None)
 
         def save(self, checkpoint_path: str) -> None:
             """Keep nothing: the store is the truth."""

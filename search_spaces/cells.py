@@ -50,6 +50,14 @@ def grouped(
     return groups
 
 
+def settings_of(trials: Iterable[TrialConfig]) -> list[list[TrialConfig]]:
+    """Put the trials together that differ in nothing but the seed, all in their order."""
+    groups: dict[TrialConfig, list[TrialConfig]] = {}
+    for trial in trials:
+        groups.setdefault(trial.at_seed(0), []).append(trial)
+    return list(groups.values())
+
+
 def _variant(trial: TrialConfig, defaults: Mapping[str, Mapping[str, object]], most: float) -> Cell:
     """Name the cell: an option that a table compares, where it has not its default.
 

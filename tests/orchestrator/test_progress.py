@@ -75,7 +75,7 @@ def test_a_study_that_only_counts_data_has_one_line_and_no_empty_table(name: str
 def test_what_is_left_of_a_search_is_its_budget(
     name: str, budget: int, study: Study, tmp_path: Path
 ) -> None:
-    store, search = Store(tmp_path / "store", create=True), Search(name=name, trials=budget)
+    store, search = Store(tmp_path / "store", create=True), Search(name=name, settings=budget)
     before = look(study, store, 1, search)
     assert (before.waiting, before.seconds_left) == (min(3, budget) + budget, None)
     drawn = search.wanted(before.plan)
@@ -99,8 +99,8 @@ def test_a_pruned_trial_is_left_for_a_search_that_trains_it_again(
         for search in (
             Search(),
             Search(scheduler="asha"),
-            Search(name="tpe", trials=8),
-            Search(name="tpe", trials=5),
+            Search(name="tpe", settings=8),
+            Search(name="tpe", settings=5),
         )
     }
     assert list(waiting.values()) == [2 + 8, 2 + 5, 2 + 1, 2]

@@ -81,7 +81,7 @@ def test_a_budget_that_is_none_is_refused(text: str) -> None:
     [
         ({"name": "gird"}, "unknown search 'gird'.*grid"),
         ({"scheduler": "ahsa"}, "unknown scheduler 'ahsa'.*asha"),
-        ({"name": "grid", "trials": 4}, "a grid is run whole"),
+        ({"name": "grid", "settings": 4}, "a grid is run whole"),
         ({"name": "tpe"}, "--search tpe needs a budget"),
         ({"name": "random", "hours": 1.0}, "--search random needs a budget"),
     ],
@@ -109,15 +109,58 @@ parts:
         ("overrides: {cat: {seeds: [0, 1, 2]}}", "rte tiny cat"),
     ],
 )
-def test_a_tree_search_over_the_seeds_of_a_cell_is_refused(more: str, cell: str) -> None:
+def test_early_stopping_among_the_seeds_of_a_setting_is_refused(more: str, cell: str) -> None:
     """Two cells may have different seeds: nothing is chosen between them."""
     one_each = cells_of(parse_study(SEEDS, source="seeds"))
     three = cells_of(parse_study(SEEDS.replace("seeds: [0]", more), source="seeds"))
-    search = Search(name="tpe", trials=4)
+    search = Search(name="tpe", settings=4, scheduler="asha")
     search.check(one_each)
-    with pytest.raises(UserError, match=f"--search tpe: {cell} has 3 seeds"):
+    with pytest.raises(UserError, match=f"--scheduler asha: {cell} has 3 seeds"):
         search.check(three)
-    Search(name="random", trials=4).check(three)
+    Search(name="tpe", settings=4).check(three)
+
+
+def seeded() -> list[TrialConfig]:
+    """The grid with three seeds of each setting."""
+    return [trial.at_seed(seed) for trial in grid() for seed in (0, 1, 2)]
+
+
+@pytest.mark.parametrize("name", ["random", "tpe"])
+def test_searches_draw_settings_with_all_their_seeds(name: str) -> None:
+    trials = seeded()
+    search = Search(name=name, settings=5, seed=3)
+    if name == "random":
+        found = search.wanted(plan_of(trials, {}))
+        assert [t.at_seed(0) for t in found[::3]] == Search(
+            name="random", settings=5, seed=3
+        ).wanted(plan_of(grid(), {})), "the same settings as of one seed"
+    else:
+        found = drive(CellSearch(trials, {}, 5, seed=0), quality)
+        assert [t.at_seed(0) for t in found[::3]] == drive(
+            CellSearch(grid(), {}, 5, seed=0), quality
+        ), "proposed as if a setting had one seed with their mean"
+    assert len(found) == 15
+    assert [t.seed for t in found] == [0, 1, 2] * 5
+    ended = {t.signature: State.DONE for t in found[:-1]}
+    assert search.wanted(plan_of(trials, ended)) == found[-1:], "the last seed of the last setting"
+    assert search.to_end(plan_of(trials, ended)) == {trials[0].cell: 1}
+    assert not search.wanted(plan_of(trials, ended | {found[-1].signature: State.DONE}))
+
+
+def test_a_tree_search_is_told_the_mean_and_goes_on_with_the_seeds_that_are_left() -> None:
+    """A lucky seed teaches it nothing; a setting with a failed one has no mean."""
+    trials = seeded()
+    luck = {0: 0.3, 1: -0.3, 2: 0.0}
+    lucky = drive(CellSearch(trials, {}, 9, seed=1), lambda t: quality(t) + luck[t.seed])
+    assert lucky == drive(CellSearch(trials, {}, 9, seed=1), quality)
+    begun: dict[str, float | None] = {t.signature: quality(t) for t in lucky[:4]}
+    resumed = drive(CellSearch(trials, begun, 9, seed=1), quality)
+    assert resumed[:2] == lucky[4:6], "the setting that was begun comes first"
+    assert len(resumed) == 27 - 4
+    told = CellSearch(trials, {}, 2, seed=1)
+    drive(told, lambda t: None if t.seed == 1 else 0.5)
+    assert len(told.scores) == 6
+    assert not told.asked_as, "Optuna has heard of each"
 
 
 def test_a_grid_wants_everything_that_did_not_end() -> None:
@@ -135,15 +178,15 @@ def test_a_grid_wants_everything_that_did_not_end() -> None:
 
 
 def test_a_random_search_is_the_same_draw_whatever_is_done() -> None:
-    trials, search = grid(), Search(name="random", trials=10, seed=3)
+    trials, search = grid(), Search(name="random", settings=10, seed=3)
     first = search.wanted(plan_of(trials, {}))
     assert len(first) == 10
     assert first != trials[:10]
     done = {first[0].signature: State.DONE, first[1].signature: State.FAILED}
     assert search.wanted(plan_of(trials, done)) == first[2:]
-    more = Search(name="random", trials=20, seed=3).wanted(plan_of(trials, {}))
+    more = Search(name="random", settings=20, seed=3).wanted(plan_of(trials, {}))
     assert {t.signature for t in first} <= {t.signature for t in more}
-    other = Search(name="random", trials=10, seed=4).wanted(plan_of(trials, {}))
+    other = Search(name="random", settings=10, seed=4).wanted(plan_of(trials, {}))
     assert [t.signature for t in other] != [t.signature for t in first]
 
 
@@ -151,7 +194,7 @@ def test_every_search_keeps_its_budget_per_cell() -> None:
     baseline = [tiny_config(lr=lr, method={"name": "standard"}) for lr in LRS]
     trials = [*baseline, *grid()]
     for name in SEARCHES:
-        search = Search(name=name, trials=None if name == "grid" else 6)
+        search = Search(name=name, settings=None if name == "grid" else 6)
         wanted = search.wanted(plan_of(trials, {}))
         assert {trial.cell for trial in wanted} == {baseline[0].cell, trials[-1].cell}
         if name == "random":
@@ -174,8 +217,8 @@ def test_axes_are_the_settings_that_differ_numbers_by_size() -> None:
 def drive(search: CellSearch, score: Callable[[TrialConfig], float | None]) -> list[TrialConfig]:
     """Run a search to its end, one trial after the other."""
     found: list[TrialConfig] = []
-    while (trial := search.suggest(f"t{len(found)}")) is not None:
-        search.tell(f"t{len(found)}", trial, score(trial))
+    while (trial := search.suggest()) is not None:
+        search.tell(trial, score(trial))
         found.append(trial)
     return found
 
@@ -219,9 +262,9 @@ def test_failures_are_survived_and_not_tried_again() -> None:
 
 def test_suggestions_at_once_are_different_trials() -> None:
     search = CellSearch(grid(), {}, 12, seed=0)
-    waiting = [search.suggest(f"t{n}") for n in range(12)]
+    waiting = [search.suggest() for _ in range(12)]
     assert len({trial.signature for trial in waiting if trial}) == 12
-    assert search.suggest("t12") is None
+    assert search.suggest() is None
 
 
 def test_a_resumed_search_knows_what_is_in_the_store(tmp_path: Path) -> None:
@@ -237,7 +280,7 @@ def test_a_resumed_search_knows_what_is_in_the_store(tmp_path: Path) -> None:
     )
     store.commit_pruned(trials[10], pruned)
     plan = make_plan(study_of(trials), store)
-    searcher = tree_search(Search(name="tpe", trials=20).wanted(plan), plan, store, 20, 0)
+    searcher = tree_search(Search(name="tpe", settings=20).wanted(plan), plan, store, 20, 0)
     frozen, suggested = cloudpickle.dumps(searcher), list[str]()
     while len(suggested) < len(trials):
         found = searcher.suggest(f"t{len(suggested)}")

@@ -42,7 +42,7 @@ def cat(store: Store, cell: Sequence[TrialConfig] = CAT) -> CellResult:
 
 
 def test_a_record_says_which_trials_of_which_grid(store: Store) -> None:
-    search = Search(name="random", trials=5, seed=3)
+    search = Search(name="random", settings=5, seed=3)
     launch(search, store)
     (record,) = read_searches(store)
     standard, system = record.cells
@@ -56,7 +56,7 @@ def test_a_record_says_which_trials_of_which_grid(store: Store) -> None:
 
 
 def test_a_finished_random_draw_is_no_unfinished_grid(store: Store) -> None:
-    search = Search(name="random", trials=5, seed=3)
+    search = Search(name="random", settings=5, seed=3)
     launch(search, store)
     drawn = search.wanted(make_plan(study_of(CAT), store))
     finish(store, drawn[:4])
@@ -68,7 +68,7 @@ def test_a_finished_random_draw_is_no_unfinished_grid(store: Store) -> None:
 
 
 def test_whatever_ended_beside_a_draw_makes_it_an_unfinished_grid(store: Store) -> None:
-    search = Search(name="random", trials=5, seed=3)
+    search = Search(name="random", settings=5, seed=3)
     launch(search, store)
     drawn = search.wanted(make_plan(study_of(CAT), store))
     finish(store, [*drawn, next(trial for trial in CAT if trial not in drawn)])
@@ -78,8 +78,8 @@ def test_whatever_ended_beside_a_draw_makes_it_an_unfinished_grid(store: Store) 
 
 
 def test_a_draw_from_another_grid_says_nothing_of_this_one(store: Store) -> None:
-    launch(Search(name="random", trials=5), store, CAT[:10])
-    finish(store, Search(name="random", trials=5).wanted(make_plan(study_of(CAT[:10]), store)))
+    launch(Search(name="random", settings=5), store, CAT[:10])
+    finish(store, Search(name="random", settings=5).wanted(make_plan(study_of(CAT[:10]), store)))
     assert (cat(store).sampled, cat(store).missing) == ("grid", 15)
     assert cat(store, CAT[:10]).sampled == "random"
 
@@ -87,7 +87,7 @@ def test_a_draw_from_another_grid_says_nothing_of_this_one(store: Store) -> None
 def test_each_cell_of_a_table_has_its_own_draw_and_budget(store: Store) -> None:
     """The variants of a method do not share a budget by the luck of the draw."""
     study = parse_study(VARIANTS, source="variants")
-    search = Search(name="random", trials=2, seed=3)
+    search = Search(name="random", settings=2, seed=3)
     keep_search(store, search.record(make_plan(study, store)))
     (record,) = read_searches(store)
     drawn = {draw.method: len(draw.drawn) for draw in record.cells}
@@ -99,7 +99,7 @@ def test_each_cell_of_a_table_has_its_own_draw_and_budget(store: Store) -> None:
 
 
 def test_an_adaptive_search_is_one_until_all_of_its_grid_ended(store: Store) -> None:
-    launch(Search(name="tpe", trials=5), store)
+    launch(Search(name="tpe", settings=5), store)
     assert cat(store).sampled == "grid", "nothing ended yet: nothing was chosen by scores"
     finish(store, CAT[:5])
     assert cat(store).sampled == "adaptive"
@@ -122,7 +122,7 @@ def test_a_grid_and_what_a_scheduler_stopped(store: Store) -> None:
 
 
 def test_a_search_that_runs_again_leaves_the_same_record(store: Store) -> None:
-    search = Search(name="random", trials=5, seed=3)
+    search = Search(name="random", settings=5, seed=3)
     launch(search, store)
     finish(store, search.wanted(make_plan(study_of(CAT), store))[:2])
     launch(search, store)
@@ -134,7 +134,7 @@ def test_a_draw_that_another_study_trained_is_kept_all_the_same(
 ) -> None:
     """Nothing is left to train: the report must still know that it was a draw."""
     study = load_study("quickstart")
-    drawn = Search(name="random", trials=3).wanted(make_plan(study, store))
+    drawn = Search(name="random", settings=3).wanted(make_plan(study, store))
     finish(store, drawn)
     with pytest.raises(SystemExit) as caught:
         main(
@@ -145,13 +145,13 @@ def test_a_draw_that_another_study_trained_is_kept_all_the_same(
     assert [cell.sampled for cell in read_cells(study.trials(), store)] == ["grid", "random"]
 
 
-def test_a_tree_search_over_a_method_s_own_seeds_trains_nothing(
+def test_early_stopping_over_a_method_s_own_seeds_trains_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = VARIANTS.replace("[library]", "[library, rte]")
     text += "overrides: {cat: {seeds: [0, 1]}}\n"
     (tmp_path / "study.yaml").write_text(text)
-    options = ["--store", str(tmp_path / "store"), "--search", "tpe", "--budget", "3"]
+    options = ["--store", str(tmp_path / "store"), "--scheduler", "asha"]
     with pytest.raises(SystemExit) as caught:
         main(["run", str(tmp_path / "study.yaml"), *options])
     assert caught.value.code == 2

@@ -113,7 +113,7 @@ def test_a_tree_search_has_a_pruned_trial_in_its_budget_and_ends(
     pruned, *_ = study.trials()
     prune(store, pruned)
     trained: list[TrialConfig] = []
-    search = Search(name="tpe", trials=budget)
+    search = Search(name="tpe", settings=budget)
     plan = sweep(monkeypatch, study, store, search, train_all(store, trained))
     assert plan.count(State.DONE) == len(trained) == min(budget, 7) - 1
     assert pruned not in trained
@@ -138,7 +138,7 @@ def test_a_tree_search_waits_for_what_another_process_trains_of_its_budget(
             others.close()
 
         monkeypatch.setattr(time, "sleep", wait)
-        search = Search(name="tpe", trials=budget)
+        search = Search(name="tpe", settings=budget)
         plan = sweep(monkeypatch, study, store, search, train_all(store, trained))
     assert plan.count(State.DONE) == budget
     assert len(trained) == (budget - 1 if ended else budget)
@@ -152,24 +152,24 @@ def test_a_tree_search_chooses_among_what_is_ready(
     monkeypatch.setattr(
         supervisor, "_gpus", lambda ready, *_: {t.signature: 1.0 for t in ready[:4]}
     )
-    search = Search(name="tpe", trials=2)
+    search = Search(name="tpe", settings=2)
     plan = sweep(monkeypatch, study, store, search, train_all(store, trained))
     assert plan.count(State.DONE) == len(trained) == 2
     assert set(trained) <= set(study.trials()[:4])
 
 
 @pytest.mark.parametrize(
-    "search", [Search(), Search(name="random", trials=5)], ids=lambda s: s.name
+    "search", [Search(), Search(name="random", settings=5)], ids=lambda s: s.name
 )
 def test_other_searches_train_pruned_trials_to_their_end(
     search: Search, study: Study, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after a sweep of the same draw with early stopping."""
-    drawn = Search(name=search.name, trials=search.trials, scheduler="asha")
+    drawn = Search(name=search.name, settings=search.settings, scheduler="asha")
     trained: list[TrialConfig] = []
     plan = sweep(monkeypatch, study, store, drawn, lambda begin: prune_all(store, begin))
     stopped = plan.having(State.PRUNED)
-    assert len(stopped) == (search.trials or 7)
+    assert len(stopped) == (search.settings or 7)
     plan = sweep(monkeypatch, study, store, search, train_all(store, trained))
     assert trained == stopped
     assert plan.having(State.DONE) == stopped
@@ -224,9 +224,9 @@ def test_a_signal_that_is_lost_in_a_round_ends_the_sweep_once(
 SEARCHES = [
     Search(),
     Search(scheduler="asha"),
-    Search(name="random", trials=5),
-    Search(name="tpe", trials=5),
-    Search(name="tpe", trials=5, scheduler="asha"),
+    Search(name="random", settings=5),
+    Search(name="tpe", settings=5),
+    Search(name="tpe", settings=5, scheduler="asha"),
 ]
 
 

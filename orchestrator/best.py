@@ -217,7 +217,9 @@ def not_kept(keeping: Keeping, trained: Sequence[TrialConfig], store: Store) -> 
     trials, lines = {trial.signature: trial for trial in trained}, []
     for cell in keeping.cells.values():
         best = checkpoints.best(cell) if not trials.keys().isdisjoint(cell) else None
-        if best in trials and find_model(store, best) is None:
+        if best is None or best not in trials:
+            continue
+        if not any(find_model(store, name) for name in checkpoints.seeds_of(best)):
             why = why_not_kept(store, best) or "it was lost"
             lines.append(f"the model of trial {best} {trials[best].describe()} is not kept: {why}")
     return lines

@@ -1,6 +1,6 @@
 """Trained models that are kept: of each cell of a study the best one's, as a Hugging Face folder.
 
-    checkpoints/<study>/<cell>/<signature>/       the best trial's model so far (at most one)
+    checkpoints/<study>/<cell>/<signature>/       the best setting's model so far, of one seed
     checkpoints/<study>/<cell>/all/<signature>/   every trial's, when all are to be kept
     checkpoints/<study>/<cell>/<signature>.txt    why the best trial's model could not be kept
     checkpoints/<study>/<cell>/lock               held while a model is written or dropped
@@ -19,9 +19,12 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Literal
 
-from search_spaces.cells import Cell
+from pydantic import Field
+
+from search_spaces.cells import Cell, settings_of
 from search_spaces.errors import UserError
 from search_spaces.text import one_line, quoted
 from search_spaces.trial import TrialConfig
@@ -41,12 +44,14 @@ class Keeping(Frozen):
     """What a worker is told: which models to keep, and for which study.
 
     `cells` has each cell's signatures by its folder's name, in the study's order: the first trial
-    wins a tie.
+    wins a tie. `settings` names, for each trial of a setting with several seeds, the first of them:
+    settings are compared by their means.
     """
 
     study: str
     keep: Keep
     cells: dict[str, tuple[str, ...]]
+    settings: dict[str, str] = Field(default_factory=dict)
 
 
 class Checkpoints:
@@ -57,6 +62,9 @@ class Checkpoints:
         self._cell_of = {name: cell for cell, names in keeping.cells.items() for name in names}
         cells = keeping.cells.values()
         self._place = {name: place for names in cells for place, name in enumerate(names)}
+        self._seeds: dict[str, list[str]] = {}
+        for name in self._cell_of:
+            self._seeds.setdefault(self._setting(name), []).append(name)
         self._trials = str(store.trials)
         self._ended: dict[str, float] = {}
 
@@ -117,10 +125,10 @@ class Checkpoints:
         for paths, drop in ((models, shutil.rmtree), (kept, _unlink)):
             names = {path.stem for path in paths}
             own = {name for name in names if self._cell_of.get(name) == folder.name}
-            best = self.best(own) or self.best(names)
+            best = self._to_keep(own) or self._to_keep(names)
             for path in paths:
                 ended = self._score(path.stem) is not None
-                if path.stem != best and (ended or not self.store.is_locked(path.stem)):
+                if path.stem not in best and (ended or not self.store.is_locked(path.stem)):
                     drop(path)
 
     def _folder(self, signature: str) -> Path:
@@ -128,21 +136,56 @@ class Checkpoints:
         return self.store.checkpoints / self.keeping.study / self._cell_of[signature]
 
     def best(self, names: Iterable[str]) -> str | None:
-        """Return the best of these trials that finished; the earlier in its cell wins a tie."""
+        """Return the best of these trials that finished: the best seed of the best setting.
+
+        A setting is the better the more of its seeds have finished, then by their mean; the earlier
+        in its cell wins a tie.
+        """
         ended = [name for name in names if self._score(name) is not None]
-        return max(ended, key=lambda name: self._rank(name, self._score(name)), default=None)
+        return max(ended, key=lambda name: self._rank(name, by_seeds=True), default=None)
+
+    def seeds_of(self, signature: str) -> list[str]:
+        """Return the trials that differ from this one in nothing but the seed, and itself."""
+        return self._seeds.get(self._setting(signature), [signature])
+
+    def _to_keep(self, names: Iterable[str]) -> set[str]:
+        """Of these the best one, and the one that will be if its setting's other seeds do as well.
+
+        They are one where each setting has as many finished seeds.
+        """
+        ended = [name for name in names if self._score(name) is not None]
+        if not ended:
+            return set()
+        return {
+            max(ended, key=lambda name: self._rank(name, by_seeds=by_seeds))
+            for by_seeds in (True, False)
+        }
 
     def _leads(self, signature: str, score: float) -> bool:
-        """Whether no other finished trial of the cell is better than this one."""
+        """Whether no other setting of the cell has a higher mean than this trial's, with it."""
         cell = self.keeping.cells[self._cell_of[signature]]
-        others = (name for name in cell if name != signature)
-        leader = self.best(others)
+        own = self.seeds_of(signature)
+        leader = self.best(name for name in cell if name not in own)
         if leader is None:
             return True
-        return self._rank(signature, score) > self._rank(leader, self._score(leader))
+        mean = fmean([score, *self._scores(name for name in own if name != signature)])
+        other = fmean(self._scores(self.seeds_of(leader)))
+        return (mean, -self._place[own[0]]) > (other, -self._place[self.seeds_of(leader)[0]])
 
-    def _rank(self, signature: str, score: float | None) -> tuple[float, int]:
-        return -2.0 if score is None else score, -self._place.get(signature, 0)
+    def _rank(self, signature: str, *, by_seeds: bool) -> tuple[float, ...]:
+        own = self.seeds_of(signature)
+        scores = self._scores(own)
+        first = -self._place.get(own[0], 0)
+        count = len(scores) if by_seeds else 0
+        score, place = self._score(signature) or 0.0, -self._place.get(signature, 0)
+        return (count, fmean(scores), first, score, place)
+
+    def _setting(self, signature: str) -> str:
+        return self.keeping.settings.get(signature, signature)
+
+    def _scores(self, names: Iterable[str]) -> list[float]:
+        """The selection scores of those that finished."""
+        return [score for name in names if (score := self._score(name)) is not None]
 
     def _score(self, signature: str) -> float | None:
         """The selection score of a finished trial, None for any other; read once."""
@@ -174,7 +217,9 @@ def keeping_of(study: str, keep: Keep, trials: Mapping[Cell, Sequence[TrialConfi
     cells = {
         cell_name(cell): tuple(trial.signature for trial in grid) for cell, grid in trials.items()
     }
-    return Keeping(study=study, keep=keep, cells=cells)
+    groups = [group for grid in trials.values() for group in settings_of(grid) if len(group) > 1]
+    settings = {trial.signature: group[0].signature for group in groups for trial in group}
+    return Keeping(study=study, keep=keep, cells=cells, settings=settings)
 
 
 def parse_keep(text: str) -> Keep:

@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 
 from orchestrator import supervisor
-from orchestrator.best import settle_models
+from orchestrator.best import choose, settle_models
 from orchestrator.cli import main
 from orchestrator.job import Job, Tracked
 from orchestrator.plan import Plan, make_plan
@@ -22,7 +22,7 @@ from search_spaces.errors import UserError
 from search_spaces.study import Study, parse_study
 from search_spaces.trial import TrialConfig
 from tests.end_to_end.sweeps import environment
-from tests.fakes import VARIANTS
+from tests.fakes import VARIANTS, study_of
 from tests.orchestrator.test_runner import config, finish, job
 from tests.results import keep as keep_result
 from tests.results import stopped
@@ -334,3 +334,32 @@ def test_what_a_worker_is_told_survives_the_journey() -> None:
     )
     assert Job.model_validate_json(sent.model_dump_json()) == sent
     assert json.loads(sent.model_dump_json())["keeping"]["keep"] == "best"
+
+
+LUCKY, STEADY = [(150, 176, 150), (170, 171, 169)]
+"""Of 200 examples, how many each seed of a setting predicts correctly."""
+
+
+@pytest.mark.parametrize("first", ["lucky", "steady"])
+def test_of_settings_the_one_with_the_highest_mean_is_kept(tmp_path: Path, first: str) -> None:
+    """Not the luckiest seed's: a model is written as workers would, when its trial ends."""
+    store = Store(tmp_path / "store", create=True)
+    settings = {
+        "lucky": [WEAK.at_seed(seed) for seed in range(3)],
+        "steady": [GOOD.at_seed(seed) for seed in range(3)],
+    }
+    told = keeping_of("s", "best", {WEAK.cell: settings["lucky"] + settings["steady"]})
+    folder = store.checkpoints / "s" / cell_name(WEAK.cell)
+    for name in (first, *(settings.keys() - {first})):
+        for trial, right in zip(settings[name], LUCKY if name == "lucky" else STEADY, strict=True):
+            checkpoints = Checkpoints(store, told)
+            if checkpoints._leads(trial.signature, right / 200):
+                (folder / trial.signature).mkdir(parents=True)
+                (folder / trial.signature / "model.safetensors").touch()
+            keep_result(store, trial, {"dev": right})
+            checkpoints.settle(trial.signature)
+    assert Checkpoints(store, told).best(told.settings) == settings["steady"][1].signature
+    assert {*kept(store)} <= {trial.signature for trial in settings["steady"]}
+    assert kept(store)
+    study = study_of(settings["lucky"] + settings["steady"])
+    assert choose(study, store, WEAK.task, None, None).record.signature in kept(store)

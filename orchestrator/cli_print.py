@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.endings import terminate_as_interrupt
-from orchestrator.say import draw, echo, say
+from orchestrator.say import draw, echo, say, warn
 from search_spaces.errors import UserError
 from search_spaces.study import Study
 
@@ -115,8 +115,7 @@ def print_report(
             published = publish(results, reports, folder, extras) if extras else None
     except OSError as error:
         raise UserError(f"cannot write reports to {folder}: {error.strerror}") from error
-    for line in published.lacking if published else ():
-        say(f"warning: {line}")
+    warn(published.lacking if published else ())
     for line in [*without_checksums(store), *left_out(study, reports)]:
         say(line)
     if as_json:

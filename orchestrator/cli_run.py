@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.say import say
+from orchestrator.say import say, warn
 from search_spaces.errors import UserError
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
@@ -63,8 +63,7 @@ def run_study(
     opened = Store(store, create=True)  # Not before: a run that is refused leaves nothing.
     keep_own_data(study, data, opened)
     keep_own_code(study, opened)
-    for note in notes:
-        say(f"warning: {note}")
+    warn(notes)
     clear_the_way(study, opened, data, retry)
     return Ran(study=study, store=opened, plan=train(study, opened, data, resources, search, keep))
 
@@ -186,8 +185,7 @@ def train(
     say(progress.headline(progress.look(study, store, slots.at_once, search)))
     say(f"store {store.root}; {slots}")
     tracked, troubles = prepare_trackers(resources.track, study.name, store)
-    for line in troubles:
-        say(f"warning: {line}")
+    warn(troubles)
     job = Job(
         store=store.root,
         identity=store.mark.identity,
@@ -203,6 +201,5 @@ def train(
         from orchestrator.supervisor import sweep
 
         done = sweep(study, store, job, slots, search, resources.address)
-    for line in not_kept(keeping, missing, store):
-        say(f"warning: {line}")
+    warn(not_kept(keeping, missing, store))
     return done

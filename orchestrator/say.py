@@ -42,12 +42,18 @@ def _remark(
     file: TextIO | None = None,  # noqa: ARG001
     line: str | None = None,  # noqa: ARG001
 ) -> None:
-    say(f"warning: {message}")
+    warn([str(message)])
 
 
 def say(line: object) -> None:
     """Tell people something, in one line beside what programs read."""
     explain(one_line(line))
+
+
+def warn(lines: Iterable[str]) -> None:
+    """Tell people what they should know of, a line each."""
+    for line in lines:
+        say(f"warning: {line}")
 
 
 def explain(text: str) -> None:

@@ -28,7 +28,7 @@ ROOMS = {
         "page": {"statistics", "results", "verdicts", "tables"},
         "exports": set[str](),
     },
-    "orchestrator": {"trackers": set[str]()},
+    "orchestrator": {"commands": set[str](), "trackers": set[str]()},
 }
 """What a room of a floor imports of the others; the files beside the rooms may import them all."""
 OUTSIDE = {"trainers"}

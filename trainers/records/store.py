@@ -14,17 +14,12 @@ is missing; one whose files are cut, altered or gone is corrupt; where the syste
 process look, it is neither, and nothing is done.
 """
 
-import errno
 import hashlib
 import os
 import re
-import shutil
-from contextlib import AbstractContextManager
 from enum import StrEnum
-from functools import cached_property
 from pathlib import Path
 
-from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from trainers.records.files import (
     decode_labels,
@@ -32,23 +27,20 @@ from trainers.records.files import (
     encode_predictions,
     is_there,
     listing,
-    read_whole,
     sync_to_disk,
     write_file,
 )
-from trainers.records.locks import hold, is_held
 from trainers.records.outcome import (
     FailureRecord,
     FileRecord,
     Labelled,
     Predictions,
-    ProgressRecord,
     PrunedRecord,
     TrialRecord,
     TrialResult,
 )
-from trainers.records.record import RECORD_VERSION, Record, encode_record, validated
-from trainers.records.store_mark import STORE_VERSION, make_mark, raise_mark, read_mark
+from trainers.records.record import RECORD_VERSION, Record, encode_record
+from trainers.records.running import RunningTrials
 from trainers.records.trial_folder import (
     FAILURE,
     PRUNED,
@@ -65,8 +57,6 @@ from trainers.records.trial_folder import (
 
 __all__ = ["CorruptTrial", "State", "Store"]
 
-FOLDERS = ("trials", "running", "searches", "set-aside", "checkpoints", "tasks", "code")
-
 
 class State(StrEnum):
     """What the store knows of a trial."""
@@ -79,94 +69,17 @@ class State(StrEnum):
     PRUNED = "pruned"
 
 
-class Store:
+class Store(RunningTrials):
     """Finished, failed and running trials in one folder.
 
     Raises:
-        UserError: the folder or one within it is a file, cannot be read or written, or was made by
-            a newer version.
+        UserError: as `StoreFolder`.
     """
 
     def __init__(self, root: Path, *, create: bool) -> None:
-        self.root = root.absolute()
+        super().__init__(root, create=create)
         self._records: dict[str, TrialRecord] = {}
         self._held: set[tuple[str, str]] = set()
-        if is_there(self.root) and not self.root.is_dir():
-            raise UserError(f"store {root} is a file; give a folder")
-        mark = self.root / "store.json"
-        if not create and not is_there(mark):
-            raise UserError(f"no store in {root}: `catsweep run STUDY --store {root}` makes one")
-        self._check_folders()
-        if create:
-            self._create(mark)
-        self.mark = read_mark(mark)
-        if create and self.mark.version < STORE_VERSION:
-            self.mark = raise_mark(mark, self.mark)
-
-    def _check_folders(self) -> None:
-        """Refuse what is no folder, or a link that leads to none, where a folder belongs."""
-        for path in (self.root / name for name in FOLDERS):
-            if is_there(path) and not path.is_dir():
-                raise UserError(f"{path} is no folder: move it out of the way")
-
-    def _create(self, mark: Path) -> None:
-        try:
-            for name in ("trials", "running"):
-                (self.root / name).mkdir(parents=True, exist_ok=True)
-            for path in (self.root, *(self.root / name for name in FOLDERS)):
-                if path.exists() and not _may_be_used(path):
-                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-            if not is_there(mark):
-                make_mark(mark)
-        except OSError as error:
-            place = error.filename or self.root
-            raise UserError(
-                f"store {self.root} cannot be written: {error.strerror} ({place}): chmod or chown"
-                " it, or give another store"
-            ) from error
-
-    @cached_property
-    def trials(self) -> Path:
-        """Where finished, failed and pruned trials are kept."""
-        return self.root / "trials"
-
-    @property
-    def searches(self) -> Path:
-        """Where it is kept which trials a search drew."""
-        return self.root / "searches"
-
-    @property
-    def code(self) -> Path:
-        """Where the code of users' own methods is kept."""
-        return self.root / "code"
-
-    @property
-    def tasks(self) -> Path:
-        """Where it is kept which rows of a study's own tasks trials were trained on."""
-        return self.root / "tasks"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Where trained models are kept."""
-        return self.root / "checkpoints"
-
-    @property
-    def reports(self) -> Path:
-        """Where tables and pages are written, a folder for each study."""
-        return self.root / "reports"
-
-    @property
-    def exports(self) -> Path:
-        """Where files for other programs are written."""
-        return self.root / "exports"
-
-    def folder(self, signature: str) -> Path:
-        """Where a finished or failed trial is kept."""
-        return self.trials / signature
-
-    def running_folder(self, signature: str) -> Path:
-        """Where a running trial keeps its lock, its progress and its checkpoint."""
-        return self.root / "running" / signature
 
     def state(self, signature: str) -> State:
         """Say what the store knows of a trial: its record is read, of its files the sizes.
@@ -326,55 +239,6 @@ class Store:
         self._records.pop(signature, None)
         self._held = {pair for pair in self._held if pair[0] != signature}
 
-    def is_locked(self, signature: str) -> bool:
-        """Say whether a living process trains this trial now.
-
-        Raises:
-            Unreadable: that cannot be told.
-        """
-        return is_held(self.running_folder(signature) / "lock")
-
-    def lock(self, signature: str) -> AbstractContextManager[bool]:
-        """Try to own a trial; yields whether this process does."""
-        return hold(self.running_folder(signature) / "lock")
-
-    def forget_running(self, signature: str) -> None:
-        """Drop a trial's checkpoint and progress; its owner calls this after the commit."""
-        shutil.rmtree(self.running_folder(signature), ignore_errors=True)
-
-    def write_progress(self, progress: ProgressRecord) -> None:
-        """Say where a running trial is (not synced: it may be lost)."""
-        path = self.running_folder(progress.signature) / "progress.json"
-        write_file(path, progress.model_dump_json().encode(), sync=False)
-
-    def progress(self, signature: str) -> ProgressRecord | None:
-        """Read where a running trial is, if it has said so."""
-        path = self.running_folder(signature) / "progress.json"
-        try:
-            return validated(ProgressRecord, read_whole(path))
-        except (OSError, ValueError):
-            return None
-
-    def checkpoint(self, signature: str) -> Path:
-        """Where a running trial's checkpoint is, once it has one."""
-        return self.running_folder(signature) / "checkpoint.safetensors"
-
-    def told(self, signature: str, tracker: str) -> int | None:
-        """Read which epoch of a running trial a tracker was told last; None: it has not begun."""
-        try:
-            return int(read_whole(self._told(signature, tracker)))
-        except (OSError, ValueError):
-            return None
-
-    def write_told(self, signature: str, tracker: str, epoch: int) -> None:
-        """Keep which epoch of a running trial a tracker was told last; nothing once it ended."""
-        path = self._told(signature, tracker)
-        if path.parent.is_dir():
-            write_file(path, str(epoch).encode(), sync=False)
-
-    def _told(self, signature: str, tracker: str) -> Path:
-        return self.running_folder(signature) / f"told-{tracker}"
-
     def finished(self) -> set[str]:
         """Signatures of the trials that ended, however they did: one scan, no file is read.
 
@@ -385,15 +249,6 @@ class Store:
             for entry in listing(self.trials)
             if _is_signature(entry.name) and _has_ended(entry.path)
         }
-
-    def free_bytes(self) -> int:
-        """Free space on the store's disk."""
-        return shutil.disk_usage(self.root).free
-
-
-def _may_be_used(folder: Path) -> bool:
-    effective = os.access in os.supports_effective_ids
-    return os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=effective)
 
 
 def _is_signature(name: str) -> bool:

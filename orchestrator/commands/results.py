@@ -1,0 +1,126 @@
+"""The commands that hand results out: `report`, `export` and `best` of a study.
+
+In: a store of finished trials. Out: tables, files for other programs, a model's folder. Nothing is
+trained, but for `best --retrain`.
+"""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli_print import print_report
+from orchestrator.endings import terminate_as_interrupt
+from orchestrator.options import (
+    DEFAULT_STORE,
+    DataOption,
+    JsonOption,
+    StoreOption,
+    StudyArgument,
+    TasksOption,
+    read_study,
+)
+from orchestrator.places import check_outside, place, target
+from orchestrator.say import echo, warn, watched
+from search_spaces.text import one_line
+
+
+def report(
+    study: StudyArgument,
+    store: StoreOption = DEFAULT_STORE,
+    tasks: TasksOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            parser=place("--out"), help="Where to write (default: the store's reports folder)."
+        ),
+    ] = None,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write one page with pictures, too.")
+    ] = False,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Write the pictures as PDF and PNG, too.")
+    ] = False,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Give every tested gain its interval, too.")
+    ] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the tables with their tests: LaTeX, Markdown, CSV and JSON; a page and figures."""
+    from orchestrator.data_versions import data_notes
+    from reports.page.publish import Extras
+    from trainers.data.loading import check_folder
+    from trainers.records.store import Store
+
+    if data is not None:
+        check_folder(data)
+    opened = Store(store, create=False)
+    chosen = read_study(study, tasks, opened, data)
+    folder = out or opened.reports / chosen.name
+    check_outside("--out", folder, opened.root, but=opened.reports)
+    extras = Extras(html=html, figures=figures, intervals=intervals, data=data)
+    print_report(chosen, opened, folder, data, extras, as_json=as_json)
+    warn(data_notes(chosen, opened, data))
+
+
+def export(
+    study: StudyArgument,
+    to: Annotated[str, typer.Option(help="csv, parquet, optuna or mlflow.")],
+    out: Annotated[
+        str | None,
+        typer.Option(
+            parser=target("--out"),
+            help="The file, or a tracking server's URI (default: the store's exports).",
+        ),
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    tasks: TasksOption = None,
+    predictions: Annotated[
+        bool, typer.Option("--predictions", help="Every prediction, too: csv and parquet.")
+    ] = False,
+) -> None:
+    """Write all trials for other programs: tables, an Optuna storage, MLflow runs."""
+    from orchestrator.data_versions import other_versions
+    from reports.exports.targets import export as write
+    from trainers.records.store import Store
+
+    opened, watch = Store(store, create=False), partial(watched, "trials")
+    if out is not None and "://" not in out:
+        check_outside("--out", Path(out), opened.root, but=opened.exports)
+    with terminate_as_interrupt():
+        chosen = read_study(study, tasks, opened)
+        warn(other_versions(chosen, None, opened))
+        lines = write(chosen, opened, to, out, predictions=predictions, watch=watch)
+    for line in lines:
+        echo(one_line(line))
+
+
+def best(
+    study: StudyArgument,
+    task: Annotated[str, typer.Option(help="The task whose best trial is wanted.")],
+    out: Annotated[
+        Path, typer.Option(parser=place("--out"), help="The model folder to write; a new one.")
+    ],
+    method: Annotated[str | None, typer.Option(help="Only trials of this method.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Only trials of this encoder.")] = None,
+    store: StoreOption = DEFAULT_STORE,
+    data: DataOption = None,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Train that one trial again if no model is kept.")
+    ] = False,
+) -> None:
+    """Write the best trial as a Hugging Face model folder, with a model card."""
+    from orchestrator.best import choose, write_best
+    from orchestrator.data_versions import other_versions
+    from trainers.records.store import Store
+
+    opened = Store(store, create=False)
+    chosen = read_study(study, None, opened, data)
+    check_outside("--out", out, opened.root, but=opened.exports)
+    warn(other_versions(chosen, data, opened))
+    found = choose(chosen, opened, task, method, encoder)
+    with terminate_as_interrupt():
+        line = write_best(chosen, opened, found, out, retrain=retrain, data=data)
+    echo(one_line(line))

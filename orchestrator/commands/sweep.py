@@ -1,0 +1,164 @@
+"""The commands that make results: `plan`, `run` and `status` of a study.
+
+In: what was typed. Out: what is to do or was done, printed; `run` fills a store. Here as in the
+other commands, what imports torch, Ray or scipy is imported where it is used.
+"""
+
+import math
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli_print import print_report, show_plan, troubles
+from orchestrator.options import (
+    DEFAULT_STORE,
+    MOST,
+    DataOption,
+    JsonOption,
+    StoreOption,
+    StudyArgument,
+    TasksOption,
+    existing_store,
+    read_study,
+)
+from orchestrator.places import place
+from orchestrator.say import say, warn
+from search_spaces.errors import UserError
+
+
+def plan(
+    study: StudyArgument,
+    store: StoreOption = DEFAULT_STORE,
+    tasks: TasksOption = None,
+    slots: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="Trials at once, for the time.")
+    ] = None,
+    data: DataOption = None,
+    detect: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=100, help="A gain in points: what it takes to find it."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what `run` would do, what it costs, and what gain its results could show."""
+    from orchestrator.data_versions import data_notes
+    from orchestrator.job import cores
+    from orchestrator.preflight import deviations
+
+    opened, at_once = existing_store(store), slots or cores()
+    chosen = read_study(study, tasks, opened, data, to_train=True)
+    notes = deviations(chosen, data)
+    if detect is not None and not math.isfinite(detect):
+        raise UserError(f"--detect: expected points, got {detect}")
+    gain = None if detect is None else detect / 100
+    show_plan(chosen, opened, at_once, ahead=True, as_json=as_json, detect=gain)
+    warn([*notes, *data_notes(chosen, opened, data)])
+
+
+def run(
+    study: StudyArgument,
+    store: StoreOption = DEFAULT_STORE,
+    data: DataOption = None,
+    tasks: TasksOption = None,
+    slots: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="Trials at once (default: one per core).")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="CPU threads of each trial.")
+    ] = None,
+    gpus_per_trial: Annotated[
+        str | None,
+        typer.Option(
+            help="GPUs of each (default: one if there is one, none with --address); auto: measured."
+        ),
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="A Ray cluster's address (auto: the one of this node).")
+    ] = None,
+    checkpoint_every: Annotated[
+        float, typer.Option(min=0.1, help="Seconds between a trial's checkpoints.")
+    ] = 120.0,
+    search: Annotated[
+        str, typer.Option(help="Which trials run: grid (all), random or tpe, with a budget.")
+    ] = "grid",
+    scheduler: Annotated[
+        str, typer.Option(help="Stop hopeless trials early: asha or median; fifo stops none.")
+    ] = "fifo",
+    budget: Annotated[
+        str | None, typer.Option(help="40: settings of each cell; 2h: hours of this run; 40,2h.")
+    ] = None,
+    search_seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of random and tpe.")] = 0,
+    keep_checkpoints: Annotated[
+        str, typer.Option(help="Which trained models stay: best (one per cell), all or none.")
+    ] = "best",
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TOOL[:PLACE]",
+            help="Follow the trials in tensorboard, wandb, mlflow or trackio; may be repeated.",
+        ),
+    ] = None,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(parser=place("--tensorboard"), help="Short for --track tensorboard:FOLDER."),
+    ] = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Train failed, corrupt and outdated trials again.")
+    ] = False,
+) -> None:
+    """Train what the store lacks, then write the report. Run it again to resume."""
+    from orchestrator.cli_run import run_study
+    from orchestrator.job import Resources, parse_gpus
+    from orchestrator.search import Search, parse_budget
+    from orchestrator.tracking import parse_tracks
+    from trainers.checkpoints import parse_keep
+    from trainers.records.store import State
+
+    if not math.isfinite(checkpoint_every):
+        raise UserError(f"--checkpoint-every: expected seconds, got {checkpoint_every}")
+    resources = Resources(
+        slots=slots,
+        threads=threads,
+        gpus_per_trial=parse_gpus(gpus_per_trial),
+        address=address,
+        checkpoint_every=checkpoint_every,
+        track=parse_tracks(track or [], tensorboard),
+    )
+    most, hours = parse_budget(budget)
+    how = Search(name=search, scheduler=scheduler, settings=most, hours=hours, seed=search_seed)
+    keep = parse_keep(keep_checkpoints)
+    ran = run_study(study, store, data, tasks, resources, how, keep, retry=retry)
+    chosen, opened, done = ran.study, ran.store, ran.plan
+    for line in troubles(done, opened):
+        say(line)
+    print_report(chosen, opened, opened.reports / chosen.name, data, None, as_json=False)
+    say(_page_hint(study, {"--store": store, "--data": data, "--tasks": tasks}))
+    unfinished = how.wanted(done) if how.hours is None else []
+    if unfinished or done.count(State.FAILED) or done.count(State.CORRUPT):
+        raise typer.Exit(1)
+
+
+def _page_hint(study: str, options: Mapping[str, object]) -> str:
+    """The command that writes the page of this very run, with what its options were."""
+    given = [part for name, value in options.items() if value for part in (name, str(value))]
+    command = shlex.join(["catsweep", "report", study, *given, "--html", "--figures"])
+    return f"for a page with pictures, and figures for a paper: {command}"
+
+
+def status(
+    study: StudyArgument,
+    store: StoreOption = DEFAULT_STORE,
+    data: DataOption = None,
+    tasks: TasksOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show where a sweep is, from any terminal, while it runs or after; what failed, and why."""
+    from orchestrator.data_versions import data_notes
+
+    opened = existing_store(store)
+    chosen = read_study(study, tasks, opened, data)
+    show_plan(chosen, opened, None, as_json=as_json)
+    warn(data_notes(chosen, opened, data))

@@ -1,0 +1,68 @@
+"""Trials that run: who owns one, how far it is, what its trackers were told.
+
+In: a store's folder. Out: a lock for each trial, which dies with its owner, and small files beside
+it, written while the trial runs and gone at its end.
+"""
+
+import shutil
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from trainers.records.files import read_whole, write_file
+from trainers.records.locks import hold, is_held
+from trainers.records.outcome import ProgressRecord
+from trainers.records.record import validated
+from trainers.records.store_folder import StoreFolder
+
+
+class RunningTrials(StoreFolder):
+    """A store's running trials."""
+
+    def is_locked(self, signature: str) -> bool:
+        """Say whether a living process trains this trial now.
+
+        Raises:
+            Unreadable: that cannot be told.
+        """
+        return is_held(self.running_folder(signature) / "lock")
+
+    def lock(self, signature: str) -> AbstractContextManager[bool]:
+        """Try to own a trial; yields whether this process does."""
+        return hold(self.running_folder(signature) / "lock")
+
+    def forget_running(self, signature: str) -> None:
+        """Drop a trial's checkpoint and progress; its owner calls this after the commit."""
+        shutil.rmtree(self.running_folder(signature), ignore_errors=True)
+
+    def write_progress(self, progress: ProgressRecord) -> None:
+        """Say where a running trial is (not synced: it may be lost)."""
+        path = self.running_folder(progress.signature) / "progress.json"
+        write_file(path, progress.model_dump_json().encode(), sync=False)
+
+    def progress(self, signature: str) -> ProgressRecord | None:
+        """Read where a running trial is, if it has said so."""
+        path = self.running_folder(signature) / "progress.json"
+        try:
+            return validated(ProgressRecord, read_whole(path))
+        except (OSError, ValueError):
+            return None
+
+    def checkpoint(self, signature: str) -> Path:
+        """Where a running trial's checkpoint is, once it has one."""
+        return self.running_folder(signature) / "checkpoint.safetensors"
+
+    def told(self, signature: str, tracker: str) -> int | None:
+        """Read which epoch of a running trial a tracker was told last; None: it has not begun."""
+        try:
+            return int(read_whole(self._told(signature, tracker)))
+        except (OSError, ValueError):
+            return None
+
+    def write_told(self, signature: str, tracker: str, epoch: int) -> None:
+        """Keep which epoch of a running trial a tracker was told last; nothing once it ended."""
+        path = self._told(signature, tracker)
+        if path.parent.is_dir():
+            write_file(path, str(epoch).encode(), sync=False)
+
+    def _told(self, signature: str, tracker: str) -> Path:
+        return self.running_folder(signature) / f"told-{tracker}"

@@ -16,6 +16,7 @@ from typing import Annotated, Final
 
 import typer
 
+from orchestrator.commands.confirmation import confirm
 from orchestrator.commands.results import best, export, report
 from orchestrator.commands.sweep import plan, run, status
 from orchestrator.commands.tools import check, compare, new
@@ -27,6 +28,7 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     plan,
     status,
     run,
+    confirm,
     report,
     export,
     best,

@@ -7,6 +7,7 @@ imports rich, scipy or pandas is imported where it is used.
 import json
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,10 +106,17 @@ def print_report(
     from reports.tables.terminal import to_text
     from reports.tables.write import comparisons_of, write_reports
     from reports.verdicts.judge import judge
+    from reports.verdicts.looks import count_looks
 
     intervals = extras is not None and extras.intervals
     results = read_results(study, store)
-    reports = study_reports(results, judge(results, intervals=intervals), data)
+    verdicts = judge(results, intervals=intervals)
+    try:
+        looks = count_looks([*verdicts.found.values(), *verdicts.confirmed], store)
+        verdicts = replace(verdicts, looks=looks)
+    except OSError as error:
+        say(f"warning: looks at test sets are not counted: {error.strerror} in {store.root}")
+    reports = study_reports(results, verdicts, data)
     try:
         with terminate_as_interrupt():
             files = write_reports(reports, folder)
@@ -116,7 +124,7 @@ def print_report(
     except OSError as error:
         raise UserError(f"cannot write reports to {folder}: {error.strerror}") from error
     warn(published.lacking if published else ())
-    for line in [*without_checksums(store), *left_out(study, reports)]:
+    for line in [*without_checksums(store), *left_out(study, reports), *results.confirmed.remarks]:
         say(line)
     if as_json:
         tables = [json.loads(to_json(report.table)) for report in reports]

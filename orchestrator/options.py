@@ -15,6 +15,10 @@ from search_spaces.study import Study, load_study
 if TYPE_CHECKING:
     from trainers.records.store import Store
 
+DEFAULT_STORE = Path("catsweep-store")
+MOST = 100_000
+"""Trials at once, or threads: more than the largest clusters have cores for one study."""
+
 StudyArgument = Annotated[str, typer.Argument(help="A shipped study's name, or a YAML file.")]
 StoreOption = Annotated[
     Path,
@@ -37,10 +41,40 @@ DataOption = Annotated[
 TasksOption = Annotated[
     str | None, typer.Option("--tasks", help="Only these of the study's tasks, by commas.")
 ]
+SlotsOption = Annotated[
+    int | None,
+    typer.Option("--slots", min=1, max=MOST, help="Trials at once (default: one per core)."),
+]
+ThreadsOption = Annotated[
+    int | None, typer.Option("--threads", min=1, max=MOST, help="CPU threads of each trial.")
+]
+GpusOption = Annotated[
+    str | None,
+    typer.Option(
+        "--gpus-per-trial",
+        help="GPUs of each (default: one if there is one, none with --address); auto: measured.",
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option("--address", help="A Ray cluster's address (auto: the one of this node)."),
+]
+CheckpointOption = Annotated[
+    float,
+    typer.Option("--checkpoint-every", min=0.1, help="Seconds between a trial's checkpoints."),
+]
+TrackOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track",
+        metavar="TOOL[:PLACE]",
+        help="Follow the trials in tensorboard, wandb, mlflow or trackio; may be repeated.",
+    ),
+]
+RetryOption = Annotated[
+    bool, typer.Option("--retry", help="Train failed, corrupt and outdated trials again.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-DEFAULT_STORE = Path("catsweep-store")
-MOST = 100_000
-"""Trials at once, or threads: more than the largest clusters have cores for one study."""
 
 
 def read_study(

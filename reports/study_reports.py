@@ -10,6 +10,7 @@ from reports.paper.data_tables import count_data, data_table
 from reports.results.cells import CellResult
 from reports.results.results import Board, Results
 from reports.tables.build import build_reports
+from reports.tables.confirmation_table import confirmation_report
 from reports.tables.laid_out import bare, lay_out, layout_table
 from reports.tables.report import Report, relabelled
 from reports.verdicts.judge import Verdicts
@@ -43,6 +44,8 @@ def trial_reports(results: Results, verdicts: Verdicts) -> list[Report]:
     laid = [_laid_out(layout, study, results.cells, verdicts) for layout in study.own_tables]
     found = [report for report in (*of_paper, *laid) if report]
     found += build_reports(results, verdicts)
+    if verdicts.confirmed:
+        found.append(confirmation_report(study.name, verdicts.confirmed))
     titles = {
         study.task(name).title: label for name, label in study.labels.items() if name in study.tasks
     }

@@ -16,11 +16,18 @@ from orchestrator.cli_print import print_report, show_plan, troubles
 from orchestrator.options import (
     DEFAULT_STORE,
     MOST,
+    AddressOption,
+    CheckpointOption,
     DataOption,
+    GpusOption,
     JsonOption,
+    RetryOption,
+    SlotsOption,
     StoreOption,
     StudyArgument,
     TasksOption,
+    ThreadsOption,
+    TrackOption,
     existing_store,
     read_study,
 )
@@ -63,24 +70,11 @@ def run(
     store: StoreOption = DEFAULT_STORE,
     data: DataOption = None,
     tasks: TasksOption = None,
-    slots: Annotated[
-        int | None, typer.Option(min=1, max=MOST, help="Trials at once (default: one per core).")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(min=1, max=MOST, help="CPU threads of each trial.")
-    ] = None,
-    gpus_per_trial: Annotated[
-        str | None,
-        typer.Option(
-            help="GPUs of each (default: one if there is one, none with --address); auto: measured."
-        ),
-    ] = None,
-    address: Annotated[
-        str | None, typer.Option(help="A Ray cluster's address (auto: the one of this node).")
-    ] = None,
-    checkpoint_every: Annotated[
-        float, typer.Option(min=0.1, help="Seconds between a trial's checkpoints.")
-    ] = 120.0,
+    slots: SlotsOption = None,
+    threads: ThreadsOption = None,
+    gpus_per_trial: GpusOption = None,
+    address: AddressOption = None,
+    checkpoint_every: CheckpointOption = 120.0,
     search: Annotated[
         str, typer.Option(help="Which trials run: grid (all), random or tpe, with a budget.")
     ] = "grid",
@@ -94,20 +88,12 @@ def run(
     keep_checkpoints: Annotated[
         str, typer.Option(help="Which trained models stay: best (one per cell), all or none.")
     ] = "best",
-    track: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TOOL[:PLACE]",
-            help="Follow the trials in tensorboard, wandb, mlflow or trackio; may be repeated.",
-        ),
-    ] = None,
+    track: TrackOption = None,
     tensorboard: Annotated[
         Path | None,
         typer.Option(parser=place("--tensorboard"), help="Short for --track tensorboard:FOLDER."),
     ] = None,
-    retry: Annotated[
-        bool, typer.Option("--retry", help="Train failed, corrupt and outdated trials again.")
-    ] = False,
+    retry: RetryOption = False,
 ) -> None:
     """Train what the store lacks, then write the report. Run it again to resume."""
     from orchestrator.cli_run import run_study

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reports.results.cells import CellResult, Key, read_groups
+from reports.results.confirmed import Confirmed, read_confirmed
 from search_spaces.cells import cells_of
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
@@ -21,7 +22,8 @@ class Results:
     """A study's trials by cell, and what became of each; predictions are still in the store.
 
     `tables` has the cells of each table of the paper that the study fills, by number: the study's
-    own, but where the table has fewer trials than the study.
+    own, but where the table has fewer trials than the study. `confirmed` has fresh seeds of chosen
+    settings.
     """
 
     study: Study
@@ -29,6 +31,7 @@ class Results:
     trials: Mapping[Key, Sequence[TrialConfig]]
     cells: Board
     tables: Mapping[int, Board] = field(default_factory=dict)
+    confirmed: Confirmed = field(default_factory=Confirmed)
 
     @property
     def boards(self) -> list[Board]:
@@ -45,7 +48,15 @@ def read_results(study: Study, store: Store) -> Results:
     trials = cells_of(study)
     cells = tuple(read_groups(trials, store, study.known_tasks))
     tables = {number: _of_table(study, number, store, cells) for number in study.tables}
-    return Results(study=study, store=store, trials=trials, cells=cells, tables=tables)
+    confirmed = read_confirmed(study, cells, store)
+    return Results(
+        study=study,
+        store=store,
+        trials=trials,
+        cells=cells,
+        tables=tables,
+        confirmed=confirmed,
+    )
 
 
 def _of_table(study: Study, number: int, store: Store, cells: Board) -> Board:

@@ -64,7 +64,14 @@ def _build(results: Results, split: str, verdicts: Verdicts) -> Report:
     )
     table = Table(
         name=f"{study}-{split}",
-        caption=caption(study, split, shown, found, flat=verdicts.flat_of(shown, split)),
+        caption=caption(
+            study,
+            split,
+            shown,
+            found,
+            flat=verdicts.flat_of(shown, split),
+            looks=verdicts.looks,
+        ),
         label_titles=("Encoder", "Method"),
         groups=(ColumnGroup(columns=columns),),
         rows=(*rows, *constant_row(rows, [_tested_by(found, *one) for one in scores], 2)),

@@ -4,10 +4,12 @@ In: a table's split, cells and verdicts. Out: sentences, each true of exactly th
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from reports.results.cells import CellResult
 from reports.statistics.best_vs_best import BestVsBest
 from reports.tables.table import percent
+from reports.verdicts.looks import Looks
 from reports.verdicts.verdict import ALPHA, BASELINE, Verdict
 from trainers.records.metrics import get_metric
 
@@ -24,6 +26,7 @@ CHOSEN_BY = {
     "dev": "score on the dev set",
 }
 MOST_NAMED = 3
+NEVER: Final[Looks] = {}
 FEW = 50
 """Examples of a label; with fewer best against best is known to reject too often."""
 # A line must not break inside: the spaces hold it together.
@@ -39,11 +42,13 @@ def caption(
     flat: Sequence[CellResult] = (),
     tasks: Sequence[str] = (),
     beside: bool = True,
+    looks: Looks = NEVER,
 ) -> str:
     """The caption of a table of chosen settings.
 
-    `flat` are cells whose setting predicts the same class for every example; `tasks` the table's
-    where it has more than the cells; `beside`: it has the metrics that are not tested, too.
+    `looks` says how often a test set was looked at, by task and split. `flat` are cells whose
+    setting predicts the same class for every example; `tasks` the table's where it has more than
+    the cells; `beside`: it has the metrics that are not tested, too.
     """
     sentences = [
         f"Study {study}, {SPLIT_TITLES.get(split, split)} set. {_each_number(cells)}",
@@ -55,9 +60,11 @@ def caption(
     sentences += [*_sampled(split, cells), *_without(split, cells), *_fewer_seeds(cells)]
     sentences += [*_one_class(flat)]
     if verdicts:
-        sentences += [*_marks(verdicts), *_double_dagger(verdicts), *_few(verdicts)]
+        sentences += [*_marks(verdicts), *_double_dagger(verdicts), *_section(verdicts)]
+        sentences += _few(verdicts)
         sentences += [*_refused(verdicts), *_epochs(verdicts), *_no_better_than_constant(verdicts)]
         sentences += [*_cannot_show(split, verdicts), *_intervals(verdicts)]
+        sentences += _looked_at(split, cells, looks)
     return " ".join([*sentences, *gaps(cells), *_not_in_study(tasks, cells)])
 
 
@@ -229,6 +236,32 @@ def _double_dagger(verdicts: Sequence[Verdict]) -> list[str]:
     return [
         f"Double dagger (\u2021): still better than {BASELINE} {_after_choice(able)}.",
         f"{_of(len(kept), len(verdicts))}.",
+    ]
+
+
+def _looked_at(split: str, cells: Sequence[CellResult], looks: Looks) -> list[str]:
+    """Say how often a set that chose nothing was looked at, where that was more than once."""
+    titles = {cell.task: cell.definition.title for cell in cells}
+    counts = {titles[t]: n for (t, of), n in looks.items() if of == split and t in titles and n > 1}
+    named = ", ".join(f"{title} {number} times" for title, number in counts.items())
+    if not named:
+        return []
+    return [f"Looked at before, with other trials each time: {named}; no p allows for that."]
+
+
+def _section(verdicts: Sequence[Verdict]) -> list[str]:
+    """Say what was confirmed on fresh seeds, where something was."""
+    known = [verdict.confirmation for verdict in verdicts if verdict.confirmation]
+    if not known:
+        return []
+    kept = sum(verdict.survives for verdict in known)
+    seeds = sorted({len(side.trials) for v in known for side in (v.baseline, v.system)})
+    family = known[0].family
+    over = f", after Holm's correction over {family} comparisons" if family > 1 else ""
+    return [
+        f"Section (\u00a7): confirmed on {_range(seeds)} fresh seeds of the chosen settings:"
+        f" better than {BASELINE}, {SIGNIFICANT} by {METHOD_TEST}{over};"
+        f" {kept or 'none'} of {len(known)}."
     ]
 
 

@@ -13,10 +13,11 @@ from reports.results.results import Board as Cells
 from reports.statistics.across_tasks import AverageGain, average_gain, replicability
 from reports.tables.build import constant_row
 from reports.tables.captions import caption
-from reports.tables.notes import verdict_notes
+from reports.tables.notes import gain_words, verdict_notes
 from reports.tables.report import Report, score_cell
-from reports.tables.table import MISSING, Cell, Column, ColumnGroup, Row, Table, percent
+from reports.tables.table import MISSING, Cell, Column, ColumnGroup, Row, Table
 from reports.verdicts.judge import Verdicts
+from reports.verdicts.looks import Looks
 from reports.verdicts.verdict import BASELINE, Verdict
 from search_spaces.layouts import Layout, PublishedRow
 from search_spaces.methods import METHODS
@@ -30,7 +31,7 @@ OURS = "this study"
 class Board:
     """A table in the making: its layout, and the cells and verdicts that fill it.
 
-    `flat` are cells whose setting predicts one class for every example.
+    `flat` are cells whose setting predicts one class for every example; `looks` are at test sets.
     """
 
     layout: Layout
@@ -38,6 +39,7 @@ class Board:
     cells: Mapping[Key, CellResult]
     verdicts: Mapping[Key, Verdict]
     flat: Sequence[CellResult]
+    looks: Looks
 
     def scores(self, encoder: str, method: str) -> tuple[Cell, ...]:
         """Our numbers of a system, one for each of the table's tasks."""
@@ -104,6 +106,7 @@ def lay_out(
         cells={cell.key: cell for cell in shown},
         verdicts={key: verdict for key, verdict in found.items() if key in keys},
         flat=verdicts.flat_of(shown, layout.split),
+        looks=verdicts.looks,
     )
 
 
@@ -116,6 +119,7 @@ def describe(board: Board, study: str) -> str:
         shown,
         list(board.verdicts.values()),
         flat=board.flat,
+        looks=board.looks,
         tasks=layout.columns,
         beside=False,
     )
@@ -262,12 +266,6 @@ def averages_of(
     if len(columns_of(board)) > len(scores) + len(cells):
         cells.append(Cell(words=gain_words(gain)) if gain else Cell())
     return tuple(cells)
-
-
-def gain_words(gain: AverageGain) -> str:
-    """`1.2 (0.3 to 2.1)`: a gain in points, with its interval."""
-    delta, low, high = (percent(value, 1) for value in (gain.delta, gain.low, gain.high))
-    return f"{delta} ({low} to {high})"
 
 
 def _mean(scores: Sequence[Cell]) -> Cell:

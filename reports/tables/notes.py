@@ -5,6 +5,7 @@ In: verdicts. Out: sentences and signature lines.
 
 from collections.abc import Sequence
 
+from reports.statistics.method_test import Gain
 from reports.tables.table import percent
 from reports.verdicts.verdict import BASELINE, Verdict
 
@@ -23,3 +24,9 @@ def gain_text(verdict: Verdict) -> str | None:
     delta, low, high = (percent(value, 1) for value in (verdict.delta, *verdict.bounds))
     of = f"{verdict.definition.title} {verdict.encoder} {verdict.method}"
     return f"{of} {delta} ({low} to {high})"
+
+
+def gain_words(gain: Gain) -> str:
+    """`1.2 (0.3 to 2.1)`: a gain in points, with its interval."""
+    delta, low, high = (percent(value, 1) for value in (gain.delta, gain.low, gain.high))
+    return f"{delta} ({low} to {high})"

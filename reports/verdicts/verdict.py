@@ -31,10 +31,11 @@ Mark = Literal["dagger", "asterisk", "double-dagger", "section"]
 class Chosen:
     """A cell's chosen setting on a split: its trials, one for each seed, and their scores.
 
-    It was chosen from `settings` settings, which have `finished` finished trials among them;
-    `wanted` is how many seeds the study has of each setting.
+    `setting` is its signature with seed 0. It was chosen from `settings` settings, which have
+    `finished` finished trials among them; `wanted` is how many seeds the study has of each.
     """
 
+    setting: str
     trials: tuple[str, ...]
     scores: tuple[float, ...]
     settings: int
@@ -70,8 +71,9 @@ class Verdict:
 
     `p_holm` and `p_bh` adjust the test's p, `p_after_holm` adjusts `p_after`, all over the
     `family` comparisons that the study has planned, on every split; one without a p counts as p =
-    1. `constant` is the best score of a classifier that names one class for every example;
-    `one_class` says that the system is such a one.
+    1. `confirmation` is the verdict on fresh seeds of these settings, whose family are the
+    comparisons that were confirmed. `constant` is the best score of a classifier that names one
+    class for every example; `one_class` says that the system is such a one.
     """
 
     task: str
@@ -100,6 +102,7 @@ class Verdict:
     p_bh: float = 1.0
     p_after_holm: float | None = None
     family: int = 1
+    confirmation: "Verdict | None" = None
 
     @property
     def delta(self) -> float:
@@ -149,7 +152,11 @@ class Verdict:
     def marks(self) -> tuple[Mark, ...]:
         """The marks of its number in a table."""
         first: Mark = "asterisk" if self.gain else "dagger"
-        held: dict[Mark, bool] = {first: self.marked, "double-dagger": self.survives}
+        held: dict[Mark, bool] = {
+            first: self.marked,
+            "double-dagger": self.survives,
+            "section": self.confirmation is not None and self.confirmation.survives,
+        }
         return tuple(mark for mark, holds in held.items() if holds)
 
     def note(self) -> str:

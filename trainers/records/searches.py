@@ -8,13 +8,11 @@ do not say it.
 
 import hashlib
 from collections.abc import Iterable
-from pathlib import Path
+from typing import Final
 
 from search_spaces.cells import Sampling
-from search_spaces.errors import UserError
-from search_spaces.text import one_line
-from trainers.records.files import Unreadable, listing, read_whole, write_file
-from trainers.records.record import Count, Frozen, Record, decode_record, encode_record
+from trainers.records.named import keep_named, read_named
+from trainers.records.record import Count, Frozen, Record
 from trainers.records.store import Store
 
 
@@ -48,17 +46,19 @@ def digest(signatures: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(signatures)).encode()).hexdigest()[:12]
 
 
+WHAT: Final = (
+    "a search: without it a report cannot say how trials were chosen; restore the file, or remove"
+    " it and run the grid whole"
+)
+
+
 def keep_search(store: Store, record: SearchRecord) -> None:
     """Write the record, unless the same one is there, of whatever version.
 
     Raises:
         UserError: one that is there cannot be read.
     """
-    known = (found.model_copy(update={"version": record.version}) for found in read_searches(store))
-    if record not in known:
-        data = encode_record(record)
-        store.searches.mkdir(exist_ok=True)
-        write_file(store.searches / _name(data), data)
+    keep_named(store.searches, record, WHAT)
 
 
 def read_searches(store: Store) -> list[SearchRecord]:
@@ -67,24 +67,4 @@ def read_searches(store: Store) -> list[SearchRecord]:
     Raises:
         UserError: one cannot be read.
     """
-    paths = [Path(entry.path) for entry in listing(store.searches)]
-    return [_read(path) for path in paths if path.match("[!.]*.json")]
-
-
-def _read(path: Path) -> SearchRecord:
-    try:
-        data = read_whole(path)
-        if path.name != _name(data):
-            raise ValueError("its name is not that of its content")
-        return decode_record(SearchRecord, data)
-    except (IsADirectoryError, ValueError) as error:
-        raise UserError(
-            f"{path} is no record of a search ({one_line(error)}): without it a report cannot"
-            " say how trials were chosen; restore the file, or remove it and run the grid whole"
-        ) from error
-    except OSError as error:
-        raise Unreadable(path, error) from error
-
-
-def _name(data: bytes) -> str:
-    return f"{hashlib.sha256(data).hexdigest()[:12]}.json"
+    return read_named(store.searches, SearchRecord, WHAT)

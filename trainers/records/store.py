@@ -5,6 +5,8 @@
                                     or config.json and failure.json or pruned.json
     running/<signature>/            lock, progress.json, checkpoint.safetensors
     searches/<digest>.json          which trials a search drew (`searches.py`)
+    confirmations/<digest>.json     which settings were confirmed (`confirmations.py`)
+    looks/<digest>.json             which results were looked at on a test set (`looks.py`)
     tasks/, code/                   users' own tasks and methods (`identity.py`, `kept_code.py`)
     set-aside/<signature>-<n>/      corrupt or failed trials that a retry moved out of the way
 

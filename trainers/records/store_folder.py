@@ -14,7 +14,17 @@ from search_spaces.errors import UserError
 from trainers.records.files import is_there
 from trainers.records.store_mark import STORE_VERSION, make_mark, raise_mark, read_mark
 
-FOLDERS = ("trials", "running", "searches", "set-aside", "checkpoints", "tasks", "code")
+FOLDERS = (
+    "trials",
+    "running",
+    "searches",
+    "confirmations",
+    "looks",
+    "set-aside",
+    "checkpoints",
+    "tasks",
+    "code",
+)
 
 
 class StoreFolder:
@@ -70,6 +80,16 @@ class StoreFolder:
     def searches(self) -> Path:
         """Where it is kept which trials a search drew."""
         return self.root / "searches"
+
+    @property
+    def confirmations(self) -> Path:
+        """Where it is kept which settings were confirmed with which seeds."""
+        return self.root / "confirmations"
+
+    @property
+    def looks(self) -> Path:
+        """Where it is kept which results were looked at on which test set."""
+        return self.root / "looks"
 
     @property
     def code(self) -> Path:

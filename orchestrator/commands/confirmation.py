@@ -1,0 +1,84 @@
+"""The command `confirm`: is the method better, and not only its luckiest setting?
+
+In: a study whose trials have ended. Out: its chosen settings trained with fresh seeds, and the
+report with what they show.
+"""
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli_print import print_report, show_plan, troubles
+from orchestrator.options import (
+    DEFAULT_STORE,
+    AddressOption,
+    CheckpointOption,
+    DataOption,
+    GpusOption,
+    JsonOption,
+    RetryOption,
+    SlotsOption,
+    StoreOption,
+    StudyArgument,
+    TasksOption,
+    ThreadsOption,
+    TrackOption,
+    read_study,
+)
+from orchestrator.say import say
+
+
+def confirm(
+    study: StudyArgument,
+    store: StoreOption = DEFAULT_STORE,
+    data: DataOption = None,
+    seeds: Annotated[int, typer.Option(max=1000, help="Fresh seeds of each chosen setting.")] = 5,
+    tasks: TasksOption = None,
+    methods: Annotated[
+        str | None, typer.Option("--methods", help="Only these methods, by commas.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be trained, and train nothing.")
+    ] = False,
+    slots: SlotsOption = None,
+    threads: ThreadsOption = None,
+    gpus_per_trial: GpusOption = None,
+    address: AddressOption = None,
+    checkpoint_every: CheckpointOption = 120.0,
+    track: TrackOption = None,
+    retry: RetryOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train each method's chosen setting with fresh seeds, and test the methods on those alone."""
+    from orchestrator.cli_run import train_in
+    from orchestrator.confirm import confirm as choose
+    from orchestrator.job import Resources, cores, parse_gpus
+    from orchestrator.search import Search
+    from orchestrator.tracking import parse_tracks
+    from reports.results.results import read_results
+    from trainers.records.confirmations import keep_confirmation
+    from trainers.records.store import State, Store
+
+    resources = Resources(
+        slots=slots,
+        threads=threads,
+        gpus_per_trial=parse_gpus(gpus_per_trial),
+        address=address,
+        checkpoint_every=checkpoint_every,
+        track=parse_tracks(track or [], None),
+    )
+    opened = Store(store, create=False)
+    chosen = read_study(study, tasks, opened, data, to_train=True)
+    named = None if methods is None else [name.strip() for name in methods.split(",")]
+    wanted, record = choose(read_results(chosen, opened), seeds, named)
+    if dry_run:
+        show_plan(wanted, opened, slots or cores(), as_json=as_json)
+        return
+    keep_confirmation(opened, record)
+    ran = train_in(store, opened, wanted, data, resources, Search(), "none", retry=retry)
+    for line in troubles(ran.plan, opened):
+        say(line)
+    print_report(chosen, opened, opened.reports / chosen.name, data, None, as_json=as_json)
+    states = (State.FAILED, State.CORRUPT, State.MISSING, State.RUNNING)
+    if any(ran.plan.count(state) for state in states):
+        raise typer.Exit(1)

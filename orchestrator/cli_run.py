@@ -32,7 +32,7 @@ class Ran:
 
 
 def run_study(
-    name: str,
+    named: str | Study,
     store: Path,
     data: Path | None,
     tasks: str | None,
@@ -43,6 +43,8 @@ def run_study(
     retry: bool,
 ) -> Ran:
     """Train what a store lacks of a study; what a user should know is told before.
+
+    `tasks` are of a study that is `named` by its name or path; another one is trained as it is.
 
     Raises:
         UserError, Unfinished, KeyboardInterrupt: as `check` and `train`.
@@ -55,7 +57,9 @@ def run_study(
     from trainers.records.store import Store
 
     begun = begun_store(store)
-    study = read_study(name, tasks, begun, data, to_train=True)
+    study = named
+    if not isinstance(study, Study):
+        study = read_study(study, tasks, begun, data, to_train=True)
     search.check(cells_of(study))
     check_files_of(study, data)
     notes = check(study, begun, data, resources, search, retry=retry)

@@ -32,7 +32,7 @@ class Ran:
 
 
 def run_study(
-    name: str,
+    named: str | Study,
     store: Path,
     data: Path | None,
     tasks: str | None,
@@ -44,38 +44,22 @@ def run_study(
 ) -> Ran:
     """Train what a store lacks of a study; what a user should know is told before.
 
-    Raises:
-        UserError, Unfinished, KeyboardInterrupt: as `check` and `train`.
-    """
-    from orchestrator.options import begun_store, read_study
-
-    begun = begun_store(store)
-    study = read_study(name, tasks, begun, data, to_train=True)
-    return train_in(store, begun, study, data, resources, search, keep, retry=retry)
-
-
-def train_in(
-    store: Path,
-    begun: "Store | None",
-    study: Study,
-    data: Path | None,
-    resources: "Resources",
-    search: "Search",
-    keep: "Keep",
-    *,
-    retry: bool,
-) -> Ran:
-    """Do the same for a study that is loaded; `begun` is the store, if it is there already.
+    `tasks` are of a study that is `named` by its name or path; another one is trained as it is.
 
     Raises:
         UserError, Unfinished, KeyboardInterrupt: as `check` and `train`.
     """
     from orchestrator.data_versions import keep_own_data, other_versions
+    from orchestrator.options import begun_store, read_study
     from orchestrator.own_code import keep_own_code
     from orchestrator.preflight import check_files_of
     from search_spaces.cells import cells_of
     from trainers.records.store import Store
 
+    begun = begun_store(store)
+    study = named
+    if not isinstance(study, Study):
+        study = read_study(study, tasks, begun, data, to_train=True)
     search.check(cells_of(study))
     check_files_of(study, data)
     notes = check(study, begun, data, resources, search, retry=retry)

@@ -58,7 +58,7 @@ class Resources:
                 raise UserError(f"{name}: expected 1 or more, got {number!r}")
         if not (math.isfinite(self.checkpoint_every) and self.checkpoint_every >= SHORTEST):
             raise UserError(
-                f"checkpoint_every: expected at least {SHORTEST} seconds, got"
+                f"--checkpoint-every: expected at least {SHORTEST} seconds, got"
                 f" {self.checkpoint_every}"
             )
         if self.gpus_per_trial is not None:

@@ -42,7 +42,7 @@ def load_study(
     from orchestrator.options import existing_store, read_study
 
     if isinstance(study, Study):
-        return study
+        return study if tasks is None else study.narrow(_names(tasks))
     opened = existing_store(Path(store)) if store is not None else None
     names = ",".join(_names(tasks)) if tasks is not None else None
     return read_study(str(study), names, opened, _path(data), to_train=to_train)
@@ -61,7 +61,7 @@ def plan(study: str | Study, store: Place = STORE, *, data: Place | None = None)
 
 
 def run(
-    study: str,
+    study: Place | Study,
     store: Place = STORE,
     *,
     data: Place | None = None,
@@ -104,7 +104,7 @@ def run(
         track=parse_tracks([track] if isinstance(track, str) else list(track)),
     )
     done = run_study(
-        study,
+        load_study(study, tasks=tasks) if isinstance(study, Study) else str(study),
         Path(store),
         _path(data),
         ",".join(_names(tasks)) if tasks is not None else None,

@@ -61,7 +61,7 @@ AddressOption = Annotated[
 ]
 CheckpointOption = Annotated[
     float,
-    typer.Option("--checkpoint-every", min=0.1, help="Seconds between a trial's checkpoints."),
+    typer.Option("--checkpoint-every", help="Seconds between a trial's checkpoints."),
 ]
 TrackOption = Annotated[
     list[str] | None,

@@ -138,7 +138,8 @@ def other_code(study: Study, store: "Store") -> list[str]:
     """Say which of a study's trials the store has of other code of its own methods."""
     from trainers.records.kept_code import kept_methods
 
-    lines, finished = _under_one_version(study, store), store.finished()
+    lines = [*_under_one_version(study, store), *_metrics_under_one_version(study, store)]
+    finished = store.finished()
     for name, method in study.own_methods.items():
         trials = [trial for trial in study.trials() if trial.method.name == name]
         others = {record.code for record in kept_methods(store) if record.name == name}
@@ -177,6 +178,21 @@ def _under_one_version(study: Study, store: "Store") -> list[str]:
             f" ({record.said}): that copy is what is trained"
         )
     return lines
+
+
+def _metrics_under_one_version(study: Study, store: "Store") -> list[str]:
+    """Say the same of metrics: the store's copy scores."""
+    from trainers.records.kept_code import checksums, kept_metrics
+
+    kept = {(record.name, record.code): record for record in kept_metrics(store)}
+    return [
+        f"metric {source.name}: {source.said} differs from the store's copy of the same version"
+        f" ({record.said}): that copy is what scores"
+        for source in study.sources.values()
+        if source.noun == "metric" and source.files
+        if (record := kept.get((source.name, source.code or "")))
+        if record.files != checksums(source)
+    ]
 
 
 def _of_code(trial: TrialConfig, code: str) -> TrialConfig:

@@ -86,6 +86,8 @@ class PublishedRow(Settings):
 
 def _titled(value: object) -> object:
     """Let a list of methods stand for rows that are called by the methods' names."""
+    if value in ([], {}):
+        raise ValueError("has no row: leave rows out for all of the study's methods")
     if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
         for name in value:
             if value.count(name) > 1:
@@ -237,13 +239,38 @@ def check_layouts(
 
 
 def _check_row(layout: Layout, row: str, methods: Mapping[str, Method | None]) -> None:
-    name, *chosen = row.split(" ")
+    name, *_ = row.split(" ")
     if name not in methods:
         raise unknown(f"method of table {layout.name}", name, methods)
-    method = methods[name] or METHODS[name]
+    _check_variant(f"table {layout.name}", row, methods)
+
+
+def _check_variant(place: str, row: str, methods: Mapping[str, Method | None]) -> None:
+    """Check the options of a method, as in `cat norm=mix`."""
+    name, *chosen = row.split(" ")
+    options = (methods[name] or METHODS[name]).options
     for part in chosen:
         option, equals, value = part.partition("=")
-        if option not in method.options:
-            raise unknown(f"option of {name} in table {layout.name}", option, method.options)
+        if option not in options:
+            raise unknown(f"option of {name} in {place}", option, options)
         if not equals or not value:
-            raise UserError(f"table {layout.name}: {quoted(row)}: expected {option}=VALUE")
+            raise UserError(f"{place}: {quoted(row)}: expected {option}=VALUE")
+
+
+def check_labels(
+    labels: Iterable[str], methods: Mapping[str, Method | None], others: Iterable[str]
+) -> None:
+    """Check that labels are of the study's methods and their variants, or of its `others`.
+
+    Raises:
+        UserError: one names none of these.
+    """
+    names = list(dict.fromkeys([*methods, *others]))
+    for label in labels:
+        method, *chosen = label.split(" ")
+        if label in names:
+            continue
+        if not chosen or method not in methods:
+            raise unknown("method, encoder or task in labels", label, names)
+        kept = [part for part in chosen if not re.fullmatch("train_fraction=.+", part)]
+        _check_variant("labels", " ".join([method, *kept]), methods)

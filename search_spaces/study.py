@@ -17,7 +17,7 @@ from pydantic import Field, SkipValidation, ValidationError
 from search_spaces.complaints import explain
 from search_spaces.errors import UserError, unknown
 from search_spaces.input_files import at_home, is_there
-from search_spaces.layouts import Layout, check_layouts, take_layouts
+from search_spaces.layouts import Layout, check_labels, check_layouts, take_layouts
 from search_spaces.method import Method
 from search_spaces.methods import METHODS
 from search_spaces.own_methods import import_method, take_methods
@@ -325,7 +325,11 @@ def _build(fields: dict[Any, Any], folder: Path, find: Finder) -> Study:
             where = f"part {number}: " if "parts" in fields else BESIDE if included else ""
             raise UserError(f"{where}{what}") from error
     named = {method: own.methods.get(method) for part in found for method in part.methods}
-    check_layouts(own.tables, named, [task for part in found for task in part.tasks])
+    tasks = [task for part in found for task in part.tasks]
+    check_layouts(own.tables, named, tasks)
+    check_labels(
+        header.labels, named, [*tasks, *(name for part in found for name in part.encoders)]
+    )
     return Study(
         name=header.name,
         description=header.description,

@@ -50,7 +50,7 @@ def confirm(
     as_json: JsonOption = False,
 ) -> None:
     """Train each method's chosen setting with fresh seeds, and test the methods on those alone."""
-    from orchestrator.cli_run import train_in
+    from orchestrator.cli_run import run_study
     from orchestrator.confirm import confirm as choose
     from orchestrator.job import Resources, cores, parse_gpus
     from orchestrator.search import Search
@@ -75,7 +75,7 @@ def confirm(
         show_plan(wanted, opened, slots or cores(), as_json=as_json)
         return
     keep_confirmation(opened, record)
-    ran = train_in(store, opened, wanted, data, resources, Search(), "none", retry=retry)
+    ran = run_study(wanted, store, data, None, resources, Search(), "none", retry=retry)
     for line in troubles(ran.plan, opened):
         say(line)
     print_report(chosen, opened, opened.reports / chosen.name, data, None, as_json=as_json)

@@ -103,8 +103,6 @@ def run(
     from trainers.checkpoints import parse_keep
     from trainers.records.store import State
 
-    if not math.isfinite(checkpoint_every):
-        raise UserError(f"--checkpoint-every: expected seconds, got {checkpoint_every}")
     resources = Resources(
         slots=slots,
         threads=threads,

@@ -30,14 +30,10 @@ LINES = [
     *map(budget, ["2h,2h", "1,2", "h", "\x1b[2J", LONG]),
     *map(gpus, ["1\u0663", "nan", "inf", "1e400", "-1", "", "0_1", "1.5", "0.00001", "9" * 5_000]),
     run("more GPUs than there are", "--gpus-per-trial", "999", says=("has ", " GPUs")),
-    run(
-        "seconds that do not end", "--checkpoint-every", "inf", says=("expected seconds, got inf",)
-    ),
-    run(
-        "seconds beyond floats", "--checkpoint-every", "1e400", says=("expected seconds, got inf",)
-    ),
+    run("seconds that do not end", "--checkpoint-every", "inf", says=("seconds, got inf",)),
+    run("seconds beyond floats", "--checkpoint-every", "1e400", says=("seconds, got inf",)),
     run("seconds that are none", "--checkpoint-every", "nan", says=("--checkpoint-every",)),
-    run("negative seconds", "--checkpoint-every", "-1", says=("'--checkpoint-every'",)),
+    run("negative seconds", "--checkpoint-every", "-1", says=("--checkpoint-every: ",)),
     run("a word for seconds", "--checkpoint-every", "soon", says=("'--checkpoint-every'",)),
     run("no slots", "--slots", "0", says=("'--slots'",)),
     run("slots beyond bounds", "--slots", "9" * 30, says=("'--slots'",)),

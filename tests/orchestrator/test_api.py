@@ -14,7 +14,7 @@ from orchestrator import api, library
 from search_spaces.errors import UserError
 from search_spaces.study import load_study
 from tests.orchestrator.commands import train_all
-from trainers.records.store import Store
+from trainers.records.store import State, Store
 
 ROOT = Path(__file__).parents[2]
 STUDY = """
@@ -134,6 +134,17 @@ def test_a_study_from_plan_to_tables_and_frames(study: Path, tmp_path: Path) -> 
     assert [str(name)[6:] for name in logits.idxmax(axis=1)] == list(found["predicted"])
     pair = library.compare(*trials["signature"], store=folder)
     assert pair.n == 168
+
+
+def test_a_study_that_was_loaded_runs_as_one_that_is_named(study: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store", create=True)
+    train_all(load_study(str(study)), store)
+    loaded = library.load_study(str(study), store=store.root)
+    plans = [library.run(given, store.root) for given in (study, str(study), loaded)]
+    assert [plan.count(State.DONE) for plan in plans] == [2, 2, 2]
+    with pytest.raises(UserError, match="unknown task of study small 'mrpc'"):
+        library.run(loaded, store.root, tasks="mrpc")
+    assert library.load_study(loaded, tasks="library").tasks == ("library",)
 
 
 def test_mistakes_are_user_errors(study: Path, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_a_bad_study_is_one_line_and_writes_nothing(
         (["run", "no/such.yaml"], "no study file no/such.yaml"),
         (["run", "quickstart", "--tasks", "rte"], "unknown task of study quickstart 'rte'"),
         (["run", "quickstart", "--slots", "0"], "--slots"),
-        (["run", "quickstart", "--checkpoint-every", "inf"], "expected seconds, got inf"),
+        (["run", "quickstart", "--checkpoint-every", "inf"], "at least 0.1 seconds, got inf"),
         (["run", "quickstart", "--checkpoint-every", "nan"], "--checkpoint-every"),
         (["run", "quickstart", "--nonsense"], "No such option"),
         (["rum", "quickstart"], "No such command 'rum'"),

@@ -140,7 +140,7 @@ def test_a_worker_says_so_before_torch_is_imported() -> None:
     [
         ({"slots": 0}, "slots: expected 1 or more, got 0"),
         ({"threads": -1}, "threads: expected 1 or more"),
-        ({"checkpoint_every": float("nan")}, "checkpoint_every: expected at least"),
+        ({"checkpoint_every": float("nan")}, "--checkpoint-every: expected at least"),
         ({"gpus_per_trial": 1.5}, "--gpus-per-trial"),
         ({"gpus_per_trial": "some"}, "--gpus-per-trial"),
     ],

@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from orchestrator import api
-from orchestrator.data_versions import keep_own_data
-from orchestrator.options import read_study
 from orchestrator.own_code import keep_own_code, remembered
 from search_spaces.errors import UserError
 from search_spaces.method import OwnSettings
@@ -18,10 +16,8 @@ from search_spaces.sources import Source
 from search_spaces.study import load_study
 from tests.orchestrator.commands import catsweep, train_all
 from tests.search_spaces.test_own_methods import FOCAL, STUDY
-from tests.trainers.test_own_metrics import KAPPA
 from trainers.records import kept_code
 from trainers.records.kept_code import kept_methods, load_method_type
-from trainers.records.metrics import OWN
 from trainers.records.record import BODY, HEAD, decode_record, encode_record
 from trainers.records.store import Store
 
@@ -151,53 +147,6 @@ def test_the_readme_s_method_keeps_the_contract(
     said = told(capsys)
     assert said.count(": yes") == 4
     assert "gamma=2.0" in said
-
-
-MEASURED = """
-name: measured
-tasks:
-  - {name: cases, files: {train: train.csv, dev: dev.csv}, text: body, label: team,
-     metric: ./agreement.py@kappa, beside: accuracy}
-encoders: [tiny]
-methods: [standard, at]
-axes: {lr: [3e-3], epsilon: [5e-3]}
-epochs: 2
-"""
-
-
-def test_a_metric_of_one_s_own_from_plan_to_tables(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    study, folder = tmp_path / "study.yaml", tmp_path / "store"
-    study.write_text(MEASURED)
-    (tmp_path / "agreement.py").write_text(KAPPA)
-    for split, n in (("train", 60), ("dev", 24)):
-        rows = [f"{k} where is my {'ab'[k % 2]},{'ab'[k % 2]}\n" for k in range(n)]
-        (tmp_path / f"{split}.csv").write_text("body,team\n" + "".join(rows))
-    store = Store(folder, create=True)
-    chosen = read_study(str(study), None, store, to_train=True)
-    keep_own_data(chosen, None, store)
-    keep_own_code(chosen, store)
-    OWN.clear()
-    train_all(chosen, store)
-    OWN.clear()
-    (tmp_path / "agreement.py").unlink()
-    assert catsweep("status", study, "--store", folder) == 0
-    assert "2/2 done" in told(capsys)
-    OWN.clear()
-    assert catsweep("report", study, "--store", folder, "--html", "--figures") == 0
-    said = told(capsys)
-    assert "cases (Cohen's kappa)" in said
-    assert "cases (accuracy)" in said
-    OWN.clear()
-    first, second = sorted(store.finished())
-    assert catsweep("compare", first, second, "--store", folder) == 0
-    assert "kappa: " in told(capsys)
-    (tmp_path / "agreement.py").write_text(KAPPA.replace("n**2", "n**2 + 0.1"))
-    assert catsweep("plan", study, "--store", folder) == 0
-    said = told(capsys)
-    assert "0/2 done" in said
-    assert "2 trials were trained on other data (metric, dev or difficult differs)" in said
 
 
 def test_other_files_under_one_version_are_told_and_the_store_s_count(

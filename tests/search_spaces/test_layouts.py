@@ -82,6 +82,7 @@ def test_variants_of_a_method_are_rows_and_cells_of_their_own() -> None:
     text = STUDY.replace("methods: [standard, at]", "methods: [standard, cat]").replace(
         "epsilon: [5e-3]}", "epsilon: [5e-3], tau: [.1], lambda: [.3], norm: [max, mix]}"
     )
+    text = text.replace("at: AT", "cat norm=mix: CAT (mixed)")
     rows = "rows: [standard, cat, cat norm=mix]"
     study = parse_study(text.replace("rows: [at, standard]", rows), "x")
     names = {method for _, _, method in cells_of(study)}
@@ -114,3 +115,33 @@ def test_what_is_no_table_is_told(old: str, new: str, expected: list[str]) -> No
         study(**{old: new})
     for part in expected:
         assert part in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (
+            "standrad",
+            "unknown method, encoder or task in labels 'standrad'; did you mean 'standard'",
+        ),
+        ("cat", "unknown method, encoder or task in labels 'cat'"),
+        ("at nrom=l2", "unknown option of at in labels 'nrom'; did you mean 'norm'"),
+        ("at norm", "labels: 'at norm': expected norm=VALUE"),
+    ],
+)
+def test_a_label_of_nothing_in_the_study_is_refused(key: str, expected: str) -> None:
+    with pytest.raises(UserError, match=expected):
+        study(**{"labels: {standard:": f'labels: {{"{key}":'})
+
+
+@pytest.mark.parametrize("key", ["at norm=l2", "at train_fraction=0.5", "tiny", "mrpc"])
+def test_labels_name_variants_encoders_and_tasks(key: str) -> None:
+    found = study(**{"labels: {standard:": f'labels: {{"{key}":'})
+    assert found.narrow(["library"]).labels[key] == "Fine-tuning", "legal still, of fewer tasks"
+
+
+@pytest.mark.parametrize("rows", ["[]", "{}"])
+def test_a_table_that_lists_no_rows_is_refused(rows: str) -> None:
+    with pytest.raises(UserError, match=r"table main: rows.*leave rows out for all of the study's"):
+        study(**{"rows: [at, standard]": f"rows: {rows}"})
+    assert study(**{"rows: [at, standard], ": ""}).own_tables[0].rows == {}

@@ -1,4 +1,4 @@
-"""The expected best of n trials of every method, with its band: the numbers of a budget picture.
+"""The expected best of n settings of every method, with its band: numbers of a budget picture.
 
 In: the `Landscape`s of one task and encoder, and their cells. Out: a frozen `BudgetPicture`.
 """
@@ -13,7 +13,6 @@ from reports.page.landscape import Landscape
 from reports.results.cells import CellResult
 from reports.statistics.budget import LEVEL, expected_best, expected_best_band
 from reports.statistics.candidates import Scores
-from reports.statistics.design import Design
 from search_spaces.errors import UserError
 from trainers.records.metrics import Labels, Values, get_metric
 
@@ -52,7 +51,7 @@ def budget_picture(of: Sequence[Landscape], cells: Sequence[CellResult]) -> Budg
     curves, refused = [], []
     for landscape, cell in zip(of, cells, strict=True):
         try:
-            curves.append(_curve(landscape, cell.design))
+            curves.append(_curve(landscape, cell))
         except UserError as error:
             refused.append(str(error))
     first = of[0]
@@ -67,8 +66,9 @@ def budget_picture(of: Sequence[Landscape], cells: Sequence[CellResult]) -> Budg
     )
 
 
-def _curve(of: Landscape, design: Design) -> BudgetCurve:
-    scores = Scores(cell=of.title, values=of.scores, design=design)
+def _curve(of: Landscape, cell: CellResult) -> BudgetCurve:
+    values = np.array([setting.selection_score for setting in cell.comparable])
+    scores = Scores(cell=of.title, values=values, design=cell.design)
     expected = expected_best(scores)
     low, high = expected_best_band(scores, get_metric(of.metric).lowest)
     rows = _thinned(scores.budget)

@@ -168,7 +168,7 @@ def _line(style: Style) -> tuple[int, tuple[float, ...]] | str:
 
 
 def budget_figure(of: BudgetPicture, styles: Styles = NO_STYLES) -> Figure:
-    """Draw the expected best of n trials by method, with its band; the y axis fits the curves."""
+    """Draw the expected best of n settings by method, with its band; the y axis fits the curves."""
     bands = f"bands: {of.level:.0%}, all n at once"
     figure = _figure(3.4, 2.5, f"{of.task}, {of.encoder}: {of.split}", bands)
     axes = figure.subplots()
@@ -194,7 +194,7 @@ def budget_figure(of: BudgetPicture, styles: Styles = NO_STYLES) -> Figure:
     axes.set_xticks([n for n in BUDGETS if n <= most], minor=False)
     axes.xaxis.set_major_formatter("{x:.0f}")
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel("trials")
+    axes.set_xlabel("settings")
     axes.set_ylabel(f"expected best {short_name(of.metric)}, %")
     _fit(axes, [100 * curve.expected for curve in of.curves])
     _legend(figure, 3)

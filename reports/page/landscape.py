@@ -35,6 +35,7 @@ class Axis:
 class Landscape:
     """The finished trials of a cell: scores (M,) at `places` (M, A), indices of the axes' values.
 
+    `means` (M,) are those of each trial's setting over its seeds, `seeds` (M,) how many it has.
     `split` is the one that trials are chosen on, `seconds` (M,) what each took, and `wanted` the
     number of trials in the study.
     """
@@ -48,6 +49,8 @@ class Landscape:
     trials: tuple[str, ...]
     places: Labels
     scores: Values
+    means: Values
+    seeds: Labels
     seconds: Values
     wanted: int
 
@@ -58,8 +61,11 @@ class Landscape:
 
     @cached_property
     def ranking(self) -> Labels:
-        """The trials (M,) from the best to the worst; the earlier one wins a tie."""
-        return np.argsort(-self.scores, kind="stable")
+        """The trials (M,), the best seed of the best setting first; the earlier one wins a tie.
+
+        A setting is the better the more seeds it has finished, then by their mean.
+        """
+        return np.lexsort((-self.scores, -self.means, -self.seeds))
 
     @property
     def is_full_grid(self) -> bool:
@@ -94,6 +100,8 @@ def _survey(wanted: Sequence[TrialConfig], cell: CellResult) -> Landscape:
         [place[column][point[axis.name]] for column, axis in enumerate(axes)] for point in settings
     ]
     first = cell.finished[0].record
+    setting = {name: one for one in cell.begun for name in one.signatures}
+    own = [setting[trial.record.signature] for trial in cell.finished]
     return Landscape(
         task=cell.task,
         encoder=cell.encoder,
@@ -104,6 +112,8 @@ def _survey(wanted: Sequence[TrialConfig], cell: CellResult) -> Landscape:
         trials=tuple(trial.record.signature for trial in cell.finished),
         places=np.array(places, dtype=np.int64).reshape(len(settings), len(axes)),
         scores=np.array([trial.record.selection_score for trial in cell.finished]),
+        means=np.array([one.selection_score for one in own]),
+        seeds=np.array([len(one.trials) for one in own]),
         seconds=np.array([trial.record.seconds for trial in cell.finished]),
         wanted=len(wanted),
     )

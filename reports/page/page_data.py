@@ -91,6 +91,8 @@ def _cell(cell: CellPictures, most: int) -> dict[str, Any]:
         "trials": [of.trials[row] for row in listed.tolist()],
         "places": of.places[listed].tolist(),
         "scores": _plain(of.scores[listed]),
+        "means": _plain(of.means[listed]),
+        "seeds": of.seeds[listed].tolist(),
         "seconds": _plain(np.round(of.seconds[listed], 1)),
         "heatmap": None if cell.heatmap is None else _heatmap(cell.heatmap),
         "importance": _importance(cell.importance),

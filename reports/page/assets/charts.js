@@ -130,15 +130,15 @@ function budgets(place, one) {
   const all = one.curves.flatMap((curve) => [...curve.expected]);
   const pad = Math.max(0.01, (Math.max(...all) - Math.min(...all)) * 0.6);
   const yRange = [Math.min(...all) - pad, Math.min(1, Math.max(...all) + pad)];
-  const label = `Expected best ${one.metric} on ${one.split} of n trials: ` + one.curves.map((curve) =>
+  const label = `Expected best ${one.metric} on ${one.split} of n settings: ` + one.curves.map((curve) =>
     `${curve.method} from ${percent(curve.expected[0])} at 1 to ${percent(curve.expected.at(-1))} at ${curve.n.at(-1)}`).join("; ");
   place.append(make("figure", {}, picture(label, (width) => lineChart(width, {
-    logX: true, xLabel: "trials", yLabel: `${one.metric} on ${one.split}, %`, show: (y) => percent(y), yRange,
+    logX: true, xLabel: "settings", yLabel: `${one.metric} on ${one.split}, %`, show: (y) => percent(y), yRange,
     series: one.curves.map((curve) => ({ name: curve.method, x: curve.n, y: curve.expected, low: curve.low,
       high: curve.high, colour: methodColour(curve.method), dash: DATA.styles[curve.method].dashes,
       marker: DATA.styles[curve.method].marker })),
   })), make("figcaption", {}, `Bands: ${percent(one.level, 0)} %, all n at once, cut off at the picture's edge.`)),
-  numbers(() => ({ caption: label, columns: [{ title: "method", filter: true }, { title: "trials", number: true },
+  numbers(() => ({ caption: label, columns: [{ title: "method", filter: true }, { title: "settings", number: true },
     ...["expected best", "low", "high"].map((title) => ({ title, number: true, show: (y) => percent(y, 2) }))],
   rows: one.curves.flatMap((curve) => curve.n.map((n, row) =>
     [curve.method, n, curve.expected[row], curve.low[row], curve.high[row]])) })));

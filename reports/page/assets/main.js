@@ -64,10 +64,11 @@ function noteTheBest(section, shown) {
 
 function trials() {
   const rows = DATA.cells.flatMap((cell) => cell.trials.map((trial, row) => [trial, cell.task, cell.encoder, cell.method,
-    setting(cell, row), cell.split, cell.metric, cell.scores[row], cell.seconds[row]]));
+    setting(cell, row), cell.split, cell.metric, cell.scores[row], cell.means[row], cell.seeds[row], cell.seconds[row]]));
   const columns = [{ title: "trial", kind: "code" }, { title: "task", filter: true }, { title: "encoder", filter: true },
     { title: "method", filter: true }, { title: "setting", kind: "text" }, { title: "split" }, { title: "metric" },
-    { title: "score", number: true, show: (value) => percent(value, 2) },
+    ...["score", "mean over seeds"].map((title) => ({ title, number: true, show: (value) => percent(value, 2) })),
+    { title: "seeds", number: true, show: integer },
     { title: "seconds", number: true, show: (value) => value.toFixed(0) }];
   noteTheBest("trials", rows.length);
   mountOf("trials").append(dataTable({ caption: "Finished trials", columns, rows }));

@@ -13,6 +13,7 @@ from reports.page.landscape import Landscape
 from reports.results.cells import CellResult
 from reports.statistics.budget import LEVEL, expected_best, expected_best_band
 from reports.statistics.candidates import Scores
+from reports.statistics.design import Design
 from search_spaces.errors import UserError
 from trainers.records.metrics import Labels, Values, get_metric
 
@@ -51,7 +52,7 @@ def budget_picture(of: Sequence[Landscape], cells: Sequence[CellResult]) -> Budg
     curves, refused = [], []
     for landscape, cell in zip(of, cells, strict=True):
         try:
-            curves.append(_curve(landscape, cell))
+            curves.append(_curve(landscape, cell.design))
         except UserError as error:
             refused.append(str(error))
     first = of[0]
@@ -66,9 +67,8 @@ def budget_picture(of: Sequence[Landscape], cells: Sequence[CellResult]) -> Budg
     )
 
 
-def _curve(of: Landscape, cell: CellResult) -> BudgetCurve:
-    values = np.array([setting.selection_score for setting in cell.comparable])
-    scores = Scores(cell=of.title, values=values, design=cell.design)
+def _curve(of: Landscape, design: Design) -> BudgetCurve:
+    scores = Scores(cell=of.title, values=of.comparable, design=design)
     expected = expected_best(scores)
     low, high = expected_best_band(scores, get_metric(of.metric).lowest)
     rows = _thinned(scores.budget)

@@ -35,9 +35,8 @@ class Axis:
 class Landscape:
     """The finished trials of a cell: scores (M,) at `places` (M, A), indices of the axes' values.
 
-    `means` (M,) are those of each trial's setting over its seeds, `seeds` (M,) how many it has.
-    `split` is the one that trials are chosen on, `seconds` (M,) what each took, and `wanted` the
-    number of trials in the study.
+    `setting` (M,) numbers the setting that each is a seed of. `split` is the one that trials are
+    chosen on, `seconds` (M,) what each took, and `wanted` the number of trials in the study.
     """
 
     task: str
@@ -49,8 +48,7 @@ class Landscape:
     trials: tuple[str, ...]
     places: Labels
     scores: Values
-    means: Values
-    seeds: Labels
+    setting: Labels
     seconds: Values
     wanted: int
 
@@ -58,6 +56,24 @@ class Landscape:
     def title(self) -> str:
         """The cell's name for people."""
         return f"{self.task}, {self.encoder}, {self.method}"
+
+    @cached_property
+    def seeds(self) -> Labels:
+        """How many seeds the setting of each trial (M,) has finished."""
+        counts: Labels = np.bincount(self.setting)[self.setting]
+        return counts
+
+    @cached_property
+    def means(self) -> Values:
+        """The mean score over the seeds of each trial's setting (M,)."""
+        sums = np.bincount(self.setting, weights=self.scores)[self.setting]
+        return np.asarray(sums / self.seeds)
+
+    @property
+    def comparable(self) -> Values:
+        """The means of the settings with the most finished seeds, one for each."""
+        first = np.unique(self.setting, return_index=True)[1]
+        return np.asarray(self.means[first[self.seeds[first] == self.seeds.max()]])
 
     @cached_property
     def ranking(self) -> Labels:
@@ -100,8 +116,7 @@ def _survey(wanted: Sequence[TrialConfig], cell: CellResult) -> Landscape:
         [place[column][point[axis.name]] for column, axis in enumerate(axes)] for point in settings
     ]
     first = cell.finished[0].record
-    setting = {name: one for one in cell.begun for name in one.signatures}
-    own = [setting[trial.record.signature] for trial in cell.finished]
+    place_of = {name: n for n, one in enumerate(cell.begun) for name in one.signatures}
     return Landscape(
         task=cell.task,
         encoder=cell.encoder,
@@ -112,8 +127,7 @@ def _survey(wanted: Sequence[TrialConfig], cell: CellResult) -> Landscape:
         trials=tuple(trial.record.signature for trial in cell.finished),
         places=np.array(places, dtype=np.int64).reshape(len(settings), len(axes)),
         scores=np.array([trial.record.selection_score for trial in cell.finished]),
-        means=np.array([one.selection_score for one in own]),
-        seeds=np.array([len(one.trials) for one in own]),
+        setting=np.array([place_of[trial.record.signature] for trial in cell.finished]),
         seconds=np.array([trial.record.seconds for trial in cell.finished]),
         wanted=len(wanted),
     )

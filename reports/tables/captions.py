@@ -30,7 +30,7 @@ NEVER: Final[Looks] = {}
 FEW = 50
 """Examples of a label; with fewer best against best is known to reject too often."""
 # A line must not break inside: the spaces hold it together.
-SIGNIFICANT = "p\u00a0<\u00a00.05"
+SIGNIFICANT = "p\u00a0<\u00a0.05"
 
 
 def caption(

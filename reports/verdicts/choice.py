@@ -61,13 +61,12 @@ def choose(cells: Versus, sides: tuple[Candidates, Candidates], family: int) -> 
         )
     if reasons:
         return Choice(refused="; ".join(reasons))
-    budget = compare_budgets(sides[0].scores, sides[1].scores)
     trials = len(sides[0].trials) + len(sides[1].trials)
     try:
         best = best_vs_best(*sides, resamples=resamples_for(trials, family), seed=SEED)
     except UserError as error:  # Of the metric, or of uneven seeds: nothing else is left to refuse.
-        return Choice(refused=str(error), budget=budget)
-    return Choice(best=best, budget=budget)
+        return Choice(refused=str(error))
+    return Choice(best=best, budget=compare_budgets(sides[0].scores, sides[1].scores))
 
 
 def epochs_offered(config: TrialConfig) -> int:

@@ -88,7 +88,7 @@ def _unfair(base: CellResult, cell: CellResult) -> str | None:
     baseline's good settings failed, it is weaker than it is.
     """
     for one in (base, cell):
-        if one.missing:
+        if one.missing and one.sampled != "adaptive":
             return f"{one.name}: {one.missing} of its trials {_are(one.missing)} not finished"
     shares = [one.failed / max(1, one.failed + len(one.finished)) for one in (base, cell)]
     if base.failed and shares[0] != shares[1]:

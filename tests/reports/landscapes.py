@@ -29,8 +29,7 @@ def landscape(
         trials=tuple(f"{place:012x}" for place in range(len(found))),
         places=np.array(list(found), dtype=np.int64).reshape(len(found), len(axes)),
         scores=np.array(list(found.values())),
-        means=np.array(list(found.values())),
-        seeds=np.ones(len(found), dtype=np.int64),
+        setting=np.arange(len(found)),
         seconds=np.full(len(found), 10.0),
         wanted=wanted,
     )

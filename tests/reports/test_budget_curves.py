@@ -25,6 +25,10 @@ def cell(
         missing=0,
         pruned=pruned,
         sampled=sampled,
+        settings=failed + pruned,
+        seeds=1,
+        failed_settings=failed,
+        grid="",
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.results.cells import gather
+from reports.results.predictions import gather
 from reports.statistics.candidates import Candidates, Scores, in_order_of
 from reports.statistics.design import Design
 from search_spaces.errors import UserError
@@ -109,7 +109,7 @@ def test_two_cells_that_do_not_fit(changes: dict[str, object], message: str) -> 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_score_that_is_no_number(value: float) -> None:
-    with pytest.raises(UserError, match=f"cat: trial 1 has the score {value}"):
+    with pytest.raises(UserError, match=f"cat: setting 1 has the score {value}"):
         Scores(cell="cat", values=np.array([0.5, value]), design=Design())
 
 

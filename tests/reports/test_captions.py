@@ -12,6 +12,7 @@ import pytest
 from reports.page.headline import headline
 from reports.results.cells import CellResult, FinishedTrial
 from reports.tables.captions import SIGNIFICANT, budgets, caption, drawn, gaps
+from reports.tables.notes import gain_text
 from reports.tables.report import Report
 from reports.tables.table import percent
 from search_spaces.shipped_tasks import TASKS
@@ -34,6 +35,10 @@ def cell(method: str = "cat", finished: int = 3, **fields: Any) -> CellResult:
         finished=kept,
         failed=0,
         missing=0,
+        settings=len(kept),
+        seeds=1,
+        failed_settings=0,
+        grid=method,
     )
     return replace(whole, **fields)
 
@@ -48,7 +53,7 @@ def cell(method: str = "cat", finished: int = 3, **fields: Any) -> CellResult:
         ({"undrawn": 2, "missing": 1, "sampled": "random"}, "unfinished random draw"),
         ({"undrawn": 2, "pruned": 1, "sampled": "random"}, "random draw with early stopping"),
         ({"missing": 2, "sampled": "adaptive"}, "adaptive search"),
-        ({"failed": 2}, "complete grid"),
+        ({"failed": 2}, "grid with failures"),
     ],
 )
 def test_how_trials_were_drawn(fields: dict[str, Any], expected: str) -> None:
@@ -128,20 +133,21 @@ def text(report: Report) -> str:
 
 def test_one_caption_as_a_whole(store: Store) -> None:
     first, _ = reports(store)
-    at, cat = first.tests
+    at, cat = first.verdicts
     assert cat.survives
     assert not at.marked
     assert text(first) == (
         "Study s, dev set. Each number is one trial: the best of its cell, chosen by its score on"
-        " the dev set. Trials to choose from: standard 2, at 2, cat 2 (complete grid). Bold: best"
+        " the dev set. One seed: the tests are of these trained models, not of the methods."
+        " Trials to choose from: standard 2, at 2, cat 2 (complete grid). Bold: best"
         " of its column as printed. Dagger (†): better than standard, p < .05 by McNemar's exact"
         " test, two-sided, without regard to the choice among trials, which these examples made."
         " 1 of 2 tested numbers has it, 1 after Holm's correction over 2 comparisons. Double dagger"
         " (‡): still better than standard when the choice among the trials of both is allowed for,"
         " p < .05 by best-against-best randomization, two-sided, R = 9,999, after Holm's correction"
-        " over 2 comparisons. 1 of 2 tested numbers has it. Too small for this dev set to show at"
-        f" p < .05, even without the choice: the gains, in points, of RTE tiny at:"
-        f" {percent(at.comparison.delta, 1)}, the least is {percent(at.gap.smallest or 0, 1)}."
+        " over the 2 comparisons of the study. 1 of 2 tested numbers has it. Too small for this dev"
+        f" set to show at p < .05, even without the choice: the gains, in points, of RTE tiny at:"
+        f" {percent(at.delta, 1)}, the least is {percent(at.least or 0, 1)}."
     )
 
 
@@ -152,7 +158,8 @@ def test_other_examples_than_those_that_chose(store: Store) -> None:
     assert "two-sided, on examples that took no part in the choice of trials. 1 of 2" in text(test)
     assert (
         "Double dagger (‡): still better than standard with p < .05 by the same test, after Holm's"
-        " correction over 2 comparisons. 1 of 2 tested numbers has it." in text(test)
+        " correction over the 4 comparisons of the study. 1 of 2 tested numbers has it."
+        in text(test)
     )
     assert "randomization" not in text(test)
 
@@ -176,19 +183,18 @@ def test_what_cannot_have_a_double_dagger_is_named(store: Store) -> None:
     first, _ = build("s", read_cells(every, store), store)
     assert "(complete grid), cat 2 (grid with early stopping)." in text(first)
     assert (
-        "1 of 2 tested numbers cannot have a double dagger: it needs all trials of a grid or of a"
-        " random draw, trained to their end, as many epochs to choose from, and accuracy or two"
-        " labels (rte/tiny/cat: 1 of its trials was pruned)." in text(first)
+        "1 of 2 tested numbers cannot have a double dagger: rte/tiny/cat: 1 of its trials was"
+        " pruned." in text(first)
     )
     assert text(first).endswith("Of 7 trials 1 was stopped early.")
 
 
 def test_only_gains_can_be_too_small_to_show(store: Store) -> None:
     first, _ = reports(store)
-    at, cat = first.tests
+    at, cat = first.verdicts
     assert "Too small" in caption("s", "dev", [], [at, cat])
-    worse = replace(at, comparison=replace(at.comparison, baseline_score=0.99))
-    assert not worse.gap.shown
+    worse = replace(at, baseline=replace(at.baseline, scores=(at.system.score + 0.01,)))
+    assert not worse.is_least_shown
     assert "Too small" not in caption("s", "dev", [], [worse, cat])
 
 
@@ -219,10 +225,9 @@ def test_more_epochs_of_one_to_choose_from_are_named(store: Store) -> None:
     predict(store, cat, gold, rows[1:])
     first, _ = build("s", read_cells([*base, *cat], store), store)
     assert (
-        "1 of 1 tested number cannot have a double dagger: it needs all trials of a grid or of a"
-        " random draw, trained to their end, as many epochs to choose from, and accuracy or two"
-        " labels (rte/tiny/standard and rte/tiny/cat had different numbers of epochs to choose"
-        " from). Epochs were chosen by the same examples: no p allows for that." in text(first)
+        "1 of 1 tested number cannot have a double dagger: rte/tiny/standard and rte/tiny/cat had"
+        " different numbers of epochs to choose from. Epochs were chosen by the same examples: no p"
+        " allows for that." in text(first)
     )
     assert "Double dagger" not in text(first)
     assert "not known to remain" in headline([first])
@@ -252,7 +257,7 @@ def test_intervals_are_explained_where_they_are(store: Store) -> None:
     says = "Below: the gains in points with 95% intervals, by paired bootstrap over examples"
     assert f"{says}, 9,999 samples; the choice among trials widens none." in text(first)
     assert f"{says}, 9,999 samples." in text(test)
-    gains = [test.gain() for test in first.tests]
+    gains = [gain_text(test) for test in first.verdicts]
     assert first.table.notes[0] == f"Gains on standard: {gains[0]}; {gains[1]}."
     assert len(first.table.notes) == 3
 
@@ -276,9 +281,9 @@ def test_a_chosen_trial_that_predicts_one_class_is_named(tmp_path: Path) -> None
     predict(store, base, gold, [guessed] * 2)
     predict(store, flat, gold, [1 - gold, np.ones(100, dtype=int)])
     first, _ = build("s", read_cells([*base, *flat], store), store)
-    assert first.tests[0].comparison.delta > 0
+    assert first.verdicts[0].delta > 0
     assert "One class for every example: MRPC tiny cat." in text(first)
-    assert first.tests[0].one_class
+    assert first.verdicts[0].one_class
     assert "cat predicts one class for every example." in headline([first])
     predict(store, flat[:1], gold, [gold])
     again = Store(tmp_path / "constant", create=False)

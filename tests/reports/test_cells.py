@@ -4,9 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.results.cells import SPLITS, paired_labels, paired_test, report_splits
+from reports.results.cells import SPLITS, CellResult, FinishedTrial, Setting, report_splits
+from reports.results.predictions import Pair, read_pair
 from reports.statistics.alignment import align
 from reports.tables.captions import SPLIT_TITLES
+from reports.verdicts.pair_tests import run_test
 from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import load_study
@@ -14,6 +16,14 @@ from search_spaces.trial import TrialConfig
 from tests.reports.stores import read_cells
 from tests.results import finished, keep, predictions
 from trainers.records.store import CorruptTrial, Store
+
+
+def pair_of(
+    cell: CellResult, first: FinishedTrial, second: FinishedTrial, split: str, store: Store
+) -> Pair:
+    """Read two trials as if each were a setting of its own."""
+    sides = [(cell, Setting(trials=(trial,))) for trial in (first, second)]
+    return read_pair(sides[0], sides[1], split, store)
 
 
 @pytest.fixture
@@ -33,8 +43,8 @@ def test_the_best_is_chosen_on_the_selection_split_and_ties_go_to_the_first(
     for config, dev, test in zip(standard, (150, 160, 160), (190, 120, 180), strict=True):
         keep(store, config, {"dev": dev, "test": test})
     cell = read_cells(standard, store)[0]
-    assert cell.best is not None
-    assert cell.best.config == standard[1]
+    assert cell.chosen is not None
+    assert cell.chosen.config == standard[1]
     assert report_splits([cell]) == ["dev", "test"]
 
 
@@ -44,8 +54,8 @@ def test_heldout_training_rows_choose_but_are_not_reported(
     for config, heldout, test in zip(trials[:2], (90, 80), (100, 150), strict=True):
         keep(store, config, {"heldout": heldout, "test": test})
     cell = read_cells(trials[:2], store)[0]
-    assert cell.best is not None
-    assert cell.best.config == trials[0]
+    assert cell.chosen is not None
+    assert cell.chosen.config == trials[0]
     assert report_splits([cell]) == ["test"]
 
 
@@ -84,9 +94,9 @@ def test_training_rows_may_differ_only_where_settings_choose_them(store: Store) 
             config, {"heldout": 100, "test": 90}, fingerprints=prints | {"train": train * 16}
         )
         store.commit(config, result)
-    first, second = (cell.finished[0] for cell in read_cells(pair, store))
-    gold, baseline, system = paired_labels(first, second, "test", store)
-    assert (gold == baseline).sum() == (gold == system).sum() == 90
+    first, second = read_cells(pair, store)
+    read = pair_of(first, first.finished[0], second.finished[0], "test", store)
+    assert (read.gold == read.baseline[0]).sum() == (read.gold == read.system[0]).sum() == 90
 
     other = TrialConfig.model_validate({**full, "seed": 1})
     right = {"heldout": 100, "test": 90}
@@ -137,12 +147,9 @@ def test_the_tasks_own_test_is_used(store: Store) -> None:
         pair = [TrialConfig.model_validate({**common, "task": task, "seed": s}) for s in (0, 1)]
         for config, right in zip(pair, (120, 150), strict=True):
             keep(store, config, {"dev": right})
-        first, second = read_cells(pair, store)[0].finished
-        found = paired_test(
-            *paired_labels(first, second, "dev", store),
-            metric=first.record.metric,
-            n_classes=len(first.record.labels),
-        )
+        cell = read_cells(pair, store)[0]
+        found = run_test(pair_of(cell, *cell.finished, "dev", store)).comparison
+        assert found is not None
         assert found.test == test
         assert found.delta > 0
         assert found.p_value < 1e-4
@@ -155,6 +162,6 @@ def test_a_flipped_byte_is_found(trials: list[TrialConfig], store: Store) -> Non
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    first, second = read_cells(trials[:2], store)[0].finished
+    cell = read_cells(trials[:2], store)[0]
     with pytest.raises(CorruptTrial, match=f"{trials[1].signature} is corrupt.*checksum"):
-        paired_labels(first, second, "dev", store)
+        pair_of(cell, *cell.finished, "dev", store)

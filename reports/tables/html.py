@@ -12,17 +12,21 @@ from reports.tables.table import MARKS, Cell, Row, Table
 def to_html(table: Table) -> str:
     """Render the table: the best of a column in bold, published rows in italics.
 
-    What it says stands below it, where a narrow screen can wrap it; the notes unfold.
+    A row that does not compete is the table's foot, which is not sorted. What the table says stands
+    below it, where a narrow screen can wrap it; the notes unfold.
     """
-    rows = [_row(table, *pair) for pair in zip(table.rows, table.best(), strict=True)]
+    pairs = list(zip(table.rows, table.best(), strict=True))
+    body = [_row(table, row, best) for row, best in pairs if row.competes]
+    foot = [_row(table, row, best) for row, best in pairs if not row.competes]
     lines = [
         f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(table.name)}">',
         '<table class="result">',
         f"<caption>{escape(table.name)}</caption>",
         f"<thead>{_groups(table)}{_titles(table)}</thead>",
         "<tbody>",
-        *rows,
+        *body,
         "</tbody>",
+        *(["<tfoot>", *foot, "</tfoot>"] if foot else []),
         "</table>",
         "</div>",
         f'<p class="note">{escape(table.caption)}</p>',

@@ -31,27 +31,56 @@ def leads(
 
 
 def best_vs_best(
-    metric: str, gold: Row, baselines: Sequence[Row], systems: Sequence[Row]
+    metric: str, gold: Row, baselines: Sequence[Row], systems: Sequence[Row], seeds: int = 1
 ) -> tuple[Fraction, Fraction, list[Fraction]]:
-    """One-sided p of the best system trial, of the best baseline trial, and of each system trial.
+    """One-sided p of the best system setting, the best baseline setting, and each system setting.
 
-    Over all 2^N swaps; the p of the best trials are step-down ones as well.
+    Over all 2^N swaps; the p of the best settings are step-down ones as well. A setting is `seeds`
+    rows, one after the other, and its score their mean.
     """
+    sides = [settings(side, seeds) for side in (baselines, systems)]
     n_classes = 1 + max(max(row) for row in [gold, *baselines, *systems])
-    scores = [[SCORES[metric](gold, row, n_classes) for row in s] for s in (baselines, systems)]
+    scores = [
+        [mean([SCORES[metric](gold, row, n_classes) for row in setting]) for setting in side]
+        for side in sides
+    ]
     best = [side.index(max(side)) for side in scores]
-    ahead = _superior(metric, gold, baselines[best[0]], systems, best[1])
-    behind = _superior(metric, gold, systems[best[1]], baselines, best[0])
+    ahead = _superior(metric, gold, sides[0][best[0]], sides[1], best[1])
+    behind = _superior(metric, gold, sides[1][best[1]], sides[0], best[0])
     return ahead[best[1]], behind[best[0]], ahead
 
 
-def _superior(
-    metric: str, gold: Row, benchmark: Row, trials: Sequence[Row], best: int
+def settings(rows: Sequence[Row], seeds: int) -> list[Sequence[Row]]:
+    """Cut rows into settings of so many seeds."""
+    return [rows[start : start + seeds] for start in range(0, len(rows), seeds)]
+
+
+def mean(values: Sequence[float | Fraction]) -> Fraction:
+    """The exact mean."""
+    return sum(map(Fraction, values), Fraction(0)) / len(values)
+
+
+def _leads(
+    metric: str,
+    gold: Row,
+    benchmark: Sequence[Row],
+    trials: Sequence[Sequence[Row]],
+    coins: Sequence[bool],
 ) -> list[Fraction]:
-    """Step-down p of each trial against the benchmark; the clearly worse ones stay behind."""
-    seen = leads(metric, gold, benchmark, trials, [False] * len(gold))
+    """Of each setting: seed by seed against the benchmark's, averaged."""
+    return [
+        mean([leads(metric, gold, a, [b], coins)[0] for a, b in zip(benchmark, own, strict=True)])
+        for own in trials
+    ]
+
+
+def _superior(
+    metric: str, gold: Row, benchmark: Sequence[Row], trials: Sequence[Sequence[Row]], best: int
+) -> list[Fraction]:
+    """Step-down p of each setting against the benchmark; the clearly worse ones stay behind."""
+    seen = _leads(metric, gold, benchmark, trials, [False] * len(gold))
     outcomes = [
-        leads(metric, gold, benchmark, trials, coins)
+        _leads(metric, gold, benchmark, trials, coins)
         for coins in product((False, True), repeat=len(gold))
     ]
     threshold = 2 * Fraction(log(log(max(3, len(gold)))))
@@ -87,18 +116,26 @@ def beats(scores: Sequence[Fraction], n: int, against: Fraction) -> Fraction:
 
 
 def honest(
-    metric: str, gold: Row, trials: Sequence[Row], samples: Sequence[Sequence[int]]
+    metric: str,
+    gold: Row,
+    trials: Sequence[Row],
+    samples: Sequence[Sequence[int]],
+    seeds: int = 1,
 ) -> Fraction:
-    """Choose on each bootstrap sample of examples, score on those left out, and average."""
+    """Choose a setting on each bootstrap sample of examples, score on those left out, average."""
     score, found = SCORES[metric], []
     n_classes = 1 + max(max(row) for row in [gold, *trials])
     for sample in samples:
         inside = [
-            score([gold[i] for i in sample], [row[i] for i in sample], n_classes) for row in trials
+            mean(
+                [score([gold[i] for i in sample], [row[i] for i in sample], n_classes) for row in s]
+            )
+            for s in settings(trials, seeds)
         ]
-        chosen = inside.index(max(inside))
+        chosen = settings(trials, seeds)[inside.index(max(inside))]
         out = [i for i in range(len(gold)) if i not in sample]
         if out:
-            left = [gold[i] for i in out], [trials[chosen][i] for i in out]
-            found.append(Fraction(score(*left, n_classes)))
+            kept = [gold[i] for i in out]
+            left = [score(kept, [row[i] for i in out], n_classes) for row in chosen]
+            found.append(mean(left))
     return sum(found, Fraction(0)) / len(found)

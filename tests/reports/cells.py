@@ -20,8 +20,9 @@ def candidates(
     metric: str = "accuracy",
     *,
     cell: str = "cat",
+    seeds: int = 1,
 ) -> Candidates:
-    """Trials (M, N) with labels from 0 up, none of which failed."""
+    """Trials (M, N) with labels from 0 up, none of which failed; `seeds` of each setting."""
     rows, labels = np.asarray(predicted), np.asarray(gold)
     return Candidates(
         cell=cell,
@@ -32,6 +33,7 @@ def candidates(
         metric=get_metric(metric),
         n_classes=max(2, int(max(labels.max(), rows.max())) + 1),
         design=Design(),
+        seeds=seeds,
     )
 
 

@@ -1,5 +1,4 @@
 import csv
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,16 +32,21 @@ def reports(site: Site) -> list[Report]:
 
 
 def examples(site: Site, reports: list[Report], data: Path | None = None) -> tuple[Discordant, ...]:
-    return discordant_examples(reports, site.store, Texts(data or site.data))
+    labels = {
+        cell.task: cell.finished[0].record.labels
+        for cell in read_cells(site.study.trials(), site.store)
+        if cell.finished
+    }
+    return discordant_examples(reports, labels, Texts(data or site.data))
 
 
 def test_they_are_what_exactly_one_trial_gets_right(site: Site, reports: list[Report]) -> None:
     found = examples(site, reports)
-    tests = [test for report in reports for test in report.tests]
+    tests = [test for report in reports for test in report.verdicts]
     assert len(found) == len(tests) == 4
     for one, test in zip(found, tests, strict=True):
         rights = []
-        for trial in (one.baseline_trial, one.system_trial):
+        for (trial,) in one.trials:
             kept = site.store.predictions(site.store.record(trial), "dev")
             rows = zip(kept.ids, kept.gold.tolist(), kept.logits, strict=True)
             rights.append({name: int(np.argmax(row)) == gold for name, gold, row in rows})
@@ -52,6 +56,7 @@ def test_they_are_what_exactly_one_trial_gets_right(site: Site, reports: list[Re
         assert {example.id for example in one.examples if example.right == "system"} == wins
         assert {example.id for example in one.examples if example.right == "baseline"} == losses
         assert (one.wins, one.losses) == (len(wins), len(losses))
+        assert test.comparison is not None
         assert one.wins + one.losses == test.comparison.discordant
     assert sum(one.wins for one in found) > 0
 
@@ -116,18 +121,16 @@ def test_other_data_than_the_trials_saw_is_not_shown(
 def test_a_split_that_was_carved_out_of_another_finds_its_texts(site: Site) -> None:
     train = load_task("rte", site.data).splits["train"]
     some = train.take([5, 3, 8])
-    record = next(c for c in read_cells(site.study.trials(), site.store) if c.finished).finished[0]
-    kept = site.store.predictions(record.record, "dev")
-    held = replace(kept, ids=some.ids, gold=some.labels, logits=kept.logits[:3])
-    found = Texts(site.data).of("rte", "heldout", held, some.fingerprint())
+    held = some.ids, some.labels
+    found = Texts(site.data).of("rte", "heldout", *held, some.fingerprint())
     assert [text.split("\n")[0][:17] for text in found] == ["sentence1: train " for _ in range(3)]
     assert [f"train {row} " in text for row, text in zip((5, 3, 8), found, strict=True)] == [
         True
     ] * 3
     with pytest.raises(UserError, match="not those that were predicted"):
-        Texts(site.data).of("rte", "heldout", held, "0" * 16)
+        Texts(site.data).of("rte", "heldout", *held, "0" * 16)
     with pytest.raises(UserError, match="not those that were predicted"):
-        Texts(site.data).of("rte", "test", held, some.fingerprint())
+        Texts(site.data).of("rte", "test", *held, some.fingerprint())
 
 
 def test_failures_say_what_ended_a_trial(site: Site) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.page.headline import AT_ONCE, NOTHING, headline, side_of, verdict
+from reports.page.headline import AT_ONCE, NOTHING, conclusion, headline
 from reports.tables.report import Report
 from search_spaces.study import Study, parse_study
 from tests.reports.pages import Parsed
@@ -56,16 +56,16 @@ def test_each_comparison_says_who_leads_by_what_and_what_remains(store: Store) -
     assert "The test does not tell them apart." in at
     assert "RTE: cat is 15.0 points above standard. 75.0 against 60.0 accuracy with tiny" in cat
     assert "the best of 2 trials against the best of 2 trials" in cat
-    assert "‡ Significant, and it remains after Holm's correction over 3 comparisons." in cat
+    assert "‡ Significant, and it remains after Holm's correction over 6 comparisons." in cat
     assert "McNemar's exact test: p = 1.9e-09; 30 of 200 examples are discordant" in cat
     assert "RTE: scl is level with standard. 60.0 against 60.0" in scl
     at, cat, scl = items[3:]
     assert "‡ Significant, and it remains after the choice among the trials and Holm's" in at
-    assert "after the choice among the trials p = 0.0002, 0.0006 after Holm" in at
+    assert "after the choice among the trials p = 0.0002, 0.001 after Holm" in at
     assert "63.0 against 60.0 accuracy" in cat
     assert (
         "Standard is significantly better, and it remains after the choice among the trials and"
-        " Holm's correction over 3 comparisons." in scl
+        " Holm's correction over 6 comparisons." in scl
     )
     assert "RTE: scl is 10.0 points below standard." in scl
 
@@ -73,30 +73,30 @@ def test_each_comparison_says_who_leads_by_what_and_what_remains(store: Store) -
 def test_numbers_in_words_are_those_of_the_tests(store: Store) -> None:
     reports = reports_of(parse_study(STUDY, source="test"), store)
     dev = next(report for report in reports if report.table.name == "said-dev")
-    sides = {test.method: side_of(test) for test in dev.tests}
+    sides = {test.method: test.side for test in dev.verdicts}
     assert sides == {"at": "ahead", "cat": "ahead", "scl": "behind"}
     items = Parsed(headline(reports)).texts["li"][3:]
-    for test, item in zip(dev.tests, items, strict=True):
-        best = test.choice.best
+    for test, item in zip(dev.verdicts, items, strict=True):
+        best = test.best
         assert best is not None
-        assert f"p = {test.comparison.p_value:.2g}; " in item
+        assert f"p = {test.p_value:.2g}; " in item
         assert f"after Holm {test.p_holm:.2g}" in item
         assert f"p = {best.p_value:.2g}, {test.p_after_holm:.2g} after Holm" in item
 
 
 def test_a_dagger_that_a_correction_takes_away_is_said_to_be_lost(store: Store) -> None:
     dev = reports_of(parse_study(STUDY, source="test"), store)[0]
-    lost = replace(dev.tests[0], p_after_holm=0.2)
-    assert verdict(lost) == (
+    lost = replace(dev.verdicts[0], p_after_holm=0.2)
+    assert conclusion(lost) == (
         "† Significant, but it does not remain after the choice among the trials and"
-        " Holm's correction over 3 comparisons."
+        " Holm's correction over 6 comparisons."
     )
-    assert verdict(replace(lost, family_after=1)).endswith("after the choice among the trials.")
+    assert conclusion(replace(lost, family=1)).endswith("after the choice among the trials.")
 
 
 def test_a_loss_is_held_to_the_same_corrections(store: Store) -> None:
-    behind = reports_of(parse_study(STUDY, source="test"), store)[0].tests[2]
-    best = behind.choice.best
+    behind = reports_of(parse_study(STUDY, source="test"), store)[0].verdicts[2]
+    best = behind.best
     assert best is not None
     assert best.p_less < best.p_greater
     for changed, said in (
@@ -105,7 +105,7 @@ def test_a_loss_is_held_to_the_same_corrections(store: Store) -> None:
         ({"p_after_holm": None}, "but not known to remain after the choice among the trials: "),
     ):
         start = f"Standard is significantly better, {said}"
-        assert verdict(replace(behind, **changed)).startswith(start)
+        assert conclusion(replace(behind, **changed)).startswith(start)
 
 
 def test_what_cannot_be_known_is_said_with_its_reason(store: Store) -> None:

@@ -93,11 +93,12 @@ def test_values_are_written_as_a_study_would() -> None:
 
 
 def test_training_curves_are_of_the_best_trials_of_every_cell(study: Study, store: Store) -> None:
+    """The seed with 102 is of a setting that lacks one: it comes after both of the other."""
     cells = read_cells(study.trials(), store)
     curves = training_curves(survey(study, store), cells, most=4)
     assert [(curve.method, curve.scores[-1]) for curve in curves] == [
-        ("standard", 102 / 200),
         ("standard", 101 / 200),
+        ("standard", 100 / 200),
         ("cat", 119 / 200),
         ("cat", 118 / 200),
     ]

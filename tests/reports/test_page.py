@@ -113,16 +113,18 @@ def test_the_same_store_gives_the_same_bytes(site: Site, page: str, tmp_path: Pa
 
 def test_comparisons_are_the_reports_tests_unrounded(site: Site, data: dict[str, Any]) -> None:
     cells = read_cells(site.study.trials(), site.store)
-    tests = [t for r in build("hostile", cells, site.store) for t in r.tests]
+    tests = [t for r in build("hostile", cells, site.store) for t in r.verdicts]
     assert len(tests) == len(data["comparisons"]) == 4
     for test, row in zip(tests, data["comparisons"], strict=True):
         assert row[:4] == [test.task, "dev", test.encoder, test.method]
-        scores = [test.comparison.baseline_score, test.comparison.system_score]
+        scores = [test.baseline.score, test.system.score]
         assert row[4:6] == pytest.approx(scores, abs=1e-6)
-        assert row[9:13] == [test.comparison.p_value, test.p_holm, test.p_after, test.p_after_holm]
-        assert row[13:15] == [len(cell_of(cells, test, m).finished) for m in ("standard", "cat")]
-        assert row[15:17] == [test.comparison.discordant, test.comparison.n]
-    assert [row[8] for row in data["comparisons"]] == ["‡", "none", "†", "none"]
+        assert row[7:9] == [None, None], "no interval was asked for"
+        assert row[11:15] == [test.p_value, test.p_holm, test.p_after, test.p_after_holm]
+        settings = [len(cell_of(cells, test, m).finished) for m in ("standard", "cat")]
+        assert row[15:17] == [f"{count} x 1" for count in settings]
+        assert row[17:19] == [test.comparison.discordant, test.comparison.n]
+    assert [row[10] for row in data["comparisons"]] == ["‡", "none", "†", "none"]
 
 
 def cell_of(cells: Any, test: Any, method: str) -> Any:

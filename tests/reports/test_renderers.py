@@ -284,7 +284,10 @@ def test_json_reads_back_with_unrounded_numbers() -> None:
         "printed": "93.5",
         "best": True,
         "marks": [],
+        "deviation": None,
         "n_trials": 3,
+        "settings": 0,
+        "seeds": 1,
         "kind": "score",
     }
     assert (last["value"], last["exact"], last["printed"], last["best"]) == (

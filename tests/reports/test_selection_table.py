@@ -8,19 +8,21 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.tables.choice import choices
 from reports.tables.selection_table import selection_table
 from reports.tables.table import Table
+from reports.verdicts.judge import judge
 from tests.references import selection as slow
-from tests.reports.stores import predict, prune, read_cells, trials
+from tests.reports.stores import predict, prune, read_cells, results_of, trials
 from tests.results import labelled, result_of
 from trainers.records.metrics import Labels
 from trainers.records.store import Store
 
 HEADINGS = (
+    "Settings",
+    "Seeds",
     "Trials",
-    "Best trial / score",
-    "Best trial / honest",
+    "Best setting / score",
+    "Best setting / honest",
     "Gain on standard / best",
     "Gain on standard / matched",
     "Gain on standard / least",
@@ -48,7 +50,8 @@ def table_of(store: Store, *, more: int = 0) -> Table:
     predict(store, trials("standard", 2), gold, rows[:2])
     predict(store, trials("cat", 4), gold, rows[2:])
     cells = read_cells([*trials("standard", 2), *trials("cat", 4 + more)], store)
-    return selection_table("s", cells, choices(cells, store))
+    results = results_of(cells, store)
+    return selection_table(results, judge(results))
 
 
 def test_every_number_is_what_it_says(store: Store) -> None:
@@ -68,7 +71,7 @@ def test_every_number_is_what_it_says(store: Store) -> None:
     ]
     values = dict(zip(HEADINGS, (cell.value for cell in table.rows[1].cells), strict=True))
     assert values["Trials"] == 4
-    assert values["Best trial / score"] == float(max(system))
+    assert values["Best setting / score"] == float(max(system))
     assert values["Gain on standard / best"] == float(max(system) - max(baseline))
     matched = slow.expected_best(system, 2) - max(baseline)
     assert values["Gain on standard / matched"] == pytest.approx(float(matched))
@@ -92,7 +95,7 @@ def test_honest_is_the_mean_of_what_bootstrap_samples_leave_out(store: Store) ->
     gold, rows = predictions()
     samples = np.random.default_rng(1).integers(0, 8, size=(4_000, 8)).tolist()
     expected = slow.honest("accuracy", gold.tolist(), rows[2:].tolist(), samples)
-    honest = table_of(store).rows[1].cells[2].value
+    honest = table_of(store).rows[1].cells[4].value
     assert honest is not None
     assert float(honest) == pytest.approx(float(expected), abs=0.03)
 
@@ -122,12 +125,13 @@ def test_the_best_epoch_is_beside_the_last(
     record = found.record.model_copy(update={"epochs": tuple(curve)})
     store.commit(trial, replace(found, record=record))
     cells = read_cells([trial], store)
-    assert selection_table("s", cells, choices(cells, store)).notes == ((said,) if said else ())
+    results = results_of(cells, store)
+    assert selection_table(results, judge(results)).notes == ((said,) if said else ())
 
 
 def test_a_baseline_has_its_own_numbers_only(store: Store) -> None:
     row = table_of(store).rows[0]
-    assert [cell.value is None for cell in row.cells] == [False] * 3 + [True] * 5
+    assert [cell.value is None for cell in row.cells] == [False] * 5 + [True] * 5
 
 
 def test_what_pruned_trials_forbid_is_a_dash_and_a_reason(store: Store) -> None:
@@ -135,7 +139,7 @@ def test_what_pruned_trials_forbid_is_a_dash_and_a_reason(store: Store) -> None:
     table = table_of(store, more=1)
     values = dict(zip(HEADINGS, (cell.value for cell in table.rows[1].cells), strict=True))
     assert {name for name, value in values.items() if value is None} == {
-        "Best trial / honest",
+        "Best setting / honest",
         "Gain on standard / matched",
         "p / after choice",
     } | ({"Gain on standard / least"} if values["Gain on standard / least"] is None else set())

@@ -50,17 +50,18 @@ def report(study: Study, store: Store) -> Report:
 
 def test_each_number_is_the_best_trial_of_its_cell(study: Study, store: Store) -> None:
     table = report(study, store).table
-    assert [row.labels for row in table.rows] == [
+    rows = [row for row in table.rows if row.competes]
+    assert [row.labels for row in rows] == [
         ("tiny", "standard"),
         ("tiny", "at"),
         ("tiny", "cat"),
     ]
-    assert [[table.text(cell) for cell in row.cells] for row in table.rows] == [
+    assert [[table.text(cell) for cell in row.cells] for row in rows] == [
         ["60.0", "60.0", "60.0"],
         ["63.0", "50.0", "50.0"],
         ["75.0", "70.0", "70.0"],
     ]
-    assert {cell.n_trials for row in table.rows for cell in row.cells} == {2}
+    assert {cell.n_trials for row in rows for cell in row.cells} == {2}
 
 
 def test_both_scores_are_printed_where_a_task_has_two(study: Study, tmp_path: Path) -> None:
@@ -103,7 +104,7 @@ def test_a_task_without_an_optional_split_is_left_out_of_its_table(tmp_path: Pat
         keep(store, trial, {"heldout": 120, "test": 110, **difficult})
     _, last, _ = build(study.name, read_cells(study.trials(), store), store)
     assert last.table.headings == ("BANKING77 (accuracy)",)
-    assert {test.task for test in last.tests} == {"banking77"}
+    assert {test.task for test in last.verdicts} == {"banking77"}
 
 
 def test_marks_and_holm_follow_the_paired_tests(study: Study, store: Store) -> None:
@@ -113,18 +114,19 @@ def test_marks_and_holm_follow_the_paired_tests(study: Study, store: Store) -> N
         ("rte", "at"): stats.binomtest(0, 6).pvalue,
         ("rte", "cat"): stats.binomtest(0, 30).pvalue,
     }
-    tests = {(test.task, test.method): test for test in found.tests}
+    tests = {(test.task, test.method): test for test in found.verdicts}
     for key, p_value in expected.items():
-        assert tests[key].comparison.p_value == pytest.approx(p_value, rel=1e-9)
-    assert tests["mrpc", "at"].comparison.p_value < 0.05
+        assert tests[key].p_value == pytest.approx(p_value, rel=1e-9)
+    assert tests["mrpc", "at"].p_value < 0.05
     assert not tests["mrpc", "at"].marked, "significantly worse is no dagger"
-    marks = {row.labels[1]: [cell.marks for cell in row.cells] for row in found.table.rows}
+    rows = [row for row in found.table.rows if row.competes]
+    marks = {row.labels[1]: [cell.marks for cell in row.cells] for row in rows}
     both = ("dagger", "double-dagger")
     assert marks == {"standard": [(), (), ()], "at": [both, (), ()], "cat": [both, both, ()]}
     # Holm over the family of four: the largest p is not multiplied.
-    assert tests["rte", "at"].p_holm == pytest.approx(tests["rte", "at"].comparison.p_value)
-    smallest = min(found.tests, key=lambda test: test.comparison.p_value)
-    assert smallest.p_holm == pytest.approx(4 * smallest.comparison.p_value)
+    assert tests["rte", "at"].p_holm == pytest.approx(tests["rte", "at"].p_value)
+    smallest = min(found.verdicts, key=lambda test: test.p_value)
+    assert smallest.p_holm == pytest.approx(4 * smallest.p_value)
     assert all("adj:holm(4)" in note and "sel:best2-vs-best2" in note for note in found.table.notes)
 
 
@@ -152,7 +154,9 @@ def test_what_is_missing_is_dashed_and_counted(study: Study, tmp_path: Path) -> 
         if trial.task == "rte" and trial.method.name != "cat":
             keep(store, trial, {"dev": 120})
     found = report(study, store)
-    assert [found.table.text(cell) for row in found.table.rows for cell in row.cells] == [
+    assert [
+        found.table.text(cell) for row in found.table.rows for cell in row.cells if row.competes
+    ] == [
         *("60.0", "--", "--"),
         *("60.0", "--", "--"),
         *("--", "--", "--"),
@@ -160,14 +164,14 @@ def test_what_is_missing_is_dashed_and_counted(study: Study, tmp_path: Path) -> 
     assert found.table.caption.endswith(
         "Of 12 trials 8 were not run to the end. A dash: none is finished."
     )
-    (equal,) = found.tests
-    assert equal.comparison.p_value == 1.0
+    (equal,) = found.verdicts
+    assert equal.p_value == 1.0
     assert not equal.marked
 
 
 def test_an_empty_store_gives_a_table_of_dashes(study: Study, tmp_path: Path) -> None:
     found = report(study, Store(tmp_path / "empty", create=True))
-    assert found.tests == ()
+    assert found.verdicts == ()
     assert all(cell.value is None for row in found.table.rows for cell in row.cells)
 
 
@@ -178,35 +182,31 @@ def test_no_number_of_a_table_is_missing_from_the_comparisons(study: Study, stor
     assert len(found) == 4
     assert json.loads(json.dumps([*found.values()])), "plain values only"
     tested = {"rte": 0, "mrpc": 1}
-    for row in first.table.rows[1:]:
+    for row in [row for row in first.table.rows[1:] if row.competes]:
         for task, place in tested.items():
             entry, cell = found[task, row.labels[1]], row.cells[place]
-            assert entry["comparison"]["system_score"] == cell.value
-            assert entry["comparison"]["baseline_score"] == first.table.rows[0].cells[place].value
+            assert entry["system"]["score"] == cell.value
+            assert entry["baseline"]["score"] == first.table.rows[0].cells[place].value
             assert tuple(entry["marks"]) == cell.marks
-            assert entry["trials"][0] == cell.n_trials
+            assert entry["system"]["finished"] == cell.n_trials
             assert entry["signature"] in first.table.notes
     for row in last.table.rows:
         task = "rte" if row.labels[0].startswith("RTE") else "mrpc"
         values = [cell.value for cell in row.cells]
         if row.labels[2] == "standard":
             entry = found[task, "cat"]
-            assert values[:3] == [
-                entry["trials"][1],
-                entry["comparison"]["baseline_score"],
-                entry["baseline_choice"]["honest"]["honest"],
-            ]
+            side = entry["baseline"]
+            assert values[:4] == [side["settings"], 1, side["finished"], side["score"]]
             continue
         entry = found[task, row.labels[2]]
-        assert values == [
-            entry["trials"][0],
-            entry["choice"]["best"]["system_score"],
-            entry["choice"]["honest"]["honest"],
+        side = entry["system"]
+        assert values[:4] == [side["settings"], 1, side["finished"], side["score"]]
+        assert values[5:] == [
             entry["delta"],
-            entry["after_choice"]["matched_delta"],
-            entry["gap"]["smallest"],
-            entry["comparison"]["p_value"],
-            entry["after_choice"]["p_value"],
+            entry["matched_delta"],
+            entry["least"],
+            entry["p_value"],
+            entry["p_after_choice"],
         ]
 
 
@@ -233,9 +233,17 @@ def test_a_best_trial_from_before_a_test_set_is_a_dash_with_a_reason(
         right = RIGHT[trial.task, trial.method.name][0 if trial.lr == 1e-3 else 1]
         keep(store, trial, {"dev": right} if old else {"dev": right, "test": right})
     dev, test, _ = build(study.name, read_cells(study.trials(), store), store)
-    assert [dev.table.text(row.cells[0]) for row in dev.table.rows] == ["60.0", "63.0", "75.0"]
-    assert [test.table.text(row.cells[0]) for row in test.table.rows] == ["60.0", "63.0", "--"]
-    assert [(t.task, t.method) for t in test.tests] == [
+    assert [dev.table.text(row.cells[0]) for row in dev.table.rows if row.competes] == [
+        "60.0",
+        "63.0",
+        "75.0",
+    ]
+    assert [test.table.text(row.cells[0]) for row in test.table.rows if row.competes] == [
+        "60.0",
+        "63.0",
+        "--",
+    ]
+    assert [(t.task, t.method) for t in test.verdicts] == [
         ("rte", "at"),
         ("mrpc", "at"),
         ("mrpc", "cat"),

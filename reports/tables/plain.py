@@ -31,7 +31,7 @@ def to_csv(table: Table) -> str:
 
 
 def _csv_cells(table: Table, row: Row) -> list[str]:
-    pairs = [(table.text(cell), " ".join(cell.marks)) for cell in row.cells]
+    pairs = [(table.text(cell).strip(), " ".join(cell.marks)) for cell in row.cells]
     return [text for pair in pairs for text in pair]
 
 

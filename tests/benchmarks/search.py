@@ -51,10 +51,9 @@ def in_order(trials: list[TrialConfig], seed: int) -> Iterator[tuple[TrialConfig
 
 def suggested(trials: list[TrialConfig], seed: int) -> Iterator[tuple[TrialConfig, Tell]]:
     """Yield all trials as TPE asks for them."""
-    search, asked = CellSearch(trials, {}, len(trials), seed), 0
-    while (trial := search.suggest(f"t{asked}")) is not None:
-        yield trial, lambda told, score, name=f"t{asked}": search.tell(name, told, score)  # type: ignore[misc]
-        asked += 1
+    search = CellSearch(trials, {}, len(trials), seed)
+    while (trial := search.suggest()) is not None:
+        yield trial, search.tell
 
 
 def play(

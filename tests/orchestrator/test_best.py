@@ -186,8 +186,8 @@ def test_a_card_has_the_lines_under_the_study_s_own_tables(tmp_path: Path) -> No
     """Of a study that fills tables of the paper, too: their cells are smaller than a method's."""
     study, store = filled(tmp_path)
     reports = whole_reports(study, store, tmp_path / "no-data")
-    best = next(t for r in reports for t in r.tests if (t.task, t.method) == ("rte", "cat"))
-    lines = significance(study, store, best.system_trial)
+    best = next(t for r in reports for t in r.verdicts if (t.task, t.method) == ("rte", "cat"))
+    lines = significance(study, store, best.system.trials[0])
     names = [line.split(": ", 1)[0] for line in lines]
     assert names == ["paper-mini-table3", "paper-mini-table7", "paper-mini-dev"]
     under = {f"{r.table.name}: {note}" for r in reports for note in r.table.notes}

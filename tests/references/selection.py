@@ -5,6 +5,7 @@ reference.
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 from fractions import Fraction
 from itertools import combinations, product
 from math import log
@@ -55,9 +56,9 @@ def settings(rows: Sequence[Row], seeds: int) -> list[Sequence[Row]]:
     return [rows[start : start + seeds] for start in range(0, len(rows), seeds)]
 
 
-def mean(values: Sequence[float | Fraction]) -> Fraction:
+def mean(values: Sequence[Fraction | Decimal]) -> Fraction:
     """The exact mean."""
-    return sum(map(Fraction, values), Fraction(0)) / len(values)
+    return sum([Fraction(value) for value in values], Fraction(0)) / len(values)
 
 
 def _leads(

@@ -148,7 +148,7 @@ def test_the_tasks_own_test_is_used(store: Store) -> None:
         for config, right in zip(pair, (120, 150), strict=True):
             keep(store, config, {"dev": right})
         cell = read_cells(pair, store)[0]
-        found = run_test(pair_of(cell, *cell.finished, "dev", store)).comparison
+        found = run_test(pair_of(cell, cell.finished[0], cell.finished[1], "dev", store)).comparison
         assert found is not None
         assert found.test == test
         assert found.delta > 0
@@ -164,4 +164,4 @@ def test_a_flipped_byte_is_found(trials: list[TrialConfig], store: Store) -> Non
     path.write_bytes(data)
     cell = read_cells(trials[:2], store)[0]
     with pytest.raises(CorruptTrial, match=f"{trials[1].signature} is corrupt.*checksum"):
-        pair_of(cell, *cell.finished, "dev", store)
+        pair_of(cell, cell.finished[0], cell.finished[1], "dev", store)

@@ -123,6 +123,7 @@ def test_comparisons_are_the_reports_tests_unrounded(site: Site, data: dict[str,
         assert row[11:15] == [test.p_value, test.p_holm, test.p_after, test.p_after_holm]
         settings = [len(cell_of(cells, test, m).finished) for m in ("standard", "cat")]
         assert row[15:17] == [f"{count} x 1" for count in settings]
+        assert test.comparison is not None
         assert row[17:19] == [test.comparison.discordant, test.comparison.n]
     assert [row[10] for row in data["comparisons"]] == ["‡", "none", "†", "none"]
 

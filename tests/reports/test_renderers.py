@@ -18,8 +18,9 @@ from reports.tables.latex import to_latex
 from reports.tables.latex_text import escape
 from reports.tables.markdown import to_markdown
 from reports.tables.plain import to_csv, to_json
-from reports.tables.table import Cell, Column, ColumnGroup, Mark, Row, Table
+from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
 from reports.tables.terminal import to_text
+from reports.verdicts.verdict import Mark
 from search_spaces.text import clean
 from tests.reports.tex import check_compiles
 

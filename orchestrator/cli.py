@@ -19,7 +19,7 @@ import typer
 from orchestrator.commands.confirmation import confirm
 from orchestrator.commands.results import best, export, report
 from orchestrator.commands.sweep import plan, run, status
-from orchestrator.commands.tools import check, compare, new
+from orchestrator.commands.tools import check, compare, new, table
 from orchestrator.endings import INTERRUPTED, INTERRUPTED_LINE, UNFINISHED, unfinished_line
 from orchestrator.say import echo, explain, say
 from search_spaces.errors import OutputLost, Unfinished, UserError
@@ -35,6 +35,7 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     check,
     new,
     compare,
+    table,
 )
 """All commands, in the order of the help."""
 

@@ -7,6 +7,8 @@ imports rich, scipy or pandas is imported where it is used.
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ from search_spaces.study import Study
 if TYPE_CHECKING:
     from orchestrator.plan import Plan
     from reports.page.publish import Extras
+    from reports.tables.report import Report
     from trainers.records.store import Store
 
 
@@ -101,10 +104,7 @@ def print_report(
     from reports.page.publish import publish
     from reports.results.results import read_results
     from reports.study_reports import left_out, study_reports
-    from reports.tables.markdown import to_markdown
-    from reports.tables.plain import to_json
-    from reports.tables.terminal import to_text
-    from reports.tables.write import comparisons_of, write_reports
+    from reports.tables.write import write_reports
     from reports.verdicts.judge import judge
     from reports.verdicts.looks import count_looks
 
@@ -117,15 +117,51 @@ def print_report(
     except OSError as error:
         say(f"warning: looks at test sets are not counted: {error.strerror} in {store.root}")
     reports = study_reports(results, verdicts, data)
-    try:
-        with terminate_as_interrupt():
-            files = write_reports(reports, folder)
-            published = publish(results, reports, folder, extras) if extras else None
-    except OSError as error:
-        raise UserError(f"cannot write reports to {folder}: {error.strerror}") from error
+    with terminate_as_interrupt(), _writing(folder):
+        files = write_reports(reports, folder)
+        published = publish(results, reports, folder, extras) if extras else None
     warn(published.lacking if published else ())
     for line in [*without_checksums(store), *left_out(study, reports), *results.confirmed.remarks]:
         say(line)
+    show_tables(reports, [*files, *(published.files if published else ())], folder, as_json=as_json)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Say so where a folder cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write reports to {folder}: {error.strerror}") from error
+
+
+def write_tables(
+    reports: "Sequence[Report]", folder: Path, pages: Mapping[str, bytes], *, as_json: bool
+) -> None:
+    """Write tables and pages, which are by name, to a folder, and print the tables.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    from reports.tables.write import write_reports
+    from trainers.records.files import write_file
+
+    with terminate_as_interrupt(), _writing(folder):
+        files = write_reports(reports, folder)
+        for name, page in pages.items():
+            write_file(folder / name, page, sync=False)
+    show_tables(reports, [*files, *(folder / name for name in pages)], folder, as_json=as_json)
+
+
+def show_tables(
+    reports: "Sequence[Report]", files: Sequence[Path], folder: Path, *, as_json: bool
+) -> None:
+    """Print tables, and the names of the files that were written."""
+    from reports.tables.markdown import to_markdown
+    from reports.tables.plain import to_json
+    from reports.tables.terminal import to_text
+    from reports.tables.write import comparisons_of
+
     if as_json:
         tables = [json.loads(to_json(report.table)) for report in reports]
         both = {"tables": tables, "comparisons": comparisons_of(reports)}
@@ -134,7 +170,6 @@ def print_report(
     render = to_text if sys.stdout.isatty() else to_markdown
     for report in reports:
         echo(render(report.table))
-    files += published.files if published else ()
     inside = Counter(file.parent.name for file in files if file.parent != folder)
     names = [file.name for file in files if file.parent == folder]
     names += [f"{name}/ ({count} files)" for name, count in inside.items()]

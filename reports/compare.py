@@ -8,12 +8,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
-import numpy as np
-
-from reports.prediction_files import READERS, Rows, read_rows
-from reports.statistics.alignment import Misaligned, align
+from reports.prediction_files import (
+    READERS,
+    Rows,
+    align_rows,
+    number_labels,
+    read_rows,
+    sort_labels,
+)
 from reports.statistics.interval import Interval, paired_bootstrap
 from reports.statistics.significance import (
     MCNEMAR_METHODS,
@@ -173,13 +177,13 @@ def compare_pair(
         if metric not in METRICS:
             raise unknown("metric", metric, METRICS)
     _refuse_other_data(baseline, system)
-    second = _in_order_of(baseline.rows, system.rows)
+    second = align_rows(baseline.rows, system.rows)
     names = _label_list(baseline, system, labels)
-    gold = _numbers(baseline.rows, "gold", names)
+    gold = number_labels(baseline.rows, "gold", names)
     pair = (
         gold,
-        _numbers(baseline.rows, "predicted", names),
-        _numbers(second, "predicted", names),
+        number_labels(baseline.rows, "predicted", names),
+        number_labels(second, "predicted", names),
     )
     _refuse_too_many(pair, len(names))
     if not labels and not (baseline.labels or system.labels):
@@ -209,22 +213,6 @@ def _refuse_other_data(baseline: Side, system: Side) -> None:
             )
 
 
-def _in_order_of(first: Rows, second: Rows) -> Rows:
-    """Join by id; an error names the files and rows."""
-    try:
-        return align(first, second)
-    except Misaligned as error:
-        one, other = (second, first) if error.only == "second" else (first, second)
-        example = f"{one.where(error.place)}: example {quoted(error.example)}"
-        if error.only:
-            raise UserError(f"{example} is not in {other.source}") from error
-        place = other.ids.index(error.example)
-        raise UserError(
-            f"{example} has the gold label {quoted(one.gold[error.place])}, but"
-            f" {quoted(other.gold[place])} in {other.where(place)}"
-        ) from error
-
-
 def _label_list(baseline: Side, system: Side, given: Sequence[str]) -> tuple[str, ...]:
     known = _listed(given) or baseline.labels or system.labels
     if known:
@@ -234,9 +222,7 @@ def _label_list(baseline: Side, system: Side, given: Sequence[str]) -> tuple[str
             f"{baseline.rows.where(baseline.rows.gold.index(UNLABELLED))}: gold is {UNLABELLED},"
             " which means that none is known; if it is a label, list all labels with --labels"
         )
-    found = set(baseline.rows.gold)
-    numeric = all(label.removeprefix("-").isdecimal() for label in found)
-    return tuple(sorted(found, key=(lambda label: (int(label), label)) if numeric else None))
+    return sort_labels(baseline.rows.gold)
 
 
 def _listed(given: Sequence[str]) -> tuple[str, ...]:
@@ -249,19 +235,6 @@ def _listed(given: Sequence[str]) -> tuple[str, ...]:
         raise UserError(f"--labels: expected each once, got {', '.join(given)}")
     check_labels_of("--labels", listed)
     return listed
-
-
-def _numbers(rows: Rows, which: Literal["gold", "predicted"], labels: tuple[str, ...]) -> Labels:
-    number = {label: place for place, label in enumerate(labels)}
-    column = rows.gold if which == "gold" else rows.predicted
-    for place, label in enumerate(column):
-        if label not in number:
-            raise UserError(
-                f"{rows.where(place)}: example {quoted(rows.ids[place])}:"
-                f" {unknown(f'{which} label', label, labels)};"
-                " if it is right, list all labels with --labels"
-            )
-    return np.array([number[label] for label in column], dtype=np.int64)
 
 
 def _refuse_too_many(pair: tuple[Labels, Labels, Labels], n_classes: int) -> None:

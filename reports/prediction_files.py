@@ -4,13 +4,17 @@ In: a path with the columns `id`, `gold` and `prediction`, one row per example. 
 of strings, checked; or a `UserError` that names the file and the row. In CSV the heading is row 1.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
-from search_spaces.errors import UserError, nearest
+import numpy as np
+
+from reports.statistics.alignment import Misaligned, align
+from search_spaces.errors import UserError, nearest, unknown
 from search_spaces.text import quoted, shown
 from trainers.data.csv_files import csv_rows
 from trainers.data.json_files import json_rows
@@ -22,8 +26,11 @@ from trainers.data.labels import (
     fault_of_label,
     written,
 )
+from trainers.records.metrics import Labels
 
 COLUMNS: Final = ("id", "gold", "prediction")
+HARNESS: Final = {"doc_id", "target", "filtered_resps"}
+"""Keys of a logged sample of lm-evaluation-harness."""
 Numbered = Iterator[tuple[int, Mapping[str, Any]]]
 
 
@@ -98,8 +105,30 @@ def _csv_rows(path: Path) -> Numbered:
 
 def _json_rows(path: Path) -> Numbered:
     for number, row in json_rows(path):
+        found = dict(row)
+        if found.keys() >= HARNESS and not found.keys() >= {*COLUMNS}:
+            yield number, _from_harness(f"{path}: row {number}", found)
+            continue
         _check_columns(f"{path}: row {number}", [name for name, _ in row])
-        yield number, dict(row)
+        yield number, found
+
+
+def _from_harness(where: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Read a logged sample of lm-evaluation-harness: the choice of the highest log-likelihood.
+
+    Its `target` is the place of the right choice among the answers, as a number or in digits.
+    """
+    answers, target = row["filtered_resps"], row["target"]
+    try:
+        scores = [float(answer[0]) for answer in answers]
+    except (TypeError, ValueError, IndexError, KeyError) as error:
+        raise UserError(
+            f"{where}: filtered_resps holds no log-likelihoods of choices: write a file with the"
+            f" columns {', '.join(COLUMNS)}"
+        ) from error
+    if not scores or any(map(math.isnan, scores)):
+        raise UserError(f"{where}: filtered_resps has no score for a choice")
+    return {"id": row["doc_id"], "gold": target, "prediction": scores.index(max(scores))}
 
 
 def _parquet_rows(path: Path) -> Numbered:
@@ -139,3 +168,50 @@ def _field(path: Path, number: int, row: Mapping[str, Any], column: str) -> str:
     if fault := fault_of(text) if column == "id" else fault_of_label(text):
         raise UserError(f"{path}: row {number}: {column} {fault}")
     return text
+
+
+def align_rows(first: Rows, second: Rows) -> Rows:
+    """Return `second` in the order of `first`'s ids.
+
+    Raises:
+        UserError: an example is in one alone, or has two gold labels; it names the files and rows.
+    """
+    try:
+        return align(first, second)
+    except Misaligned as error:
+        one, other = (second, first) if error.only == "second" else (first, second)
+        example = f"{one.where(error.place)}: example {quoted(error.example)}"
+        if error.only:
+            raise UserError(f"{example} is not in {other.source}") from error
+        place = other.ids.index(error.example)
+        raise UserError(
+            f"{example} has the gold label {quoted(one.gold[error.place])}, but"
+            f" {quoted(other.gold[place])} in {other.where(place)}"
+        ) from error
+
+
+def sort_labels(found: Iterable[str]) -> tuple[str, ...]:
+    """Each label once, numbers by size."""
+    labels = set(found)
+    numeric = all(label.removeprefix("-").isdecimal() for label in labels)
+    return tuple(sorted(labels, key=(lambda label: (int(label), label)) if numeric else None))
+
+
+def number_labels(
+    rows: Rows, which: Literal["gold", "predicted"], labels: tuple[str, ...]
+) -> Labels:
+    """Return the places (N,) of a column's labels in a list.
+
+    Raises:
+        UserError: one is not in it.
+    """
+    number = {label: place for place, label in enumerate(labels)}
+    column = rows.gold if which == "gold" else rows.predicted
+    for place, label in enumerate(column):
+        if label not in number:
+            raise UserError(
+                f"{rows.where(place)}: example {quoted(rows.ids[place])}:"
+                f" {unknown(f'{which} label', label, labels)};"
+                " if it is right, list all labels with --labels"
+            )
+    return np.array([number[label] for label in column], dtype=np.int64)

@@ -1,20 +1,28 @@
-"""The commands beside a sweep: `new` and `check` before it, `compare` of any two systems.
+"""The commands beside a sweep: `new` and `check` before it, `compare` and `table` of any systems.
 
 In: a user's own files, or two stored trials. Out: a study to begin with; what is in the data and
-whether own methods work; a paired test.
+whether own methods work; a paired test; a table of predictions made elsewhere.
 """
 
 import csv
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestrator.options import DEFAULT_STORE, DataOption, JsonOption, StoreOption
+from orchestrator.options import (
+    DEFAULT_STORE,
+    DataOption,
+    JsonOption,
+    StoreOption,
+    TasksOption,
+)
 from orchestrator.places import place, target
 from orchestrator.say import echo, say
 from search_spaces.errors import UserError
+from search_spaces.text import quoted
 
 
 def new(
@@ -99,3 +107,66 @@ def _listed(text: str | None) -> list[str]:
     if not text:
         return [] if text is None else [""]
     return [part.strip() for row in csv.reader([text], skipinitialspace=True) for part in row]
+
+
+def table(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            parser=place("folder"), help="Holds SYSTEM/TASK.csv, or SYSTEM/TASK/SEED.csv."
+        ),
+    ],
+    baseline: Annotated[str, typer.Option(help="The system that all others are tested against.")],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[TASK=]METRIC",
+            help="accuracy (by default), f1, mcc or macro_f1; may be repeated.",
+        ),
+    ] = None,
+    positive: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[TASK=]LABEL", help="The label that f1 is of; may be repeated."),
+    ] = None,
+    tasks: TasksOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(parser=place("--out"), help="Where to write (default: FOLDER-tables)."),
+    ] = None,
+    html: Annotated[bool, typer.Option("--html", help="Write one page, too.")] = False,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Give gains of one seed their interval, too.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the table of predictions made elsewhere, tested; files have id, gold, prediction."""
+    from orchestrator.cli_print import write_tables
+    from reports.page.publish import folder_page
+    from reports.results.folder import read_folder
+    from reports.tables.folder_table import folder_report
+    from reports.verdicts.judge_folder import judge_folder
+
+    read = read_folder(
+        folder,
+        baseline,
+        _by_task("--metric", metric or []),
+        _by_task("--positive", positive or []),
+        _listed(tasks),
+    )
+    report = folder_report(read, judge_folder(read, intervals=intervals))
+    place_of = out or folder.with_name(f"{folder.absolute().name}-tables")
+    pages = {f"{read.name}.html": folder_page(read, report)} if html else {}
+    write_tables([report], place_of, pages, as_json=as_json)
+
+
+def _by_task(option: str, given: Sequence[str]) -> dict[str, str]:
+    """Read `TASK=VALUE`, or `VALUE` for all other tasks."""
+    found: dict[str, str] = {}
+    for text in given:
+        task, _, value = text.rpartition("=")
+        if not value.strip():
+            raise UserError(f"{option}: expected TASK=VALUE or VALUE, got {quoted(text)}")
+        if task.strip() in found:
+            raise UserError(f"{option}: {task.strip() or 'a value for all tasks'} is there twice")
+        found[task.strip()] = value.strip()
+    return found

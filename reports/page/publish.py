@@ -10,9 +10,10 @@ from pathlib import Path
 
 from reports.page.examples import discordant_examples
 from reports.page.page import build_page
-from reports.page.pictures import draw_up
+from reports.page.pictures import Pictures, draw_up
 from reports.page.texts import Texts
 from reports.results.failures import failures
+from reports.results.folder import Folder
 from reports.results.results import Results
 from reports.tables.report import Report
 from trainers.records.files import write_file
@@ -72,3 +73,13 @@ def publish(
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, content, sync=False)
     return Published(files=tuple(files), lacking=tuple(lacking))
+
+
+def folder_page(folder: Folder, report: Report) -> bytes:
+    """Write the page of predictions made elsewhere: no trial is known, and no text."""
+    labels = {task.name: task.labels for task in folder.tasks}
+    pictures = Pictures(
+        study=folder.name, wanted=0, wanted_cells=0, cells=(), budgets=(), curves=()
+    )
+    examples = discordant_examples([report], labels, Texts(None, {}))
+    return build_page(pictures, [report], examples, []).encode()

@@ -59,13 +59,29 @@ def caption(
         sentences.append("A second metric is that of the same trials, untested.")
     sentences += [*_sampled(split, cells), *_without(split, cells), *_fewer_seeds(cells)]
     sentences += [*_one_class(flat)]
+    sentences += explain_marks(verdicts, split=split)
     if verdicts:
-        sentences += [*_marks(verdicts), *_double_dagger(verdicts), *_section(verdicts)]
-        sentences += _few(verdicts)
-        sentences += [*_refused(verdicts), *_epochs(verdicts), *_no_better_than_constant(verdicts)]
-        sentences += [*_cannot_show(split, verdicts), *_intervals(verdicts)]
         sentences += _looked_at(split, cells, looks)
     return " ".join([*sentences, *gaps(cells), *_not_in_study(tasks, cells)])
+
+
+def explain_marks(
+    verdicts: Sequence[Verdict], baseline: str = BASELINE, split: str = ""
+) -> list[str]:
+    """Say what the marks of a table mean, how many numbers have them, and which cannot."""
+    if not verdicts:
+        return []
+    return [
+        *_marks(verdicts, baseline),
+        *_double_dagger(verdicts, baseline),
+        *_section(verdicts, baseline),
+        *_few(verdicts),
+        *_refused(verdicts),
+        *_epochs(verdicts),
+        *_no_better_than_constant(verdicts),
+        *_cannot_show(split, verdicts),
+        *_intervals(verdicts),
+    ]
 
 
 def _each_number(cells: Sequence[CellResult]) -> str:
@@ -183,7 +199,7 @@ def drawn(cell: CellResult) -> str:
     return "random draw" if cell.undrawn else "complete grid"
 
 
-def _marks(verdicts: Sequence[Verdict]) -> list[str]:
+def _marks(verdicts: Sequence[Verdict], baseline: str) -> list[str]:
     """Explain the marks of the tests, before any correction."""
     models = [verdict for verdict in verdicts if verdict.comparison]
     methods = [verdict for verdict in verdicts if verdict.gain]
@@ -191,13 +207,13 @@ def _marks(verdicts: Sequence[Verdict]) -> list[str]:
     lines = []
     if models:
         lines += [
-            f"Dagger (\u2020): better than {BASELINE}, {SIGNIFICANT} by {' or '.join(names)},"
+            f"Dagger (\u2020): better than {baseline}, {SIGNIFICANT} by {' or '.join(names)},"
             f" two-sided, {_seen(models)}.",
             *_after_holm(models),
         ]
     if methods:
         lines += [
-            f"Asterisk (*): better than {BASELINE}, {SIGNIFICANT} by {METHOD_TEST}, two-sided,"
+            f"Asterisk (*): better than {baseline}, {SIGNIFICANT} by {METHOD_TEST}, two-sided,"
             f" {_seen(methods)}.",
             *_after_holm(methods),
         ]
@@ -206,6 +222,8 @@ def _marks(verdicts: Sequence[Verdict]) -> list[str]:
 
 def _seen(verdicts: Sequence[Verdict]) -> str:
     """Say whether the examples that a number is tested on also chose its setting."""
+    if not any(verdict.chosen_on for verdict in verdicts):
+        return "without regard to any choice"
     if not any(verdict.selected for verdict in verdicts):
         but = " but that of the epoch" if any(v.epoch_selected for v in verdicts) else ""
         return f"on examples that took no part in the choice of trials{but}"
@@ -227,14 +245,14 @@ def _after_holm(verdicts: Sequence[Verdict]) -> list[str]:
     return [f"{_of(len(marked), len(verdicts))}, {kept} after Holm's correction over {over}."]
 
 
-def _double_dagger(verdicts: Sequence[Verdict]) -> list[str]:
+def _double_dagger(verdicts: Sequence[Verdict], baseline: str) -> list[str]:
     """Say by which p a number has it: that of best against best, or the test's own."""
     able = [verdict for verdict in verdicts if verdict.p_after is not None]
     if not able:
         return []
     kept = [verdict for verdict in able if verdict.survives]
     return [
-        f"Double dagger (\u2021): still better than {BASELINE} {_after_choice(able)}.",
+        f"Double dagger (\u2021): still better than {baseline} {_after_choice(able)}.",
         f"{_of(len(kept), len(verdicts))}.",
     ]
 
@@ -249,7 +267,7 @@ def _looked_at(split: str, cells: Sequence[CellResult], looks: Looks) -> list[st
     return [f"Looked at before, with other trials each time: {named}; no p allows for that."]
 
 
-def _section(verdicts: Sequence[Verdict]) -> list[str]:
+def _section(verdicts: Sequence[Verdict], baseline: str) -> list[str]:
     """Say what was confirmed on fresh seeds, where something was."""
     known = [verdict.confirmation for verdict in verdicts if verdict.confirmation]
     if not known:
@@ -260,18 +278,14 @@ def _section(verdicts: Sequence[Verdict]) -> list[str]:
     over = f", after Holm's correction over {family} comparisons" if family > 1 else ""
     return [
         f"Section (\u00a7): confirmed on {_range(seeds)} fresh seeds of the chosen settings:"
-        f" better than {BASELINE}, {SIGNIFICANT} by {METHOD_TEST}{over};"
+        f" better than {baseline}, {SIGNIFICANT} by {METHOD_TEST}{over};"
         f" {kept or 'none'} of {len(known)}."
     ]
 
 
 def _after_choice(verdicts: Sequence[Verdict]) -> str:
     family = verdicts[0].family
-    over = (
-        f", after Holm's correction over the {family} comparisons of the study"
-        if family > 1
-        else ""
-    )
+    over = f", after Holm's correction over all {family} comparisons" if family > 1 else ""
     best = [v.best for v in verdicts if v.selected and v.best]
     if not best:
         return f"with {SIGNIFICANT} by the same test{over}"
@@ -337,7 +351,7 @@ def _epochs(verdicts: Sequence[Verdict]) -> list[str]:
 def _no_better_than_constant(verdicts: Sequence[Verdict]) -> list[str]:
     """Name the numbers that lack a mark since naming one class for all scores as much."""
     found = [v for v in verdicts if v.side == "ahead" and not v.marked]
-    named = ", ".join(f"{v.definition.title} {v.encoder} {v.method}" for v in found)
+    named = ", ".join(v.name for v in found)
     return [f"Not marked, since naming one class for all scores as much: {named}."] if named else []
 
 
@@ -349,18 +363,19 @@ def _cannot_show(split: str, verdicts: Sequence[Verdict]) -> list[str]:
     named = "; ".join(_small(verdict) for verdict in small[:MOST_NAMED])
     more = f" and {len(small) - MOST_NAMED} more" if len(small) > MOST_NAMED else ""
     return [
-        f"Too small for this {SPLIT_TITLES.get(split, split)} set to show at {SIGNIFICANT}, even"
+        f"Too small for {_this(split)} to show at {SIGNIFICANT}, even"
         f" without the choice: the gains, in points, of {named}{more}."
     ]
+
+
+def _this(split: str) -> str:
+    return f"this {SPLIT_TITLES.get(split, split)} set" if split else "these examples"
 
 
 def _small(verdict: Verdict) -> str:
     least = verdict.least
     shown = "none can be shown" if least is None else f"the least is {percent(least, 1)}"
-    return (
-        f"{verdict.definition.title} {verdict.encoder} {verdict.method}:"
-        f" {percent(verdict.delta, 1)}, {shown}"
-    )
+    return f"{verdict.name}: {percent(verdict.delta, 1)}, {shown}"
 
 
 def _intervals(verdicts: Sequence[Verdict]) -> list[str]:

@@ -10,10 +10,10 @@ from reports.tables.table import percent
 from reports.verdicts.verdict import BASELINE, Verdict
 
 
-def verdict_notes(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+def verdict_notes(verdicts: Sequence[Verdict], baseline: str = BASELINE) -> tuple[str, ...]:
     """Write them for a table's verdicts."""
     gains = [gain for verdict in verdicts if (gain := gain_text(verdict))]
-    said = [f"Gains on {BASELINE}: {'; '.join(gains)}."] if gains else []
+    said = [f"Gains on {baseline}: {'; '.join(gains)}."] if gains else []
     return (*said, *(verdict.note() for verdict in verdicts))
 
 
@@ -22,8 +22,7 @@ def gain_text(verdict: Verdict) -> str | None:
     if verdict.bounds is None:
         return None
     delta, low, high = (percent(value, 1) for value in (verdict.delta, *verdict.bounds))
-    of = f"{verdict.definition.title} {verdict.encoder} {verdict.method}"
-    return f"{of} {delta} ({low} to {high})"
+    return f"{verdict.name} {delta} ({low} to {high})"
 
 
 def gain_words(gain: Gain) -> str:

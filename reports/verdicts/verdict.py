@@ -105,6 +105,11 @@ class Verdict:
     confirmation: "Verdict | None" = None
 
     @property
+    def name(self) -> str:
+        """The comparison as captions name it: the task's title, the encoder, the method."""
+        return " ".join(part for part in (self.definition.title, self.encoder, self.method) if part)
+
+    @property
     def delta(self) -> float:
         """The system's score less the baseline's, means over seeds."""
         return self.system.score - self.baseline.score
@@ -160,15 +165,20 @@ class Verdict:
         return tuple(mark for mark, holds in held.items() if holds)
 
     def note(self) -> str:
-        """The signature line, in the form of sacrebleu's."""
+        """The signature line, in the form of sacrebleu's.
+
+        Of predictions made elsewhere nothing is known of a choice, nor of the data.
+        """
         test = self.comparison or self.gain
         said = test.signature() if test else "test:refused"
-        parts = [f"{self.task}/{self.encoder}/{self.method}: {said}", self._selection()]
+        path = "/".join(part for part in (self.task, self.encoder, self.method) if part)
+        parts = [f"{path}: {said}", *([self._selection()] if self.chosen_on else [])]
         if test:
             parts += [f"adj:holm({self.family})", f"p_adj:{self.p_holm:.4g}"]
         if self.p_after_holm is not None:
             parts += [f"p_sel_adj:{self.p_after_holm:.4g}"]
-        return "|".join([*parts, f"data:{self.data}", f"v:{version('catsweep')}"])
+        parts += [f"data:{self.data}"] if self.data else []
+        return "|".join([*parts, f"v:{version('catsweep')}"])
 
     def _selection(self) -> str:
         """`p_sel:none` where there is no selection to allow for, `refused` where it cannot be."""

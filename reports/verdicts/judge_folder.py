@@ -1,0 +1,88 @@
+"""Judges predictions made elsewhere: every system against the baseline, on every task.
+
+In: a `Folder`. Out: `Verdict`s, corrected for all of them. How each system was chosen is not known.
+"""
+
+from dataclasses import replace
+
+from reports.results.folder import Folder, GivenTask
+from reports.results.predictions import Pair
+from reports.statistics.interval import paired_bootstrap
+from reports.verdicts.compare_settings import adjust
+from reports.verdicts.pair_tests import constant_score, is_flat, run_test
+from reports.verdicts.verdict import Chosen, Verdict
+from search_spaces.errors import UserError
+from search_spaces.tasks import Task
+from trainers.records.metrics import Labels, score
+
+SPLIT = "given"
+"""The one split of a folder: the examples that its files have."""
+
+
+def judge_folder(folder: Folder, *, intervals: bool = False) -> list[Verdict]:
+    """Compare every system with the baseline; with `intervals`, of one seed each, too.
+
+    Raises:
+        UserError: a system has one seed where another has several.
+    """
+    found = {
+        (task.name, system): _verdict(folder, task, system, intervals=intervals)
+        for task in folder.tasks
+        for system in folder.systems[1:]
+    }
+    return list(adjust(found, len(found)).values())
+
+
+def _verdict(folder: Folder, task: GivenTask, system: str, *, intervals: bool) -> Verdict:
+    pair = task.pair(folder.baseline, system)
+    test = run_test(pair)
+    if test.refused:
+        raise UserError(
+            f"task {task.name}: {folder.baseline} has {pair.seeds[0]} and {system} {pair.seeds[1]}"
+            " files: how seeds differ takes two seeds of both, or compare one of each"
+        )
+    verdict = Verdict(
+        task=task.name,
+        encoder="",
+        method=system,
+        split=SPLIT,
+        definition=task_of(task),
+        baseline=_chosen(task, pair, pair.baseline, folder.baseline),
+        system=_chosen(task, pair, pair.system, system),
+        data="",
+        chosen_on="",
+        pair=pair,
+        comparison=test.comparison,
+        gain=test.gain,
+        least=test.least,
+        interval=None,
+        best=None,
+        budget=None,
+        refused=None,
+        selected=False,
+        epoch_selected=False,
+        p_after=test.p_value,
+        constant=constant_score(pair),
+        one_class=is_flat(pair.system),
+    )
+    if not intervals or not verdict.comparison:
+        return verdict
+    rows = pair.gold, pair.baseline[0], pair.system[0]
+    return replace(verdict, interval=paired_bootstrap(*rows, pair.metric, pair.n_classes))
+
+
+def task_of(task: GivenTask) -> Task:
+    """What tables say of a task that is known by its predictions alone."""
+    return Task(name="given", title=task.name, text=("text",), metric=task.metric.name)
+
+
+def _chosen(task: GivenTask, pair: Pair, rows: Labels, system: str) -> Chosen:
+    values = (score(pair.metric, pair.gold, row, pair.n_classes).value for row in rows)
+    return Chosen(
+        setting=f"{task.name}/{system}",
+        trials=tuple(f"{system}-{place}" for place in range(len(rows))),
+        scores=tuple(values),
+        settings=1,
+        finished=len(rows),
+        wanted=len(rows),
+    )

@@ -145,7 +145,7 @@ def test_one_caption_as_a_whole(store: Store) -> None:
         " 1 of 2 tested numbers has it, 1 after Holm's correction over 2 comparisons. Double dagger"
         " (‡): still better than standard when the choice among the trials of both is allowed for,"
         " p < .05 by best-against-best randomization, two-sided, R = 9,999, after Holm's correction"
-        " over the 2 comparisons of the study. 1 of 2 tested numbers has it. Too small for this dev"
+        " over all 2 comparisons. 1 of 2 tested numbers has it. Too small for this dev"
         f" set to show at p < .05, even without the choice: the gains, in points, of RTE tiny at:"
         f" {percent(at.delta, 1)}, the least is {percent(at.least or 0, 1)}."
     )
@@ -158,7 +158,7 @@ def test_other_examples_than_those_that_chose(store: Store) -> None:
     assert "two-sided, on examples that took no part in the choice of trials. 1 of 2" in text(test)
     assert (
         "Double dagger (‡): still better than standard with p < .05 by the same test, after Holm's"
-        " correction over the 4 comparisons of the study. 1 of 2 tested numbers has it."
+        " correction over all 4 comparisons. 1 of 2 tested numbers has it."
         in text(test)
     )
     assert "randomization" not in text(test)

@@ -158,8 +158,7 @@ def test_other_examples_than_those_that_chose(store: Store) -> None:
     assert "two-sided, on examples that took no part in the choice of trials. 1 of 2" in text(test)
     assert (
         "Double dagger (‡): still better than standard with p < .05 by the same test, after Holm's"
-        " correction over all 4 comparisons. 1 of 2 tested numbers has it."
-        in text(test)
+        " correction over all 4 comparisons. 1 of 2 tested numbers has it." in text(test)
     )
     assert "randomization" not in text(test)
 

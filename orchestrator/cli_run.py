@@ -179,6 +179,7 @@ def train(
 
     keeping = keeping_of(study.name, keep, cells_of(study))
     settle_models(keeping, store)
+    store.clear_running()
     plan = make_plan(study, store)
     missing = search.wanted(plan)
     if not missing:

@@ -34,11 +34,12 @@ TRACKED = ["--track", "mlflow"]
 SHORT, FULL = False, pytest.param(True, marks=pytest.mark.full)
 
 
-def kill_in_training(study: Path, folder: Path, after: float) -> None:
-    """SIGKILL a driver some seconds after its first trial began to train."""
+def kill_in_training(study: Path, folder: Path, after: float, *, results: int = 0) -> None:
+    """SIGKILL a driver some seconds after it began to train, and after so many trials ended."""
     earlier = launches(folder)
     with started(study, folder, *TRACKED) as driver:
         wait_for(lambda: launches(folder) - earlier, driver)
+        wait_for(lambda: len([*folder.glob("trials/*/result.json")]) >= results, driver)
         time.sleep(after)
         driver.send_signal(signal.SIGKILL)
 
@@ -54,10 +55,10 @@ def test_sigkills_of_the_driver_change_no_byte(
     fields["axes"] |= {"lr": [1e-3, 4e-3], "epsilon": [5e-3], "lambda": [0.3]}
     path.write_text(yaml.safe_dump(fields))
     seen: dict[str, int] = {}
-    for kill in range(4 * kills):
-        if kill >= kills and seen:
-            break
-        kill_in_training(path, folder, after=moments.uniform(0.5, 4.0))
+    for kill in range(kills):
+        last = kill == kills - 1  # However slow the machine is, some trials have ended by then.
+        after = 0.0 if last else moments.uniform(0.5, 4.0)
+        kill_in_training(path, folder, after, results=int(last))
         for result in folder.glob("trials/*/result.json"):
             assert seen.setdefault(result.parent.name, result.stat().st_ino) == result.stat().st_ino
     assert 0 < len(seen) < 4, "the sweep was killed before its first trial or after its last"

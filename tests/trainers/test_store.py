@@ -214,6 +214,19 @@ def test_progress_reads_back_and_is_forgotten_with_the_running_folder(store: Sto
     store.forget_running(SIGNATURE)
 
 
+def test_a_trial_killed_after_its_commit_leaves_nothing_for_good(
+    store: Store, folder: Path
+) -> None:
+    for name in (folder.name, "0" * 12):
+        with store.lock(name):
+            pass
+    with store.lock(folder.name):
+        store.clear_running()
+        assert store.running_folder(folder.name).is_dir()
+    store.clear_running()
+    assert [path.name for path in (store.root / "running").iterdir()] == ["0" * 12]
+
+
 def test_a_store_keeps_its_identity_and_a_copy_has_the_same(store: Store, tmp_path: Path) -> None:
     assert Store(store.root, create=True).mark == store.mark
     assert store.mark.version == STORE_VERSION

@@ -5,7 +5,7 @@ it, written while the trial runs and gone at its end.
 """
 
 import shutil
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from trainers.records.files import read_whole, write_file
@@ -61,7 +61,7 @@ class RunningTrials(StoreFolder):
     def write_told(self, signature: str, tracker: str, epoch: int) -> None:
         """Keep which epoch of a running trial a tracker was told last; nothing once it ended."""
         path = self._told(signature, tracker)
-        if path.parent.is_dir():
+        with suppress(FileNotFoundError):  # A thread may write while the trial's owner ends it.
             write_file(path, str(epoch).encode(), sync=False)
 
     def _told(self, signature: str, tracker: str) -> Path:

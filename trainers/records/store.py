@@ -241,6 +241,15 @@ class Store(RunningTrials):
         self._records.pop(signature, None)
         self._held = {pair for pair in self._held if pair[0] != signature}
 
+    def clear_running(self) -> None:
+        """Drop what trials left that were killed after their commit: no later run trains them."""
+        ended = self.finished()
+        for entry in listing(self.root / "running"):
+            if entry.name in ended:
+                with self.lock(entry.name) as mine:
+                    if mine and self.state(entry.name) in {State.DONE, State.FAILED}:
+                        self.forget_running(entry.name)
+
     def finished(self) -> set[str]:
         """Signatures of the trials that ended, however they did: one scan, no file is read.
 

@@ -110,7 +110,7 @@ def print_report(
 
     intervals = extras is not None and extras.intervals
     results = read_results(study, store)
-    verdicts = judge(results, intervals=intervals)
+    verdicts = replace(judge(results, intervals=intervals), worth=extras.worth if extras else None)
     try:
         looks = count_looks([*verdicts.found.values(), *verdicts.confirmed], store)
         verdicts = replace(verdicts, looks=looks)

@@ -3,12 +3,14 @@
 In: what was typed. Out: types for typer; a checked study; an open store, or none.
 """
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.places import check_writable, place
+from search_spaces.errors import UserError
 from search_spaces.own_methods import import_method
 from search_spaces.study import Study, load_study
 
@@ -74,6 +76,10 @@ TrackOption = Annotated[
 RetryOption = Annotated[
     bool, typer.Option("--retry", help="Train failed, corrupt and outdated trials again.")
 ]
+WorthOption = Annotated[
+    float | None,
+    typer.Option("--worth", min=0.01, max=100, help="The smallest gain in points that matters."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -127,3 +133,10 @@ def begun_store(store: Path) -> "Store | None":
         return Store(store, create=False)
     check_writable("store", store)
     return None
+
+
+def as_share(points: float | None) -> float | None:
+    """Read points, which are per cent, as a number from 0 to 1."""
+    if points is not None and not math.isfinite(points):
+        raise UserError(f"--worth: expected points, got {points}")
+    return None if points is None else points / 100

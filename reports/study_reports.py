@@ -45,7 +45,7 @@ def trial_reports(results: Results, verdicts: Verdicts) -> list[Report]:
     found = [report for report in (*of_paper, *laid) if report]
     found += build_reports(results, verdicts)
     if verdicts.confirmed:
-        found.append(confirmation_report(study.name, verdicts.confirmed))
+        found.append(confirmation_report(study.name, verdicts.confirmed, verdicts.worth))
     titles = {
         study.task(name).title: label for name, label in study.labels.items() if name in study.tasks
     }

@@ -23,6 +23,8 @@ from orchestrator.options import (
     TasksOption,
     ThreadsOption,
     TrackOption,
+    WorthOption,
+    as_share,
     read_study,
 )
 from orchestrator.say import say
@@ -47,6 +49,7 @@ def confirm(
     checkpoint_every: CheckpointOption = 120.0,
     track: TrackOption = None,
     retry: RetryOption = False,
+    worth: WorthOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train each method's chosen setting with fresh seeds, and test the methods on those alone."""
@@ -55,6 +58,7 @@ def confirm(
     from orchestrator.job import Resources, cores, parse_gpus
     from orchestrator.search import Search
     from orchestrator.tracking import parse_tracks
+    from reports.page.publish import Extras
     from reports.results.results import read_results
     from trainers.records.confirmations import keep_confirmation
     from trainers.records.store import State, Store
@@ -78,7 +82,8 @@ def confirm(
     ran = run_study(wanted, store, data, None, resources, Search(), "none", retry=retry)
     for line in troubles(ran.plan, opened):
         say(line)
-    print_report(chosen, opened, opened.reports / chosen.name, data, None, as_json=as_json)
+    extras = Extras(html=False, figures=False, data=data, worth=as_share(worth))
+    print_report(chosen, opened, opened.reports / chosen.name, data, extras, as_json=as_json)
     states = (State.FAILED, State.CORRUPT, State.MISSING, State.RUNNING)
     if any(ran.plan.count(state) for state in states):
         raise typer.Exit(1)

@@ -19,6 +19,8 @@ from orchestrator.options import (
     StoreOption,
     StudyArgument,
     TasksOption,
+    WorthOption,
+    as_share,
     read_study,
 )
 from orchestrator.places import check_outside, place, target
@@ -45,6 +47,7 @@ def report(
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Give every tested gain its interval, too.")
     ] = False,
+    worth: WorthOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -60,7 +63,9 @@ def report(
     chosen = read_study(study, tasks, opened, data)
     folder = out or opened.reports / chosen.name
     check_outside("--out", folder, opened.root, but=opened.reports)
-    extras = Extras(html=html, figures=figures, intervals=intervals, data=data)
+    extras = Extras(
+        html=html, figures=figures, intervals=intervals, data=data, worth=as_share(worth)
+    )
     print_report(chosen, opened, folder, data, extras, as_json=as_json)
     warn(data_notes(chosen, opened, data))
 

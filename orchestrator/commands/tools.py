@@ -18,6 +18,8 @@ from orchestrator.options import (
     JsonOption,
     StoreOption,
     TasksOption,
+    WorthOption,
+    as_share,
 )
 from orchestrator.places import place, target
 from orchestrator.say import echo, say
@@ -137,6 +139,7 @@ def table(
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Give gains of one seed their interval, too.")
     ] = False,
+    worth: WorthOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the table of predictions made elsewhere, tested; files have id, gold, prediction."""
@@ -153,7 +156,7 @@ def table(
         _by_task("--positive", positive or []),
         _listed(tasks),
     )
-    report = folder_report(read, judge_folder(read, intervals=intervals))
+    report = folder_report(read, judge_folder(read, intervals=intervals), as_share(worth))
     place_of = out or folder.with_name(f"{folder.absolute().name}-tables")
     pages = {f"{read.name}.html": folder_page(read, report)} if html else {}
     write_tables([report], place_of, pages, as_json=as_json)

@@ -21,12 +21,14 @@ from trainers.records.files import write_file
 
 @dataclass(frozen=True, kw_only=True)
 class Extras:
-    """What is wanted beside plain tables; `data` is the folder in which texts are looked for."""
+    """What is wanted beside plain tables; `data` is the folder in which texts are looked for,
+    `worth` the smallest gain that matters (0 .. 1)."""
 
     html: bool
     figures: bool
     data: Path | None
     intervals: bool = False
+    worth: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,7 +75,7 @@ def _build(results: Results, split: str, verdicts: Verdicts) -> Report:
         label_titles=("Encoder", "Method"),
         groups=(ColumnGroup(columns=columns),),
         rows=(*rows, *constant_row(rows, [_tested_by(found, *one) for one in scores], 2)),
-        notes=verdict_notes(found),
+        notes=verdict_notes(found, worth=verdicts.worth),
     )
     return Report(table=table, verdicts=tuple(found), split=split)
 

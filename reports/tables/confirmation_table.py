@@ -13,7 +13,9 @@ from reports.verdicts.verdict import BASELINE, Chosen, Mark, Verdict
 from trainers.records.metrics import get_metric
 
 
-def confirmation_report(study: str, verdicts: Sequence[Verdict]) -> Report:
+def confirmation_report(
+    study: str, verdicts: Sequence[Verdict], worth: float | None = None
+) -> Report:
     """Build it: a row for each comparison, with its gain, interval and p-values."""
     systems = [(v.task, v.encoder) for v in verdicts]
     rows = tuple(
@@ -36,7 +38,7 @@ def confirmation_report(study: str, verdicts: Sequence[Verdict]) -> Report:
         label_titles=("Task", "Set", "Encoder", "Method"),
         groups=(ColumnGroup(columns=tuple(Column(title=t, ranked=False) for t in titles)),),
         rows=rows,
-        notes=verdict_notes(verdicts),
+        notes=verdict_notes(verdicts, worth=worth),
     )
     return Report(table=table, verdicts=tuple(verdicts))
 

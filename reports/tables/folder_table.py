@@ -19,7 +19,9 @@ from reports.verdicts.verdict import Verdict
 from trainers.records.metrics import score
 
 
-def folder_report(folder: Folder, verdicts: Sequence[Verdict]) -> Report:
+def folder_report(
+    folder: Folder, verdicts: Sequence[Verdict], worth: float | None = None
+) -> Report:
     """Build it; with several tasks of several seeds each, with averages and their gains."""
     by_key = {(verdict.task, verdict.method): verdict for verdict in verdicts}
     gains = {system: _gain(folder, system, by_key) for system in folder.systems[1:]}
@@ -46,7 +48,7 @@ def folder_report(folder: Folder, verdicts: Sequence[Verdict]) -> Report:
         label_titles=("System",),
         groups=(ColumnGroup(columns=tuple(columns)),),
         rows=(*rows, *constant),
-        notes=verdict_notes(verdicts, folder.baseline),
+        notes=verdict_notes(verdicts, folder.baseline, worth),
     )
     return Report(table=table, verdicts=tuple(verdicts), split=SPLIT)
 

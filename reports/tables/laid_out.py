@@ -31,7 +31,8 @@ OURS = "this study"
 class Board:
     """A table in the making: its layout, and the cells and verdicts that fill it.
 
-    `flat` are cells whose setting predicts one class for every example; `looks` are at test sets.
+    `flat` are cells whose setting predicts one class for every example; `looks` are at test sets,
+    `worth` is the smallest gain that matters.
     """
 
     layout: Layout
@@ -40,6 +41,7 @@ class Board:
     verdicts: Mapping[Key, Verdict]
     flat: Sequence[CellResult]
     looks: Looks
+    worth: float | None
 
     def scores(self, encoder: str, method: str) -> tuple[Cell, ...]:
         """Our numbers of a system, one for each of the table's tasks."""
@@ -107,6 +109,7 @@ def lay_out(
         verdicts={key: verdict for key, verdict in found.items() if key in keys},
         flat=verdicts.flat_of(shown, layout.split),
         looks=verdicts.looks,
+        worth=verdicts.worth,
     )
 
 
@@ -152,7 +155,7 @@ def layout_table(board: Board, name: str, study: str, heading: str = "") -> Repo
         ),
         groups=(ColumnGroup(columns=columns),),
         rows=(*rows, *constant, *_published_rows(board)),
-        notes=(*layout.notes, *verdict_notes(found)),
+        notes=(*layout.notes, *verdict_notes(found, worth=board.worth)),
     )
     return Report(table=table, verdicts=tuple(found))
 

@@ -5,15 +5,20 @@ In: verdicts. Out: sentences and signature lines.
 
 from collections.abc import Sequence
 
+from reports.statistics.across_tasks import equivalence
 from reports.statistics.method_test import Gain
+from reports.statistics.power import Plan, Variation, examples_for, seeds_for
 from reports.tables.table import percent
 from reports.verdicts.verdict import BASELINE, Verdict
 
 
-def verdict_notes(verdicts: Sequence[Verdict], baseline: str = BASELINE) -> tuple[str, ...]:
-    """Write them for a table's verdicts."""
+def verdict_notes(
+    verdicts: Sequence[Verdict], baseline: str = BASELINE, worth: float | None = None
+) -> tuple[str, ...]:
+    """Write them for a table's verdicts; `worth` is the smallest gain that matters (0 .. 1)."""
     gains = [gain for verdict in verdicts if (gain := gain_text(verdict))]
     said = [f"Gains on {baseline}: {'; '.join(gains)}."] if gains else []
+    said += [worth_text(verdict, worth) for verdict in verdicts if verdict.gain] if worth else []
     return (*said, *(verdict.note() for verdict in verdicts))
 
 
@@ -23,6 +28,27 @@ def gain_text(verdict: Verdict) -> str | None:
         return None
     delta, low, high = (percent(value, 1) for value in (verdict.delta, *verdict.bounds))
     return f"{verdict.name} {delta} ({low} to {high})"
+
+
+def worth_text(verdict: Verdict, worth: float) -> str:
+    """Say what the test settles about a gain that would matter, or what would settle it."""
+    gain = verdict.gain
+    assert gain is not None
+    settled, points = equivalence(gain, worth), f"{100 * worth:g} points"
+    words = {
+        "better": f"better by {points} at least",
+        "as good": f"as good, within {points}",
+        "no gain worth it": f"no gain worth {points}",
+        "not settled": f"a gain of {points} is not settled",
+    }
+    said = f"{verdict.name}: {words[settled]} (two one-sided tests, .05)"
+    if settled != "not settled":
+        return f"{said}."
+    plan = Plan(examples=gain.n, seeds=min(gain.seeds), variation=Variation.of(gain))
+    seeds, examples = seeds_for(plan, worth), examples_for(plan, worth)
+    ways = [f"{seeds:,} seeds on these {gain.n:,} examples"] if seeds else []
+    ways += [f"{examples:,} examples with {plan.seeds} seeds"] if examples else []
+    return f"{said}; power .8 takes {' or '.join(ways) or 'more of both'}."
 
 
 def gain_words(gain: Gain) -> str:

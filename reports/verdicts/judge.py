@@ -44,7 +44,8 @@ class Verdicts:
     `confirmed` are those on fresh seeds, each on one split. `planned` counts the comparisons that
     the study has, whether made, refused or missing. `flat`
     are the cells whose chosen setting names one class for every example of a split; `looks` says
-    how often results on a test set were looked at, where that is counted.
+    how often results on a test set were looked at, where that is counted. `worth` is the smallest
+    gain that matters, where somebody has said it.
     """
 
     found: Mapping[VerdictId, Verdict]
@@ -53,6 +54,7 @@ class Verdicts:
     flat: frozenset[tuple[CellId, str]]
     planned: int
     looks: Looks = field(default_factory=dict)
+    worth: float | None = None
 
     def of(self, board: Board, split: str) -> list[Verdict]:
         """Return those on a board's cells, in the board's order."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from reports.page.texts import Texts
 from reports.tables.report import Report
-from reports.verdicts.verdict import Verdict
+from reports.verdicts.verdict import GIVEN, Verdict
 from search_spaces.errors import UserError
 from trainers.records.metrics import Flags, Labels
 
@@ -45,6 +45,7 @@ class Discordant:
     task: str
     encoder: str
     method: str
+    against: str
     trials: tuple[tuple[str, ...], tuple[str, ...]]
     wins: int
     losses: int
@@ -107,6 +108,7 @@ def _of(
         task=test.task,
         encoder=test.encoder,
         method=test.method,
+        against=test.against,
         trials=(test.baseline.trials, test.system.trials),
         wins=int((second[rows] == pair.gold[rows]).sum()),
         losses=int((first[rows] == pair.gold[rows]).sum()),
@@ -127,6 +129,8 @@ def _of(
 
 def _texts(texts: Texts, test: Verdict) -> tuple[Sequence[str] | None, str]:
     """Return the texts, or the reason why there are none: ids and labels are worth a table, too."""
+    if test.split == GIVEN:
+        return None, "files of predictions hold none"
     try:
         return texts.of(test.task, test.split, test.pair.ids, test.pair.gold, test.data), ""
     except UserError as error:

@@ -11,7 +11,7 @@ from typing import Final
 from reports.tables.captions import METHOD_TEST, SPLIT_TITLES, TEST_TITLES
 from reports.tables.report import Report
 from reports.tables.table import MARKS, percent
-from reports.verdicts.verdict import BASELINE, Chosen, Verdict
+from reports.verdicts.verdict import GIVEN, Chosen, Verdict
 from trainers.records.metrics import get_metric
 
 AT_ONCE: Final = 6
@@ -34,10 +34,16 @@ def _part(split: str, tests: Sequence[Verdict]) -> str:
     rest = tests[AT_ONCE:]
     summary = f"<summary>{len(rest)} more</summary>"
     return (
-        f"<h3>{escape(SPLIT_TITLES.get(split, split)).capitalize()} set</h3>\n"
+        f"<h3>{_heading(split)}</h3>\n"
         f'<p class="note">{_role(tests)}</p>\n{_tallies(tests)}{_list(tests[:AT_ONCE])}'
         + (f"<details>{summary}{_list(rest)}</details>" if rest else "")
     )
+
+
+def _heading(split: str) -> str:
+    if split == GIVEN:
+        return "The examples given"
+    return f"{escape(SPLIT_TITLES.get(split, split)).capitalize()} set"
 
 
 def _list(tests: Sequence[Verdict]) -> str:
@@ -47,6 +53,11 @@ def _list(tests: Sequence[Verdict]) -> str:
 def _role(tests: Sequence[Verdict]) -> str:
     epochs = any(test.epoch_selected for test in tests)
     also = " They chose epochs: no p-value allows for that." if epochs else ""
+    if not any(test.chosen_on for test in tests):
+        return (
+            "How the systems were chosen is not known: if these examples chose among several,"
+            " differences on them are too large."
+        )
     if not any(test.selected for test in tests):
         return f"These examples took no part in the choice of the trials.{also}"
     every = "These examples" if all(test.selected for test in tests) else "Some of these examples"
@@ -66,9 +77,9 @@ def _tally(tests: Sequence[Verdict]) -> str:
     worse = sum(test.side == "behind" for test in tests)
     first = "".join(dict.fromkeys(MARKS[mark] for test in tests for mark in test.marks[:1]))
     return (
-        f"<p><b>{escape(tests[0].method)}</b> is above {BASELINE} in {above} of {len(tests)}"
-        f" comparisons, in {marked} significantly{f' ({first})' if first else ''}, of which {kept}"
-        " remain after all corrections (‡); before them it is significantly below in"
+        f"<p><b>{escape(tests[0].method)}</b> is above {escape(tests[0].against)} in {above} of"
+        f" {len(tests)} comparisons, in {marked} significantly{f' ({first})' if first else ''}, of"
+        f" which {kept} remain after all corrections (‡); before them it is significantly below in"
         f" {worse}.</p>\n"
     )
 
@@ -79,11 +90,12 @@ def _item(test: Verdict) -> str:
     flat = f" {escape(test.method)} predicts one class for every example." if test.one_class else ""
     side = "above" if test.delta > 0 else "below" if test.delta < 0 else "level with"
     points = f"{percent(abs(test.delta), 1)} points " if test.delta else ""
+    encoder = f" with {escape(test.encoder)}" if test.encoder else ""
     return (
         f'<li class="{test.side}"><p><b>{escape(task.title)}: {escape(test.method)} is'
-        f" {points}{side} {BASELINE}.</b> {_score(test.system)} against"
-        f" {_score(test.baseline)} {get_metric(task.metric).title} with"
-        f" {escape(test.encoder)}, {_of(test.system)} against {_of(test.baseline)}.</p>\n"
+        f" {points}{side} {escape(test.against)}.</b> {_score(test.system)} against"
+        f" {_score(test.baseline)} {get_metric(task.metric).title}"
+        f"{encoder}, {_of(test.system, test)} against {_of(test.baseline, test)}.</p>\n"
         f"<p>{conclusion(test)}{flat} <small>{_evidence(test)}</small></p></li>\n"
     )
 
@@ -93,7 +105,9 @@ def _score(side: Chosen) -> str:
     return f"{percent(side.score, 1)}{spread}"
 
 
-def _of(side: Chosen) -> str:
+def _of(side: Chosen, test: Verdict) -> str:
+    if test.split == GIVEN:
+        return f"{len(side.trials)} seed{'' if len(side.trials) == 1 else 's'}"
     if len(side.trials) == 1:
         return f"the best of {side.finished:,} trials" if side.finished > 1 else "the only trial"
     seeds = f"{len(side.trials)} seeds"
@@ -114,7 +128,7 @@ def conclusion(test: Verdict) -> str:
     what = (
         f"{mark}Significant"
         if test.side == "ahead"
-        else f"{BASELINE.capitalize()} is significantly better"
+        else f"{escape(first_upper(test.against))} is significantly better"
     )
     if test.p_after_holm is None:
         why = escape(test.refused or "best against best was refused")
@@ -155,7 +169,12 @@ def _evidence(test: Verdict) -> str:
     if test.least is not None:
         parts.append(f"the least difference shown is {percent(test.least, 1)} points")
     text = "; ".join(parts)
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{first_upper(text)}."
+
+
+def first_upper(text: str) -> str:
+    """Begin a sentence with a name."""
+    return text[:1].upper() + text[1:]
 
 
 def p_text(p: float) -> str:

@@ -69,6 +69,8 @@ def _hash(text: str) -> str:
 
 
 def _summary(pictures: Pictures, failed: Sequence[Failure]) -> str:
+    if pictures.given:
+        return "Predictions that were made elsewhere."
     finished = sum(len(cell.landscape.trials) for cell in pictures.cells)
     early = sum(trial.kind == STOPPED for trial in failed)
     ended = {"failed": len(failed) - early, STOPPED: early}

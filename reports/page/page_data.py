@@ -24,7 +24,7 @@ from reports.page.training_curves import TrainingCurve
 from reports.results.failures import Failure
 from reports.tables.report import Report
 from reports.tables.table import MARKS
-from reports.verdicts.verdict import BASELINE, Chosen, Verdict
+from reports.verdicts.verdict import Chosen, Verdict
 from trainers.records.metrics import short_name
 
 MOST_TRIALS: Final = 12_000
@@ -42,6 +42,7 @@ def page_data(
     methods = dict.fromkeys(cell.landscape.method for cell in pictures.cells)
     return {
         "study": pictures.study,
+        "given": pictures.given,
         "styles": {
             labels.get(method, method): asdict(style_of(method, pictures.styles))
             for method in methods
@@ -194,7 +195,7 @@ def _side(side: Chosen) -> str:
 
 def _examples(of: Discordant, labels: Mapping[str, str]) -> dict[str, Any]:
     winner = {
-        "baseline": labels.get(BASELINE, BASELINE),
+        "baseline": labels.get(of.against, of.against),
         "system": labels.get(of.method, of.method),
     }
     return {

@@ -35,7 +35,8 @@ class CellPictures:
 class Pictures:
     """All pictures of a study: by cell, by task and encoder, and training curves by trial.
 
-    `wanted` and `wanted_cells` count all that the study has, also where nothing is finished yet.
+    `given` says that predictions were made elsewhere, so that no trial is known; `wanted` and
+    `wanted_cells` count all that the study has, also where nothing is finished yet.
     """
 
     study: str
@@ -46,6 +47,7 @@ class Pictures:
     curves: tuple[TrainingCurve, ...]
     styles: Mapping[str, Style] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    given: bool = False
 
 
 Named = TypeVar("Named", Landscape, BudgetPicture, TrainingCurve)

@@ -81,7 +81,7 @@ def folder_page(folder: Folder, report: Report) -> bytes:
     """Write the page of predictions made elsewhere: no trial is known, and no text."""
     labels = {task.name: task.labels for task in folder.tasks}
     pictures = Pictures(
-        study=folder.name, wanted=0, wanted_cells=0, cells=(), budgets=(), curves=()
+        study=folder.name, wanted=0, wanted_cells=0, cells=(), budgets=(), curves=(), given=True
     )
     examples = discordant_examples([report], labels, Texts(None, {}))
     return build_page(pictures, [report], examples, []).encode()

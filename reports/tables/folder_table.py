@@ -14,8 +14,7 @@ from reports.tables.captions import explain_marks
 from reports.tables.notes import gain_words, verdict_notes
 from reports.tables.report import Report
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
-from reports.verdicts.judge_folder import SPLIT
-from reports.verdicts.verdict import Verdict
+from reports.verdicts.verdict import GIVEN, Verdict
 from trainers.records.metrics import score
 
 
@@ -50,7 +49,7 @@ def folder_report(
         rows=(*rows, *constant),
         notes=verdict_notes(verdicts, folder.baseline, worth),
     )
-    return Report(table=table, verdicts=tuple(verdicts), split=SPLIT)
+    return Report(table=table, verdicts=tuple(verdicts), split=GIVEN)
 
 
 def _cell(task: GivenTask, system: str, verdict: Verdict | None) -> Cell:

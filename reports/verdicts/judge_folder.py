@@ -10,13 +10,10 @@ from reports.results.predictions import Pair
 from reports.statistics.interval import paired_bootstrap
 from reports.verdicts.compare_settings import adjust
 from reports.verdicts.pair_tests import constant_score, is_flat, run_test
-from reports.verdicts.verdict import Chosen, Verdict
+from reports.verdicts.verdict import GIVEN, Chosen, Verdict
 from search_spaces.errors import UserError
 from search_spaces.tasks import Task
 from trainers.records.metrics import Labels, score
-
-SPLIT = "given"
-"""The one split of a folder: the examples that its files have."""
 
 
 def judge_folder(folder: Folder, *, intervals: bool = False) -> list[Verdict]:
@@ -45,7 +42,7 @@ def _verdict(folder: Folder, task: GivenTask, system: str, *, intervals: bool) -
         task=task.name,
         encoder="",
         method=system,
-        split=SPLIT,
+        split=GIVEN,
         definition=task_of(task),
         baseline=_chosen(task, pair, pair.baseline, folder.baseline),
         system=_chosen(task, pair, pair.system, system),
@@ -64,6 +61,7 @@ def _verdict(folder: Folder, task: GivenTask, system: str, *, intervals: bool) -
         p_after=test.p_value,
         constant=constant_score(pair),
         one_class=is_flat(pair.system),
+        against=folder.baseline,
     )
     if not intervals or not verdict.comparison:
         return verdict

@@ -22,6 +22,8 @@ from search_spaces.tasks import Task
 
 BASELINE: Final = "standard"
 ALPHA: Final = 0.05
+GIVEN: Final = "given"
+"""The one split of predictions that were made elsewhere: the examples that their files have."""
 
 Side = Literal["ahead", "behind", "even"]
 Mark = Literal["dagger", "asterisk", "double-dagger", "section"]
@@ -73,7 +75,8 @@ class Verdict:
     `family` comparisons that the study has planned, on every split; one without a p counts as p =
     1. `confirmation` is the verdict on fresh seeds of these settings, whose family are the
     comparisons that were confirmed. `constant` is the best score of a classifier that names one
-    class for every example; `one_class` says that the system is such a one.
+    class for every example; `one_class` says that the system is such a one; `against` is the
+    baseline's name.
     """
 
     task: str
@@ -103,6 +106,7 @@ class Verdict:
     p_after_holm: float | None = None
     family: int = 1
     confirmation: "Verdict | None" = None
+    against: str = BASELINE
 
     @property
     def name(self) -> str:

@@ -15,9 +15,27 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 
+from reports.page.publish import Extras, folder_page, publish
+from reports.results.folder import read_folder
+from reports.results.results import read_results
+from reports.tables.build import build_reports
+from reports.tables.folder_table import folder_report
+from reports.verdicts.judge import judge
+from reports.verdicts.judge_folder import judge_folder
+from search_spaces.study import parse_study
 from tests.reports.browser import ask, chromium, entries, show, swipe, wait_for_frames
 from tests.reports.pages import HOSTILE, build_site
+from tests.results import keep as keep_result
+from trainers.records.store import Store
 
+SEEDED = """
+name: seeded
+tasks: [rte]
+encoders: [tiny]
+methods: [standard, cat]
+axes: {lr: [1e-5, 2e-5], epsilon: [0.01], tau: [0.1], lambda: [0.3]}
+seeds: [0, 1, 2]
+"""
 AUDIT = (Path(__file__).parent / "audit.js").read_text("utf-8")
 
 
@@ -521,3 +539,37 @@ def test_without_chromium_a_test_fails_in_ci_only(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setitem(os.environ, "CI", setting)
         with pytest.raises(outcome, match="no chromium"), chromium():
             pass
+
+
+def test_a_page_of_several_seeds_and_one_of_predictions_alone_open_without_an_error(
+    browser: Chrome, tmp_path: Path
+) -> None:
+    """A comparison of methods has no discordant examples to count; predictions have no trials."""
+    store = Store(tmp_path / "store", create=True)
+    study = parse_study(SEEDED, source="test")
+    for trial in study.trials():
+        right = 120 + 20 * (trial.method.name == "cat") + trial.seed
+        keep_result(store, trial, {"dev": right})
+    results = read_results(study, store)
+    reports = build_reports(results, judge(results))
+    extras = Extras(html=True, figures=True, data=None)
+    publish(results, reports, tmp_path, extras)
+    show(browser, tmp_path / "seeded.html")
+    assert entries(browser, "browser") == []
+    assert column(browser, "comparisons", "settings x seeds") == ["2 x 3"]
+    assert column(browser, "comparisons", "discordant") == ["–"]
+    assert column(browser, "trials", "seeds")[0] == "3"
+    folder = tmp_path / "preds"
+    for name, wrong in (("one", 9), ("other", 5)):
+        for seed in range(2):
+            rows = [f"{k},{k % 2},{(k % 2) ^ (k % wrong == seed)}" for k in range(60)]
+            (folder / name / "task").mkdir(parents=True, exist_ok=True)
+            lines = ["id,gold,prediction", *rows]
+            (folder / name / "task" / f"{seed}.csv").write_text("\n".join(lines))
+    given = read_folder(folder, "one", {}, {})
+    report = folder_report(given, judge_folder(given))
+    (tmp_path / "given.html").write_bytes(folder_page(given, report))
+    show(browser, tmp_path / "given.html")
+    assert entries(browser, "browser") == []
+    assert column(browser, "comparisons", "method") == ["other"]
+    assert not browser.find_element(By.ID, "heatmaps").is_displayed()

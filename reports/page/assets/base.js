@@ -33,11 +33,11 @@ function pValue(value) {
 }
 
 function integer(value) {
-  return value.toLocaleString("en-US");
+  return value === null ? "–" : value.toLocaleString("en-US");
 }
 
 function cellName(cell) {
-  return `${cell.task}, ${cell.encoder}, ${cell.method}`;
+  return [cell.task, cell.encoder, cell.method].filter(Boolean).join(", ");
 }
 
 // A labelled choice of one of `names`; calls `changed` with its index, now and at each change.

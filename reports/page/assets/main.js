@@ -87,7 +87,7 @@ function failures() {
 
 document.querySelectorAll("table.result").forEach(sortable);
 comparisons();
-chooser("examples", "Comparison", DATA.examples, (one) => `${one.task}, ${one.encoder}, ${one.method}: ${one.split}`, examples);
+chooser("examples", "Comparison", DATA.examples, (one) => `${cellName(one)}: ${one.split}`, examples);
 chooser("heatmaps", "Cell", DATA.cells.filter((cell) => cell.heatmap).sort((a, b) => b.finished - a.finished), cellName, heatmaps);
 chooser("parallel", "Cell", DATA.cells.filter((cell) => cell.axes.length).sort((a, b) => b.finished - a.finished), cellName, parallel);
 chooser("importance", "Cell", [...DATA.cells].sort((a, b) => b.finished - a.finished), cellName, importances);
@@ -96,3 +96,7 @@ noteTheBest("curves", DATA.curves.length);
 chooser("curves", "Trial", DATA.curves, (one) => `${cellName(one)}: ${one.setting} (${one.trial})`, trainingCurves);
 trials();
 failures();
+if (DATA.given) for (const section of ["heatmaps", "parallel", "importance", "budgets", "curves", "trials", "failures"]) {
+  document.getElementById(section).hidden = true;
+  document.querySelector(`a[href="#${section}"]`).parentElement.hidden = true;
+}

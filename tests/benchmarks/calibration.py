@@ -19,7 +19,8 @@ among as many of both cells, or among those of the system alone, for which table
 dagger.
 
 With `--worlds 400` the test of methods over seeds is held against what people do instead:
-`seed_worlds.py` says how.
+`seed_worlds.py` says how. With `--choices 200` so are the marks of chosen settings with seeds:
+`chosen_worlds.py`.
 
 With `--tables 400` as many studies without a better method go the whole way, from trials in a store
 to the marks of a table: `daggers` and `double_daggers` are their shares. A two-sided p < .05 in the
@@ -37,6 +38,9 @@ from unittest.mock import patch
 from reports.statistics.best_vs_best import best_vs_best
 from reports.statistics.budget import compare_budgets
 from reports.statistics.significance import fisher_randomization, mcnemar
+from tests.benchmarks.chosen_worlds import GAINS as CHOSEN_GAINS
+from tests.benchmarks.chosen_worlds import NULLS as CHOSEN_NULLS
+from tests.benchmarks.chosen_worlds import rates as rates_of_choices
 from tests.benchmarks.seed_worlds import GAINS, NULLS, error
 from tests.benchmarks.seed_worlds import rates as rates_of_worlds
 from tests.reports.cells import DIFFICULTY, exchangeable
@@ -168,6 +172,15 @@ def mark_rates(
     return {name: round(value, 4) for name, value in rounded.items()}
 
 
+def choices(worlds: int) -> dict[str, object]:
+    """Rates of all marks of chosen settings, in every kind of world."""
+    found = [
+        {**asdict(world), **rates_of_choices(world, worlds)}
+        for world in (*CHOSEN_NULLS, *CHOSEN_GAINS)
+    ]
+    return {"worlds": worlds, "error": error(worlds), "rates": found}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--replicates", type=int, default=400)
@@ -176,7 +189,11 @@ def main() -> None:
     parser.add_argument("--scenarios", nargs="*", default=[*SCENARIOS], choices=[*SCENARIOS])
     parser.add_argument("--tables", type=int, metavar="REPLICATES", help="count marks of tables")
     parser.add_argument("--worlds", type=int, help="simulate methods whose seeds differ")
+    parser.add_argument("--choices", type=int, help="simulate choices among settings with seeds")
     options = parser.parse_args()
+    if options.choices:
+        print(json.dumps(choices(options.choices), indent=1))  # noqa: T201
+        return
     if options.worlds:
         told = {"worlds": options.worlds, "error": error(options.worlds)}
         found = [

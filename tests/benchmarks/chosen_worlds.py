@@ -54,7 +54,7 @@ class ChosenWorld:
         gold = (generator.random(total) < POSITIVE).astype(np.int64)
         example, method, setting, rest = np.sqrt(SHARES)
         difficulty = example * generator.normal(size=total)
-        chosen, fresh = [], []
+        chosen, fresh = list[Labels](), list[Labels]()
         for count, right in zip(self.settings, (RIGHT, RIGHT + self.gain), strict=True):
             start = float(norm.ppf(right))
             own = difficulty + method * generator.normal(size=total)

@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.benchmarks.calibration import LEVEL, SCENARIOS, Scenario, mark_rates, rates
+from tests.benchmarks.chosen_worlds import ChosenWorld
+from tests.benchmarks.chosen_worlds import rates as rates_of_choices
 from tests.benchmarks.seed_worlds import TESTS, World, error
 from tests.benchmarks.seed_worlds import rates as seed_rates
 
@@ -108,3 +110,19 @@ def test_what_the_test_of_methods_replaces_and_what_it_costs() -> None:
     gain = seed_rates(World(n=1_043, seeds=5, gain=0.02), 120, both, start=30_000)
     assert gain["crossed"] > 0.45
     assert gain["crossed"] > gain["one_seed"]
+
+
+def test_where_seeds_differ_the_double_dagger_needs_both_tests() -> None:
+    """Best against best takes trained models as given: lucky seeds are more than its level."""
+    world = ChosenWorld(n=1_043, seeds=3, settings=(3, 12), spread=0.02)
+    found = rates_of_choices(world, 80, start=10_000)
+    assert found["best"] > 0.08
+    assert found["double_dagger"] <= 0.05
+    assert max(found["fresh"], found["fresh_test"], found["test"]) <= 0.05 + 2.5 * error(80)
+
+
+def test_seeds_find_a_gain_that_one_seed_of_a_tuned_baseline_hides() -> None:
+    world = ChosenWorld(n=1_043, seeds=5, settings=(12, 12), gain=0.03)
+    found = rates_of_choices(world, 40, start=20_000)
+    assert found["one_seed"] < 0.5
+    assert min(found["double_dagger"], found["fresh_test"]) > 0.75

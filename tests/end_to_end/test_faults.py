@@ -45,7 +45,7 @@ def kill_in_training(study: Path, folder: Path, after: float, *, results: int = 
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-@pytest.mark.parametrize("kills", [3, pytest.param(5, marks=pytest.mark.full)])
+@pytest.mark.parametrize("kills", [2, pytest.param(5, marks=pytest.mark.full)])
 def test_sigkills_of_the_driver_change_no_byte(
     quickstart_store: Path, tmp_path: Path, kills: int
 ) -> None:

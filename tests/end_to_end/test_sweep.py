@@ -1,6 +1,7 @@
 """Whole sweeps on a real, local Ray: what is trained, recorded, reused and reported."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -151,8 +152,33 @@ def test_quickstart_ends_with_tested_tables(quickstart_store: Path) -> None:
     folder = quickstart_store / "reports" / "quickstart"
     comparisons = json.loads((folder / "comparisons.json").read_text())
     assert [found["table"] for found in comparisons] == ["quickstart-dev", "quickstart-test"]
-    assert all(found["trials"] == [3, 12] for found in comparisons)
-    assert all(0 < found["comparison"]["p_value"] <= 1 for found in comparisons)
+    for found in comparisons:
+        assert (found["baseline"]["settings"], found["system"]["settings"]) == (3, 12)
+        assert 0 < found["comparison"]["p_value"] <= 1
+
+
+def test_a_confirmation_trains_fresh_seeds_once_and_reports_them(
+    quickstart_store: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "store"
+    shutil.copytree(quickstart_store, folder)
+    before = Store(folder, create=False).finished()
+    options = ["confirm", "quickstart", "--store", str(folder), "--seeds", "2"]
+    command = [sys.executable, "-m", "catsweep", *options]
+    done, again = (
+        subprocess.run(
+            command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
+        )
+        for _ in range(2)
+    )
+    assert (done.returncode, again.returncode) == (0, 0), done.stderr
+    assert len(Store(folder, create=False).finished() - before) == 4
+    assert "nothing to train, 4 trials are done" in again.stderr
+    table = json.loads((folder / "reports/quickstart/quickstart-confirmation.json").read_text())
+    ((row,),) = [table["rows"]]
+    assert row["labels"][1:] == ["test", "tiny", "cat"]
+    assert [cell["seeds"] for cell in row["cells"][:2]] == [2, 2]
+    assert again.stdout == done.stdout
 
 
 def test_a_cluster_at_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -267,7 +267,14 @@ def test_a_running_trials_model_is_left_alone(tmp_path: Path) -> None:
     assert kept(store) == [WEAK.signature]
 
 
-@pytest.mark.parametrize("room", [500, 5_000, 100_000], ids=["config", "tokenizer", "weights"])
+@pytest.mark.parametrize(
+    "room",
+    [
+        pytest.param(500, id="config", marks=pytest.mark.full),
+        pytest.param(5_000, id="tokenizer", marks=pytest.mark.full),
+        pytest.param(100_000, id="weights"),
+    ],
+)
 def test_a_full_disk_costs_the_model_and_not_the_trial(tmp_path: Path, room: int) -> None:
     """A limit on file sizes, as long as the model is written, stands in for the disk."""
     store = Store(tmp_path / "store", create=True)

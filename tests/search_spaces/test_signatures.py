@@ -12,6 +12,7 @@ SHIPPED = {
     "paper": (22_044, "68177009d373"),
     "paper-mini": (98, "df058f45b2e4"),
     "quickstart": (15, "c85c11fac26f"),
+    "seeds-minilm": (30, "58971567675f"),
     "table1": (0, "e3b0c44298fc"),
     "table1-mini": (0, "e3b0c44298fc"),
     "table10": (8_640, "16da18135d90"),

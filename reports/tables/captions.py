@@ -291,7 +291,7 @@ def _after_choice(verdicts: Sequence[Verdict]) -> str:
         return f"with {SIGNIFICANT} by the same test{over}"
     seeds = any(v.gain for v in verdicts if v.selected)
     what = "settings" if seeds else "trials"
-    both = " and by the asterisk's test" if seeds else ""
+    both = ", and by the asterisk's test" if seeds else ""
     how = (
         f"when the choice among the {what} of both is allowed for, {SIGNIFICANT} by"
         f" best-against-best randomization, two-sided, {_resampled(best)}{both}{over}"

@@ -21,8 +21,8 @@ def confirmation_report(
     rows = tuple(
         Row(
             labels=(
-                f"{verdict.definition.title} ({get_metric(verdict.definition.metric).title})",
-                SPLIT_TITLES.get(verdict.split, verdict.split),
+                f"{verdict.definition.title}, {SPLIT_TITLES.get(verdict.split, verdict.split)}"
+                f" ({get_metric(verdict.definition.metric).title})",
                 verdict.encoder,
                 verdict.method,
             ),
@@ -31,11 +31,11 @@ def confirmation_report(
         )
         for place, verdict in enumerate(verdicts)
     )
-    titles = (BASELINE, "method", "gain (95 %)", "p", "p (Holm)")
+    titles = (BASELINE, "method", "gain (95 %)", "p")
     table = Table(
         name=f"{study}-confirmation",
         caption=_caption(study, verdicts),
-        label_titles=("Task", "Set", "Encoder", "Method"),
+        label_titles=("Task", "Encoder", "Method"),
         groups=(ColumnGroup(columns=tuple(Column(title=t, ranked=False) for t in titles)),),
         rows=rows,
         notes=verdict_notes(verdicts, worth=worth),
@@ -50,7 +50,6 @@ def _cells(verdict: Verdict) -> tuple[Cell, ...]:
         _score(verdict.baseline),
         _score(verdict.system),
         Cell(words=gain_words(gain), marks=confirmed) if gain else Cell(),
-        Cell(value=verdict.p_value, kind="p"),
         Cell(value=verdict.p_after_holm, kind="p"),
     )
 
@@ -73,7 +72,8 @@ def _caption(study: str, verdicts: Sequence[Verdict]) -> str:
     said = [
         f"Study {study}, confirmation: each method's chosen setting, trained with {counts} fresh"
         " seeds that took no part in its choice. Scores are means over these seeds, with their"
-        " standard deviations; gains in points, with intervals over seeds and examples.",
+        " standard deviations; gains in points, with intervals over seeds and examples; p is"
+        " after Holm's correction.",
         f"Section (\u00a7): better than {BASELINE}, {SIGNIFICANT} by {METHOD_TEST}, two-sided,"
         f" after Holm's correction over {family} comparison{'s' if family > 1 else ''}; {kept} of"
         f" {len(verdicts)}.",

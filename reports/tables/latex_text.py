@@ -116,6 +116,7 @@ MATH: Final[dict[str, str]] = {
     "µ": r"\mu",
     "†": r"\dagger",
     "‡": r"\ddagger",
+    "§": r"\S",
     "×": r"\times",
     "±": r"\pm",
     "·": r"\cdot",

@@ -168,11 +168,11 @@ def test_tables_say_what_was_confirmed(study: Study, store: Store) -> None:
     said = "confirmed on 3 fresh seeds of the chosen settings"
     assert said in table(reports, "dev").table.caption
     own = table(reports, "confirmation").table
-    assert [row.labels[1:] for row in own.rows] == [
-        ("dev", "tiny", "at"),
-        ("dev", "tiny", "cat"),
-        ("test", "tiny", "at"),
-        ("test", "tiny", "cat"),
+    assert [row.labels for row in own.rows] == [
+        ("RTE, dev (accuracy)", "tiny", "at"),
+        ("RTE, dev (accuracy)", "tiny", "cat"),
+        ("BANKING77, test (accuracy)", "tiny", "at"),
+        ("BANKING77, test (accuracy)", "tiny", "cat"),
     ]
     assert [row.cells[2].marks for row in own.rows] == [(), ("section",)] * 2
     assert "trained with 3 fresh seeds" in own.caption

@@ -48,12 +48,12 @@ def show_plan(
     if as_json:
         more: dict[str, object] = {"outlook": outlook_json(outlook)} if outlook else {}
         if outlook:
-            more["can_show"] = showings_json(showings(study, detect))
+            more["can_show"] = showings_json(showings(study, detect, store))
         echo(json.dumps(progress.as_json(view) | more, indent=1))
         return
     lines = [*without_checksums(store), *troubles(view.plan, store)]
     if outlook:
-        shows = showing_lines(showings(study, detect), detect)
+        shows = showing_lines(showings(study, detect, store), detect)
         lines = [*outlook_lines(outlook), *shows, *lines]
     draw(progress.panel(view, outlook), lines)
 

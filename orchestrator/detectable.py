@@ -1,17 +1,25 @@
 """What a study can show: the smallest gain of a method that its examples and seeds let be seen.
 
-In: a study, and a gain to look for or none. Out: a `Showing` for each task, and its text and JSON.
-It speaks of the test of methods (`reports/statistics/method_test.py`) on the split that tables end
-with, and of how predictions vary as `Variation` has it by default.
+In: a study, its store, and a gain to look for or none. Out: a `Showing` for each task, and its text
+and JSON. It speaks of the test of methods (`reports/statistics/method_test.py`) on the split that
+tables end with. How predictions vary is taken from the tests of methods in the study's last report
+where it has some on a task, and is else as `Variation` has it by default.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Final
 
+from reports.statistics.method_test import Effects, MethodTest
 from reports.statistics.power import POWER, Plan, Variation, examples_for, seeds_for
 from search_spaces.study import Study
 from search_spaces.tasks import Task
+
+if TYPE_CHECKING:
+    from trainers.records.store import Store
 
 ADVISED: Final = 5
 """Seeds that are spoken of where a study has one, which says nothing of methods."""
@@ -25,6 +33,7 @@ class Showing:
 
     `takes` are the pairs (seeds, examples) that find a gain to look for: more seeds on these
     examples, more examples with these seeds, or, where neither is ever enough, more of both.
+    `measured` is how predictions vary in the study's last report, None where defaults are taken.
     """
 
     task: str
@@ -34,20 +43,29 @@ class Showing:
     seeds: int
     smallest_gain: float
     takes: tuple[tuple[int, int], ...] = ()
+    measured: Variation | None = None
 
 
-def showings(study: Study, detect: float | None = None) -> list[Showing]:
+def showings(
+    study: Study, detect: float | None = None, store: "Store | None" = None
+) -> list[Showing]:
     """Work out what each task can show; one whose examples are not counted yet is left out.
 
     `detect` is a gain between 0 and 1.
     """
     found, counts = [], _seeds(study)
+    known = measured_in(store.reports / study.name) if store else {}
     for name in study.tasks:
         seeds = counts.get(name, 0)
         split, examples = _shown(study, study.task(name))
         if examples < 2 or len(_methods(study, name)) < 2:
             continue
-        plan = Plan(examples=examples, seeds=seeds if seeds > 1 else ADVISED)
+        variation = known.get(name)
+        plan = Plan(
+            examples=examples,
+            seeds=seeds if seeds > 1 else ADVISED,
+            variation=variation or Variation(),
+        )
         found.append(
             Showing(
                 task=name,
@@ -57,9 +75,41 @@ def showings(study: Study, detect: float | None = None) -> list[Showing]:
                 seeds=seeds,
                 smallest_gain=plan.smallest_gain(),
                 takes=_takes(plan, detect) if detect else (),
+                measured=variation,
             )
         )
     return found
+
+
+def measured_in(reports: Path) -> dict[str, Variation]:
+    """Return how predictions vary on each task, by the tests of methods in a study's report.
+
+    Means over these tests; a report that is not there, or not of this version, has none.
+    """
+    try:
+        entries = json.loads((reports / "comparisons.json").read_bytes())
+        tests = [(entry["task"], entry["gain"]) for entry in entries if entry["gain"]]
+        of_task: dict[str, list[Variation]] = {}
+        for task, gain in tests:
+            of_task.setdefault(task, []).append(Variation.of(_test_of(gain)))
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return {task: _mean(found) for task, found in of_task.items()}
+
+
+def _test_of(gain: dict[str, Any]) -> MethodTest:
+    effects = Effects(**gain["effects"])
+    pairs = {name: tuple(gain[name]) for name in ("seeds", "deviations")}
+    return MethodTest(**gain | pairs | {"effects": effects})
+
+
+def _mean(found: Sequence[Variation]) -> Variation:
+    return Variation(
+        **{
+            name: fmean(getattr(one, name) for one in found)
+            for name in ("discordant", "repeated", "seed_deviation")
+        }
+    )
 
 
 def _takes(plan: Plan, gain: float) -> tuple[tuple[int, int], ...]:
@@ -118,13 +168,20 @@ def showing_lines(found: Sequence[Showing], detect: float | None = None) -> list
     )
     if detect is not None:
         lines += [_detecting(one, detect) for one in found]
-    of_all = Variation()
-    lines.append(
-        f"Assumed: exactly one of two models is right on {of_all.discordant:.0%} of the examples;"
-        f" {of_all.repeated:.0%} of that repeats with other seeds; a score's standard deviation"
-        f" over seeds is {100 * of_all.seed_deviation:g} points."
-    )
+    for one in found:
+        if one.measured:
+            lines.append(f"Measured on {one.title} in the last report: {_varies(one.measured)}.")
+    if any(one.measured is None for one in found):
+        lines.append(f"Assumed{' elsewhere' if len(lines) > 2 else ''}: {_varies(Variation())}.")
     return lines
+
+
+def _varies(of_all: Variation) -> str:
+    return (
+        f"exactly one of two models is right on {of_all.discordant:.0%} of the examples;"
+        f" {of_all.repeated:.0%} of that repeats with other seeds; a score's standard deviation"
+        f" over seeds is {100 * of_all.seed_deviation:.2g} points"
+    )
 
 
 def _detecting(one: Showing, detect: float) -> str:

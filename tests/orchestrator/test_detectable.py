@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 
 from orchestrator.detectable import showing_lines, showings, showings_json
-from reports.statistics.power import Plan
+from reports.statistics.power import Plan, Variation
+from reports.tables.write import write_reports
 from search_spaces.study import Study, load_study, parse_study
 from tests.orchestrator.commands import catsweep
+from tests.reports.stores import whole_reports
+from tests.results import keep
+from trainers.records.store import Store
 
 STUDY = """
 name: seeded
@@ -18,6 +22,15 @@ methods: [standard, at]
 axes: {lr: [1e-3], epsilon: [5e-3]}
 seeds: [0, 1, 2]
 select_on: heldout
+"""
+
+MEASURED = """
+name: measured
+tasks: [rte]
+encoders: [tiny]
+methods: [standard, cat]
+axes: {lr: [1e-3], epsilon: [5e-3], tau: [0.1], lambda: [0.3]}
+seeds: [0, 1, 2]
 """
 
 
@@ -84,3 +97,27 @@ def test_the_command_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     told = json.loads(capsys.readouterr().out)
     assert [one["task"] for one in told["can_show"]] == ["rte", "banking77"]
     assert load_study(path).tasks == ("rte", "banking77")
+
+
+def test_what_the_last_report_measured_takes_the_place_of_defaults(tmp_path: Path) -> None:
+    study = parse_study(MEASURED, source="test")
+    store = Store(tmp_path / "store", create=True)
+    before = showings(study, store=store)
+    assert [one.measured for one in before] == [None]
+    for trial in study.trials():
+        right = 120 + 8 * trial.seed + 20 * (trial.method.name == "cat")
+        keep(store, trial, {"dev": right}, n=277)
+    reports = whole_reports(study, store)
+    write_reports(reports, store.reports / study.name)
+    (after,) = showings(study, store=store)
+    gains = [verdict.gain for report in reports for verdict in report.verdicts]
+    assert gains[0] is not None
+    assert after.measured == Variation.of(gains[0])
+    assert (
+        after.smallest_gain == Plan(examples=277, seeds=3, variation=after.measured).smallest_gain()
+    )
+    lines = showing_lines([after])
+    assert any(line.startswith("Measured on RTE in the last report: exactly one") for line in lines)
+    assert not any(line.startswith("Assumed") for line in lines)
+    (store.reports / study.name / "comparisons.json").write_text("{broken")
+    assert showings(study, store=store) == before

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-from reports.tables.captions import METHOD_TEST, SPLIT_TITLES, TEST_TITLES
+from reports.tables.marks import METHOD_TEST, SPLIT_TITLES, TEST_TITLES
 from reports.tables.report import Report
 from reports.tables.table import MARKS, percent
 from reports.verdicts.verdict import GIVEN, Chosen, Verdict

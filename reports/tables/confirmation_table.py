@@ -5,7 +5,7 @@ In: the verdicts on a confirmation. Out: a `Report`.
 
 from collections.abc import Sequence
 
-from reports.tables.captions import METHOD_TEST, SIGNIFICANT, SPLIT_TITLES
+from reports.tables.marks import METHOD_TEST, SIGNIFICANT, SPLIT_TITLES
 from reports.tables.notes import gain_words, verdict_notes
 from reports.tables.report import Report
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table

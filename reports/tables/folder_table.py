@@ -8,9 +8,9 @@ from statistics import fmean
 
 from reports.results.cells import spread
 from reports.results.folder import Folder, GivenTask
-from reports.statistics.across_tasks import AverageGain, average_gain, replicability
+from reports.statistics.across_tasks import AverageGain, average_gain
 from reports.tables.build import constant_row
-from reports.tables.captions import explain_marks
+from reports.tables.marks import explain_marks, say_replicated
 from reports.tables.notes import gain_words, verdict_notes
 from reports.tables.report import Report
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
@@ -91,17 +91,11 @@ def _caption(
     known = {system: gain for system, gain in gains.items() if gain}
     if len(folder.tasks) > 1 and known:
         said.append(f"Avg gain: on {folder.baseline}, in points, with its 95% interval.")
-        said += [_replicated(folder, system, verdicts) for system in known]
+        said += [
+            say_replicated(system, folder.baseline, [v for v in verdicts if v.method == system])
+            for system in known
+        ]
     elif len(folder.tasks) > 1:
         said.append("No average is bold: of one seed nothing says how sure it is.")
     said.append("The files do not say how systems were chosen: no p allows for a choice.")
     return " ".join(said)
-
-
-def _replicated(folder: Folder, system: str, verdicts: Sequence[Verdict]) -> str:
-    tests = [v.gain for v in verdicts if v.method == system and v.gain]
-    one_sided = [test.p_value / 2 if test.delta > 0 else 1 - test.p_value / 2 for test in tests]
-    return (
-        f"{system}: better than {folder.baseline} on {replicability(one_sided)} of {len(tests)}"
-        " tasks at least (partial conjunction, .05)."
-    )

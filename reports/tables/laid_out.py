@@ -10,9 +10,10 @@ from fractions import Fraction
 
 from reports.results.cells import CellResult, Key
 from reports.results.results import Board as Cells
-from reports.statistics.across_tasks import AverageGain, average_gain, replicability
+from reports.statistics.across_tasks import AverageGain, average_gain
 from reports.tables.build import constant_row
 from reports.tables.captions import caption
+from reports.tables.marks import say_replicated
 from reports.tables.notes import gain_words, verdict_notes
 from reports.tables.report import Report, score_cell
 from reports.tables.table import MISSING, Cell, Column, ColumnGroup, Row, Table
@@ -300,17 +301,8 @@ def _averaged(board: Board) -> list[str]:
 
 def _replicated(board: Board, encoder: str, method: str) -> str:
     """Say on how many of the tasks a system is better at least."""
-    tests = [
-        verdict.gain
-        for (_, *system), verdict in board.verdicts.items()
-        if system == [encoder, method] and verdict.gain
-    ]
-    one_sided = [test.p_value / 2 if test.delta > 0 else 1 - test.p_value / 2 for test in tests]
-    count = replicability(one_sided)
-    return (
-        f"{_title(board.layout, method)} with {encoder}: better than {BASELINE} on"
-        f" {count} of {len(tests)} tasks at least (partial conjunction, 0.05)."
-    )
+    own = [v for key, v in board.verdicts.items() if key[1:] == (encoder, method)]
+    return say_replicated(f"{_title(board.layout, method)} with {encoder}", BASELINE, own)
 
 
 def _subsampled(board: Board) -> list[str]:

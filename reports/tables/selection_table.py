@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from reports.results.cells import CellResult, spread
 from reports.results.results import Results
-from reports.tables.captions import SIGNIFICANT, SPLIT_TITLES, budgets, gaps
+from reports.tables.captions import budgets, gaps
+from reports.tables.marks import SIGNIFICANT, SPLIT_TITLES
 from reports.tables.table import Cell, Column, ColumnGroup, Kind, Row, Table, percent
 from reports.verdicts.judge import Verdicts
 from reports.verdicts.verdict import BASELINE, Verdict

@@ -11,7 +11,8 @@ import pytest
 
 from reports.page.headline import headline
 from reports.results.cells import CellResult, FinishedTrial
-from reports.tables.captions import SIGNIFICANT, budgets, caption, drawn, gaps
+from reports.tables.captions import budgets, caption, drawn, gaps
+from reports.tables.marks import SIGNIFICANT
 from reports.tables.notes import gain_text
 from reports.tables.report import Report
 from reports.tables.table import percent

@@ -7,7 +7,7 @@ import pytest
 from reports.results.cells import SPLITS, CellResult, FinishedTrial, Setting, report_splits
 from reports.results.predictions import Pair, read_pair
 from reports.statistics.alignment import align
-from reports.tables.captions import SPLIT_TITLES
+from reports.tables.marks import SPLIT_TITLES
 from reports.verdicts.pair_tests import run_test
 from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS

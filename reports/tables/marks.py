@@ -1,0 +1,250 @@
+"""The sentences on marks: what each means, by which test, how many numbers have it, which cannot.
+
+In: verdicts. Out: sentences, each true of exactly these.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from reports.statistics.across_tasks import replicability
+from reports.statistics.best_vs_best import BestVsBest
+from reports.tables.table import percent
+from reports.verdicts.verdict import ALPHA, BASELINE, Verdict
+from trainers.records.metrics import get_metric
+
+SPLIT_TITLES = {
+    "dev": "dev",
+    "dev_mismatched": "mismatched dev",
+    "test": "test",
+    "test_difficult": "difficult test",
+}
+TEST_TITLES = {"mcnemar": "McNemar's exact test", "fisher": "the Fisher randomization test"}
+METHOD_TEST = "a t-test over seeds and examples"
+MOST_NAMED = 3
+FEW = 50
+"""Examples of a label; with fewer best against best is known to reject too often."""
+# A line must not break inside: the spaces hold it together.
+SIGNIFICANT = "p\u00a0<\u00a0.05"
+
+
+def explain_marks(
+    verdicts: Sequence[Verdict], baseline: str = BASELINE, split: str = ""
+) -> list[str]:
+    """Say what the marks of a table mean, how many numbers have them, and which cannot."""
+    if not verdicts:
+        return []
+    return [
+        *_marks(verdicts, baseline),
+        *_double_dagger(verdicts, baseline),
+        *_section(verdicts, baseline),
+        *_few(verdicts),
+        *_refused(verdicts),
+        *_epochs(verdicts),
+        *_no_better_than_constant(verdicts),
+        *_cannot_show(split, verdicts),
+        *_intervals(verdicts),
+    ]
+
+
+def _marks(verdicts: Sequence[Verdict], baseline: str) -> list[str]:
+    """Explain the marks of the tests, before any correction."""
+    models = [verdict for verdict in verdicts if verdict.comparison]
+    methods = [verdict for verdict in verdicts if verdict.gain]
+    names = sorted({TEST_TITLES[get_metric(v.definition.metric).test] for v in models})
+    lines = []
+    if models:
+        lines += [
+            f"Dagger (\u2020): better than {baseline}, {SIGNIFICANT} by {' or '.join(names)},"
+            f" two-sided, {_seen(models)}.",
+            *_after_holm(models),
+        ]
+    if methods:
+        lines += [
+            f"Asterisk (*): better than {baseline}, {SIGNIFICANT} by {METHOD_TEST}, two-sided,"
+            f" {_seen(methods)}.",
+            *_after_holm(methods),
+        ]
+    return lines
+
+
+def _seen(verdicts: Sequence[Verdict]) -> str:
+    """Say whether the examples that a number is tested on also chose its setting."""
+    if not any(verdict.chosen_on for verdict in verdicts):
+        return "without regard to any choice"
+    if not any(verdict.selected for verdict in verdicts):
+        but = " but that of the epoch" if any(v.epoch_selected for v in verdicts) else ""
+        return f"on examples that took no part in the choice of trials{but}"
+    if all(verdict.selected for verdict in verdicts):
+        return "without regard to the choice among trials, which these examples made"
+    return "without regard to the choice among trials, which for some numbers these examples made"
+
+
+def _after_holm(verdicts: Sequence[Verdict]) -> list[str]:
+    """Say what a correction alone would leave, where the double dagger asks for more."""
+    marked = [verdict for verdict in verdicts if verdict.marked]
+    if not marked:
+        return [f"{_of(0, len(verdicts))}."]
+    kept = sum(verdict.p_holm < ALPHA for verdict in marked)
+    family = verdicts[0].family
+    if family == 1 or not any(verdict.selected for verdict in verdicts):
+        return [f"{_of(len(marked), len(verdicts))}."]
+    over = count(family, "comparison")
+    return [f"{_of(len(marked), len(verdicts))}, {kept} after Holm's correction over {over}."]
+
+
+def _double_dagger(verdicts: Sequence[Verdict], baseline: str) -> list[str]:
+    """Say by which p a number has it: that of best against best, or the test's own."""
+    able = [verdict for verdict in verdicts if verdict.p_after is not None]
+    if not able:
+        return []
+    kept = [verdict for verdict in able if verdict.survives]
+    return [
+        f"Double dagger (\u2021): still better than {baseline} {_after_choice(able)}.",
+        f"{_of(len(kept), len(verdicts))}.",
+    ]
+
+
+def _section(verdicts: Sequence[Verdict], baseline: str) -> list[str]:
+    """Say what was confirmed on fresh seeds, where something was."""
+    known = [verdict.confirmation for verdict in verdicts if verdict.confirmation]
+    if not known:
+        return []
+    kept = sum(verdict.survives for verdict in known)
+    seeds = sorted({len(side.trials) for v in known for side in (v.baseline, v.system)})
+    family = known[0].family
+    over = f", after Holm's correction over {family} comparisons" if family > 1 else ""
+    return [
+        f"Section (\u00a7): confirmed on {span(seeds)} fresh seeds of the chosen settings:"
+        f" better than {baseline}, {SIGNIFICANT} by {METHOD_TEST}{over};"
+        f" {kept or 'none'} of {len(known)}."
+    ]
+
+
+def _after_choice(verdicts: Sequence[Verdict]) -> str:
+    family = verdicts[0].family
+    over = f", after Holm's correction over all {family} comparisons" if family > 1 else ""
+    best = [v.best for v in verdicts if v.selected and v.best]
+    if not best:
+        return f"with {SIGNIFICANT} by the same test{over}"
+    seeds = any(v.gain for v in verdicts if v.selected)
+    what = "settings" if seeds else "trials"
+    both = ", and by the asterisk's test" if seeds else ""
+    how = (
+        f"when the choice among the {what} of both is allowed for, {SIGNIFICANT} by"
+        f" best-against-best randomization, two-sided, {_resampled(best)}{both}{over}"
+    )
+    if len(best) < len(verdicts):
+        how += "; by the test above where these examples took no part in the choice"
+    return how
+
+
+def _resampled(best: Sequence[BestVsBest]) -> str:
+    drawn_as = {"every swap" if b.resamples is None else f"R = {b.resamples:,}" for b in best}
+    return " or ".join(sorted(drawn_as))
+
+
+def _few(verdicts: Sequence[Verdict]) -> list[str]:
+    """Warn where best against best does not keep its level."""
+    rare = {
+        verdict.definition.title: best.rare
+        for verdict in verdicts
+        if verdict.selected and (best := verdict.best) and best.rare is not None
+    }
+    named = ", ".join(f"{title} {number}" for title, number in rare.items() if number < FEW)
+    few = f"Best against best can be too lenient with fewer than {FEW} examples of a label"
+    return [f"{few}: {named}."] if named else []
+
+
+def _of(number: int, total: int) -> str:
+    """`3 of 4 tested numbers have it`."""
+    some = f"{number or 'None'} of {count(total, 'tested number')}"
+    return f"{some} {'have' if number > 1 else 'has'} it"
+
+
+def _refused(verdicts: Sequence[Verdict]) -> list[str]:
+    """Say which cells cannot have a double dagger, and why."""
+    refused = [verdict for verdict in verdicts if verdict.p_after is None]
+    if not refused:
+        return []
+    reasons = list(dict.fromkeys(verdict.refused or "" for verdict in refused))
+    more = f"; and {len(reasons) - MOST_NAMED} more" if len(reasons) > MOST_NAMED else ""
+    return [
+        f"{len(refused)} of {count(len(verdicts), 'tested number')} cannot have a double dagger:"
+        f" {'; '.join(reasons[:MOST_NAMED])}{more}."
+    ]
+
+
+def _epochs(verdicts: Sequence[Verdict]) -> list[str]:
+    """Warn of the level of selection that no p accounts for."""
+    if not any(verdict.epoch_selected for verdict in verdicts):
+        return []
+    return ["Epochs were chosen by the same examples: no p allows for that."]
+
+
+def _no_better_than_constant(verdicts: Sequence[Verdict]) -> list[str]:
+    """Name the numbers that lack a mark since naming one class for all scores as much."""
+    found = [v for v in verdicts if v.side == "ahead" and not v.marked]
+    named = ", ".join(v.name for v in found)
+    return [f"Not marked, since naming one class for all scores as much: {named}."] if named else []
+
+
+def _cannot_show(split: str, verdicts: Sequence[Verdict]) -> list[str]:
+    """Name the gains that are smaller than the least that their examples can show."""
+    small = [v for v in verdicts if v.p_value is not None and v.delta > 0 and not v.is_least_shown]
+    if not small:
+        return []
+    named = "; ".join(_small(verdict) for verdict in small[:MOST_NAMED])
+    more = f" and {len(small) - MOST_NAMED} more" if len(small) > MOST_NAMED else ""
+    return [
+        f"Too small for {_this(split)} to show at {SIGNIFICANT}, even"
+        f" without the choice: the gains, in points, of {named}{more}."
+    ]
+
+
+def _this(split: str) -> str:
+    return f"this {SPLIT_TITLES.get(split, split)} set" if split else "these examples"
+
+
+def _small(verdict: Verdict) -> str:
+    least = verdict.least
+    shown = "none can be shown" if least is None else f"the least is {percent(least, 1)}"
+    return f"{verdict.name}: {percent(verdict.delta, 1)}, {shown}"
+
+
+def _intervals(verdicts: Sequence[Verdict]) -> list[str]:
+    """Say what the intervals below a table are."""
+    boot = [verdict.interval for verdict in verdicts if verdict.interval]
+    crossed = [verdict.gain for verdict in verdicts if verdict.gain]
+    choice = "; the choice among trials widens none" if any(v.selected for v in verdicts) else ""
+    lines = []
+    if boot:
+        lines.append(
+            f"Below: the gains in points with {boot[0].level:.0%} intervals, by paired bootstrap"
+            f" over examples, {boot[0].resamples:,} samples{choice}."
+        )
+    if crossed:
+        lines.append(
+            f"Below: the gains in points with {crossed[0].level:.0%} intervals, over seeds and"
+            f" examples{choice}."
+        )
+    return lines
+
+
+def say_replicated(title: str, baseline: str, verdicts: Sequence[Verdict]) -> str:
+    """Say on how many of its tasks a system is better at least, by their tests over seeds."""
+    tests = [verdict.gain for verdict in verdicts if verdict.gain]
+    one_sided = [test.p_value / 2 if test.delta > 0 else 1 - test.p_value / 2 for test in tests]
+    return (
+        f"{title}: better than {baseline} on {replicability(one_sided)} of {len(tests)} tasks at"
+        " least (partial conjunction, .05)."
+    )
+
+
+def count(number: int, noun: str) -> str:
+    """`1 trial`, `2 trials`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def span(counts: Iterable[int]) -> str:
+    """`3`, or `3-5` where they differ."""
+    found = sorted(set(counts))
+    return str(found[0]) if len(found) == 1 else f"{found[0]}-{found[-1]}"

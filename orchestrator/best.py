@@ -64,6 +64,8 @@ def choose(
     found = [cell for cell in read_groups(groups, store, study.known_tasks) if cell.chosen]
     if not found:
         raise UserError(f"no trial of study {study.name} on {task} is finished: catsweep run it")
+    for trial in (trial for one in found for trial in one.finished):
+        store.trusted(trial.record.signature)  # A score that is no one's must choose nothing.
     cell = max(found, key=lambda one: one.chosen.selection_score if one.chosen else -2.0)
     assert cell.chosen is not None
     trials = [t for t in cell.chosen.trials if find_model(store, t.record.signature)]

@@ -4,7 +4,7 @@ from tests.faults.cases import Case, both, folder, pipe, remove, write
 
 LONG = "x" * 5_000
 NUMBER = "expected a part of one, a whole number or auto"
-BUDGET = "--budget: expected 40 (trials per cell), 2h or 40,2h"
+BUDGET = "--budget: expected 40 (settings per cell), 2h or 40,2h"
 
 
 def run(name: str, *options: str, says: tuple[str, ...], study: str = "s.yaml") -> Case:

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -227,6 +230,26 @@ def test_one_command_writes_everything(folder: Path, capsys: pytest.CaptureFixtu
     assert "forest is" in page
     comparisons = json.loads((out / "comparisons.json").read_text())
     assert {entry["gain"]["metric"] for entry in comparisons} == {"f1", "accuracy"}
+
+
+def test_neither_torch_nor_ray_is_needed(folder: Path) -> None:
+    make(folder)
+    code = (
+        "import sys, atexit\n"
+        "heavy = {'torch', 'ray', 'transformers', 'optuna', 'datasets'}\n"
+        "atexit.register(lambda: print('HEAVY', sorted(heavy & set(sys.modules))))\n"
+        "from orchestrator.cli import main\n"
+        f"main(['table', {str(folder)!r}, '--baseline', 'logreg', '--html'])\n"
+    )
+    path = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "HEAVY []" in done.stdout
 
 
 def test_logged_samples_of_a_harness_are_read_as_they_come(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def worth_text(verdict: Verdict, worth: float) -> str:
     """Say what the test settles about a gain that would matter, or what would settle it."""
     gain = verdict.gain
     assert gain is not None
-    settled, points = equivalence(gain, worth), f"{100 * worth:g} points"
+    settled, points = equivalence(gain, worth), points_text(worth)
     words = {
         "better": f"better by {points} at least",
         "as good": f"as good, within {points}",
@@ -49,6 +49,11 @@ def worth_text(verdict: Verdict, worth: float) -> str:
     ways = [f"{seeds:,} seeds on these {gain.n:,} examples"] if seeds else []
     ways += [f"{examples:,} examples with {plan.seeds} seeds"] if examples else []
     return f"{said}; power .8 takes {' or '.join(ways) or 'more of both'}."
+
+
+def points_text(share: float) -> str:
+    """`1 point`, `2 points`."""
+    return f"{100 * share:g} point{'' if share == 0.01 else 's'}"
 
 
 def gain_words(gain: Gain) -> str:

@@ -1,18 +1,23 @@
 """Equal means over seeds are equal however they are summed: one setting everywhere, no p of 0."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from reports.page.headline import headline
 from reports.page.landscape import landscapes
 from reports.results.predictions import read_candidates
 from reports.statistics.honest import honest_score
 from reports.statistics.method_test import method_test
+from reports.tables.selection_table import selection_table
+from reports.verdicts.judge import judge
 from search_spaces.trial import TrialConfig
 from tests.references import selection as slow
 from tests.reports.cells import candidates
-from tests.reports.stores import judged, predict, read_cells, trials
+from tests.reports.stores import build, judged, predict, read_cells, results_of, trials
+from tests.results import labelled, result_of
 from trainers.checkpoints import Checkpoints, Keeping
 from trainers.records.metrics import Labels
 from trainers.records.store import Store
@@ -102,3 +107,40 @@ def test_a_steady_difference_is_still_certain() -> None:
     """Every example differs the same way: nothing varies, and p is 0, as it was."""
     gold = np.ones(30, dtype=np.int64)
     assert method_test(np.tile(gold, (3, 1)), np.tile(1 - gold, (2, 1)), gold).p_value == 0
+
+
+@pytest.mark.parametrize(
+    ("base", "cat"),
+    [((70, 83, 84), (79, 79, 79)), ((79, 79, 79), (70, 83, 84)), ((70, 84, 89), (81, 81, 81))],
+)
+def test_equal_means_are_level(base: tuple[int, ...], cat: tuple[int, ...], store: Store) -> None:
+    """No 0.0 points above or below, and no gain of 0.0 that is too small to show."""
+    gold, rows = rows_of((*base, *cat))
+    groups = seeded("standard", 1), seeded("cat", 1)
+    predict(store, groups[0], gold, rows[:3])
+    predict(store, groups[1], gold, rows[3:])
+    cells = read_cells([*groups[0], *groups[1]], store)
+    (found,) = judged(cells, store).of(tuple(cells), "dev")
+    assert found.delta == 0
+    assert found.side == "even"
+    reports = build("s", cells, store)
+    assert "Too small" not in reports[0].table.caption
+    assert "RTE: cat is level with standard." in headline(reports)
+
+
+@pytest.mark.parametrize("last", [(70, 83, 84), (70, 84, 89), (79, 79, 79), (70, 86, 87)])
+def test_no_epoch_is_better_by_the_way_it_is_summed(last: tuple[int, ...], store: Store) -> None:
+    """The first epoch has the last one's mean, from other seeds' scores."""
+    gold, rows = rows_of(last)
+    group = seeded("standard", 1)
+    for trial, row in zip(group, rows, strict=True):
+        made = result_of(trial, {"dev": labelled(gold, row)})
+        (end,) = made.record.epochs
+        score = round(sum(last) / 3) / 100
+        first = end.model_copy(update={"score": score})
+        epochs = (first, end.model_copy(update={"epoch": 2}))
+        record = made.record.model_copy(update={"epochs": epochs, "selected_epoch": 2})
+        store.commit(trial, replace(made, record=record))
+    cells = read_cells(group, store)
+    results = results_of(cells, store)
+    assert selection_table(results, judge(results)).notes == ()

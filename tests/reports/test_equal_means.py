@@ -13,10 +13,9 @@ from reports.statistics.honest import honest_score
 from reports.statistics.method_test import method_test
 from reports.tables.selection_table import selection_table
 from reports.verdicts.judge import judge
-from search_spaces.trial import TrialConfig
 from tests.references import selection as slow
 from tests.reports.cells import candidates
-from tests.reports.stores import build, judged, predict, read_cells, results_of, trials
+from tests.reports.stores import build, judged, predict, read_cells, results_of, seeded
 from tests.results import labelled, result_of
 from trainers.checkpoints import Checkpoints, Keeping
 from trainers.records.metrics import Labels
@@ -37,17 +36,13 @@ def rows_of(rights: tuple[int, ...]) -> tuple[Labels, Labels]:
     return gold, np.where(np.arange(100) < np.array(rights)[:, None], gold, 1 - gold)
 
 
-def seeded(method: str, settings: int) -> list[TrialConfig]:
-    return [trial.at_seed(seed) for trial in trials(method, settings) for seed in range(3)]
-
-
 @pytest.mark.parametrize("rights", EQUAL)
 def test_the_earlier_of_two_equal_means_is_chosen_and_tested(
     rights: tuple[int, ...], store: Store
 ) -> None:
     """The number in the table, its deviation and its test are of one setting."""
     gold, rows = rows_of((60, 61, 62, *rights))
-    base, cat = seeded("standard", 1), seeded("cat", 2)
+    base, cat = seeded("standard", 1, 3), seeded("cat", 2, 3)
     predict(store, base, gold, rows[:3])
     predict(store, cat, gold, rows[3:])
     cells = read_cells([*base, *cat], store)
@@ -67,7 +62,7 @@ def test_the_page_and_the_kept_model_take_the_same_setting(
     rights: tuple[int, ...], store: Store
 ) -> None:
     gold, rows = rows_of(rights)
-    cat = seeded("cat", 2)
+    cat = seeded("cat", 2, 3)
     predict(store, cat, gold, rows)
     cells = read_cells(cat, store)
     (shown,) = landscapes({cells[0].key: cat}, cells)
@@ -116,7 +111,7 @@ def test_a_steady_difference_is_still_certain() -> None:
 def test_equal_means_are_level(base: tuple[int, ...], cat: tuple[int, ...], store: Store) -> None:
     """No 0.0 points above or below, and no gain of 0.0 that is too small to show."""
     gold, rows = rows_of((*base, *cat))
-    groups = seeded("standard", 1), seeded("cat", 1)
+    groups = seeded("standard", 1, 3), seeded("cat", 1, 3)
     predict(store, groups[0], gold, rows[:3])
     predict(store, groups[1], gold, rows[3:])
     cells = read_cells([*groups[0], *groups[1]], store)
@@ -132,7 +127,7 @@ def test_equal_means_are_level(base: tuple[int, ...], cat: tuple[int, ...], stor
 def test_no_epoch_is_better_by_the_way_it_is_summed(last: tuple[int, ...], store: Store) -> None:
     """The first epoch has the last one's mean, from other seeds' scores."""
     gold, rows = rows_of(last)
-    group = seeded("standard", 1)
+    group = seeded("standard", 1, 3)
     for trial, row in zip(group, rows, strict=True):
         made = result_of(trial, {"dev": labelled(gold, row)})
         (end,) = made.record.epochs

@@ -19,19 +19,18 @@ from reports.tables.terminal import to_text
 from reports.verdicts.verdict import Verdict
 from search_spaces.cells import cells_of
 from search_spaces.study import Study, load_study
-from search_spaces.trial import TrialConfig
 from tests.reports.stores import (
     build,
+    fail,
     judged,
     predict,
     read_cells,
+    seeded,
     trials,
     whole_reports,
 )
 from tests.reports.tex import check_compiles
-from tests.results import MOMENT
 from trainers.records.metrics import Labels
-from trainers.records.outcome import FailureRecord
 from trainers.records.store import Store
 
 STUDY = """
@@ -55,29 +54,12 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store", create=True)
 
 
-def seeded(method: str, settings: int, seeds: int, task: str = "rte") -> list[TrialConfig]:
-    grid = trials(method, settings, task)
-    return [trial.at_seed(seed) for trial in grid for seed in range(seeds)]
-
-
 def drawn(seed: int, rates: Sequence[float], n: int) -> tuple[Labels, Labels]:
     """Gold labels (n,), two thirds of them 1, and a row for each probability of being right."""
     rng = np.random.default_rng(seed)
     gold = (rng.random(n) < 0.67).astype(np.int64)
     right = rng.random((len(rates), n)) < np.array(rates)[:, None]
     return gold, np.where(right, gold, 1 - gold)
-
-
-def fail(store: Store, trial: TrialConfig) -> None:
-    failure = FailureRecord(
-        signature=trial.signature,
-        kind="diverged",
-        reason="loss",
-        traceback="",
-        host="h",
-        failed_at=MOMENT,
-    )
-    store.commit_failure(trial, failure)
 
 
 def filled(folder: Path, seeds: int) -> tuple[Study, Store, Mapping[tuple[str, str], Labels]]:

@@ -25,6 +25,7 @@ from search_spaces.trial import TrialConfig
 from trainers.checkpoints import Checkpoints, Keeping, keeping_of
 from trainers.kept_models import CHECKSUMS, check_model, find_model, why_not_kept
 from trainers.records.files import Unreadable, is_there
+from trainers.records.metrics import DECIMALS
 from trainers.records.outcome import TrialRecord
 from trainers.records.record import RECORD_VERSION
 from trainers.records.store import State, Store
@@ -66,7 +67,10 @@ def choose(
         raise UserError(f"no trial of study {study.name} on {task} is finished: catsweep run it")
     for trial in (trial for one in found for trial in one.finished):
         store.trusted(trial.record.signature)  # A score that is no one's must choose nothing.
-    cell = max(found, key=lambda one: one.chosen.selection_score if one.chosen else -2.0)
+    cell = max(
+        found,
+        key=lambda one: round(one.chosen.selection_score, DECIMALS) if one.chosen else -2.0,
+    )
     assert cell.chosen is not None
     trials = [t for t in cell.chosen.trials if find_model(store, t.record.signature)]
     best = max(trials or cell.chosen.trials, key=lambda trial: trial.record.selection_score)

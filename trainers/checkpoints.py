@@ -30,6 +30,7 @@ from search_spaces.text import one_line, quoted
 from search_spaces.trial import TrialConfig
 from trainers.kept_models import write_model
 from trainers.records.files import is_there, listing, write_file
+from trainers.records.metrics import DECIMALS
 from trainers.records.record import Frozen
 from trainers.records.store import CorruptTrial, Store
 
@@ -168,8 +169,8 @@ class Checkpoints:
         leader = self.best(name for name in cell if name not in own)
         if leader is None:
             return True
-        mean = fmean([score, *self._scores(name for name in own if name != signature)])
-        other = fmean(self._scores(self.seeds_of(leader)))
+        mean = _mean([score, *self._scores(name for name in own if name != signature)])
+        other = _mean(self._scores(self.seeds_of(leader)))
         return (mean, -self._place[own[0]]) > (other, -self._place[self.seeds_of(leader)[0]])
 
     def _rank(self, signature: str, *, by_seeds: bool) -> tuple[float, ...]:
@@ -178,7 +179,7 @@ class Checkpoints:
         first = -self._place.get(own[0], 0)
         count = len(scores) if by_seeds else 0
         score, place = self._score(signature) or 0.0, -self._place.get(signature, 0)
-        return (count, fmean(scores), first, score, place)
+        return (count, _mean(scores), first, score, place)
 
     def _setting(self, signature: str) -> str:
         return self.keeping.settings.get(signature, signature)
@@ -204,6 +205,11 @@ class Checkpoints:
         with (folder / "lock").open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def _mean(scores: Sequence[float]) -> float:
+    """A setting's mean over seeds, as settings are compared by it."""
+    return round(fmean(scores), DECIMALS)
 
 
 def cell_name(cell: Cell) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from reports.results.cells import CellResult
 from search_spaces.cells import Cell
 from search_spaces.trial import TrialConfig
-from trainers.records.metrics import Labels, Values
+from trainers.records.metrics import DECIMALS, Labels, Values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,7 @@ class Landscape:
 
         A setting is the better the more seeds it has finished, then by their mean.
         """
-        return np.lexsort((-self.scores, -self.means, -self.seeds))
+        return np.lexsort((-self.scores, self.setting, -self.means.round(DECIMALS), -self.seeds))
 
     @property
     def is_full_grid(self) -> bool:

@@ -16,6 +16,7 @@ from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS, get_task
 from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
+from trainers.records.metrics import DECIMALS
 from trainers.records.outcome import TrialRecord
 from trainers.records.searches import SearchRecord, digest, read_searches
 from trainers.records.store import State, Store
@@ -152,7 +153,9 @@ class CellResult:
     @cached_property
     def chosen(self) -> Setting | None:
         """The setting with the highest mean on its selection split; the earlier one wins a tie."""
-        return max(self.comparable, key=lambda setting: setting.selection_score, default=None)
+        return max(
+            self.comparable, key=lambda one: round(one.selection_score, DECIMALS), default=None
+        )
 
     def chosen_on(self, split: str) -> Setting | None:
         """The same, if it has the split."""

@@ -21,6 +21,7 @@ from reports.statistics.design import Design
 from search_spaces.errors import UserError
 from search_spaces.text import quoted
 from trainers.records.metrics import (
+    DECIMALS,
     Flags,
     Labels,
     Metric,
@@ -154,7 +155,7 @@ class Candidates:
     @property
     def best(self) -> int:
         """The place of the highest mean among the settings; the earlier one wins a tie."""
-        return int(np.argmax(self._means))
+        return int(np.argmax(self._means.round(DECIMALS)))
 
     def rows_of(self, setting: int) -> slice:
         """The rows of `predicted` that are a setting's seeds."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from reports.statistics.candidates import Candidates
 from search_spaces.errors import UserError
-from trainers.records.metrics import Counts, Values
+from trainers.records.metrics import DECIMALS, Counts, Values
 
 BLOCK: Final = 2**22  # numbers per array while resampling
 
@@ -80,7 +80,7 @@ def _rescore(cell: Candidates, drawn: Counts) -> Values:
     drawn = drawn[(drawn == 0).any(axis=1)]
     inside = _scores(cell, drawn.astype(np.float32))
     outside = _scores(cell, (drawn == 0).astype(np.float32))
-    return np.asarray(outside[np.arange(len(drawn)), inside.argmax(axis=1)])
+    return np.asarray(outside[np.arange(len(drawn)), inside.round(DECIMALS).argmax(axis=1)])
 
 
 def _scores(cell: Candidates, weights: NDArray[np.float32]) -> Values:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr, stdtrit
 
+from reports.statistics.randomization import TIE
 from search_spaces.errors import UserError, unknown
 from trainers.records.metrics import (
     Labels,
@@ -85,9 +86,12 @@ class Gain:
 
     @property
     def p_value(self) -> float:
-        """Of Student's t, two-sided; where nothing varies 1 or, with a difference, 0."""
-        if self.standard_error == 0:
-            return float(self.delta == 0)
+        """Of Student's t, two-sided; where nothing varies 1 or, with a difference, 0.
+
+        Up to `TIE` an error or a difference is that of floats, as of a mean of equal scores.
+        """
+        if self.standard_error < TIE:
+            return float(abs(self.delta) < TIE)
         return float(2 * stdtr(self.df, -abs(self.delta) / self.standard_error))
 
     @property

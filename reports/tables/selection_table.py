@@ -6,6 +6,7 @@ what remains of it on other examples.
 """
 
 from collections.abc import Sequence
+from statistics import fmean
 
 from reports.results.cells import CellResult, spread
 from reports.results.results import Results
@@ -14,7 +15,7 @@ from reports.tables.marks import SIGNIFICANT, SPLIT_TITLES
 from reports.tables.table import Cell, Column, ColumnGroup, Kind, Row, Table, percent
 from reports.verdicts.judge import Verdicts
 from reports.verdicts.verdict import BASELINE, Verdict
-from trainers.records.metrics import get_metric
+from trainers.records.metrics import DECIMALS, get_metric
 
 GROUPS = {
     "": ("Settings", "Seeds", "Trials"),
@@ -137,8 +138,8 @@ def _better_epoch(cell: CellResult) -> list[str]:
     """
     assert cell.chosen is not None
     curves = [[epoch.score for epoch in trial.record.epochs] for trial in cell.chosen.trials]
-    means = [sum(scores) / len(scores) for scores in zip(*curves, strict=True)]
-    kept, best = cell.chosen.selection_score, max(means)
+    means = [round(fmean(scores), DECIMALS) for scores in zip(*curves, strict=True)]
+    kept, best = round(cell.chosen.selection_score, DECIMALS), max(means)
     if best <= kept:
         return []
     return [

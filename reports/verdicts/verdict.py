@@ -115,8 +115,9 @@ class Verdict:
 
     @property
     def delta(self) -> float:
-        """The system's score less the baseline's, means over seeds."""
-        return self.system.score - self.baseline.score
+        """The system's score less the baseline's, means over seeds; 0 where these are equal."""
+        difference = self.system.score - self.baseline.score
+        return difference if abs(difference) > TIE else 0.0
 
     @property
     def p_value(self) -> float | None:

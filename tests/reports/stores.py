@@ -17,8 +17,8 @@ from search_spaces.cells import grouped
 from search_spaces.methods import settings_type
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
-from tests.results import labelled, result_of, stopped
-from trainers.records.outcome import TrialRecord
+from tests.results import MOMENT, labelled, result_of, stopped
+from trainers.records.outcome import FailureRecord, TrialRecord
 from trainers.records.store import Store
 
 OPTIONS: dict[str, dict[str, float]] = {
@@ -41,6 +41,12 @@ def trials(method: str, n: int, task: str = "rte", **changes: Any) -> list[Trial
     return [TrialConfig.model_validate(settings | {"lr": rate} | changes) for rate in rates]
 
 
+def seeded(method: str, settings: int, seeds: int, task: str = "rte") -> list[TrialConfig]:
+    """A cell's trials, the seeds of a setting one after the other."""
+    grid = trials(method, settings, task)
+    return [trial.at_seed(seed) for trial in grid for seed in range(seeds)]
+
+
 def predict(
     store: Store,
     cell: Sequence[TrialConfig],
@@ -53,6 +59,19 @@ def predict(
     for trial, row in zip(cell, np.asarray(rows), strict=True):
         kept = dict.fromkeys(splits, labelled(gold, row, n_classes))
         store.commit(trial, result_of(trial, kept, n_classes))
+
+
+def fail(store: Store, trial: TrialConfig) -> None:
+    """Let a trial have diverged."""
+    failure = FailureRecord(
+        signature=trial.signature,
+        kind="diverged",
+        reason="loss",
+        traceback="",
+        host="h",
+        failed_at=MOMENT,
+    )
+    store.commit_failure(trial, failure)
 
 
 def prune(store: Store, trial: TrialConfig) -> None:

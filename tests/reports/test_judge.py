@@ -18,10 +18,10 @@ from reports.verdicts.verdict import ALPHA, Verdict
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from tests.references import selection as slow
-from tests.reports.stores import build, judged, predict, prune, read_cells, trials
-from tests.results import MOMENT, labelled, result_of
+from tests.reports.stores import build, fail, judged, predict, prune, read_cells, trials
+from tests.results import labelled, result_of
 from trainers.records.metrics import METRICS, Labels
-from trainers.records.outcome import FailureRecord, Predictions
+from trainers.records.outcome import Predictions
 from trainers.records.searches import CellDraw, SearchRecord, digest, keep_search
 from trainers.records.store import Store
 
@@ -180,15 +180,7 @@ def test_a_failed_trial_stays_in_the_budget(store: Store) -> None:
     cells = trials("standard", 2), trials("cat", 5)
     predict(store, cells[0], gold, rows[:2])
     predict(store, cells[1][:4], gold, rows[2:])
-    failure = FailureRecord(
-        signature=cells[1][4].signature,
-        kind="diverged",
-        reason="loss",
-        traceback="",
-        host="h",
-        failed_at=MOMENT,
-    )
-    store.commit_failure(cells[1][4], failure)
+    fail(store, cells[1][4])
     chosen = judge(store, read(store, *cells))[0]["cat"]
     assert chosen.refused is None
     assert chosen.budget is not None

@@ -13,37 +13,16 @@ from reports.statistics.method_test import method_test
 from reports.tables.report import Report
 from reports.verdicts.verdict import Verdict
 from search_spaces.errors import UserError
-from search_spaces.trial import TrialConfig
 from tests.references import selection as slow
 from tests.reports.cells import candidates
-from tests.reports.stores import build, judged, predict, read_cells, trials
-from tests.results import MOMENT
+from tests.reports.stores import build, fail, judged, predict, read_cells, seeded, trials
 from trainers.records.metrics import Labels
-from trainers.records.outcome import FailureRecord
 from trainers.records.store import Store
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store", create=True)
-
-
-def seeded(method: str, settings: int, seeds: int, task: str = "rte") -> list[TrialConfig]:
-    """A cell's trials, the seeds of a setting one after the other."""
-    grid = trials(method, settings, task)
-    return [trial.at_seed(seed) for trial in grid for seed in range(seeds)]
-
-
-def fail(store: Store, trial: TrialConfig) -> None:
-    failure = FailureRecord(
-        signature=trial.signature,
-        kind="diverged",
-        reason="loss",
-        traceback="",
-        host="h",
-        failed_at=MOMENT,
-    )
-    store.commit_failure(trial, failure)
 
 
 def rows_of(rights: Sequence[int], n: int = 100) -> tuple[Labels, Labels]:

@@ -22,6 +22,9 @@ Counts = NDArray[np.int64]
 Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+DECIMALS: Final = 12
+"""To so many are means over seeds compared: of equal ones, floats may sum to two numbers."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Score:

@@ -135,8 +135,8 @@ def begun_store(store: Path) -> "Store | None":
     return None
 
 
-def as_share(points: float | None) -> float | None:
+def as_share(option: str, points: float | None) -> float | None:
     """Read points, which are per cent, as a number from 0 to 1."""
     if points is not None and not math.isfinite(points):
-        raise UserError(f"--worth: expected points, got {points}")
+        raise UserError(f"{option}: expected points, got {points}")
     return None if points is None else points / 100

@@ -54,7 +54,7 @@ def refuse_seen(study: Study, seeds: Iterable[int]) -> None:
     Raises:
         UserError: there is one.
     """
-    own = {seed for trial in study.trials() for seed in [trial.seed]}
+    own = {trial.seed for trial in study.trials()}
     if seen := [seed for seed in seeds if seed in own]:
         raise UserError(
             f"study {study.name}: seed {seen[0]} is of its confirmation and must not choose:"

@@ -82,7 +82,7 @@ def confirm(
     ran = run_study(wanted, store, data, None, resources, Search(), "none", retry=retry)
     for line in troubles(ran.plan, opened):
         say(line)
-    extras = Extras(html=False, figures=False, data=data, worth=as_share(worth))
+    extras = Extras(html=False, figures=False, data=data, worth=as_share("--worth", worth))
     print_report(chosen, opened, opened.reports / chosen.name, data, extras, as_json=as_json)
     states = (State.FAILED, State.CORRUPT, State.MISSING, State.RUNNING)
     if any(ran.plan.count(state) for state in states):

@@ -64,7 +64,7 @@ def report(
     folder = out or opened.reports / chosen.name
     check_outside("--out", folder, opened.root, but=opened.reports)
     extras = Extras(
-        html=html, figures=figures, intervals=intervals, data=data, worth=as_share(worth)
+        html=html, figures=figures, intervals=intervals, data=data, worth=as_share("--worth", worth)
     )
     print_report(chosen, opened, folder, data, extras, as_json=as_json)
     warn(data_notes(chosen, opened, data))

@@ -4,7 +4,6 @@ In: what was typed. Out: what is to do or was done, printed; `run` fills a store
 other commands, what imports torch, Ray or scipy is imported where it is used.
 """
 
-import math
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,12 +27,12 @@ from orchestrator.options import (
     TasksOption,
     ThreadsOption,
     TrackOption,
+    as_share,
     existing_store,
     read_study,
 )
 from orchestrator.places import place
 from orchestrator.say import say, warn
-from search_spaces.errors import UserError
 
 
 def plan(
@@ -58,9 +57,7 @@ def plan(
     opened, at_once = existing_store(store), slots or cores()
     chosen = read_study(study, tasks, opened, data, to_train=True)
     notes = deviations(chosen, data)
-    if detect is not None and not math.isfinite(detect):
-        raise UserError(f"--detect: expected points, got {detect}")
-    gain = None if detect is None else detect / 100
+    gain = as_share("--detect", detect)
     show_plan(chosen, opened, at_once, ahead=True, as_json=as_json, detect=gain)
     warn([*notes, *data_notes(chosen, opened, data)])
 

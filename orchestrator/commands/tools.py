@@ -156,7 +156,9 @@ def table(
         _by_task("--positive", positive or []),
         _listed(tasks),
     )
-    report = folder_report(read, judge_folder(read, intervals=intervals), as_share(worth))
+    report = folder_report(
+        read, judge_folder(read, intervals=intervals), as_share("--worth", worth)
+    )
     place_of = out or folder.with_name(f"{folder.absolute().name}-tables")
     pages = {f"{read.name}.html": folder_page(read, report)} if html else {}
     write_tables([report], place_of, pages, as_json=as_json)

@@ -13,7 +13,7 @@ from reports.tables.report import Report, score_cell
 from reports.tables.selection_table import selection_table
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
 from reports.verdicts.judge import Verdicts
-from reports.verdicts.verdict import Verdict, pick
+from reports.verdicts.verdict import Verdict
 from trainers.records.metrics import get_metric
 
 NEAR = 0.01
@@ -42,6 +42,7 @@ def _build(results: Results, split: str, verdicts: Verdicts) -> Report:
     scores = _scores_shown(shown)
     systems = list(dict.fromkeys((cell.encoder, cell.method) for cell in shown))
     by_key = {cell.key: cell for cell in shown}
+    verdict_of = {verdict.key: verdict for verdict in found}
     rows = tuple(
         Row(
             labels=(encoder, method),
@@ -50,7 +51,7 @@ def _build(results: Results, split: str, verdicts: Verdicts) -> Report:
                     by_key.get((task, encoder, method)),
                     metric,
                     split,
-                    pick(found, task=task, encoder=encoder, method=method),
+                    verdict_of.get((task, encoder, method)),
                 )
                 for task, metric in scores
             ),

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from reports.tables.marks import METHOD_TEST, SIGNIFICANT, SPLIT_TITLES
 from reports.tables.notes import gain_words, verdict_notes
-from reports.tables.report import Report
+from reports.tables.report import Report, side_cell
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
-from reports.verdicts.verdict import BASELINE, Chosen, Mark, Verdict
+from reports.verdicts.verdict import BASELINE, Mark, Verdict
 from trainers.records.metrics import get_metric
 
 
@@ -47,20 +47,10 @@ def _cells(verdict: Verdict) -> tuple[Cell, ...]:
     gain = verdict.gain
     confirmed: tuple[Mark, ...] = ("section",) if verdict.survives else ()
     return (
-        _score(verdict.baseline),
-        _score(verdict.system),
+        side_cell(verdict.baseline),
+        side_cell(verdict.system),
         Cell(words=gain_words(gain), marks=confirmed) if gain else Cell(),
         Cell(value=verdict.p_after_holm, kind="p"),
-    )
-
-
-def _score(side: Chosen) -> Cell:
-    return Cell(
-        value=side.score,
-        deviation=side.deviation,
-        n_trials=side.finished,
-        settings=1,
-        seeds=len(side.trials),
     )
 
 

@@ -6,16 +6,14 @@ In: a `Folder` and the verdicts on it. Out: a `Report`.
 from collections.abc import Sequence
 from statistics import fmean
 
-from reports.results.cells import spread
-from reports.results.folder import Folder, GivenTask
-from reports.statistics.across_tasks import AverageGain, average_gain
+from reports.results.folder import Folder
+from reports.statistics.across_tasks import AverageGain
 from reports.tables.build import constant_row
 from reports.tables.marks import explain_marks, say_replicated
-from reports.tables.notes import gain_words, verdict_notes
-from reports.tables.report import Report
+from reports.tables.notes import average_of, gain_words, verdict_notes
+from reports.tables.report import Report, side_cell
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
 from reports.verdicts.verdict import GIVEN, Verdict
-from trainers.records.metrics import score
 
 
 def folder_report(
@@ -23,7 +21,13 @@ def folder_report(
 ) -> Report:
     """Build it; with several tasks of several seeds each, with averages and their gains."""
     by_key = {(verdict.task, verdict.method): verdict for verdict in verdicts}
-    gains = {system: _gain(folder, system, by_key) for system in folder.systems[1:]}
+    first = [by_key[task.name, folder.systems[1]] for task in folder.tasks]
+    shown = {folder.baseline: [side_cell(verdict.baseline) for verdict in first]}
+    gains: dict[str, AverageGain | None] = {}
+    for system in folder.systems[1:]:
+        own = [by_key[task.name, system] for task in folder.tasks]
+        shown[system] = [side_cell(verdict.system, verdict.marks) for verdict in own]
+        gains[system] = average_of(own)
     average = len(folder.tasks) > 1
     columns = [Column(title=task.name, subtitle=task.metric.title) for task in folder.tasks]
     if average:
@@ -32,14 +36,13 @@ def folder_report(
         columns.append(Column(title="Avg gain", ranked=False))
     rows = []
     for system in folder.systems:
-        cells = [_cell(task, system, by_key.get((task.name, system))) for task in folder.tasks]
+        cells = [*shown[system]]
         if average:
             cells.append(Cell(value=fmean([float(cell.value or 0) for cell in cells])))
         if len(cells) < len(columns):
             gain = gains.get(system)
             cells.append(Cell(words=gain_words(gain)) if gain else Cell())
         rows.append(Row(labels=(system,), cells=tuple(cells)))
-    first = [by_key[task.name, folder.systems[1]] for task in folder.tasks]
     constant = constant_row(rows, [*first, *[None] * (len(columns) - len(first))], 1)
     table = Table(
         name=folder.name,
@@ -50,27 +53,6 @@ def folder_report(
         notes=verdict_notes(verdicts, folder.baseline, worth),
     )
     return Report(table=table, verdicts=tuple(verdicts), split=GIVEN)
-
-
-def _cell(task: GivenTask, system: str, verdict: Verdict | None) -> Cell:
-    rows, classes = task.predicted[system], len(task.labels)
-    scores = [score(task.metric, task.gold, row, classes).value for row in rows]
-    return Cell(
-        value=fmean(scores),
-        deviation=spread(scores),
-        marks=verdict.marks if verdict else (),
-        n_trials=len(scores),
-        settings=1,
-        seeds=len(scores),
-    )
-
-
-def _gain(
-    folder: Folder, system: str, verdicts: dict[tuple[str, str], Verdict]
-) -> AverageGain | None:
-    gains = [verdicts[task.name, system].gain for task in folder.tasks]
-    tests = [gain for gain in gains if gain]
-    return average_gain(tests) if len(tests) == len(gains) else None
 
 
 def _caption(

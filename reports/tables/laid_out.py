@@ -7,14 +7,15 @@ the cells' chosen settings, with the same marks as in all tables.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
 from reports.results.cells import CellResult, Key
 from reports.results.results import Board as Cells
-from reports.statistics.across_tasks import AverageGain, average_gain
+from reports.statistics.across_tasks import AverageGain
 from reports.tables.build import constant_row
 from reports.tables.captions import caption
 from reports.tables.marks import say_replicated
-from reports.tables.notes import gain_words, verdict_notes
+from reports.tables.notes import average_of, gain_words, verdict_notes
 from reports.tables.report import Report, score_cell
 from reports.tables.table import MISSING, Cell, Column, ColumnGroup, Row, Table
 from reports.verdicts.judge import Verdicts
@@ -66,17 +67,21 @@ class Board:
             key=lambda pair: (encoders.index(pair[0]), places.get(bare(pair[1]), len(places))),
         )
 
-    def gain(self, encoder: str, method: str) -> AverageGain | None:
-        """The gain on the baseline averaged over the table's tasks, or those that all have.
+    @cached_property
+    def gains(self) -> dict[tuple[str, str], AverageGain]:
+        """The gains on the baseline averaged over the table's tasks, or those that all have.
 
-        None where one of them has no test over seeds.
+        By system; one without a test over seeds on each of these tasks is left out.
         """
-        places = self.common() or range(len(self.layout.columns))
-        keys = [(self.layout.columns[place], encoder, method) for place in places]
-        gains = [self.verdicts[key].gain for key in keys if key in self.verdicts]
-        tests = [gain for gain in gains if gain]
-        return average_gain(tests) if tests and len(tests) == len(keys) else None
+        places = self.common or range(len(self.layout.columns))
+        tasks = [self.layout.columns[place] for place in places]
+        found = {
+            system: average_of([self.verdicts.get((task, *system)) for task in tasks])
+            for system in self.systems()
+        }
+        return {system: gain for system, gain in found.items() if gain}
 
+    @cached_property
     def common(self) -> tuple[int, ...]:
         """The tasks of which all our systems have a number, by place; none if that is all of them.
 
@@ -102,7 +107,7 @@ def lay_out(
     if not any(cell.finished for cell in shown):
         return None
     keys = {cell.key for cell in shown}
-    found = {(v.task, v.encoder, v.method): v for v in verdicts.of(cells, layout.split)}
+    found = {verdict.key: verdict for verdict in verdicts.of(cells, layout.split)}
     return Board(
         layout=layout,
         definitions={name: tasks[name] for name in layout.columns},
@@ -212,12 +217,12 @@ def columns_of(board: Board) -> tuple[Column, ...]:
     columns = [Column(title=task.title, subtitle=get_metric(task.metric).title) for task in tasks]
     if not board.layout.average:
         return tuple(columns)
-    gains = [board.gain(*system) for system in board.systems() if system[1] != BASELINE]
-    ranked = bool(gains) and all(gains)
+    systems = [system for system in board.systems() if system[1] != BASELINE]
+    ranked = bool(systems) and all(system in board.gains for system in systems)
     columns.append(Column(title="Avg", ranked=ranked))
-    if few := len(board.common()):
+    if few := len(board.common):
         columns.append(Column(title=f"Avg of {few}", ranked=ranked))
-    if any(gains):
+    if board.gains:
         columns.append(Column(title="Avg gain", ranked=False))
     return tuple(columns)
 
@@ -231,7 +236,7 @@ def rows_of(board: Board, *more: str) -> list[Row]:
         share = training_column(board.layout, _share(board, encoder, method))
         row = Row(
             labels=(*labels, *share, *more),
-            cells=(*scores, *averages_of(board, scores, gain=board.gain(encoder, method))),
+            cells=(*scores, *averages_of(board, scores, gain=board.gains.get((encoder, method)))),
             starts_block=bool(rows) and encoder != rows[-1].labels[0],
         )
         rows.append(row)
@@ -265,9 +270,9 @@ def averages_of(
     if not board.layout.average:
         return ()
     cells = [_mean(scores) if average is None else Cell(value=average)]
-    if common := board.common():
+    if common := board.common:
         cells.append(_mean([scores[place] for place in common]))
-    if len(columns_of(board)) > len(scores) + len(cells):
+    if board.gains:
         cells.append(Cell(words=gain_words(gain)) if gain else Cell())
     return tuple(cells)
 
@@ -282,14 +287,14 @@ def _averaged(board: Board) -> list[str]:
     """Say what the averages are over, and what may be said of their gains."""
     if not board.layout.average:
         return []
-    names = [board.definitions[board.layout.columns[place]].title for place in board.common()]
+    names = [board.definitions[board.layout.columns[place]].title for place in board.common]
     said = ["Avg: over all tasks of the table; a dash where one is missing."]
     if names:
         said.append(
             f"Avg of {len(names)}: over those of which all our systems have a number"
             f" ({', '.join(names)})."
         )
-    gains = {system: gain for system in board.systems() if (gain := board.gain(*system))}
+    gains = board.gains
     if not gains:
         return [*said, "No average is bold: of one seed nothing says how sure it is."]
     said.append(

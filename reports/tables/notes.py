@@ -5,7 +5,7 @@ In: verdicts. Out: sentences and signature lines.
 
 from collections.abc import Sequence
 
-from reports.statistics.across_tasks import equivalence
+from reports.statistics.across_tasks import AverageGain, average_gain, equivalence
 from reports.statistics.method_test import Gain
 from reports.statistics.power import Plan, Variation, examples_for, seeds_for
 from reports.tables.table import percent
@@ -54,6 +54,12 @@ def worth_text(verdict: Verdict, worth: float) -> str:
 def points_text(share: float) -> str:
     """`1 point`, `2 points`."""
     return f"{100 * share:g} point{'' if share == 0.01 else 's'}"
+
+
+def average_of(verdicts: Sequence[Verdict | None]) -> AverageGain | None:
+    """Average a system's gains over tasks; None where one of these has no test over seeds."""
+    tests = [verdict.gain for verdict in verdicts if verdict and verdict.gain]
+    return average_gain(tests) if tests and len(tests) == len(verdicts) else None
 
 
 def gain_words(gain: Gain) -> str:

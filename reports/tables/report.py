@@ -9,7 +9,7 @@ from statistics import fmean
 
 from reports.results.cells import CellResult, spread
 from reports.tables.table import Cell, Table
-from reports.verdicts.verdict import Verdict
+from reports.verdicts.verdict import Chosen, Mark, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,18 @@ def score_cell(cell: CellResult | None, metric: str, split: str, verdict: Verdic
         n_trials=len(cell.finished),
         settings=len(cell.comparable),
         seeds=len(scores),
+    )
+
+
+def side_cell(side: Chosen, marks: tuple[Mark, ...] = ()) -> Cell:
+    """Fill in the number of a side of a verdict, of one setting."""
+    return Cell(
+        value=side.score,
+        deviation=side.deviation,
+        marks=marks,
+        n_trials=side.finished,
+        settings=1,
+        seeds=len(side.trials),
     )
 
 

@@ -11,7 +11,7 @@ from reports.results.predictions import read_pair
 from reports.results.results import Results
 from reports.verdicts.choice import Choice, versus
 from reports.verdicts.compare_settings import adjust, compare_settings
-from reports.verdicts.verdict import Verdict, pick
+from reports.verdicts.verdict import Verdict
 
 
 def confirm(results: Results) -> list[Verdict]:
@@ -35,12 +35,8 @@ def confirm(results: Results) -> list[Verdict]:
 
 def with_confirmation(verdict: Verdict, confirmed: Sequence[Verdict]) -> Verdict:
     """Add the verdict on fresh seeds of these very settings, on this split, if there is one."""
-    same = pick(
-        [one for one in confirmed if one.split == verdict.split],
-        task=verdict.task,
-        encoder=verdict.encoder,
-        method=verdict.method,
-    )
+    of = (*verdict.key, verdict.split)
+    same = next((one for one in confirmed if (*one.key, one.split) == of), None)
     if same is None or (same.baseline.setting, same.system.setting) != (
         verdict.baseline.setting,
         verdict.system.setting,

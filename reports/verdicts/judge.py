@@ -22,12 +22,11 @@ from reports.results.predictions import (
 from reports.results.results import Board, Results
 from reports.statistics.candidates import Candidates
 from reports.statistics.honest import HonestScore, honest_score
-from reports.statistics.interval import paired_bootstrap
 from reports.verdicts.choice import Choice, Versus, choose, chose, versus
 from reports.verdicts.compare_settings import adjust, compare_settings
 from reports.verdicts.confirming import confirm, with_confirmation
 from reports.verdicts.looks import Looks
-from reports.verdicts.pair_tests import SEED, is_flat
+from reports.verdicts.pair_tests import SEED, bootstrap_interval, is_flat
 from reports.verdicts.verdict import Verdict
 from trainers.records.store import Store
 
@@ -42,10 +41,10 @@ class Verdicts:
     """All verdicts of a study, and each cell's honest score where there is one.
 
     `confirmed` are those on fresh seeds, each on one split. `planned` counts the comparisons that
-    the study has, whether made, refused or missing. `flat`
-    are the cells whose chosen setting names one class for every example of a split; `looks` says
-    how often results on a test set were looked at, where that is counted. `worth` is the smallest
-    gain that matters, where somebody has said it.
+    the study has, whether made, refused or missing. `flat` are the cells whose chosen setting names
+    one class for every example of a split; `looks` says how often results on a test set were looked
+    at, where that is counted. `worth` is the smallest gain that matters, where somebody has said
+    it.
     """
 
     found: Mapping[VerdictId, Verdict]
@@ -164,9 +163,7 @@ class _Group:
             choice = choices.get((base_id, cell_id), Choice())
             verdict = compare_settings((base, cell), (first, second), split, pair, choice)
             if self.intervals and verdict.comparison:
-                rows = pair.gold, pair.baseline[0], pair.system[0]
-                interval = paired_bootstrap(*rows, pair.metric, pair.n_classes)
-                verdict = replace(verdict, interval=interval)
+                verdict = replace(verdict, interval=bootstrap_interval(pair))
             found[base_id, cell_id, split] = verdict
             flat |= {(base_id, split): is_flat(pair.baseline), (cell_id, split): verdict.one_class}
         others = [

@@ -3,17 +3,15 @@
 In: a `Folder`. Out: `Verdict`s, corrected for all of them. How each system was chosen is not known.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
 
 from reports.results.folder import Folder, GivenTask
-from reports.results.predictions import Pair
-from reports.statistics.interval import paired_bootstrap
 from reports.verdicts.compare_settings import adjust
-from reports.verdicts.pair_tests import constant_score, is_flat, run_test
+from reports.verdicts.pair_tests import bootstrap_interval, constant_score, is_flat, run_test
 from reports.verdicts.verdict import GIVEN, Chosen, Verdict
 from search_spaces.errors import UserError
 from search_spaces.tasks import Task
-from trainers.records.metrics import Labels, score
+from trainers.records.metrics import score
 
 
 def judge_folder(folder: Folder, *, intervals: bool = False) -> list[Verdict]:
@@ -22,15 +20,18 @@ def judge_folder(folder: Folder, *, intervals: bool = False) -> list[Verdict]:
     Raises:
         UserError: a system has one seed where another has several.
     """
-    found = {
-        (task.name, system): _verdict(folder, task, system, intervals=intervals)
-        for task in folder.tasks
-        for system in folder.systems[1:]
-    }
+    found = {}
+    for task in folder.tasks:
+        sides = {system: _chosen(task, system) for system in folder.systems}
+        for system in folder.systems[1:]:
+            verdict = _verdict(folder, task, sides, system, intervals=intervals)
+            found[task.name, system] = verdict
     return list(adjust(found, len(found)).values())
 
 
-def _verdict(folder: Folder, task: GivenTask, system: str, *, intervals: bool) -> Verdict:
+def _verdict(
+    folder: Folder, task: GivenTask, sides: Mapping[str, Chosen], system: str, *, intervals: bool
+) -> Verdict:
     pair = task.pair(folder.baseline, system)
     test = run_test(pair)
     if test.refused:
@@ -38,21 +39,21 @@ def _verdict(folder: Folder, task: GivenTask, system: str, *, intervals: bool) -
             f"task {task.name}: {folder.baseline} has {pair.seeds[0]} and {system} {pair.seeds[1]}"
             " files: how seeds differ takes two seeds of both, or compare one of each"
         )
-    verdict = Verdict(
+    return Verdict(
         task=task.name,
         encoder="",
         method=system,
         split=GIVEN,
         definition=task_of(task),
-        baseline=_chosen(task, pair, pair.baseline, folder.baseline),
-        system=_chosen(task, pair, pair.system, system),
+        baseline=sides[folder.baseline],
+        system=sides[system],
         data="",
         chosen_on="",
         pair=pair,
         comparison=test.comparison,
         gain=test.gain,
         least=test.least,
-        interval=None,
+        interval=bootstrap_interval(pair) if intervals and test.comparison else None,
         best=None,
         budget=None,
         refused=None,
@@ -63,10 +64,6 @@ def _verdict(folder: Folder, task: GivenTask, system: str, *, intervals: bool) -
         one_class=is_flat(pair.system),
         against=folder.baseline,
     )
-    if not intervals or not verdict.comparison:
-        return verdict
-    rows = pair.gold, pair.baseline[0], pair.system[0]
-    return replace(verdict, interval=paired_bootstrap(*rows, pair.metric, pair.n_classes))
 
 
 def task_of(task: GivenTask) -> Task:
@@ -74,8 +71,9 @@ def task_of(task: GivenTask) -> Task:
     return Task(name="given", title=task.name, text=("text",), metric=task.metric.name)
 
 
-def _chosen(task: GivenTask, pair: Pair, rows: Labels, system: str) -> Chosen:
-    values = (score(pair.metric, pair.gold, row, pair.n_classes).value for row in rows)
+def _chosen(task: GivenTask, system: str) -> Chosen:
+    rows = task.predicted[system]
+    values = (score(task.metric, task.gold, row, len(task.labels)).value for row in rows)
     return Chosen(
         setting=f"{task.name}/{system}",
         trials=tuple(f"{system}-{place}" for place in range(len(rows))),

@@ -27,8 +27,11 @@ def count_looks(verdicts: Sequence[Verdict], store: Store) -> dict[tuple[str, st
         if not one.selected and one.split != one.chosen_on:
             trials = shown.setdefault((one.task, one.split, one.data), set())
             trials.update(one.baseline.trials, one.system.trials)
+    known = read_looks(store) if shown else []
     for (task, split, data), trials in shown.items():
-        keep_look(store, LookRecord(task=task, split=split, data=data, trials=digest(trials)))
+        look = LookRecord(task=task, split=split, data=data, trials=digest(trials))
+        if look not in known:
+            keep_look(store, look)
     known = read_looks(store) if shown else []
     return {
         (task, split): sum((look.task, look.data) == (task, data) for look in known)

@@ -10,6 +10,7 @@ import numpy as np
 
 from reports.results.predictions import Pair
 from reports.statistics.gap import smallest_gap
+from reports.statistics.interval import Interval, paired_bootstrap
 from reports.statistics.method_test import MethodTest, method_test
 from reports.statistics.significance import Comparison, fisher_randomization, mcnemar
 from trainers.records.metrics import Labels, Metric, get_metric, score
@@ -72,6 +73,12 @@ def compare_models(
         resamples=RESAMPLES,
         seed=SEED,
     )
+
+
+def bootstrap_interval(pair: Pair) -> Interval:
+    """The interval of two trained models' difference: of one seed each."""
+    rows = pair.gold, pair.baseline[0], pair.system[0]
+    return paired_bootstrap(*rows, pair.metric, pair.n_classes)
 
 
 def constant_score(pair: Pair) -> float:

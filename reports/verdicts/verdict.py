@@ -4,13 +4,12 @@ In: the chosen settings of two cells and their tests. Out: a frozen `Verdict`, w
 page and figure repeats.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from statistics import fmean
 from typing import Final, Literal
 
-from reports.results.cells import spread
+from reports.results.cells import Key, spread
 from reports.results.predictions import Pair
 from reports.statistics.best_vs_best import BestVsBest
 from reports.statistics.budget import BudgetComparison
@@ -109,6 +108,11 @@ class Verdict:
     against: str = BASELINE
 
     @property
+    def key(self) -> Key:
+        """(task, encoder, method): the cell that it is of."""
+        return (self.task, self.encoder, self.method)
+
+    @property
     def name(self) -> str:
         """The comparison as captions name it: the task's title, the encoder, the method."""
         return " ".join(part for part in (self.definition.title, self.encoder, self.method) if part)
@@ -192,10 +196,3 @@ class Verdict:
         p_sel = "refused" if self.p_after is None else "none"
         settings = f"best{self.system.settings}-vs-best{self.baseline.settings}"
         return f"sel:{settings}|p_sel:{p_sel}|sel_on:{self.chosen_on}"
-
-
-def pick(verdicts: Sequence[Verdict], *, task: str, encoder: str, method: str) -> Verdict | None:
-    """Find the verdict on a cell among those of one split."""
-    return next(
-        (v for v in verdicts if (v.task, v.encoder, v.method) == (task, encoder, method)), None
-    )

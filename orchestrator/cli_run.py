@@ -53,14 +53,12 @@ def run_study(
     from orchestrator.options import begun_store, read_study
     from orchestrator.own_code import keep_own_code
     from orchestrator.preflight import check_files_of
-    from search_spaces.cells import cells_of
     from trainers.records.store import Store
 
     begun = begun_store(store)
     study = named
     if not isinstance(study, Study):
         study = read_study(study, tasks, begun, data, to_train=True)
-    search.check(cells_of(study))
     check_files_of(study, data)
     notes = check(study, begun, data, resources, search, retry=retry)
     notes += other_versions(study, data, begun)

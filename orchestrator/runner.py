@@ -56,7 +56,7 @@ class TrialRunner:
         self.run: TrialRun | None = None
         self.curve: list[dict[str, Any]] = []
         self.score: float | None = None
-        self.crowded = False
+        self.crowded = self.stopped = False
         self.remark: str | None = None
         self.tracking = Tracking(job.tracked, job.study, self.store)
         self._owned = ExitStack()
@@ -64,7 +64,8 @@ class TrialRunner:
     def start(self, config: TrialConfig) -> None:
         """Lock a trial and bring it to where its checkpoint left it; a failure is recorded.
 
-        A trial that is finished, or that another process trains, is left alone.
+        A trial that is finished, or that another process trains, is left alone; so is one that was
+        stopped with its setting, as long as trials are stopped early.
 
         Raises:
             Unreadable: its lock or its checkpoint may not be read.
@@ -75,7 +76,9 @@ class TrialRunner:
         self.crowded, self.remark = False, None
         free_memory(self.device)
         mine = self._owned.enter_context(self.store.lock(config.signature))
-        ended = self.store.state(config.signature) in {State.DONE, State.FAILED}
+        state = self.store.state(config.signature)
+        self.stopped = state is State.PRUNED and self.job.every_epoch
+        ended = state in {State.DONE, State.FAILED} or self.stopped
         if mine and ended:
             self._release(config)
         if ended or not mine:

@@ -7,7 +7,7 @@ seeds is to choose the luckiest. `tpe.py` suggests, `stopping.py` stops early.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,16 +64,6 @@ class Search:
         if self.stops_early or SEARCHES[self.name].sampling == "adaptive":
             return OPEN
         return OPEN | {State.PRUNED}
-
-    def check(self, cells: Mapping[Cell, Sequence[TrialConfig]]) -> None:
-        """Refuse early stopping that would choose among the seeds of a setting."""
-        for cell, trials in cells.items() if self.stops_early else ():
-            seeds = max(map(len, settings_of(trials)))
-            if seeds > 1:
-                raise UserError(
-                    f"--scheduler {self.scheduler}: {' '.join(cell)} has {seeds} seeds of each"
-                    " setting, and it would keep the luckiest; give it one, or no --scheduler"
-                )
 
     def wanted(self, plan: Plan) -> list[TrialConfig]:
         """Return the trials that may still run, in the study's order; empty when all is done."""

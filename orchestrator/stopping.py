@@ -1,11 +1,13 @@
-"""Schedulers that stop a trial early: SCHEDULERS, from Ray Tune, one for each cell.
+"""Schedulers that stop settings early: SCHEDULERS, from Ray Tune.
 
-In: a scheduler's name. Out: Ray Tune's scheduler, and a call for each trial that it stops. What a
-stopped trial leaves is its curve: it has no predictions.
+In: a scheduler's name. Out: Ray Tune's scheduler, and a call for each trial that it stops. A
+setting is stopped with all its seeds. What a stopped trial leaves is its curve: it has no
+predictions.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from search_spaces.cells import Cell
@@ -46,18 +48,65 @@ SCHEDULERS: dict[str, Callable[[int], Any] | None] = {
 
 
 @dataclass(frozen=True)
-class Past:
-    """A trial that ended before this sweep began, as a scheduler knows trials."""
+class Judged:
+    """A setting, as a scheduler knows trials: all its seeds are one to it."""
 
     trial_id: str
 
 
 class Nobody:
-    """Stands for Tune's controller while the past is told: no trial is live."""
+    """Stands for Tune's controller: no trial of a setting is paused, so none is asked for."""
 
     def get_live_trials(self) -> list[Any]:
         """Return no trial."""
         return []
+
+
+class SettingJudge:
+    """One of Tune's schedulers for each cell, number of epochs, and number of seeds.
+
+    A setting is judged by the mean of its seeds' scores at an epoch, among the settings that have
+    as many seeds there: so it is never compared by the luck of one seed with the mean of several,
+    and counts once, however many seeds it has. With one seed this is the scheduler itself.
+    """
+
+    def __init__(self, build: Callable[[int], Any], cells: Mapping[str, Cell]) -> None:
+        self.build, self.cells = build, dict(cells)
+        self.inner: dict[tuple[Any, ...], Any] = {}
+        self.scores: dict[tuple[TrialConfig, int], list[float]] = {}
+        self.over: set[tuple[Any, ...]] = set()
+
+    def hear(self, trial: TrialConfig, epoch: int, score: float, *, last: bool = False) -> bool:
+        """Take in a trial's score at an epoch; return whether its setting is to be stopped."""
+        from ray.tune.schedulers import TrialScheduler
+
+        setting = trial.at_seed(0)
+        scores = self.scores.setdefault((setting, epoch), [])
+        scores.append(score)
+        cell = self.cells.get(trial.signature, trial.cell)
+        key = (*cell, trial.trained_epochs, len(scores))
+        if (key, setting) in self.over:
+            return False
+        if key not in self.inner:
+            self.inner[key] = self.build(trial.trained_epochs)
+        scheduler, judged, nobody = self.inner[key], Judged(setting.signature), Nobody()
+        result = {"epoch": epoch, "score": fmean(scores)}
+        scheduler.on_trial_add(nobody, judged)
+        if last:
+            scheduler.on_trial_complete(nobody, judged, result)
+            return False
+        stops = scheduler.on_trial_result(nobody, judged, result) == TrialScheduler.STOP
+        if stops:
+            self.over.add((key, setting))
+        return bool(stops)
+
+    def hear_curve(self, trial: TrialConfig, curve: Curve) -> None:
+        """Take in a trial that ended before, as far as it would have been trained now."""
+        scores: list[float] = []
+        for epoch in curve:
+            scores.append(epoch.score)
+            if self.hear(trial, epoch.epoch, trial.selected(scores)):
+                break
 
 
 def early_stopping(
@@ -66,67 +115,52 @@ def early_stopping(
     prune: Callable[[TrialConfig, dict[str, Any]], None],
     cells: Mapping[str, Cell] | None = None,
 ) -> Any:
-    """Build Ray Tune's scheduler: one of this name for each cell and number of epochs.
+    """Build Ray Tune's scheduler: settings of one cell and number of epochs are compared.
 
     It is told the curves of the past trials first, so that a sweep that was interrupted stops as
-    many. `prune` is called with a trial that is stopped, and its last result. `cells` has the cell
-    of each trial by signature; one that is not there is in that of its task, encoder and method.
+    many. `prune` is called with a trial that is stopped, and its last result; all seeds of a
+    setting are stopped together. `cells` has the cell of each trial by signature; one that is not
+    there is in that of its task, encoder and method.
     """
     from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-    make = SCHEDULERS[name]
-    if make is None:
+    build = SCHEDULERS[name]
+    if build is None:
         return FIFOScheduler()
-    build = make
+    judge = SettingJudge(build, cells or {})
+    for trial, curve in past:
+        judge.hear_curve(trial, curve)
 
     class EarlyStopping(FIFOScheduler):  # type: ignore[misc]
-        """Compares trials of one cell only. A pause would need a checkpoint: it goes on instead.
+        """Stops settings as `judge` says. A pause would need a checkpoint: it goes on instead.
 
         Its state is the object's own, never a closure's (`tpe.TreeSearch` says why).
         """
 
-        def __init__(self) -> None:
+        def __init__(self, judge: SettingJudge, stopped: set[TrialConfig]) -> None:
             super().__init__()
-            self.inner: dict[tuple[Any, ...], Any] = {}
-            self.cells = dict(cells or {})
-            for trial, curve in past:
-                _tell(self._for(trial), trial, curve)
+            self.judge, self.stopped = judge, stopped
 
-        def _for(self, trial: TrialConfig) -> Any:
-            key = (*self.cells.get(trial.signature, trial.cell), trial.trained_epochs)
-            if key not in self.inner:
-                self.inner[key] = build(trial.trained_epochs)
-            return self.inner[key]
-
-        def on_trial_add(self, controller: Any, trial: Any) -> None:
-            self._for(parse_trial(trial.config["trial"])).on_trial_add(controller, trial)
-
-        def on_trial_result(self, controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        def on_trial_result(self, _controller: Any, trial: Any, result: dict[str, Any]) -> str:
             config = parse_trial(trial.config["trial"])
             if result.get("score") is None:
                 return str(TrialScheduler.CONTINUE)
-            decision = self._for(config).on_trial_result(controller, trial, result)
-            if decision != TrialScheduler.STOP:
-                return str(TrialScheduler.CONTINUE)
+            setting = config.at_seed(0)
+            if setting not in self.stopped:
+                if not self.judge.hear(config, result["epoch"], result["score"]):
+                    return str(TrialScheduler.CONTINUE)
+                self.stopped.add(setting)
             prune(config, result)
             return str(TrialScheduler.STOP)
 
-        def on_trial_complete(self, controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        def on_trial_complete(self, _controller: Any, trial: Any, result: dict[str, Any]) -> None:
             if result.get("score") is not None:
-                inner = self._for(parse_trial(trial.config["trial"]))
-                inner.on_trial_complete(controller, trial, result)
+                config = parse_trial(trial.config["trial"])
+                self.judge.hear(config, result["epoch"], result["score"], last=True)
 
-    return EarlyStopping()
+    return EarlyStopping(judge, _stopped(past))
 
 
-def _tell(scheduler: Any, trial: TrialConfig, curve: Curve) -> None:
-    from ray.tune.schedulers import TrialScheduler
-
-    past, nobody = Past(trial.signature), Nobody()
-    scheduler.on_trial_add(nobody, past)
-    scores: list[float] = []
-    for epoch in curve:
-        scores.append(epoch.score)
-        result = {"epoch": epoch.epoch, "score": trial.selected(scores)}
-        if scheduler.on_trial_result(nobody, past, result) == TrialScheduler.STOP:
-            break
+def _stopped(past: Iterable[tuple[TrialConfig, Curve]]) -> set[TrialConfig]:
+    """Return the settings of which a seed was stopped before its last epoch."""
+    return {trial.at_seed(0) for trial, curve in past if len(curve) < trial.trained_epochs}

@@ -25,7 +25,7 @@ from orchestrator.sharing import Group, Sharing, group_of
 from orchestrator.stopping import early_stopping
 from orchestrator.tpe import tree_search
 from orchestrator.tune import Round, ran_out_of_memory, run_round
-from search_spaces.cells import Cell
+from search_spaces.cells import Cell, settings_of
 from search_spaces.errors import Unfinished
 from search_spaces.study import Study
 from search_spaces.text import one_line
@@ -106,26 +106,47 @@ def sweep(
 
 
 def _scheduler(search: Search, plan: Plan, store: Store) -> Any:
-    """Build the scheduler; it knows the curves in the store, and records a trial that it stops."""
+    """Build the scheduler; it knows the curves in the store, and records a trial that it stops.
 
-    def prune(trial: TrialConfig, result: dict[str, Any]) -> None:
-        curve = tuple(EpochRecord.model_validate(epoch) for epoch in json.loads(result["curve"]))
+    The other seeds of the trial's setting that nobody has begun are recorded as stopped, too.
+    """
+    siblings = _siblings(plan) if search.stops_early else {}
+
+    def keep(trial: TrialConfig, curve: Sequence[EpochRecord]) -> None:
         record = PrunedRecord(
             signature=trial.signature,
             scheduler=search.scheduler,
-            epochs=curve,
+            epochs=tuple(curve),
             pruned_at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         store.commit_pruned(trial, record)
+
+    def keep_others(trial: TrialConfig) -> None:
+        for other in siblings[trial.at_seed(0)]:
+            if other != trial and store.state(other.signature) is State.MISSING:
+                keep(other, ())
+
+    def prune(trial: TrialConfig, result: dict[str, Any]) -> None:
+        keep(trial, [EpochRecord.model_validate(epoch) for epoch in json.loads(result["curve"])])
         store.forget_running(trial.signature)
+        keep_others(trial)
 
     past: list[tuple[TrialConfig, Sequence[EpochRecord]]] = []
     cells: dict[str, Cell] = {}
     if search.stops_early:
+        pruned = plan.having(State.PRUNED)
         past += [(t, store.trusted(t.signature).epochs) for t in plan.having(State.DONE)]
-        past += [(t, store.pruned(t.signature).epochs) for t in plan.having(State.PRUNED)]
+        past += [(t, store.pruned(t.signature).epochs) for t in pruned]
         cells = {trial.signature: cell for cell, grid in plan.grids.items() for trial in grid}
+        for trial in pruned:
+            keep_others(trial)
     return early_stopping(search.scheduler, past, prune, cells)
+
+
+def _siblings(plan: Plan) -> dict[TrialConfig, list[TrialConfig]]:
+    """Return the trials of each setting, by the setting with seed 0."""
+    settings = (group for grid in plan.grids.values() for group in settings_of(grid))
+    return {group[0].at_seed(0): group for group in settings}
 
 
 def _searcher(search: Search, chosen: Sequence[TrialConfig], plan: Plan, store: Store) -> Any:

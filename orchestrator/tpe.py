@@ -71,6 +71,7 @@ class CellSearch:
         self.settings = {group[0].at_seed(0): group for group in settings_of(trials)}
         self.axes, self.budget, self.asked = Axes([*self.settings]), budget, 0
         self.scores = dict(scores)
+        self.ended = {name for name, score in scores.items() if score is not None}
         offered = {t.signature for t in (trials if ready is None else ready)} - scores.keys()
         left = {
             setting: [trial for trial in group if trial.signature in offered]
@@ -113,23 +114,29 @@ class CellSearch:
     def tell(self, trial: TrialConfig, score: float | None) -> None:
         """Hear how a trial ended; None is a failure. Optuna hears of its setting at the last."""
         self.scores[trial.signature] = score
+        self.ended.add(trial.signature)
         self._teach(trial.at_seed(0))
+
+    def skip(self, trial: TrialConfig) -> None:
+        """Hear that a trial was stopped with its setting before it began: it has no score."""
+        setting = trial.at_seed(0)
+        self.settings[setting] = [one for one in self.settings[setting] if one != trial]
+        self._teach(setting)
 
     def _mean(self, setting: TrialConfig) -> float | None:
         """The mean of a setting's scores, None as long as a seed has none."""
         scores = [self.scores.get(trial.signature) for trial in self.settings[setting]]
         known = [score for score in scores if score is not None]
-        return fmean(known) if len(known) == len(scores) else None
+        return fmean(known) if known and len(known) == len(scores) else None
 
     def _teach(self, setting: TrialConfig) -> None:
-        """Tell Optuna a setting's mean; a grid of one setting has nothing to learn."""
-        mean = self._mean(setting)
-        if name := self.asked_as.get(setting):
-            failed = any(self.scores.get(t.signature) is None for t in self.settings[setting])
-            if mean is not None or failed:
-                result = None if mean is None else {"score": mean}
-                self.optuna.on_trial_complete(name, result, error=mean is None)
-                del self.asked_as[setting]
+        """Tell Optuna a setting's mean once all its seeds ended; one setting teaches nothing."""
+        if any(trial.signature not in self.ended for trial in self.settings[setting]):
+            return
+        mean, name = self._mean(setting), self.asked_as.pop(setting, None)
+        if name:
+            result = None if mean is None else {"score": mean}
+            self.optuna.on_trial_complete(name, result, error=mean is None)
         elif mean is not None and self.axes.values:
             self.optuna.add_evaluated_point(self.axes.points[setting.signature], mean)
 
@@ -161,8 +168,9 @@ def tree_search(
     names = set(ready)
     cells = [
         CellSearch(trials, _scores(trials, plan, store), budget, seed, names.intersection(trials))
-        for trials in plan.grids.values()
-        if not names.isdisjoint(trials)
+        for grid in plan.grids.values()
+        if not names.isdisjoint(grid)
+        for trials in [[t for t in grid if not _never_began(t, plan, store)]]
     ]
 
     class TreeSearch(Searcher):  # type: ignore[misc]
@@ -189,6 +197,9 @@ def tree_search(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
         ) -> None:
             cell, trial = self.running.pop(trial_id)
+            if (result or {}).get("stopped"):
+                cell.skip(trial)
+                return
             score = (result or {}).get("score")
             usable = score is not None and math.isfinite(score) and not error
             cell.tell(trial, score if usable else None)
@@ -200,6 +211,12 @@ def tree_search(
             """Read nothing: see `save`."""
 
     return TreeSearch(cells)
+
+
+def _never_began(trial: TrialConfig, plan: Plan, store: Store) -> bool:
+    """Return whether a trial was stopped with its setting before its first epoch."""
+    stopped = plan.states[trial.signature] is State.PRUNED
+    return stopped and not store.pruned(trial.signature).epochs
 
 
 def _scores(trials: Sequence[TrialConfig], plan: Plan, store: Store) -> dict[str, float | None]:

@@ -49,8 +49,9 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         """Train for some seconds.
 
         `stop_sweep` is a line for the user when no trial can succeed; `crowded` says that this one
-        ran out of memory beside others, and is to be planned anew; `remark` is a line about it,
-        and `trackers` a line for each tracker that failed.
+        ran out of memory beside others, and is to be planned anew; `stopped` that it was not begun,
+        since its setting was stopped; `remark` is a line about it, and `trackers` a line for each
+        tracker that failed.
         """
         done = True
         if self.stop_sweep is None:
@@ -59,7 +60,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
             except (StoreFull, Unreadable) as error:
                 self.stop_sweep = str(error)
         crowded = self.stop_sweep is None and self.runner.crowded
-        told = {"done": done, "stop_sweep": self.stop_sweep, "crowded": crowded}
+        stopped = self.stop_sweep is None and self.runner.stopped
+        told = {"done": done, "stop_sweep": self.stop_sweep, "crowded": crowded, "stopped": stopped}
         return told | self._remark() | self._curve()
 
     def _remark(self) -> dict[str, Any]:

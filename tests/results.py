@@ -22,6 +22,12 @@ N = 200
 MOMENT = "2026-01-01T00:00:00+00:00"
 
 
+def epoch(number: int, score: float) -> EpochRecord:
+    return EpochRecord(
+        epoch=number, losses={"loss": 1.0}, score=score, train_seconds=1.0, evaluate_seconds=0.5
+    )
+
+
 def predictions(split: str, right: int, *, n: int = N, n_classes: int = 2) -> Predictions:
     """Predict the first `right` of n examples correctly, and the others one class too high."""
     gold = np.arange(n, dtype=np.int64) % n_classes

@@ -45,7 +45,7 @@ class TrialRow:
         """The selection score; of a pruned trial the last epoch's, of others none."""
         if self.record:
             return self.record.selection_score
-        return self.pruned.epochs[-1].score if self.pruned else None
+        return self.pruned.epochs[-1].score if self.pruned and self.pruned.epochs else None
 
     @property
     def seconds(self) -> float | None:

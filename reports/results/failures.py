@@ -46,4 +46,5 @@ def _why(signature: str, state: State, store: Store) -> tuple[str, str]:
         return failed.kind, f"{failed.reason} (on {failed.host})"
     pruned = store.pruned(signature)
     epochs = f"{len(pruned.epochs)} epoch{'' if len(pruned.epochs) == 1 else 's'}"
-    return STOPPED, f"by {pruned.scheduler} after {epochs}"
+    when = f"after {epochs}" if pruned.epochs else "with its setting, before its first epoch"
+    return STOPPED, f"by {pruned.scheduler} {when}"

@@ -238,7 +238,8 @@ name: searched
 tasks: [library]
 encoders: [tiny]
 methods: [standard]
-axes: {lr: [1e-2, 5e-3, 3e-3, 1e-3, 1e-4, 1e-5, 1e-6]}
+axes: {lr: [1e-2, 5e-3, 1e-3, 1e-5, 1e-6]}
+seeds: [0, 1]
 epochs: 9
 n_per_class: 8
 """
@@ -247,27 +248,27 @@ n_per_class: 8
 def test_a_tree_search_keeps_its_budget_and_early_stopping_goes_on_from_there(
     tmp_path: Path,
 ) -> None:
-    """A grid with early stopping after the search: it trains the others, most of them in part."""
+    """A grid with early stopping after the search: settings are stopped with both their seeds."""
     path, folder = tmp_path / "searched.yaml", tmp_path / "store"
     path.write_text(SEARCHED)
     first = run(path, folder, "--search", "tpe", "--budget", "2", "--slots", "1")
     assert first.returncode == 0, first.stderr
     store = Store(folder, create=False)
     before = store.finished()
-    assert [store.state(name) for name in before] == [State.DONE] * 2
+    assert [store.state(name) for name in before] == [State.DONE] * 4
     second = run(path, folder, "--scheduler", "asha", "--slots", "1")
     assert second.returncode == 0, second.stderr
     assert "pruned" in second.stderr
     store = Store(folder, create=False)
     states = {name: store.state(name) for name in store.finished()}
-    assert len(states) == 7
+    assert len(states) == 10
     assert set(states.values()) == {State.DONE, State.PRUNED}
     assert all(states[name] is State.DONE for name in before)
-    for name in (name for name, state in states.items() if state is State.PRUNED):
-        curve = store.pruned(name).epochs
-        assert [epoch.epoch for epoch in curve] == list(range(1, len(curve) + 1))
-        assert len(curve) < 9
-        assert not list((folder / "trials" / name).glob("*.parquet"))
+    pruned = [name for name, state in states.items() if state is State.PRUNED]
+    curves = [[epoch.epoch for epoch in store.pruned(name).epochs] for name in pruned]
+    assert all(curve == list(range(1, len(curve) + 1)) and len(curve) < 9 for curve in curves)
+    assert [] in curves, "a second seed is not begun where the first one stopped its setting"
+    assert not [file for name in pruned for file in (folder / "trials" / name).glob("*.parquet")]
     assert list(folder.glob("running/*")) == []
     third = run(path, folder, "--search", "tpe", "--budget", "9")
     assert third.returncode == 0, third.stderr

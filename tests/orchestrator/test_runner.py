@@ -19,11 +19,13 @@ from orchestrator.runner import TrialRunner, classify
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from tests.end_to_end.sweeps import environment
+from tests.results import MOMENT
 from tests.trainers.test_store_access import NOBODY, as_nobody
 from trainers import snapshot
 from trainers.encoders.classifier import Classifier
 from trainers.loop import Diverged, TrialRun
 from trainers.records.files import Unreadable
+from trainers.records.outcome import PrunedRecord
 from trainers.records.store import State, Store
 from trainers.snapshot import save_snapshot
 
@@ -73,6 +75,22 @@ def test_a_finished_trial_is_left_alone(tmp_path: Path) -> None:
     finish(TrialRunner(job(store)), config())
     assert path.stat().st_ino == inode
     assert list((store.root / "running").iterdir()) == []
+
+
+def test_a_trial_that_was_stopped_with_its_setting_is_trained_by_a_run_that_stops_none(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path / "store", create=True)
+    record = PrunedRecord(
+        signature=config().signature, scheduler="asha", epochs=(), pruned_at=MOMENT
+    )
+    store.commit_pruned(config(), record)
+    early = TrialRunner(job(store).model_copy(update={"every_epoch": True}))
+    finish(early, config())
+    assert early.stopped
+    assert store.state(config().signature) is State.PRUNED
+    finish(TrialRunner(job(store)), config())
+    assert store.state(config().signature) is State.DONE
 
 
 def test_a_trial_that_another_process_trains_is_left_alone(tmp_path: Path) -> None:

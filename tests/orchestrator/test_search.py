@@ -10,17 +10,14 @@ from ray import cloudpickle
 
 from orchestrator.plan import Plan, make_plan
 from orchestrator.search import SEARCHES, Search, parse_budget
-from orchestrator.stopping import SCHEDULERS, early_stopping
-from orchestrator.supervisor import _scheduler
 from orchestrator.tpe import Axes, CellSearch, tree_search
 from search_spaces.cells import cells_of
 from search_spaces.errors import UserError
 from search_spaces.methods import settings_type
-from search_spaces.study import parse_study
 from search_spaces.trial import TrialConfig
-from tests.fakes import VARIANTS, example_settings, study_of, tiny_config
-from tests.results import MOMENT, finished
-from trainers.records.outcome import EpochRecord, PrunedRecord
+from tests.fakes import study_of, tiny_config
+from tests.results import MOMENT, epoch, finished
+from trainers.records.outcome import PrunedRecord
 from trainers.records.store import State, Store
 
 LRS, EPSILONS, LAMBDAS = (1e-3, 2e-3, 4e-3, 8e-3), (1e-4, 1e-3, 5e-3, 2e-2), (0.1, 0.3, 0.5)
@@ -89,35 +86,6 @@ def test_a_budget_that_is_none_is_refused(text: str) -> None:
 def test_searches_that_make_no_sense_are_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         Search(**fields)
-
-
-SEEDS = """
-name: seeds
-encoders: [tiny]
-methods: [standard, cat]
-axes: {lr: [1e-3], epsilon: [5e-3], tau: [0.1], lambda: [0.3]}
-parts:
-  - {tasks: [rte], seeds: [0]}
-  - {tasks: [mrpc], seeds: [1]}
-"""
-
-
-@pytest.mark.parametrize(
-    ("more", "cell"),
-    [
-        ("seeds: [0, 1, 2]", "rte tiny standard"),
-        ("overrides: {cat: {seeds: [0, 1, 2]}}", "rte tiny cat"),
-    ],
-)
-def test_early_stopping_among_the_seeds_of_a_setting_is_refused(more: str, cell: str) -> None:
-    """Two cells may have different seeds: nothing is chosen between them."""
-    one_each = cells_of(parse_study(SEEDS, source="seeds"))
-    three = cells_of(parse_study(SEEDS.replace("seeds: [0]", more), source="seeds"))
-    search = Search(name="tpe", settings=4, scheduler="asha")
-    search.check(one_each)
-    with pytest.raises(UserError, match=f"--scheduler asha: {cell} has 3 seeds"):
-        search.check(three)
-    Search(name="tpe", settings=4).check(three)
 
 
 def seeded() -> list[TrialConfig]:
@@ -260,6 +228,40 @@ def test_failures_are_survived_and_not_tried_again() -> None:
     assert len({trial.signature for trial in trials}) == 48
 
 
+def test_a_seed_that_was_stopped_with_its_setting_is_left_out_of_the_mean(tmp_path: Path) -> None:
+    """Of three seeds the first was stopped, the second had begun: Optuna hears of both."""
+    search = CellSearch(seeded(), {}, 3, seed=0)
+    first, second, third = (search.suggest() for _ in range(3))
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    search.tell(first, 0.2)
+    search.tell(second, 0.4)
+    assert told(search) == [None], "not before the last"
+    search.skip(third)
+    assert told(search) == [pytest.approx(0.3)]
+    store, trials = Store(tmp_path, create=True), [first, second, third]
+    for trial, epochs in zip(trials, ((epoch(1, 0.2),), (epoch(1, 0.4),), ()), strict=True):
+        record = PrunedRecord(
+            signature=trial.signature, scheduler="asha", epochs=epochs, pruned_at=MOMENT
+        )
+        store.commit_pruned(trial, record)
+    plan = make_plan(study_of(seeded()), store)
+    searcher = tree_search(Search(name="tpe", settings=3).wanted(plan), plan, store, 3, 0)
+    (resumed,) = searcher.cells
+    assert resumed.begun == 1
+    assert told(resumed) == [pytest.approx(0.3)]
+    searcher.suggest("next")
+    (_, coming) = searcher.running["next"]
+    searcher.on_trial_complete("next", {"done": True, "stopped": True})
+    assert len(resumed.settings[coming.at_seed(0)]) == 2
+
+
+def told(search: CellSearch) -> list[float | None]:
+    """The values that Optuna has, of settings that it suggested or was told of."""
+    return [trial.value for trial in search.optuna._ot_study.trials]
+
+
 def test_suggestions_at_once_are_different_trials() -> None:
     search = CellSearch(grid(), {}, 12, seed=0)
     waiting = [search.suggest() for _ in range(12)]
@@ -309,129 +311,3 @@ def test_a_pruned_trial_is_known_by_the_score_that_it_was_stopped_with(
     plan = make_plan(study_of(trials), store)
     (cell,) = tree_search(trials[1:], plan, store, 3, 0).cells
     assert cell.scores == {trials[0].signature: known}
-
-
-@pytest.mark.parametrize(("select", "stops"), [("last", False), ("best_epoch", True)])
-def test_past_curves_are_told_as_those_of_running_trials(select: str, stops: bool) -> None:
-    """Past trials that fell after their second epoch: their best epochs may be what counts."""
-    from orchestrator.stopping import Nobody
-
-    trials = [tiny_config(lr=1e-3 + n * 1e-4, epochs=9, select=select) for n in range(7)]
-    fallen = [epoch(1, 0.5), epoch(2, 0.9), *(epoch(number, 0.1) for number in range(3, 10))]
-    stopped: list[str] = []
-    scheduler = early_stopping(
-        "asha",
-        [(trial, fallen) for trial in trials[:6]],
-        lambda trial, _result: stopped.append(trial.signature),
-    )
-    live = Live(trials[6])
-    scheduler.on_trial_add(Nobody(), live)
-    for number, score in ((1, 0.6), (2, 0.7), (3, 0.7)):
-        scheduler.on_trial_result(Nobody(), live, {"epoch": number, "score": score})
-    assert bool(stopped) == stops
-
-
-def epoch(number: int, score: float) -> EpochRecord:
-    return EpochRecord(
-        epoch=number, losses={"loss": 1.0}, score=score, train_seconds=1.0, evaluate_seconds=0.5
-    )
-
-
-class Live:
-    """A running trial as Tune hands it to a scheduler."""
-
-    def __init__(self, config: TrialConfig) -> None:
-        self.trial_id = config.signature
-        self.config = {"trial": config.canonical_json()}
-
-
-def stopped_by(name: str, past: int) -> set[str]:
-    """Report nine trials epoch by epoch, worse and worse; return those that were stopped."""
-    from orchestrator.stopping import Nobody
-
-    trials = [tiny_config(lr=1e-3 + n * 1e-4, epochs=9) for n in range(9)]
-    curves = {
-        t.signature: [epoch(e, 0.9 - 0.05 * n + 0.001 * e) for e in range(1, 10)]
-        for n, t in enumerate(trials)
-    }
-    stopped: list[str] = []
-    scheduler = early_stopping(
-        name,
-        [(trial, curves[trial.signature]) for trial in trials[:past]],
-        lambda trial, _result: stopped.append(trial.signature),
-    )
-    for trial in trials[past:]:
-        live = Live(trial)
-        scheduler.on_trial_add(Nobody(), live)
-        for place in curves[trial.signature][:-1]:
-            result = {"epoch": place.epoch, "score": place.score}
-            if scheduler.on_trial_result(Nobody(), live, result) == "STOP":
-                break
-    return set(stopped)
-
-
-@pytest.mark.parametrize("name", sorted(set(SCHEDULERS) - {"fifo"}))
-def test_hopeless_trials_are_stopped_and_the_best_is_not(name: str) -> None:
-    stopped = stopped_by(name, past=0)
-    best = tiny_config(lr=1e-3, epochs=9).signature
-    worst = tiny_config(lr=1e-3 + 8e-4, epochs=9).signature
-    assert worst in stopped
-    assert best not in stopped
-
-
-@pytest.mark.parametrize("name", sorted(set(SCHEDULERS) - {"fifo"}))
-def test_a_scheduler_knows_the_curves_of_the_past(name: str) -> None:
-    """After an interruption the trials that are left are stopped as they would have been."""
-    assert stopped_by(name, past=5) == stopped_by(name, past=0) - {
-        tiny_config(lr=1e-3 + n * 1e-4, epochs=9).signature for n in range(5)
-    }
-
-
-def test_epochs_divided_by_replays_are_stopped_by_the_epochs_that_are_trained() -> None:
-    from orchestrator.stopping import Nobody
-
-    options = example_settings("freeat").model_dump() | {"steps": 3}
-    divided = options | {"free_epochs": "divide_by_k"}
-    scheduler = early_stopping("asha", [], lambda *_: None)
-    for method in (options, divided):
-        scheduler.on_trial_add(Nobody(), Live(tiny_config(method=method, epochs=9)))
-    assert [key[-1] for key in scheduler.inner] == [9, 3]
-
-
-def test_cells_are_not_compared_with_each_other() -> None:
-    from orchestrator.stopping import Nobody
-
-    weak = [tiny_config(lr=1e-3 * (n + 1), method={"name": "standard"}) for n in range(1)]
-    strong = [tiny_config(lr=1e-3 * (n + 1)) for n in range(6)]
-    past = [(trial, [epoch(1, 0.9), epoch(2, 0.9)]) for trial in strong]
-    stopped: list[str] = []
-    scheduler = early_stopping("asha", past, lambda trial, _: stopped.append(trial.signature))
-    live = Live(weak[0])
-    scheduler.on_trial_add(Nobody(), live)
-    assert scheduler.on_trial_result(Nobody(), live, {"epoch": 1, "score": 0.1}) == "CONTINUE"
-    assert stopped == []
-
-
-def test_variants_that_a_table_keeps_apart_are_not_compared_with_each_other(
-    tmp_path: Path,
-) -> None:
-    """Six trials of the one norm are done: a worse one of theirs stops, one of the other not."""
-    from orchestrator.stopping import Nobody
-
-    rates = [1e-3 * (n + 1) for n in range(7)]
-    study = parse_study(VARIANTS.replace("[1e-5, 5e-3, 1e-6]", str(rates)), source="variants")
-    cells, store = cells_of(study), Store(tmp_path, create=True)
-    *strong, weak = cells["library", "tiny", "cat"]
-    for trial in strong:
-        store.commit(trial, finished(trial, {"dev": 180}))
-    plan = make_plan(study, store)
-    scheduler = _scheduler(Search(scheduler="asha"), plan, store)
-    for trial, decision in (
-        (cells["library", "tiny", "cat norm=mix"][0], "CONTINUE"),
-        (weak, "STOP"),
-    ):
-        live = Live(trial)
-        scheduler.on_trial_add(Nobody(), live)
-        curve = f"[{epoch(1, 0.1).model_dump_json()}]"
-        result = {"epoch": 1, "score": 0.1, "curve": curve}
-        assert scheduler.on_trial_result(Nobody(), live, result) == decision

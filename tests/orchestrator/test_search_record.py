@@ -143,17 +143,3 @@ def test_a_draw_that_another_study_trained_is_kept_all_the_same(
     assert caught.value.code == 0
     assert "nothing to train" in capsys.readouterr().err
     assert [cell.sampled for cell in read_cells(study.trials(), store)] == ["grid", "random"]
-
-
-def test_early_stopping_over_a_method_s_own_seeds_trains_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    text = VARIANTS.replace("[library]", "[library, rte]")
-    text += "overrides: {cat: {seeds: [0, 1]}}\n"
-    (tmp_path / "study.yaml").write_text(text)
-    options = ["--store", str(tmp_path / "store"), "--scheduler", "asha"]
-    with pytest.raises(SystemExit) as caught:
-        main(["run", str(tmp_path / "study.yaml"), *options])
-    assert caught.value.code == 2
-    assert "library tiny cat norm=mix has 2 seeds" in capsys.readouterr().err
-    assert not (tmp_path / "store").exists()

@@ -223,7 +223,10 @@ class FailureRecord(Record):
 
 
 class PrunedRecord(Record):
-    """`pruned.json`: the curve of a trial that a scheduler stopped early, and which one did."""
+    """`pruned.json`: the curve of a trial that a scheduler stopped early, and which one did.
+
+    Without an epoch: its setting was stopped, for its other seeds, before it began.
+    """
 
     signature: Signature
     scheduler: str
@@ -232,7 +235,7 @@ class PrunedRecord(Record):
 
     @model_validator(mode="after")
     def _means_something(self) -> Self:
-        for problem in _wrong_epochs(self.epochs):
+        for problem in _wrong_epochs(self.epochs) if self.epochs else ():
             raise ValueError(problem)
         return self
 

@@ -60,6 +60,7 @@ def as_dict(verdict: Verdict) -> dict[str, Any]:
         "interval": verdict.interval,
         "best": verdict.best,
         "budget": verdict.budget,
+        "wins": verdict.wins,
     }
     return {
         **{name: getattr(verdict, name) for name in names},

@@ -5,12 +5,14 @@ page and figure repeats.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from statistics import fmean
 from typing import Final, Literal
 
 from reports.results.cells import Key, spread
 from reports.results.predictions import Pair
+from reports.statistics.across_tasks import WinProbability, win_probability
 from reports.statistics.best_vs_best import BestVsBest
 from reports.statistics.budget import BudgetComparison
 from reports.statistics.interval import Interval
@@ -122,6 +124,13 @@ class Verdict:
         """The system's score less the baseline's, means over seeds; 0 where these are equal."""
         difference = self.system.score - self.baseline.score
         return difference if abs(difference) > TIE else 0.0
+
+    @cached_property
+    def wins(self) -> WinProbability | None:
+        """How often a run of the method beats one of the baseline, with two seeds or more each."""
+        if self.gain is None:
+            return None
+        return win_probability(self.system.scores, self.baseline.scores)
 
     @property
     def p_value(self) -> float | None:

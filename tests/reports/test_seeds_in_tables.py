@@ -95,6 +95,9 @@ def test_the_test_of_methods_is_that_of_the_task_s_metric(
     assert found.gain == expected
     assert found.delta == pytest.approx(expected.delta)
     assert found.p_after == expected.p_value, "one setting each: nothing was chosen"
+    runs = [(a > b) + (a == b) / 2 for a in found.system.scores for b in found.baseline.scores]
+    assert found.wins is not None
+    assert found.wins.value == pytest.approx(np.mean(runs))
     assert found.marks == ("asterisk", "double-dagger")
     first, *_ = build("s", cells, store)
     low, high = (percent(value, 1) for value in (expected.low, expected.high))

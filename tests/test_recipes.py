@@ -55,7 +55,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for _, _, diff, _ in RECIPES:
         apply(diff, folder)
     (tracker,) = re.findall(
-        r"^## A tracker.*?^```diff\n(.*?)^```",
+        r"^### A tracker.*?^```diff\n(.*?)^```",
         (ROOT / "trainers/README.md").read_text("utf-8"),
         re.M | re.S,
     )

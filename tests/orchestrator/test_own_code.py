@@ -139,7 +139,7 @@ def test_check_tries_the_step(folder: Path, capsys: pytest.CaptureFixture[str]) 
 def test_the_readme_s_method_keeps_the_contract(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    readme = (Path(__file__).parents[2] / "search_spaces/README.md").read_text("utf-8")
     (code,) = (b for b in re.findall(r"```python\n(.*?)```", readme, re.S) if "class Focal" in b)
     monkeypatch.setitem(sys.modules, "catsweep", api)  # As a wheel has it.
     (tmp_path / "focal.py").write_text(code)

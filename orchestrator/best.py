@@ -11,15 +11,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.model_card import model_card
+from orchestrator.model_card import Card, first_split, model_card
 from orchestrator.say import say
 from reports.results.cells import read_groups
 from reports.results.predictions import is_of_one_class
 from reports.results.results import read_results
 from reports.study_reports import trial_reports
 from reports.verdicts.judge import judge
+from reports.verdicts.verdict import Verdict
 from search_spaces.cells import cells_of
 from search_spaces.errors import UserError, unknown
+from search_spaces.methods import METHODS
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.checkpoints import Checkpoints, Keeping, keeping_of
@@ -81,20 +83,23 @@ def choose(
     )
 
 
-def significance(study: Study, store: Store, signature: str) -> list[str]:
-    """Return the lines under the study's tables that are of this trial, each after its table."""
+def find_verdicts(
+    study: Study, store: Store, signature: str
+) -> tuple[list[tuple[str, Verdict]], str | None]:
+    """Return the verdicts on a trial's setting, each after its table; or why there are none."""
     try:
         results = read_results(study, store)
-        return [
-            f"{report.table.name}: {test.note()}"
+        found = [
+            (report.table.name, verdict)
             for report in trial_reports(results, judge(results))
-            for test in report.verdicts
-            if signature in test.system.trials
+            for verdict in report.verdicts
+            if signature in verdict.system.trials
         ]
     except Unreadable:
         raise
     except UserError as error:  # Of another trial: this one is none the worse.
-        return [f"not tested: {error}"]
+        return [], str(error)
+    return found, None
 
 
 def one_class(store: Store, record: TrialRecord) -> list[str]:
@@ -106,8 +111,23 @@ def one_class(store: Store, record: TrialRecord) -> list[str]:
     return [split for split in record.scores if is_of_one_class(record, split, store)]
 
 
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What only the user knows of a model: its licence and language, as the hub names them."""
+
+    license: str | None = None
+    language: str | None = None
+
+
 def write_best(
-    study: Study, store: Store, chosen: Chosen, out: Path, *, retrain: bool, data: Path | None
+    study: Study,
+    store: Store,
+    chosen: Chosen,
+    out: Path,
+    *,
+    retrain: bool,
+    data: Path | None,
+    about: About,
 ) -> str:
     """Write the model folder; return a line for the user.
 
@@ -131,12 +151,22 @@ def write_best(
             model = scratch / "model"
             check_model(kept, sealed=chosen.record.version >= RECORD_VERSION)
             shutil.copytree(kept, model, ignore=shutil.ignore_patterns(CHECKSUMS))
-            tests = significance(study, store, signature)
-            constant = one_class(home, record)
-            task = study.task(chosen.config.task)
-            text = model_card(
-                study.name, task, chosen.config, record, chosen.finished, tests, constant
+            verdicts, problem = find_verdicts(study, store, signature)
+            card = Card(
+                study=study.name,
+                task=study.task(chosen.config.task),
+                config=chosen.config,
+                method={**METHODS, **study.own_methods}[chosen.config.method.name].title,
+                record=record,
+                finished=chosen.finished,
+                verdicts=verdicts,
+                problem=problem,
+                predicted=home.labels(record, first_split(record)),
+                one_class=one_class(home, record),
+                license=about.license,
+                language=about.language,
             )
+            text = model_card(card)
             (model / "README.md").write_text(text, "utf-8")
             if out.exists():
                 out.rmdir()

@@ -115,9 +115,15 @@ def best(
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train that one trial again if no model is kept.")
     ] = False,
+    license_: Annotated[
+        str | None, typer.Option("--license", help="The model's licence, for its card: apache-2.0.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="The texts' language, for the card: en.")
+    ] = None,
 ) -> None:
     """Write the best trial as a Hugging Face model folder, with a model card."""
-    from orchestrator.best import choose, write_best
+    from orchestrator.best import About, choose, write_best
     from orchestrator.data_versions import other_versions
     from trainers.records.store import Store
 
@@ -127,5 +133,6 @@ def best(
     warn(other_versions(chosen, data, opened))
     found = choose(chosen, opened, task, method, encoder)
     with terminate_as_interrupt():
-        line = write_best(chosen, opened, found, out, retrain=retrain, data=data)
+        about = About(license=license_, language=language)
+        line = write_best(chosen, opened, found, out, retrain=retrain, data=data, about=about)
     echo(one_line(line))

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
+from huggingface_hub.repocard_data import model_index_to_eval_results
 from transformers import pipeline
 
-from orchestrator.best import choose, not_kept, one_class, significance
+from orchestrator.best import choose, find_verdicts, not_kept, one_class
 from orchestrator.job import Job
-from orchestrator.model_card import model_card
+from orchestrator.model_card import Card, model_card
 from orchestrator.runner import TrialRunner
+from reports.verdicts.verdict import Verdict
 from search_spaces.cells import cells_of
 from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS
@@ -22,7 +25,7 @@ from tests.fakes import VARIANTS, write_csv
 from tests.orchestrator.commands import catsweep
 from tests.orchestrator.test_cli import study_file
 from tests.reports.papers import filled
-from tests.reports.stores import whole_reports
+from tests.reports.stores import judged, predict, read_cells, trials, whole_reports
 from tests.results import finished, labelled, result_of
 from tests.results import keep as keep_result
 from trainers.checkpoints import Keep, Keeping, keeping_of
@@ -187,15 +190,96 @@ def test_a_card_has_the_lines_under_the_study_s_own_tables(tmp_path: Path) -> No
     study, store = filled(tmp_path)
     reports = whole_reports(study, store, tmp_path / "no-data")
     best = next(t for r in reports for t in r.verdicts if (t.task, t.method) == ("rte", "cat"))
-    lines = significance(study, store, best.system.trials[0])
-    names = [line.split(": ", 1)[0] for line in lines]
+    found, problem = find_verdicts(study, store, best.system.trials[0])
+    assert problem is None
+    names = [table for table, _ in found]
     assert names == ["paper-mini-table3", "paper-mini-table7", "paper-mini-dev"]
-    under = {f"{r.table.name}: {note}" for r in reports for note in r.table.notes}
-    assert set(lines) <= under
+    known = {(r.table.name, verdict.note()) for r in reports for verdict in r.verdicts}
+    assert {(table, verdict.note()) for table, verdict in found} <= known
 
 
-def card_of(config: TrialConfig, result: TrialResult, one_class: Sequence[str] = ()) -> str:
-    return model_card("small", TASKS[config.task], config, result.record, 1, [], one_class)
+def card_of(
+    config: TrialConfig,
+    result: TrialResult,
+    one_class: Sequence[str] = (),
+    verdicts: Sequence[Verdict] = (),
+) -> str:
+    card = Card(
+        study="small",
+        task=TASKS[config.task],
+        config=config,
+        method=config.method.name,
+        record=result.record,
+        finished=1,
+        verdicts=[("small-dev", verdict) for verdict in verdicts],
+        one_class=one_class,
+    )
+    return model_card(card)
+
+
+def opening(card: str) -> str:
+    """The paragraph below the title."""
+    return card.split("\n# ")[1].split("\n\n")[1]
+
+
+def metadata(card: str) -> dict[str, Any]:
+    """The block that the hub reads."""
+    found = yaml.safe_load(card.split("---\n")[1])
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("right", "words"),
+    [
+        (0.5, ("points below ordinary fine-tuning", "not significant")),
+        (0.95, ("points above ordinary fine-tuning", "after all corrections")),
+        (0.7, ("10.0 points above", "significant, also after all corrections")),
+    ],
+)
+def test_a_card_says_first_how_the_model_did_also_when_it_is_behind(
+    right: float, words: Sequence[str], tmp_path: Path
+) -> None:
+    store, gold = Store(tmp_path / "store", create=True), np.arange(60) % 2
+    base, cat = trials("standard", 1), trials("cat", 1)
+    for cell, share in ((base, 0.6), (cat, right)):
+        predict(store, cell, gold, np.where(np.arange(60) < 60 * share, gold, 1 - gold)[None])
+    cells = read_cells([*base, *cat], store)
+    (verdict,) = judged(cells, store).of(tuple(cells), "dev")
+    result = store.record(cat[0].signature)
+    card = card_of(cat[0], TrialResult(record=result, predictions={}), verdicts=[verdict])
+    first = opening(card)
+    score = 100 * result.scores["dev"]["accuracy"].value
+    assert f"{score:.1f} accuracy on the dev set" in first
+    for word in words:
+        assert word in first
+    assert "(60.0; " in first
+    alone = card_of(base[0], TrialResult(record=store.record(base[0].signature), predictions={}))
+    assert "the baseline of its study" in opening(alone)
+
+
+def test_a_card_has_what_the_hub_reads(
+    trained: tuple[Path, Store], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, store = trained
+    out = tmp_path / "model"
+    arguments: list[str | Path] = ["--task", "library", "--store", store.root, "--out", out]
+    arguments += ["--license", "apache-2.0", "--language", "en"]
+    assert catsweep("best", path, *arguments) == 0
+    capsys.readouterr()
+    card = (out / "README.md").read_text()
+    found = metadata(card)
+    assert (found["license"], found["language"]) == ("apache-2.0", "en")
+    assert "accuracy" in found["metrics"]
+    results = found["model-index"][0]["results"]
+    assert {one["dataset"]["split"] for one in results} >= {"test"}
+    assert all(metric["value"] <= 1 for one in results for metric in one["metrics"])
+    assert model_index_to_eval_results(found["model-index"]), "as the hub's own library reads it"
+    labels = json.loads((out / "config.json").read_text())["id2label"].values()
+    rows = card.split("## Scores of each class")[1].split("## ")[0].splitlines()
+    assert [row.split(" | ")[0].removeprefix("| ") for row in rows if row.startswith("| ")][2:] == [
+        *labels
+    ]
 
 
 @pytest.mark.parametrize(

@@ -232,7 +232,8 @@ def metadata(card: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("right", "words"),
     [
-        (0.5, ("points below ordinary fine-tuning", "not significant")),
+        (0.5, ("10.0 points below ordinary fine-tuning", "significant, also after")),
+        (0.57, ("1.7 points below ordinary fine-tuning", "not significant")),
         (0.95, ("points above ordinary fine-tuning", "after all corrections")),
         (0.7, ("10.0 points above", "significant, also after all corrections")),
     ],

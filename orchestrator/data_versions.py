@@ -80,7 +80,7 @@ def other_versions(study: Study, data: Path | None, store: "Store | None") -> li
     if store is None:
         return []
     lines = other_code(study, store)
-    finished = store.finished()
+    finished = store.ended()
     for name, task in study.own_tasks.items():
         identities = {known.digest: known for known in kept_identities(store, name)}
         now = _identity(study, task, data, store)

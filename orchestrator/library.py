@@ -185,7 +185,7 @@ class Store:
         from reports.exports.rows import read_rows
 
         if study is None:
-            wanted = [self._config(name) for name in sorted(self.stored.finished())]
+            wanted = [self._config(name) for name in sorted(self.stored.ended())]
         else:
             wanted = load_study(study, store=self.stored.root, to_train=False).trials()
         frame: pd.DataFrame = to_table(read_rows(wanted, self.stored)).to_pandas()
@@ -199,8 +199,8 @@ class Store:
         """
         import pandas as pd
 
-        if signature not in self.stored.finished():
-            raise unknown("trial", signature, sorted(self.stored.finished())[:20])
+        if signature not in self.stored.ended():
+            raise unknown("trial", signature, sorted(self.stored.ended())[:20])
         record = self.stored.record(signature)
         if split not in record.scores:
             raise unknown(f"split of trial {signature}", split, record.scores)

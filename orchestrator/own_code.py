@@ -139,7 +139,7 @@ def other_code(study: Study, store: "Store") -> list[str]:
     from trainers.records.kept_code import kept_methods
 
     lines = [*_under_one_version(study, store), *_metrics_under_one_version(study, store)]
-    finished = store.finished()
+    finished = store.ended()
     for name, method in study.own_methods.items():
         trials = [trial for trial in study.trials() if trial.method.name == name]
         others = {record.code for record in kept_methods(store) if record.name == name}

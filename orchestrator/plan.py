@@ -72,7 +72,7 @@ def make_plan(study: Study, store: Store | None) -> Plan:
     trials, grids = study.trials(), cells_of(study)
     states = {trial.signature: State.MISSING for trial in trials}
     if store is not None:
-        finished = store.finished()
+        finished = store.ended()
         states = {name: _state(store, name, finished) for name in states}
     seconds = {name: _seconds(store, name, state) for name, state in states.items() if store}
     names = dict(zip(trials, states, strict=True))

@@ -115,7 +115,7 @@ def read_side(name: str, store: Path, split: str) -> Side:
             f"{quoted(name)} is no file of predictions, and there is no store in {store}"
         )
     opened = Store(store, create=False)
-    known = opened.finished()
+    known = opened.ended()
     if name not in known:
         guess = nearest(name, known)
         hint = (

@@ -54,7 +54,7 @@ def at_home(path: Path) -> Path:
 
 
 def is_there(path: Path) -> bool:
-    """Say whether there is something at a path.
+    """Return whether there is something at a path.
 
     Raises:
         UserError: nobody can say, as where a folder above it may not be entered.
@@ -63,7 +63,7 @@ def is_there(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Say whether there is a folder at a path; UserError as `is_there`."""
+    """Return whether there is a folder at a path; UserError as `is_there`."""
     return _kind_of(path) == stat.S_IFDIR
 
 
@@ -154,7 +154,7 @@ def _is_utf_8(line: str) -> bool:
 
 
 def is_lfs_pointer(path: Path) -> bool:
-    """Say whether git has left a pointer where a large file should be."""
+    """Return whether git has left a pointer where a large file should be."""
     try:
         if not path.is_file() or path.stat().st_size > 1024:
             return False

@@ -197,7 +197,7 @@ def options_of(kind: type[MethodSettings]) -> dict[str, Option]:
 
 
 def _is_real(annotation: object) -> bool:
-    """Say whether a field takes real numbers, or those or nothing."""
+    """Return whether a field takes real numbers, or those or nothing."""
     return annotation is float or any(
         part is float or float in get_args(part)[:1] for part in get_args(annotation)
     )

@@ -56,7 +56,7 @@ class Source:
 
     @property
     def absent(self) -> str:
-        """Say what is not there, of code that is gone, and what to do."""
+        """Return what is not there, of code that is gone, and what to do."""
         if self.place is not None:
             return f"no file {self.place}"
         package = self.said.partition("/")[0]
@@ -64,7 +64,7 @@ class Source:
 
 
 def is_source(entry: object) -> bool:
-    """Say whether an entry of a study names something in a file, or of a package."""
+    """Return whether an entry of a study names something in a file, or of a package."""
     return isinstance(entry, str) and bool(FILE.fullmatch(entry) or "/" in entry or "@" in entry)
 
 
@@ -239,7 +239,7 @@ def _load_file(path: Path, name: str, source: Source) -> ModuleType:
 
 
 def _complaint(error: BaseException, path: Path | None = None) -> str:
-    """Say what an import failed with, and in which line of the user's file."""
+    """Return what an import failed with, and in which line of the user's file."""
     line, trace = None, error.__traceback__
     while trace is not None:
         if path is not None and trace.tb_frame.f_code.co_filename == str(path):

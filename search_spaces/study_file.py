@@ -23,7 +23,7 @@ NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 def is_yaml_file(name: object) -> bool:
-    """Say whether something names a YAML file, and not a shipped study or task."""
+    """Return whether something names a YAML file, and not a shipped study or task."""
     return isinstance(name, str) and name.endswith((".yaml", ".yml"))
 
 

@@ -119,7 +119,7 @@ class Task(TaskFields):
         return (*named, *(split for split, drawn in drawn if drawn and split not in named))
 
     def may_have(self, split: str) -> bool:
-        """Say whether it has a split, or may have it as far as can be told before it is read."""
+        """Return whether it has a split, or may have it as far as can be told before it is read."""
         return split in self.splits
 
     def place(self, path: str) -> Path:

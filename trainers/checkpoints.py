@@ -219,7 +219,7 @@ def cell_name(cell: Cell) -> str:
 
 
 def keeping_of(study: str, keep: Keep, trials: Mapping[Cell, Sequence[TrialConfig]]) -> Keeping:
-    """Say what to keep of a study's trials, by cell and in its order."""
+    """Return what to keep of a study's trials, by cell and in its order."""
     cells = {
         cell_name(cell): tuple(trial.signature for trial in grid) for cell, grid in trials.items()
     }

@@ -96,7 +96,7 @@ def read_rows(trials: Sequence[TrialConfig], store: Store) -> list[TrialRow]:
     Raises:
         CorruptTrial: a result is truncated or altered.
     """
-    ended = store.finished()
+    ended = store.ended()
     return [
         read_row(trial, store)
         if trial.signature in ended or store.is_locked(trial.signature)

@@ -226,7 +226,7 @@ def sweep_report(trials: int, *options: str) -> dict[str, float]:
         )
         wall = time.perf_counter() - start
         store = Store(folder / "store", create=False)
-        records = [store.record(name) for name in store.finished()]
+        records = [store.record(name) for name in store.ended()]
     found = {"trials": trials, "seconds": round(wall, 1), "per_hour": round(trials * 3600 / wall)}
     taken = [(use.share, each.seconds) for each in records if (use := each.device_use)]
     if not taken:

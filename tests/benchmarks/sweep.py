@@ -58,7 +58,7 @@ def timed_run(study: str, *options: str) -> tuple[float, float]:
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
         store = Store(folder / "store", create=False)
-        return wall, sum(store.record(name).seconds for name in store.finished())
+        return wall, sum(store.record(name).seconds for name in store.ended())
 
 
 def timed_sweep(trials: int, *, epochs: int, n_per_class: int) -> tuple[float, float]:

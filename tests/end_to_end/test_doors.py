@@ -104,7 +104,7 @@ def test_a_sweep_is_closed_private_as_nice_as_its_user_and_leaves_nothing(
     assert list(short_folder.glob("catsweep-*")) == [private], "the driver was killed"
     done = run(slow_study, store, **settings)
     assert done.returncode == 0, done.stderr
-    assert len(Store(store, create=False).finished()) == 2
+    assert len(Store(store, create=False).ended()) == 2
     assert list(short_folder.glob("*catsweep-*")) == []
     assert not any(map(is_alive, processes))
     assert not home.exists()

@@ -70,11 +70,11 @@ def test_sigkills_of_the_driver_change_no_byte(
     assert len(found) == 4
     assert found.items() <= predictions_of(quickstart_store, "quickstart").items()
     store = Store(folder, create=False)
-    assert any(store.record(name).resumed for name in store.finished())
+    assert any(store.record(name).resumed for name in store.ended())
     assert list(folder.glob("running/*")) == []
     assert "does not take" not in done.stderr
     assert tracked_epochs(folder) == {
-        name: [epoch.epoch for epoch in store.record(name).epochs] for name in store.finished()
+        name: [epoch.epoch for epoch in store.record(name).epochs] for name in store.ended()
     }
 
 
@@ -107,8 +107,8 @@ def test_a_killed_worker_costs_nothing_but_time(slow_study: Path, tmp_path: Path
         assert driver.wait(timeout=300) == 0
     assert [line.split()[0] for line in said(tmp_path)] == ["written", "for"]
     store = Store(folder, create=False)
-    assert {store.state(name) for name in store.finished()} == {State.DONE}
-    assert len(store.finished()) == 2
+    assert {store.state(name) for name in store.ended()} == {State.DONE}
+    assert len(store.ended()) == 2
     assert store.record(victim).resumed >= 1
 
 
@@ -155,8 +155,8 @@ def test_signals_stop_cleanly_and_resume(
     done = run(slow_study, folder)
     assert done.returncode == 0, done.stderr
     store = Store(folder, create=False)
-    assert len(store.finished()) == 2
-    assert any(store.record(name).resumed for name in store.finished())
+    assert len(store.ended()) == 2
+    assert any(store.record(name).resumed for name in store.ended())
 
 
 def test_two_runs_at_once_train_each_trial_once(tmp_path: Path) -> None:
@@ -193,5 +193,5 @@ def test_killing_ray_itself_or_the_run_loses_nothing(
     done = run(slow_study, folder)
     assert done.returncode == 0, done.stderr
     store = Store(folder, create=False)
-    assert {store.state(name) for name in store.finished()} == {State.DONE}
-    assert len(store.finished()) == 2
+    assert {store.state(name) for name in store.ended()} == {State.DONE}
+    assert len(store.ended()) == 2

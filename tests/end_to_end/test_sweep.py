@@ -117,7 +117,7 @@ def test_what_a_user_brings_along_is_trained_and_told(tmp_path: Path) -> None:
         wait_for(lambda: launches(folder), driver)
         focal.write_text("raise SystemExit('edited')\n")
         assert driver.wait(timeout=300) == 0, driver.log.read_text()
-    assert len(Store(folder, create=False).finished()) == 3
+    assert len(Store(folder, create=False).ended()) == 3
     assert "Focal" in (folder / "reports/below/below-dev.tex").read_text()
 
 
@@ -162,7 +162,7 @@ def test_a_confirmation_trains_fresh_seeds_once_and_reports_them(
 ) -> None:
     folder = tmp_path / "store"
     shutil.copytree(quickstart_store, folder)
-    before = Store(folder, create=False).finished()
+    before = Store(folder, create=False).ended()
     options = ["confirm", "quickstart", "--store", str(folder), "--seeds", "2"]
     command = [sys.executable, "-m", "catsweep", *options]
     done, again = (
@@ -172,7 +172,7 @@ def test_a_confirmation_trains_fresh_seeds_once_and_reports_them(
         for _ in range(2)
     )
     assert (done.returncode, again.returncode) == (0, 0), done.stderr
-    assert len(Store(folder, create=False).finished() - before) == 4
+    assert len(Store(folder, create=False).ended() - before) == 4
     assert "nothing to train, 4 trials are done" in again.stderr
     table = json.loads((folder / "reports/quickstart/quickstart-confirmation.json").read_text())
     ((row,),) = [table["rows"]]
@@ -203,7 +203,7 @@ def test_a_cluster_at_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         done = run(path, folder, "--address", address, "--gpus-per-trial", "0.5")
         assert "no node" not in done.stderr
     assert done.returncode == 0, done.stderr
-    assert len(Store(folder, create=False).finished()) == 1
+    assert len(Store(folder, create=False).ended()) == 1
 
 
 def test_measured_trials_share_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +230,7 @@ def test_measured_trials_share_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyP
     ):
         wait_for(lambda: all(store.is_locked(trial.signature) for trial in others), driver)
         assert driver.wait(timeout=300) == 0
-    assert len(store.finished()) == 3
+    assert len(store.ended()) == 3
 
 
 SEARCHED = """
@@ -254,13 +254,13 @@ def test_a_tree_search_keeps_its_budget_and_early_stopping_goes_on_from_there(
     first = run(path, folder, "--search", "tpe", "--budget", "2", "--slots", "1")
     assert first.returncode == 0, first.stderr
     store = Store(folder, create=False)
-    before = store.finished()
+    before = store.ended()
     assert [store.state(name) for name in before] == [State.DONE] * 4
     second = run(path, folder, "--scheduler", "asha", "--slots", "1")
     assert second.returncode == 0, second.stderr
     assert "pruned" in second.stderr
     store = Store(folder, create=False)
-    states = {name: store.state(name) for name in store.finished()}
+    states = {name: store.state(name) for name in store.ended()}
     assert len(states) == 10
     assert set(states.values()) == {State.DONE, State.PRUNED}
     assert all(states[name] is State.DONE for name in before)

@@ -287,7 +287,7 @@ def test_a_retry_finds_what_no_size_shows(
     clear_the_way(study, Store(store.root, create=True), None, retry=True)
     assert "set aside" in capsys.readouterr().err
     assert not folder.exists()
-    assert len(Store(store.root, create=False).finished()) == 14
+    assert len(Store(store.root, create=False).ended()) == 14
 
 
 def test_a_failed_trial_stays_in_sight(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,7 +78,7 @@ def test_a_corrected_label_makes_new_trials_and_the_old_ones_are_told(
         assert "task tickets: 2 trials were trained on other data (dev differs)" in said.err
     now = with_own_data(load_study(str(path)), None, store)
     assert {t.signature for t in now.trials()}.isdisjoint(t.signature for t in study.trials())
-    assert len(store.finished()) == 2
+    assert len(store.ended()) == 2
 
 
 def test_without_its_files_a_store_is_read_by_the_data_that_it_knows(path: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_new_study_runs_as_it_is(
         store = Store(tmp_path / "store", create=True)
         study = with_own_data(load_study(str(folder / "study.yaml")), None, store)
         train_all(study, store)
-        assert len(store.finished()) == 6
+        assert len(store.ended()) == 6
 
 
 def test_nothing_is_overwritten_and_nothing_is_written_of_wrong_input(

@@ -29,7 +29,7 @@ def old(tmp_path: Path) -> Store:
 
 def test_it_reads_as_the_new_one_does(new: tuple[Store, list[TrialConfig]], old: Store) -> None:
     store, trials = new
-    assert old.finished() == store.finished()
+    assert old.ended() == store.ended()
     for trial in trials:
         assert old.state(trial.signature) is store.state(trial.signature)
     name = trials[DONE].signature

@@ -47,7 +47,7 @@ def trained(folder: Path) -> Store:
     study = load_study(str(folder / "study.yaml"))
     keep_own_code(study, store)
     train_all(study, store)
-    assert len(store.finished()) == 3
+    assert len(store.ended()) == 3
     (folder / "marks").unlink()
     return store
 

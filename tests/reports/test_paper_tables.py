@@ -308,4 +308,4 @@ def test_the_filled_store_is_what_the_tests_think(tmp_path: Path) -> None:
     store = Store(tmp_path / "store", create=True)
     study = load_study("table9-mini")
     fill(store, study)
-    assert len(store.finished()) == len(study.trials()) == 24
+    assert len(store.ended()) == len(study.trials()) == 24

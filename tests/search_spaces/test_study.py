@@ -199,6 +199,7 @@ def test_a_wrong_study_gives_one_line(old: str, new: str, expected: list[str]) -
         ("- one\n- two", "expected keys and values, got list"),
         ("just words", "expected keys and values, got str"),
     ],
+    ids=lambda text: text[:20],
 )
 def test_what_is_no_study_at_all_gives_one_line(text: str, expected: str) -> None:
     assert expected in complaint(text)

@@ -70,7 +70,7 @@ def assert_same(found: Predictions, expected: Predictions) -> None:
 
 def test_a_committed_trial_reads_back(store: Store, folder: Path, result: TrialResult) -> None:
     assert store.state(SIGNATURE) is State.DONE
-    assert store.finished() == {SIGNATURE}
+    assert store.ended() == {SIGNATURE}
     record = store.record(SIGNATURE)
     assert record.model_copy(update={"files": {}}) == result.record
     assert set(record.files) == {"config.json", PARQUET, "predictions-dev.parquet"}
@@ -82,7 +82,7 @@ def test_a_committed_trial_reads_back(store: Store, folder: Path, result: TrialR
 
 def test_an_unknown_trial_is_missing(store: Store) -> None:
     assert store.state("0" * 12) is State.MISSING
-    assert store.finished() == set()
+    assert store.ended() == set()
     assert store.progress("0" * 12) is None
 
 
@@ -112,7 +112,7 @@ def test_a_folder_without_result_json_is_missing_and_can_be_committed_again(
 ) -> None:
     (folder / "result.json").unlink()
     assert store.state(SIGNATURE) is State.MISSING
-    assert store.finished() == set()
+    assert store.ended() == set()
     store.commit(CONFIG, result)
     assert store.state(SIGNATURE) is State.DONE
 
@@ -125,7 +125,7 @@ def test_a_truncated_file_makes_the_trial_corrupt(
     path = folder / name
     path.write_bytes(path.read_bytes()[:size])
     assert store.state(SIGNATURE) is State.CORRUPT
-    assert store.finished() == {SIGNATURE}
+    assert store.ended() == {SIGNATURE}
     with pytest.raises(CorruptTrial) as caught:
         store.record(SIGNATURE)
     message = str(caught.value)
@@ -168,7 +168,7 @@ def test_a_record_with_a_field_of_another_kind_is_corrupt(
 def test_a_failure_is_kept_and_read_back(store: Store) -> None:
     store.commit_failure(CONFIG, failure())
     assert store.state(SIGNATURE) is State.FAILED
-    assert store.finished() == {SIGNATURE}
+    assert store.ended() == {SIGNATURE}
     assert store.failure(SIGNATURE) == failure()
     assert parse_trial((store.folder(SIGNATURE) / "config.json").read_text()) == CONFIG
     (store.folder(SIGNATURE) / "failure.json").write_text("{")
@@ -188,7 +188,7 @@ def test_what_is_set_aside_is_missing_again_and_nothing_of_it_is_lost(store: Sto
         assert target == store.root / "set-aside" / f"{SIGNATURE}-{number}"
         assert {p.name: p.read_bytes() for p in target.iterdir()} == kept
         assert store.state(SIGNATURE) is State.MISSING
-        assert store.finished() == set()
+        assert store.ended() == set()
         assert store.set_aside(SIGNATURE) is None, "another process was quicker"
 
 

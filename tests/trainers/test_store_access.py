@@ -59,7 +59,7 @@ def look(root: Path, name: str, what: str) -> object:
     store = Store(root, create=what == "run")
     match what:
         case "state" | "run":
-            assert name in store.finished() or store.is_locked(name)
+            assert name in store.ended() or store.is_locked(name)
             return store.state(name)
         case "read":
             return store.labels(store.trusted(name), "dev").gold.size
@@ -107,7 +107,7 @@ def look(root: Path, name: str, what: str) -> object:
 )
 def test_what_may_not_be_read_is_named_and_left_alone(place: str, what: str, root: Path) -> None:
     store = Store(root, create=False)
-    states = {store.state(name): name for name in store.finished()}
+    states = {store.state(name): name for name in store.ended()}
     done, failed, pruned = (states[s] for s in (State.DONE, State.FAILED, State.PRUNED))
     (search,), (last,) = ([p.name for p in (root / n).iterdir()] for n in ("searches", "running"))
     path = root / place.format(done=done, failed=failed, pruned=pruned, search=search, last=last)
@@ -132,7 +132,7 @@ def test_what_may_not_be_read_is_named_and_left_alone(place: str, what: str, roo
 def test_a_user_with_the_right_to_reads_and_sets_aside(root: Path) -> None:
     """The refusals above are for the modes alone."""
     store = Store(root, create=False)
-    done = next(n for n in sorted(store.finished()) if store.state(n) is State.DONE)
+    done = next(n for n in sorted(store.ended()) if store.state(n) is State.DONE)
     with as_nobody():
         for what, found in (("state", State.DONE), ("run", State.DONE), ("searches", 1)):
             assert look(root, done, what) == found
@@ -186,7 +186,7 @@ def test_a_trial_s_folder_that_is_none_is_corrupt_and_can_be_set_aside(
     name = trials[DONE].signature
     shutil.rmtree(store.folder(name))
     make(store.folder(name))
-    assert name in store.finished()
+    assert name in store.ended()
     assert store.state(name) is State.CORRUPT
     with pytest.raises(CorruptTrial, match=name):
         store.check(name)
@@ -210,11 +210,11 @@ def test_a_record_that_is_a_folder_is_corrupt(tmp_path: Path) -> None:
 
 def test_other_files_beside_the_trials_are_nobody_s_trials(tmp_path: Path) -> None:
     store, _ = filled(tmp_path / "store")
-    before = store.finished()
+    before = store.ended()
     (store.trials / ".DS_Store").touch()
     (store.trials / "notes").mkdir()
     (store.searches / "._4f2ee41478e4.json").touch()
-    assert store.finished() == before
+    assert store.ended() == before
     assert len(read_searches(store)) == 1
 
 

@@ -94,7 +94,7 @@ def pinned(task: Task) -> Task:
 
 
 def why(error: BaseException) -> str:
-    """Say in a few words why something could not be had from the hub."""
+    """Return in a few words why something could not be had from the hub."""
     if fault := _of_the_cache(error):
         return (
             f"its cache cannot be written ({one_line(fault)}); set HF_HOME to a folder that you can"

@@ -83,14 +83,14 @@ def written(where: str, value: object) -> str:
 
 @lru_cache(maxsize=4096)
 def fault_of_label(label: str) -> str | None:
-    """Say what is wrong with a label that `as_label` gave; None where nothing is."""
+    """Return what is wrong with a label that `as_label` gave; None where nothing is."""
     if len(label) > MOST_CHARACTERS:
         return f"has {len(label):,} characters: is it a text?"
     return fault_of(label)
 
 
 def fault_of(name: str) -> str | None:
-    """Say the same of an id."""
+    """Return the same of an id."""
     if not name:
         return "is empty"
     if name.casefold() == "nan":

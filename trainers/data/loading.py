@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from search_spaces.errors import UserError
 from search_spaces.input_files import is_folder, is_there
@@ -27,8 +26,8 @@ from search_spaces.trial import TrainingSettings
 from trainers.data.labels import as_name, case_warnings, check_labels_of
 from trainers.data.rows import DataAbsent, Rows, id_columns, rows_of_disk, rows_of_file, rows_of_hub
 from trainers.data.table_files import check_columns
+from trainers.records.metrics import Labels
 
-Labels = npt.NDArray[np.int64]
 MOST_NAMED: Final = 20
 """Labels in a message."""
 
@@ -142,13 +141,13 @@ def _in_order(task: Task, train: Rows, known: Iterable[str]) -> tuple[str, ...]:
 
 
 def deviation(data: TaskData) -> str | None:
-    """Say in one line how a loaded task differs from the published one; None where it does not."""
+    """Return how a loaded task differs from the published one; None where it does not."""
     rows = {split: len(examples) for split, examples in data.splits.items()}
     return deviation_of(data.task, rows, data.files)
 
 
 def deviation_of(task: Task, rows: Mapping[str, int], files: Mapping[str, Path]) -> str | None:
-    """Say the same of splits with so many rows, and of the files that they come from."""
+    """Return the same of splits with so many rows, and of the files that they come from."""
     parts = []
     for split, published in task.counts.items():
         if split not in rows:

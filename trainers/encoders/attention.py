@@ -128,7 +128,7 @@ def _tokens_first(row_1HNd: Tensor) -> Tensor:
 
 
 def _has_flash(query_1HNd: Tensor) -> bool:
-    """Say whether flash attention serves these numbers on this device."""
+    """Return whether flash attention serves these numbers on this device."""
     fits = query_1HNd.dtype in HALVES and query_1HNd.shape[3] <= FLASH_WIDTH
     return fits and _device_has_flash(query_1HNd.device)
 

@@ -77,7 +77,7 @@ class Encoder:
 
 
 def is_of_a_task(name: str) -> bool:
-    """Say whether an encoder is built from a task's words, and differs from task to task."""
+    """Return whether an encoder is built from a task's words, and differs from task to task."""
     return name == "tiny"
 
 

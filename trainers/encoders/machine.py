@@ -69,7 +69,7 @@ def forget_peak_memory(device: torch.device) -> None:
 
 
 def ran_out_of_memory(error: Exception) -> bool:
-    """Say whether an exception means that this machine's or its GPU's memory is spent."""
+    """Return whether an exception means that this machine's or its GPU's memory is spent."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return any(message in str(error) for message in OUT_OF_MEMORY)

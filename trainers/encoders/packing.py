@@ -18,7 +18,7 @@ from trainers.encoders.attention import PACKED, PADDED, packed_attention
 from trainers.encoders.batches import Batch
 
 
-class Layout(NamedTuple):
+class Packing(NamedTuple):
     """What a type of model makes of a row; the defaults are BERT's.
 
     `from_padding`: positions are numbered from the padding index on, as in RoBERTa.
@@ -30,17 +30,17 @@ class Layout(NamedTuple):
 
 
 PACKED_MODELS = {
-    "bert": Layout(),
-    "electra": Layout(),
-    "ernie": Layout(),
-    "roberta": Layout(from_padding=True),
-    "xlm-roberta": Layout(from_padding=True),
-    "camembert": Layout(from_padding=True),
-    "data2vec-text": Layout(from_padding=True),
-    "roberta-prelayernorm": Layout(from_padding=True, bert_layers=False),
-    "xlm-roberta-xl": Layout(from_padding=True, bert_layers=False),
-    "albert": Layout(bert_layers=False),
-    "distilbert": Layout(bert_layers=False),
+    "bert": Packing(),
+    "electra": Packing(),
+    "ernie": Packing(),
+    "roberta": Packing(from_padding=True),
+    "xlm-roberta": Packing(from_padding=True),
+    "camembert": Packing(from_padding=True),
+    "data2vec-text": Packing(from_padding=True),
+    "roberta-prelayernorm": Packing(from_padding=True, bert_layers=False),
+    "xlm-roberta-xl": Packing(from_padding=True, bert_layers=False),
+    "albert": Packing(bert_layers=False),
+    "distilbert": Packing(bert_layers=False),
 }
 """Model types whose every layer hands the batch through to attention, as tests show.
 
@@ -49,7 +49,7 @@ Not ModernBERT: its local attention knows distances in the row, not in the examp
 
 
 def can_be_packed(encoder: PreTrainedModel) -> bool:
-    """Say whether batches of this encoder's model type can be one row."""
+    """Return whether batches of this encoder's model type can be one row."""
     return encoder.config.model_type in PACKED_MODELS
 
 
@@ -70,7 +70,7 @@ def use_padded_attention(encoder: PreTrainedModel) -> None:
         encoder.set_attn_implementation(PADDED)
 
 
-def _layout(encoder: PreTrainedModel) -> Layout:
+def _layout(encoder: PreTrainedModel) -> Packing:
     return PACKED_MODELS[encoder.config.model_type]
 
 

@@ -26,7 +26,7 @@ from trainers.encoders.classifier import Classifier
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class Parts:
     """Where a model type's classifier keeps its encoder, dense layer and last layer."""
 
     kind: str
@@ -36,19 +36,19 @@ class Layout:
     dropout: str = "classifier_dropout"
 
 
-ELECTRA = Layout(
+ELECTRA = Parts(
     kind="Electra", encoder="electra", dense="classifier.dense", out="classifier.out_proj"
 )
-LINEAR: dict[str, Layout] = {
+LINEAR: dict[str, Parts] = {
     **dict.fromkeys(("bert", "roberta", "xlm-roberta", "camembert", "electra"), ELECTRA),
-    "distilbert": Layout(
+    "distilbert": Parts(
         kind="DistilBert",
         encoder="distilbert",
         dense="pre_classifier",
         out="classifier",
         dropout="seq_classif_dropout",
     ),
-    "deberta-v2": Layout(
+    "deberta-v2": Parts(
         kind="DebertaV2",
         encoder="deberta",
         dense="pooler.dense",
@@ -56,20 +56,20 @@ LINEAR: dict[str, Layout] = {
         dropout="cls_dropout",
     ),
 }
-"""By the encoder's type, a layout whose head has an activation that can be made linear."""
+"""By the encoder's type, a parts whose head has an activation that can be made linear."""
 
 
-def _roberta(kind: str) -> Layout:
-    return Layout(kind=kind, encoder="roberta", dense="classifier.dense", out="classifier.out_proj")
+def _roberta(kind: str) -> Parts:
+    return Parts(kind=kind, encoder="roberta", dense="classifier.dense", out="classifier.out_proj")
 
 
-NATIVE: dict[str, Layout] = {
-    "bert": Layout(kind="Bert", encoder="bert", dense="bert.pooler.dense", out="classifier"),
+NATIVE: dict[str, Parts] = {
+    "bert": Parts(kind="Bert", encoder="bert", dense="bert.pooler.dense", out="classifier"),
     "roberta": _roberta("Roberta"),
     "xlm-roberta": _roberta("XLMRoberta"),
     "camembert": _roberta("Camembert"),
 }
-"""By the encoder's type, the layout of `head: native`: transformers' own."""
+"""By the encoder's type, the parts of `head: native`: transformers' own."""
 
 ELECTRA_FIELDS = (
     "vocab_size",
@@ -99,17 +99,17 @@ def write_pretrained(
         UserError: transformers has no class that computes what this model does.
         OSError, SafetensorError: the files cannot be written.
     """
-    layout = _layout(model)
-    weights, config = _encoder(model, layout)
+    parts = _layout(model)
+    weights, config = _encoder(model, parts)
     for name, layer in (_native(model) if model.dense is not None else _linear(model.head)).items():
-        place = getattr(layout, name)
+        place = getattr(parts, name)
         weights |= {f"{place}.weight": layer.weight, f"{place}.bias": layer.bias}
-    config.architectures = [f"{layout.kind}ForSequenceClassification"]
+    config.architectures = [f"{parts.kind}ForSequenceClassification"]
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: number for number, label in enumerate(labels)}
     config.problem_type = "single_label_classification"
     config.dtype = "float32"
-    setattr(config, layout.dropout, model.dropout.p)
+    setattr(config, parts.dropout, model.dropout.p)
     folder.mkdir(parents=True, exist_ok=True)
     config.save_pretrained(folder)
     cutting = copy.deepcopy(tokenizer)
@@ -121,7 +121,7 @@ def write_pretrained(
     path.chmod((folder / "config.json").stat().st_mode)  # safetensors makes it the owner's alone.
 
 
-def _layout(model: Classifier) -> Layout:
+def _layout(model: Classifier) -> Parts:
     kind = model.encoder.config.model_type
     known = LINEAR if model.dense is None else NATIVE
     if kind not in known:
@@ -137,15 +137,15 @@ def _layout(model: Classifier) -> Layout:
     return known[kind]
 
 
-def _encoder(model: Classifier, layout: Layout) -> tuple[dict[str, Tensor], PreTrainedConfig]:
-    """Return the encoder's weights and its configuration, both as the layout has them."""
+def _encoder(model: Classifier, parts: Parts) -> tuple[dict[str, Tensor], PreTrainedConfig]:
+    """Return the encoder's weights and its configuration, both as the parts has them."""
     weights = dict(model.encoder.named_parameters())
     buffers = dict(model.encoder.named_buffers())
     weights |= {name: buffers[name] for name in model.encoder.state_dict() if name in buffers}
     config = copy.deepcopy(model.encoder.config)
-    if layout is ELECTRA and config.model_type != "electra":
+    if parts is ELECTRA and config.model_type != "electra":
         weights, config = _as_electra(weights, config)
-    return {f"{layout.encoder}.{name}": value for name, value in weights.items()}, config
+    return {f"{parts.encoder}.{name}": value for name, value in weights.items()}, config
 
 
 def _as_electra(

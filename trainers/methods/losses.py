@@ -36,7 +36,7 @@ def contrastive(
 
 
 def _same_class(classes_N: Tensor) -> Tensor:
-    """Say where two of 2N views (2N, 2N) have a class in common, but for an example's two views."""
+    """Return where two of 2N views share a class (2N, 2N), but for an example's own two."""
     n, classes = len(classes_N), classes_N.repeat(2)
     same = classes[:, None] == classes[None, :]
     pairs = torch.eye(2 * n, dtype=torch.bool, device=classes.device).roll(n, dims=1)

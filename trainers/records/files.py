@@ -46,7 +46,7 @@ class Unreadable(UserError):
 
 
 def is_there(path: Path) -> bool:
-    """Say whether something has this name.
+    """Return whether something has this name.
 
     Raises:
         Unreadable: that cannot be told, or it is a link that leads nowhere.

@@ -17,7 +17,7 @@ LOCK_TRIES = 5
 
 
 def is_held(path: Path) -> bool:
-    """Say whether a living process holds the lock now.
+    """Return whether a living process holds the lock now.
 
     Raises:
         Unreadable: that cannot be told.

@@ -154,7 +154,7 @@ class TrialRecord(Record):
         return self
 
     def _problems(self) -> Iterator[str]:
-        """Say how its parts contradict each other."""
+        """Return how its parts contradict each other."""
         if len(set(self.labels)) < len(self.labels):
             yield "labels: one is there twice"
         known = {name for name, metric in METRICS.items() if metric.fits(len(self.labels))}

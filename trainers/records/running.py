@@ -19,7 +19,7 @@ class RunningTrials(StoreFolder):
     """A store's running trials."""
 
     def is_locked(self, signature: str) -> bool:
-        """Say whether a living process trains this trial now.
+        """Return whether a living process trains this trial now.
 
         Raises:
             Unreadable: that cannot be told.
@@ -35,7 +35,7 @@ class RunningTrials(StoreFolder):
         shutil.rmtree(self.running_folder(signature), ignore_errors=True)
 
     def write_progress(self, progress: ProgressRecord) -> None:
-        """Say where a running trial is (not synced: it may be lost)."""
+        """Return where a running trial is (not synced: it may be lost)."""
         path = self.running_folder(progress.signature) / "progress.json"
         write_file(path, progress.model_dump_json().encode(), sync=False)
 

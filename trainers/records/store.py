@@ -84,7 +84,7 @@ class Store(RunningTrials):
         self._held: set[tuple[str, str]] = set()
 
     def state(self, signature: str) -> State:
-        """Say what the store knows of a trial: its record is read, of its files the sizes.
+        """Return what the store knows of a trial: its record is read, of its files the sizes.
 
         Raises:
             Unreadable: that cannot be told.
@@ -95,7 +95,7 @@ class Store(RunningTrials):
             return State.CORRUPT
 
     def check(self, signature: str) -> State:
-        """Say the same, or raise CorruptTrial with what is wrong."""
+        """Return the same, or raise CorruptTrial with what is wrong."""
         if signature in self._records:
             return State.DONE
         folder = self.folder(signature)
@@ -166,7 +166,7 @@ class Store(RunningTrials):
             self._held.add((record.signature, split))
 
     def is_whole(self, signature: str) -> bool:
-        """Say whether every file of a finished trial is as it was written: all are read."""
+        """Return whether every file of a finished trial is as it was written: all are read."""
         try:
             record = self.record(signature)
             for split in record.scores:
@@ -243,14 +243,14 @@ class Store(RunningTrials):
 
     def clear_running(self) -> None:
         """Drop what trials left that were killed after their commit: no later run trains them."""
-        ended = self.finished()
+        ended = self.ended()
         for entry in listing(self.root / "running"):
             if entry.name in ended:
                 with self.lock(entry.name) as mine:
                     if mine and self.state(entry.name) in {State.DONE, State.FAILED}:
                         self.forget_running(entry.name)
 
-    def finished(self) -> set[str]:
+    def ended(self) -> set[str]:
         """Signatures of the trials that ended, however they did: one scan, no file is read.
 
         Those whose folder cannot be looked into are among them: `check` says what it is.

@@ -42,7 +42,7 @@ class CorruptTrial(UserError):
 
 
 def fault(folder: Path, error: Exception, name: str = "") -> UserError:
-    """Say what an error within a trial's folder means: damage, or no right to look."""
+    """Return what an error within a trial's folder means: damage, or no right to look."""
     if isinstance(error, OSError):
         return (CorruptTrial if error.errno in DAMAGE else Unreadable)(folder, error)
     return CorruptTrial(folder, f"{name}: {one_line(error)}" if name else error)
@@ -54,7 +54,7 @@ def predictions_name(split: str) -> str:
 
 
 def has(folder: Path, name: str) -> bool:
-    """Say whether the folder has a file of this name.
+    """Return whether the folder has a file of this name.
 
     Raises:
         CorruptTrial: the folder is none, or a link that leads nowhere.

@@ -159,7 +159,7 @@ def test_every_import_is_declared(path: Path) -> None:
 
 def test_every_dependency_is_imported() -> None:
     """Those that are not have their reason beside them in pyproject.toml."""
-    others = {"nvidia-ml-py", "scikit-learn"}
+    others = {"nvidia-ml-py"}
     imported_by = {
         name.lower().replace("_", "-")
         for package in set().union(*map(packages, SOURCES))

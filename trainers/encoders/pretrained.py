@@ -56,7 +56,7 @@ LINEAR: dict[str, Parts] = {
         dropout="cls_dropout",
     ),
 }
-"""By the encoder's type, a parts whose head has an activation that can be made linear."""
+"""By the encoder's type, the parts of one whose head has an activation that can be made linear."""
 
 
 def _roberta(kind: str) -> Parts:
@@ -99,7 +99,7 @@ def write_pretrained(
         UserError: transformers has no class that computes what this model does.
         OSError, SafetensorError: the files cannot be written.
     """
-    parts = _layout(model)
+    parts = _parts(model)
     weights, config = _encoder(model, parts)
     for name, layer in (_native(model) if model.dense is not None else _linear(model.head)).items():
         place = getattr(parts, name)
@@ -121,7 +121,7 @@ def write_pretrained(
     path.chmod((folder / "config.json").stat().st_mode)  # safetensors makes it the owner's alone.
 
 
-def _layout(model: Classifier) -> Parts:
+def _parts(model: Classifier) -> Parts:
     kind = model.encoder.config.model_type
     known = LINEAR if model.dense is None else NATIVE
     if kind not in known:
@@ -138,7 +138,7 @@ def _layout(model: Classifier) -> Parts:
 
 
 def _encoder(model: Classifier, parts: Parts) -> tuple[dict[str, Tensor], PreTrainedConfig]:
-    """Return the encoder's weights and its configuration, both as the parts has them."""
+    """Return the encoder's weights and its configuration, both named as these parts are."""
     weights = dict(model.encoder.named_parameters())
     buffers = dict(model.encoder.named_buffers())
     weights |= {name: buffers[name] for name in model.encoder.state_dict() if name in buffers}

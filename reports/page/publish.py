@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reports.page.examples import discordant_examples
+from reports.page.forest import forests
 from reports.page.page import build_page
 from reports.page.pictures import Pictures, draw_up
 from reports.page.texts import Texts
@@ -22,11 +23,14 @@ from trainers.records.files import write_file
 @dataclass(frozen=True, kw_only=True)
 class Extras:
     """What is wanted beside plain tables; `data` is the folder in which texts are looked for,
-    `worth` the smallest gain that matters (0 .. 1)."""
+    `worth` the smallest gain that matters (0 .. 1). Of the figures there are few or, with
+    `all_figures`, every one. The page names the `command` that wrote it."""
 
     html: bool
     figures: bool
     data: Path | None
+    all_figures: bool = False
+    command: str = ""
     intervals: bool = False
     worth: float | None = None
 
@@ -45,7 +49,7 @@ def publish(
     folder: Path,
     extras: Extras,
 ) -> Published:
-    """Write `STUDY.html`, and `figures/` with each picture as PDF and PNG, as asked for.
+    """Write `STUDY.html`, and `figures/` with PDFs, PNGs and captions, as asked for.
 
     Raises:
         CorruptTrial: a trial's files are truncated or altered.
@@ -68,7 +72,12 @@ def publish(
         logging.getLogger("matplotlib").setLevel(logging.ERROR)  # Its cache may be elsewhere.
         from reports.page.figures import draw_figures
 
-        drawn = draw_figures(pictures)
+        drawn = draw_figures(
+            pictures,
+            forests(reports, study.display_names),
+            every=extras.all_figures,
+            worth=extras.worth,
+        )
         files |= {folder / "figures" / name: content for name, content in drawn.items()}
         lacking += [] if drawn else ["no figures: no trial is finished"]
     for path, content in files.items():

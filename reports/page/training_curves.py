@@ -30,6 +30,11 @@ class TrainingCurve:
     norms: dict[str, tuple[float, ...]]
     scores: tuple[float, ...]
 
+    @property
+    def loss(self) -> tuple[float, ...]:
+        """What training minimised: the sum of its parts where it has parts."""
+        return self.losses.get("loss") or next(iter(self.losses.values()), ())
+
 
 def training_curves(
     of: Sequence[Landscape], cells: Sequence[CellResult], most: int

@@ -5,9 +5,10 @@ those that took no part in the choice of the trials first.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from reports.statistics.across_tasks import Worth, equivalence
 from reports.tables.marks import SPLIT_TITLES
 from reports.tables.report import Report
 from reports.tables.table import MARKS, percent
@@ -20,13 +21,17 @@ REACHES: Final[Mapping[Reach, str]] = {
     "test": "the gain plus and minus the smallest difference that the test can show at p < .05",
 }
 """What a bar reaches over, in the words of an axis or a caption."""
+FRESH: Final = "confirmation"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ForestRow:
     """A gain (0 .. 1) of a method on a task; `low` and `high` are None where nothing is known.
 
-    `mark` is its strongest mark, or empty; `side` says on which side of the baseline its test is.
+    `marks` are all its marks, the strongest last; `tested` are those that its tests could give it;
+    `side` says on which side of the baseline its test is,
+    `remains` whether p < .05 after all corrections, whoever is ahead;
+    `settled` is what a test over seeds says of the smallest gain that matters.
     """
 
     task: str
@@ -36,8 +41,16 @@ class ForestRow:
     low: float | None
     high: float | None
     reach: Reach
-    mark: str
+    marks: str
+    tested: str
     side: Side
+    remains: bool = False
+    settled: Worth | None = None
+
+    @property
+    def mark(self) -> str:
+        """Its strongest mark, or empty."""
+        return self.marks[-1:]
 
     @property
     def text(self) -> str:
@@ -50,12 +63,13 @@ class ForestRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Forest:
-    """The gains on one split, in study order; `name` is part of a file's name."""
+    """The gains on one split, in study order; `tests` are behind them, `name` is for files."""
 
     name: str
     title: str
     against: str
     rows: tuple[ForestRow, ...]
+    tests: tuple[Verdict, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def span(self) -> tuple[float, float]:
@@ -84,16 +98,21 @@ class Forest:
         return found
 
 
-def forests(reports: Sequence[Report], labels: Mapping[str, str]) -> tuple[Forest, ...]:
-    """Lay out the gains of every split that was tested; `labels` are display names."""
+def forests(
+    reports: Sequence[Report], labels: Mapping[str, str], worth: float | None = None
+) -> tuple[Forest, ...]:
+    """Lay out the gains of every split that was tested.
+
+    `labels` are display names, `worth` is the smallest gain that matters (0 .. 1).
+    """
     tested = [(r.split, r.verdicts) for r in reports if r.verdicts and r.split]
     tested.sort(key=lambda part: any(test.selected for test in part[1]))
     fresh = [v.confirmation for _, tests in tested for v in tests if v.confirmation]
-    found = [_forest(split, _heading(split), tests, labels) for split, tests in tested]
+    found = [_forest(split, _heading(split), tests, labels, worth) for split, tests in tested]
     if not fresh:
         return tuple(found)
     title = "Fresh seeds, which took no part in the choice"
-    return (_forest("confirmation", title, fresh, labels, fresh=True), *found)
+    return (_forest(FRESH, title, fresh, labels, worth, fresh=True), *found)
 
 
 def _heading(split: str) -> str:
@@ -107,17 +126,27 @@ def _forest(
     title: str,
     tests: Sequence[Verdict],
     labels: Mapping[str, str],
+    worth: float | None,
     *,
     fresh: bool = False,
 ) -> Forest:
     against = tests[0].against
-    rows = tuple(_row(test, labels, fresh=fresh) for test in tests)
-    return Forest(name=name, title=title, against=labels.get(against, against), rows=rows)
+    rows = tuple(_row(test, labels, worth, fresh=fresh) for test in tests)
+    return Forest(
+        name=name,
+        title=title,
+        against=labels.get(against, against),
+        rows=rows,
+        tests=tuple(tests),
+    )
 
 
-def _row(test: Verdict, labels: Mapping[str, str], *, fresh: bool) -> ForestRow:
+def _row(
+    test: Verdict, labels: Mapping[str, str], worth: float | None, *, fresh: bool
+) -> ForestRow:
     low, high, reach = _bounds(test)
-    marks = "§" * test.survives if fresh else "".join(MARKS[mark] for mark in test.marks[-1:])
+    marks = "".join(MARKS[mark] for mark in test.marks)
+    tested = ("*" if test.gain else "†") + "‡" * (test.p_after_holm is not None)
     return ForestRow(
         task=labels.get(test.task, test.definition.title),
         encoder=labels.get(test.encoder, test.encoder),
@@ -126,8 +155,11 @@ def _row(test: Verdict, labels: Mapping[str, str], *, fresh: bool) -> ForestRow:
         low=low,
         high=high,
         reach=reach,
-        mark=marks,
+        marks="§" * test.survives if fresh else marks,
+        tested="§" if fresh else tested,
         side=test.side,
+        remains=test.remains,
+        settled=equivalence(test.gain, worth) if worth and test.gain else None,
     )
 
 

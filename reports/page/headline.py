@@ -4,46 +4,44 @@ In: reports with their verdicts. Out: HTML, every name escaped. Splits that took
 choice of the trials come first: their p-values need no allowance for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
-from reports.tables.marks import METHOD_TEST, SPLIT_TITLES, TEST_TITLES
+from reports.page.forest import FRESH, Forest, ForestRow, forests
+from reports.page.forest_html import forest_html, kind_of
+from reports.tables.marks import METHOD_TEST, TEST_TITLES
 from reports.tables.report import Report
 from reports.tables.table import MARKS, percent
 from reports.verdicts.verdict import GIVEN, Chosen, Verdict
 from trainers.records.metrics import get_metric
 
-AT_ONCE: Final = 6
+IN_WORDS: Final = "Each comparison in words"
 NOTHING: Final = "<p>Nothing is compared yet: it takes a finished baseline and another method.</p>"
 
 
-def headline(reports: Sequence[Report]) -> str:
-    """Write a part per split: its first AT_ONCE comparisons in words, in study order, unfold more.
+def headline(
+    reports: Sequence[Report], labels: Mapping[str, str] | None = None, worth: float | None = None
+) -> str:
+    """Write a sentence per method and the gains with their intervals, split by split.
 
-    None is preferred for its result. Tables that show a choice of a split's cells say nothing new.
+    Each comparison unfolds in words. `worth` is the smallest gain that matters (0 .. 1).
+
     """
-    tested = [(r.split, r.verdicts) for r in reports if r.verdicts and r.split]
-    tested.sort(key=lambda part: any(test.selected for test in part[1]))
-    if not tested:
-        return NOTHING
-    return "\n".join(_part(*part) for part in tested)
+    found = forests(reports, labels or {}, worth)
+    return "\n".join(_part(forest, worth) for forest in found) or NOTHING
 
 
-def _part(split: str, tests: Sequence[Verdict]) -> str:
-    rest = tests[AT_ONCE:]
-    summary = f"<summary>{len(rest)} more</summary>"
-    return (
-        f"<h3>{_heading(split)}</h3>\n"
-        f'<p class="note">{_role(tests)}</p>\n{_tallies(tests)}{_list(tests[:AT_ONCE])}'
-        + (f"<details>{summary}{_list(rest)}</details>" if rest else "")
+def _part(of: Forest, worth: float | None) -> str:
+    words = (
+        ""
+        if of.name == FRESH
+        else f"<details><summary>{IN_WORDS}</summary>{_list(of.tests)}</details>"
     )
-
-
-def _heading(split: str) -> str:
-    if split == GIVEN:
-        return "The examples given"
-    return f"{escape(SPLIT_TITLES.get(split, split)).capitalize()} set"
+    return (
+        f'<h3>{escape(of.title)}</h3>\n<p class="note">{_role(of.tests)}</p>\n'
+        f"{_sentences(of)}{forest_html(of, worth)}{words}"
+    )
 
 
 def _list(tests: Sequence[Verdict]) -> str:
@@ -64,23 +62,27 @@ def _role(tests: Sequence[Verdict]) -> str:
     return f"{every} chose the trials, so differences on them tend to be too large.{also}"
 
 
-def _tallies(tests: Sequence[Verdict]) -> str:
-    """Count each method's comparisons, where it has several."""
-    methods = dict.fromkeys(test.method for test in tests)
-    groups = [[test for test in tests if test.method == method] for method in methods]
-    return "".join(_tally(group) for group in groups if len(group) > 1)
+def _sentences(of: Forest) -> str:
+    """Say of each method in a sentence how often it is ahead, and with which marks."""
+    methods = dict.fromkeys(row.method for row in of.rows)
+    groups = ([row for row in of.rows if row.method == method] for method in methods)
+    return f'<ul class="verdicts">{"".join(_sentence(of, rows) for rows in groups)}</ul>\n'
 
 
-def _tally(tests: Sequence[Verdict]) -> str:
-    above = sum(test.delta > 0 for test in tests)
-    marked, kept = sum(test.marked for test in tests), sum(test.survives for test in tests)
-    worse = sum(test.side == "behind" for test in tests)
-    first = "".join(dict.fromkeys(MARKS[mark] for test in tests for mark in test.marks[:1]))
+def _sentence(of: Forest, rows: Sequence[ForestRow]) -> str:
+    ahead, behind = sum(row.gain > 0 for row in rows), sum(row.side == "behind" for row in rows)
+    counts = {
+        mark: sum(mark in row.marks for row in rows)
+        for mark in dict.fromkeys(mark for row in of.rows for mark in (*row.tested, *row.marks))
+    }
+    marks = "".join(f", {mark} on {count}" for mark, count in counts.items())
+    worse = f"; significantly behind on {behind}" if behind else ""
+    kinds = {kind_of(row) for row in rows}
+    kind = next((name for name in ("holds", "marked", "worse") if name in kinds), "open")
+    what = "task and encoder pairs" if of.has_encoders else f"task{'s' if len(rows) > 1 else ''}"
     return (
-        f"<p><b>{escape(tests[0].method)}</b> is above {escape(tests[0].against)} in {above} of"
-        f" {len(tests)} comparisons, in {marked} significantly{f' ({first})' if first else ''}, of"
-        f" which {kept} remain after all corrections (‡); before them it is significantly below in"
-        f" {worse}.</p>\n"
+        f'<li class="{kind}"><b>{escape(rows[0].method)}</b>: ahead of {escape(of.against)} on'
+        f" {ahead} of {len(rows)} {what}{marks}{worse}.</li>"
     )
 
 
@@ -91,8 +93,9 @@ def _item(test: Verdict) -> str:
     side = "above" if test.delta > 0 else "below" if test.delta < 0 else "level with"
     points = f"{percent(abs(test.delta), 1)} points " if test.delta else ""
     encoder = f" with {escape(test.encoder)}" if test.encoder else ""
+    kind = f"{test.side} holds" if test.survives else test.side
     return (
-        f'<li class="{test.side}"><p><b>{escape(task.title)}: {escape(test.method)} is'
+        f'<li class="{kind}"><p><b>{escape(task.title)}: {escape(test.method)} is'
         f" {points}{side} {escape(test.against)}.</b> {_score(test.system)} against"
         f" {_score(test.baseline)} {get_metric(task.metric).title}"
         f"{encoder}, {_of(test.system, test)} against {_of(test.baseline, test)}.</p>\n"

@@ -6,13 +6,16 @@ In: a study's `Results`, its reports, and where texts may be. Out: files.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from reports.page.examples import discordant_examples
+from reports.page.facts import gather_facts
 from reports.page.forest import forests
 from reports.page.page import build_page
 from reports.page.pictures import Pictures, draw_up
 from reports.page.texts import Texts
+from reports.results.class_counts import count_classes
 from reports.results.failures import failures
 from reports.results.folder import Folder
 from reports.results.results import Results
@@ -58,13 +61,26 @@ def publish(
     study, store, lacking = results.study, results.store, list[str]()
     files: dict[Path, bytes] = {}
     if extras.html or extras.figures:
-        pictures = draw_up(study.name, results.trials, results.cells, study.display_names)
+        pictures = draw_up(
+            study.name,
+            results.trials,
+            results.cells,
+            study.display_names,
+            partial(count_classes, store=store) if extras.html else None,
+        )
     if extras.html:
         labels = {
             cell.task: cell.finished[0].record.labels for cell in results.cells if cell.finished
         }
         examples = discordant_examples(reports, labels, Texts(extras.data, study.known_tasks))
-        page = build_page(pictures, reports, examples, failures(study.trials(), store))
+        page = build_page(
+            pictures,
+            reports,
+            examples,
+            failures(study.trials(), store),
+            gather_facts(results.cells, extras.command),
+            extras.worth,
+        )
         files[folder / f"{study.name}.html"] = page.encode()
         without = dict.fromkeys(found.no_texts for found in examples if found.no_texts)
         lacking += [f"examples without their texts: {reason}" for reason in without]
@@ -86,11 +102,11 @@ def publish(
     return Published(files=tuple(files), lacking=tuple(lacking))
 
 
-def folder_page(folder: Folder, report: Report) -> bytes:
+def folder_page(folder: Folder, report: Report, worth: float | None = None) -> bytes:
     """Write the page of predictions made elsewhere: no trial is known, and no text."""
     labels = {task.name: task.labels for task in folder.tasks}
     pictures = Pictures(
         study=folder.name, wanted=0, wanted_cells=0, cells=(), budgets=(), curves=(), given=True
     )
     examples = discordant_examples([report], labels, Texts(None, {}))
-    return build_page(pictures, [report], examples, []).encode()
+    return build_page(pictures, [report], examples, [], worth=worth).encode()

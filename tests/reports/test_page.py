@@ -26,6 +26,7 @@ SECTIONS = [
     "examples",
     "heatmaps",
     "parallel",
+    "slices",
     "importance",
     "budgets",
     "curves",
@@ -116,16 +117,18 @@ def test_comparisons_are_the_reports_tests_unrounded(site: Site, data: dict[str,
     tests = [t for r in build("hostile", cells, site.store) for t in r.verdicts]
     assert len(tests) == len(data["comparisons"]) == 4
     for test, row in zip(tests, data["comparisons"], strict=True):
-        assert row[:4] == [test.task, "dev", test.encoder, test.method]
-        scores = [test.baseline.score, test.system.score]
-        assert row[4:6] == pytest.approx(scores, abs=1e-6)
-        assert row[7:9] == [None, None], "no interval was asked for"
-        assert row[11:15] == [test.p_value, test.p_holm, test.p_after, test.p_after_holm]
+        assert row[:3] == [test.definition.title, test.method, "dev"]
+        assert row[3:7] == [test.p_value, test.p_holm, test.p_after, test.p_after_holm]
+        assert row[8] == pytest.approx(test.delta, abs=1e-6)
+        assert row[9:11] == [None, None], "no interval was asked for"
+        scores = [test.system.score, test.baseline.score]
+        assert row[12:14] == pytest.approx(scores, abs=1e-6)
+        assert row[15] == test.encoder
         settings = [len(cell_of(cells, test, m).finished) for m in ("standard", "cat")]
-        assert row[15:17] == [f"{count} x 1" for count in settings]
+        assert row[16:18] == [f"{count} x 1" for count in settings]
         assert test.comparison is not None
-        assert row[17:19] == [test.comparison.discordant, test.comparison.n]
-    assert [row[10] for row in data["comparisons"]] == ["‡", "none", "†", "none"]
+        assert row[18:20] == [test.comparison.discordant, test.comparison.n]
+    assert [row[7] for row in data["comparisons"]] == ["‡", "none", "†", "none"]
 
 
 def cell_of(cells: Any, test: Any, method: str) -> Any:

@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.page.headline import IN_WORDS, NOTHING, conclusion, headline
+from reports.page.headline import IN_WORDS, NOTHING, headline
 from reports.tables.report import Report
+from reports.verdicts.answer import conclusion
 from search_spaces.study import Study, parse_study
 from tests.reports.pages import Parsed
 from tests.reports.stores import build, predict, read_cells, seeded

@@ -12,12 +12,23 @@ from reports.page.forest import FRESH, Forest, ForestRow, forests
 from reports.page.forest_html import forest_html, kind_of
 from reports.tables.marks import METHOD_TEST, TEST_TITLES
 from reports.tables.report import Report
-from reports.tables.table import MARKS, percent
-from reports.verdicts.answer import conclusion
+from reports.tables.table import percent
+from reports.verdicts.answer import Answer, Outcome, called, conclusion, find_answers, task_called
 from reports.verdicts.verdict import GIVEN, Chosen, Verdict
 from trainers.records.metrics import get_metric
 
 IN_WORDS: Final = "Each comparison in words"
+KINDS: Final[Mapping[Outcome, str]] = {
+    "confirmed": "holds",
+    "ahead": "holds",
+    "marked": "marked",
+    "behind": "worse",
+    "doubtful": "worse",
+    "even": "open",
+    "unconfirmed": "open",
+    "untested": "open",
+}
+"""The colour of an answer, which its words repeat."""
 NOTHING: Final = "<p>Nothing is compared yet: it takes a finished baseline and another method.</p>"
 
 
@@ -26,18 +37,30 @@ def headline(
 ) -> str:
     """Write a sentence per method and the gains with their intervals, split by split.
 
-    Each comparison unfolds in words. `worth` is the smallest gain that matters (0 .. 1).
-
+    The answer comes first, which rests on one split of each task. Each comparison unfolds in words.
+    `labels` are display names, `worth` is the smallest gain that matters (0 .. 1).
     """
-    found = forests(reports, labels or {}, worth)
-    return "\n".join(_part(forest, worth) for forest in found) or NOTHING
+    names = labels or {}
+    found = forests(reports, names, worth)
+    if not found:
+        return NOTHING
+    tests = [test for report in reports if report.split for test in report.verdicts]
+    answers = "".join(_answer(one) for one in find_answers(tests, names))
+    parts = "\n".join(_part(forest, names, worth) for forest in found)
+    return f'<ul class="verdicts answers">{answers}</ul>\n{parts}'
 
 
-def _part(of: Forest, worth: float | None) -> str:
+def _answer(of: Answer) -> str:
+    remark = f" <small>{escape(of.remark)}</small>" if of.remark else ""
+    words = f"<b>{escape(of.question)}</b> {escape(of.words)}.{remark}"
+    return f'<li class="{KINDS[of.outcome]}">{words}</li>'
+
+
+def _part(of: Forest, names: Mapping[str, str], worth: float | None) -> str:
     words = (
         ""
         if of.name == FRESH
-        else f"<details><summary>{IN_WORDS}</summary>{_list(of.tests)}</details>"
+        else f"<details><summary>{IN_WORDS}</summary>{_list(of.tests, names)}</details>"
     )
     return (
         f'<h3>{escape(of.title)}</h3>\n<p class="note">{_role(of.tests)}</p>\n'
@@ -45,8 +68,8 @@ def _part(of: Forest, worth: float | None) -> str:
     )
 
 
-def _list(tests: Sequence[Verdict]) -> str:
-    return f'<ul class="headline">\n{"".join(_item(test) for test in tests)}</ul>\n'
+def _list(tests: Sequence[Verdict], names: Mapping[str, str]) -> str:
+    return f'<ul class="headline">\n{"".join(_item(test, names) for test in tests)}</ul>\n'
 
 
 def _role(tests: Sequence[Verdict]) -> str:
@@ -87,17 +110,18 @@ def _sentence(of: Forest, rows: Sequence[ForestRow]) -> str:
     )
 
 
-def _item(test: Verdict) -> str:
+def _item(test: Verdict, names: Mapping[str, str]) -> str:
     """Say who is ahead by how much, chosen from how many, by which test, and what remains."""
-    task = test.definition
-    flat = f" {escape(test.method)} predicts one class for every example." if test.one_class else ""
+    task, method = test.definition, escape(called(test.method, names))
+    against = escape(called(test.against, names))
+    flat = f" {method} predicts one class for every example." if test.one_class else ""
     side = "above" if test.delta > 0 else "below" if test.delta < 0 else "level with"
     points = f"{percent(abs(test.delta), 1)} points " if test.delta else ""
-    encoder = f" with {escape(test.encoder)}" if test.encoder else ""
+    encoder = f" with {escape(called(test.encoder, names))}" if test.encoder else ""
     kind = f"{test.side} holds" if test.survives else test.side
     return (
-        f'<li class="{kind}"><p><b>{escape(task.title)}: {escape(test.method)} is'
-        f" {points}{side} {escape(test.against)}.</b> {_score(test.system)} against"
+        f'<li class="{kind}"><p><b>{escape(task_called(test, names))}: {method} is'
+        f" {points}{side} {against}.</b> {_score(test.system)} against"
         f" {_score(test.baseline)} {get_metric(task.metric).title}"
         f"{encoder}, {_of(test.system, test)} against {_of(test.baseline, test)}.</p>\n"
         f"<p>{escape(conclusion(test))}{flat} <small>{_evidence(test)}</small></p></li>\n"

@@ -20,6 +20,7 @@ from reports.results.failures import failures
 from reports.results.folder import Folder
 from reports.results.results import Results
 from reports.tables.report import Report
+from search_spaces.display_names import DisplayNames
 from trainers.records.files import write_file
 
 
@@ -65,7 +66,7 @@ def publish(
             study.name,
             results.trials,
             results.cells,
-            study.display_names,
+            _display_names(results),
             partial(count_classes, store=store) if extras.html else None,
         )
     if extras.html:
@@ -90,7 +91,7 @@ def publish(
 
         drawn = draw_figures(
             pictures,
-            forests(reports, study.display_names),
+            forests(reports, pictures.labels),
             every=extras.all_figures,
             worth=extras.worth,
         )
@@ -100,6 +101,14 @@ def publish(
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, content, sync=False)
     return Published(files=tuple(files), lacking=tuple(lacking))
+
+
+def _display_names(results: Results) -> dict[str, str]:
+    """Return what the page and the figures call each task, encoder and method."""
+    names = DisplayNames(labels=results.study.display_names)
+    used = {name for cell in results.cells for name in (cell.encoder, cell.method)}
+    tasks = {cell.task: names.task(cell.definition) for cell in results.cells}
+    return {name: names(name) for name in used} | tasks
 
 
 def folder_page(folder: Folder, report: Report, worth: float | None = None) -> bytes:

@@ -35,7 +35,9 @@ def reports_of(study: Study, store: Store, *, skip: str = "") -> list[Report]:
 
 def items_of(found: str) -> list[str]:
     """The comparisons in words."""
-    return [text for text in Parsed(found).texts["li"] if "ahead of" not in text]
+    return [
+        text for text in Parsed(found).texts["li"] if "ahead of" not in text and "Does " not in text
+    ]
 
 
 @pytest.fixture
@@ -141,10 +143,22 @@ def test_a_sentence_per_method_counts_its_marks_and_losses(store: Store) -> None
     assert "ahead of standard on 0 of 3" in test_scl
     assert "behind" not in test_scl
     assert "behind on 3" in verdicts[5]
-    kinds = [one.get("class") for one in parsed.having("li")][:3]
+    kinds = [one.get("class") for one in parsed.having("li")][9:12]
     assert kinds == ["open", "holds", "open"]
     assert any("with <b>one," in text for text in items_of(found))
     assert "<b>one" not in found
+
+
+def test_the_answer_of_each_method_comes_first(store: Store) -> None:
+    reports = reports_of(parse_study(STUDY, source="test"), store)
+    found = Parsed(headline(reports, {"cat": "CAT"})).texts["li"][:3]
+    assert [text.partition("?")[0] for text in found] == [
+        "Does at beat standard",
+        "Does CAT beat standard",
+        "Does scl beat standard",
+    ]
+    assert "‡" in found[1]
+    assert "not shown" in found[0]
 
 
 def test_green_is_for_what_remains_and_every_colour_has_its_words(store: Store) -> None:

@@ -63,8 +63,8 @@ def test_norms_of_attacks_have_a_chart_of_their_own(opened: Chrome) -> None:
 
 
 def test_the_heatmap_shows_each_page_and_its_best(opened: Chrome) -> None:
-    cell = ask(opened, "return DATA.cells.filter((one) => one.heatmap && one.method === 'cat')[0]")
-    choose(opened, "heatmaps", "Cell", f"{cell['task']}, {cell['encoder']}, cat")
+    cell = ask(opened, "return DATA.cells.filter((one) => one.heatmap && one.method === 'CAT')[0]")
+    choose(opened, "heatmaps", "Cell", f"{cell['task']}, {cell['encoder']}, CAT")
     best = max(s for page in cell["heatmap"]["scores"] for p in page for r in p for s in r)
     starred = opened.find_elements(By.CSS_SELECTOR, "#heatmaps td.best")
     assert {one.text for one in starred} == {f"{100 * best:.1f} ★"}

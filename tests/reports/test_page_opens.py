@@ -70,7 +70,7 @@ def test_hostile_names_and_texts_are_shown_as_they_are(opened: Chrome) -> None:
     assert any(HOSTILE in text for text in column(opened, "examples", "text"))
     assert any(HOSTILE in text for text in column(opened, "failures", "reason"))
     first = ask(opened, "return DATA.cells.map((cell) => cell.encoder)")
-    choose(opened, "heatmaps", "Cell", f"rte, {first[-1]}, cat")
+    choose(opened, "heatmaps", "Cell", f"RTE, {first[-1]}, CAT")
     assert ask(opened, "return window.hacked") is None
 
 

@@ -44,10 +44,7 @@ def test_parallel_coordinates_narrow_by_keyboard(opened: Chrome) -> None:
         opened.find_elements(By.CSS_SELECTOR, f"#parallel svg .{kind}") for kind in ("kept", "best")
     )
     assert len(kept) == len(expected) - 1
-    (first,) = (
-        line.find_element(By.TAG_NAME, "title").get_attribute("textContent") for line in best
-    )
-    assert (first or "").startswith(expected[0])
+    assert [line.get_attribute("data-trial") for line in best] == expected[:1]
     press(opened, "parallel", "All trials")
     assert column(opened, "parallel", "trial") == cell["trials"][:10]
 
@@ -169,7 +166,7 @@ def test_the_best_of_those_kept_is_drawn_even_if_not_all_are(opened: Chrome) -> 
         const ends = [...place.querySelectorAll("[aria-label^='lr ']")];
         ends.forEach((end) => { end.value = 1; end.dispatchEvent(new Event("change")); });
         const look = () => ["best", "kept", "dropped"].map((kind) =>
-          [...place.querySelectorAll(`svg .${kind} title`)].map((title) => title.textContent));
+          [...place.querySelectorAll(`svg .${kind}`)].map((line) => line.dataset.trial));
         return new Promise((done) => {
           const again = (left) => look()[2].length || !left
             ? done(look()) : setTimeout(() => again(left - 1), 50);

@@ -1,5 +1,7 @@
 """Tables of the page: sorted, searched, filtered, turned and saved."""
 
+from xml.etree import ElementTree
+
 import pytest
 from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
@@ -7,22 +9,23 @@ from selenium.webdriver.common.by import By
 from tests.reports.browser import ask, choose, column, press
 
 
-@pytest.mark.parametrize("title", ["score", "seconds", "setting"])
+@pytest.mark.parametrize("title", ["score", "seconds", "lr"])
 def test_a_table_sorts_by_keyboard_in_both_directions(opened: Chrome, title: str) -> None:
     rows = ask(
         opened,
         """return DATA.cells.flatMap((cell) => cell.trials.map((_, row) =>
-        [cell.scores[row], cell.seconds[row], setting(cell, row)]))""",
+        [cell.scores[row], cell.seconds[row],
+         settingValue(cell.axes[0].values[cell.places[row][0]])]))""",
     )
-    values = [row[("score", "seconds", "setting").index(title)] for row in rows]
+    values = [row[("score", "seconds", "lr").index(title)] for row in rows]
     press(opened, "trials", title)
     first = column(opened, "trials", title)
     press(opened, "trials", title)
     second = column(opened, "trials", title)
     assert len(first) == len(second) == 50
-    if title == "setting":
-        assert [text == "" for text in first] == [False] * 50
-        assert first[0] == min(value for value in values if value)
+    if title == "lr":
+        shown = ["2e-05"] * values.count(2e-5) + ["1e-05"] * values.count(1e-5)
+        assert (first, second) == (shown[:50], shown[::-1][:50])
         return
     digits = 2 if title == "score" else 0
     shown = [f"{100 * v:.2f}" if digits else f"{v:.0f}" for v in sorted(values, reverse=True)]
@@ -110,3 +113,41 @@ def test_long_tables_turn_their_pages(opened: Chrome) -> None:
     assert not set(first) & set(second)
     press(opened, "trials", "Previous rows")
     assert column(opened, "trials", "trial") == first
+
+
+SAVED = """const [section, name, place] = arguments;
+    return new Promise((done) => {
+      const make = URL.createObjectURL;
+      URL.createObjectURL = (blob) => { blob.text().then(done); return make.call(URL, blob); };
+      [...document.querySelectorAll(`#${section} .save`)]
+        .filter((one) => one.textContent === name)[place].click();
+    })"""
+
+
+def test_a_table_is_saved_as_it_is_filtered(opened: Chrome) -> None:
+    choose(opened, "trials", "method", "standard")
+    shown = column(opened, "trials", "trial")
+    lines = ask(opened, SAVED, "trials", "CSV", 0).strip().split("\r\n")
+    assert lines[0].startswith("trial,task,")
+    assert [line.split(",")[0] for line in lines[1:]] == shown
+    latex = ask(opened, SAVED, "trials", "LaTeX", 0)
+    assert latex.count(r" \\") == len(shown) + 1
+    assert r"\begin{tabular}" in latex
+    assert r"a\_b \& 50\% \#1" in latex
+
+
+def test_ready_tables_are_saved_as_the_files_beside_the_page(opened: Chrome) -> None:
+    tables = ask(opened, "return DATA.tables")
+    first = next(iter(tables))
+    assert ask(opened, SAVED, "tables", "LaTeX", 0) == tables[first]["tex"]
+    assert ask(opened, SAVED, "tables", "CSV", 0) == tables[first]["csv"]
+    assert r"\begin{table" in tables[first]["tex"]
+
+
+def test_a_picture_is_saved_with_its_looks(opened: Chrome) -> None:
+    svg = ask(opened, SAVED, "budgets", "SVG", 0)
+    root = ElementTree.fromstring(svg)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    texts = [element for element in root.iter() if element.tag.endswith("text")]
+    assert texts
+    assert all("fill: rgb" in element.attrib["style"] for element in texts)

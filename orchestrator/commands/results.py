@@ -4,6 +4,8 @@ In: a store of finished trials. Out: tables, files for other programs, a model's
 trained, but for `best --retrain`.
 """
 
+import shlex
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -42,7 +44,10 @@ def report(
         bool, typer.Option("--html", help="Write one page with pictures, too.")
     ] = False,
     figures: Annotated[
-        bool, typer.Option("--figures", help="Write the pictures as PDF and PNG, too.")
+        bool, typer.Option("--figures", help="Write the main figures as PDF and PNG.")
+    ] = False,
+    all_figures: Annotated[
+        bool, typer.Option("--all-figures", help="Write every figure, also those of each cell.")
     ] = False,
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Give every tested gain its interval, too.")
@@ -64,7 +69,13 @@ def report(
     folder = out or opened.reports / chosen.name
     check_outside("--out", folder, opened.root, but=opened.reports)
     extras = Extras(
-        html=html, figures=figures, intervals=intervals, data=data, worth=as_share("--worth", worth)
+        html=html,
+        figures=figures or all_figures,
+        all_figures=all_figures,
+        intervals=intervals,
+        data=data,
+        worth=as_share("--worth", worth),
+        command=shlex.join(["catsweep", *sys.argv[1:]]),
     )
     print_report(chosen, opened, folder, data, extras, as_json=as_json)
     warn(data_notes(chosen, opened, data))

@@ -156,11 +156,10 @@ def table(
         _by_task("--positive", positive or []),
         _listed(tasks),
     )
-    report = folder_report(
-        read, judge_folder(read, intervals=intervals), as_share("--worth", worth)
-    )
+    share = as_share("--worth", worth)
+    report = folder_report(read, judge_folder(read, intervals=intervals), share)
     place_of = out or folder.with_name(f"{folder.absolute().name}-tables")
-    pages = {f"{read.name}.html": folder_page(read, report)} if html else {}
+    pages = {f"{read.name}.html": folder_page(read, report, share)} if html else {}
     write_tables([report], place_of, pages, as_json=as_json)
 
 

@@ -43,6 +43,16 @@ class BudgetPicture:
     curves: tuple[BudgetCurve, ...]
     refused: tuple[str, ...]
 
+    @property
+    def banded(self) -> tuple[str, ...]:
+        """The methods whose bands are drawn: the first, which is the baseline, and the best other.
+
+        More than two bands that overlap cannot be told apart.
+        """
+        first, *others = [curve.method for curve in self.curves] or [""]
+        ends = {curve.method: float(curve.expected[-1]) for curve in self.curves}
+        return (first, *sorted(others, key=lambda method: -ends[method])[:1])
+
 
 def budget_picture(of: Sequence[Landscape], cells: Sequence[CellResult]) -> BudgetPicture:
     """Draw up the curves of the methods of one task and encoder.

@@ -4,50 +4,72 @@ In: reports with their verdicts. Out: HTML, every name escaped. Splits that took
 choice of the trials come first: their p-values need no allowance for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
-from reports.tables.marks import METHOD_TEST, SPLIT_TITLES, TEST_TITLES
+from reports.page.forest import FRESH, Forest, ForestRow, forests
+from reports.page.forest_html import forest_html, kind_of
+from reports.tables.marks import METHOD_TEST, TEST_TITLES
 from reports.tables.report import Report
-from reports.tables.table import MARKS, percent
+from reports.tables.table import percent
+from reports.verdicts.answer import Answer, Outcome, called, conclusion, find_answers, task_called
 from reports.verdicts.verdict import GIVEN, Chosen, Verdict
 from trainers.records.metrics import get_metric
 
-AT_ONCE: Final = 6
+IN_WORDS: Final = "Each comparison in words"
+KINDS: Final[Mapping[Outcome, str]] = {
+    "confirmed": "holds",
+    "ahead": "holds",
+    "marked": "marked",
+    "behind": "worse",
+    "doubtful": "worse",
+    "even": "open",
+    "unconfirmed": "open",
+    "untested": "open",
+}
+"""The colour of an answer, which its words repeat."""
 NOTHING: Final = "<p>Nothing is compared yet: it takes a finished baseline and another method.</p>"
 
 
-def headline(reports: Sequence[Report]) -> str:
-    """Write a part per split: its first AT_ONCE comparisons in words, in study order, unfold more.
+def headline(
+    reports: Sequence[Report], labels: Mapping[str, str] | None = None, worth: float | None = None
+) -> str:
+    """Write a sentence per method and the gains with their intervals, split by split.
 
-    None is preferred for its result. Tables that show a choice of a split's cells say nothing new.
+    The answer comes first, which rests on one split of each task. Each comparison unfolds in words.
+    `labels` are display names, `worth` is the smallest gain that matters (0 .. 1).
     """
-    tested = [(r.split, r.verdicts) for r in reports if r.verdicts and r.split]
-    tested.sort(key=lambda part: any(test.selected for test in part[1]))
-    if not tested:
+    names = labels or {}
+    found = forests(reports, names, worth)
+    if not found:
         return NOTHING
-    return "\n".join(_part(*part) for part in tested)
+    tests = [test for report in reports if report.split for test in report.verdicts]
+    answers = "".join(_answer(one) for one in find_answers(tests, names))
+    parts = "\n".join(_part(forest, names, worth) for forest in found)
+    return f'<ul class="verdicts answers">{answers}</ul>\n{parts}'
 
 
-def _part(split: str, tests: Sequence[Verdict]) -> str:
-    rest = tests[AT_ONCE:]
-    summary = f"<summary>{len(rest)} more</summary>"
+def _answer(of: Answer) -> str:
+    remark = f" <small>{escape(of.remark)}</small>" if of.remark else ""
+    words = f"<b>{escape(of.question)}</b> {escape(of.words)}.{remark}"
+    return f'<li class="{KINDS[of.outcome]}">{words}</li>'
+
+
+def _part(of: Forest, names: Mapping[str, str], worth: float | None) -> str:
+    words = (
+        ""
+        if of.name == FRESH
+        else f"<details><summary>{IN_WORDS}</summary>{_list(of.tests, names)}</details>"
+    )
     return (
-        f"<h3>{_heading(split)}</h3>\n"
-        f'<p class="note">{_role(tests)}</p>\n{_tallies(tests)}{_list(tests[:AT_ONCE])}'
-        + (f"<details>{summary}{_list(rest)}</details>" if rest else "")
+        f'<h3>{escape(of.title)}</h3>\n<p class="note">{_role(of.tests)}</p>\n'
+        f"{_sentences(of)}{forest_html(of, worth)}{words}"
     )
 
 
-def _heading(split: str) -> str:
-    if split == GIVEN:
-        return "The examples given"
-    return f"{escape(SPLIT_TITLES.get(split, split)).capitalize()} set"
-
-
-def _list(tests: Sequence[Verdict]) -> str:
-    return f'<ul class="headline">\n{"".join(_item(test) for test in tests)}</ul>\n'
+def _list(tests: Sequence[Verdict], names: Mapping[str, str]) -> str:
+    return f'<ul class="headline">\n{"".join(_item(test, names) for test in tests)}</ul>\n'
 
 
 def _role(tests: Sequence[Verdict]) -> str:
@@ -64,39 +86,45 @@ def _role(tests: Sequence[Verdict]) -> str:
     return f"{every} chose the trials, so differences on them tend to be too large.{also}"
 
 
-def _tallies(tests: Sequence[Verdict]) -> str:
-    """Count each method's comparisons, where it has several."""
-    methods = dict.fromkeys(test.method for test in tests)
-    groups = [[test for test in tests if test.method == method] for method in methods]
-    return "".join(_tally(group) for group in groups if len(group) > 1)
+def _sentences(of: Forest) -> str:
+    """Say of each method in a sentence how often it is ahead, and with which marks."""
+    methods = dict.fromkeys(row.method for row in of.rows)
+    groups = ([row for row in of.rows if row.method == method] for method in methods)
+    return f'<ul class="verdicts">{"".join(_sentence(of, rows) for rows in groups)}</ul>\n'
 
 
-def _tally(tests: Sequence[Verdict]) -> str:
-    above = sum(test.delta > 0 for test in tests)
-    marked, kept = sum(test.marked for test in tests), sum(test.survives for test in tests)
-    worse = sum(test.side == "behind" for test in tests)
-    first = "".join(dict.fromkeys(MARKS[mark] for test in tests for mark in test.marks[:1]))
+def _sentence(of: Forest, rows: Sequence[ForestRow]) -> str:
+    ahead, behind = sum(row.gain > 0 for row in rows), sum(row.side == "behind" for row in rows)
+    counts = {
+        mark: sum(mark in row.marks for row in rows)
+        for mark in dict.fromkeys(mark for row in of.rows for mark in (*row.tested, *row.marks))
+    }
+    marks = "".join(f", {mark} on {count}" for mark, count in counts.items())
+    worse = f"; significantly behind on {behind}" if behind else ""
+    kinds = {kind_of(row) for row in rows}
+    kind = next((name for name in ("holds", "marked", "worse") if name in kinds), "open")
+    what = "task and encoder pairs" if of.has_encoders else f"task{'s' if len(rows) > 1 else ''}"
     return (
-        f"<p><b>{escape(tests[0].method)}</b> is above {escape(tests[0].against)} in {above} of"
-        f" {len(tests)} comparisons, in {marked} significantly{f' ({first})' if first else ''}, of"
-        f" which {kept} remain after all corrections (‡); before them it is significantly below in"
-        f" {worse}.</p>\n"
+        f'<li class="{kind}"><b>{escape(rows[0].method)}</b>: ahead of {escape(of.against)} on'
+        f" {ahead} of {len(rows)} {what}{marks}{worse}.</li>"
     )
 
 
-def _item(test: Verdict) -> str:
+def _item(test: Verdict, names: Mapping[str, str]) -> str:
     """Say who is ahead by how much, chosen from how many, by which test, and what remains."""
-    task = test.definition
-    flat = f" {escape(test.method)} predicts one class for every example." if test.one_class else ""
+    task, method = test.definition, escape(called(test.method, names))
+    against = escape(called(test.against, names))
+    flat = f" {method} predicts one class for every example." if test.one_class else ""
     side = "above" if test.delta > 0 else "below" if test.delta < 0 else "level with"
     points = f"{percent(abs(test.delta), 1)} points " if test.delta else ""
-    encoder = f" with {escape(test.encoder)}" if test.encoder else ""
+    encoder = f" with {escape(called(test.encoder, names))}" if test.encoder else ""
+    kind = f"{test.side} holds" if test.survives else test.side
     return (
-        f'<li class="{test.side}"><p><b>{escape(task.title)}: {escape(test.method)} is'
-        f" {points}{side} {escape(test.against)}.</b> {_score(test.system)} against"
+        f'<li class="{kind}"><p><b>{escape(task_called(test, names))}: {method} is'
+        f" {points}{side} {against}.</b> {_score(test.system)} against"
         f" {_score(test.baseline)} {get_metric(task.metric).title}"
         f"{encoder}, {_of(test.system, test)} against {_of(test.baseline, test)}.</p>\n"
-        f"<p>{conclusion(test)}{flat} <small>{_evidence(test)}</small></p></li>\n"
+        f"<p>{escape(conclusion(test))}{flat} <small>{_evidence(test)}</small></p></li>\n"
     )
 
 
@@ -114,35 +142,6 @@ def _of(side: Chosen, test: Verdict) -> str:
     if side.settings == 1:
         return f"{seeds} of the only setting"
     return f"{seeds} of the best of {side.settings:,} settings"
-
-
-def conclusion(test: Verdict) -> str:
-    """Say in a sentence, with its mark, what may be concluded; the same of both sides."""
-    if test.p_value is None:
-        return f"Not tested: {escape(test.refused or '')}."
-    if test.side == "even":
-        return "The test does not tell them apart."
-    if test.side == "ahead" and not test.marked:
-        return "Naming one class for every example scores as much."
-    mark = "".join(f"{MARKS[name]} " for name in test.marks[-1:])
-    what = (
-        f"{mark}Significant"
-        if test.side == "ahead"
-        else f"{escape(first_upper(test.against))} is significantly better"
-    )
-    if test.p_after_holm is None:
-        why = escape(test.refused or "best against best was refused")
-        return f"{what}, but not known to remain after the choice among the trials: {why}."
-    remains = "and it remains" if test.remains else "but it does not remain"
-    return f"{what}, {remains} after {_corrections(test)}."
-
-
-def _corrections(test: Verdict) -> str:
-    held = {
-        "the choice among the trials": test.selected,
-        f"Holm's correction over {test.family} comparisons": test.family > 1,
-    }
-    return " and ".join(what for what, holds in held.items() if holds) or "all corrections"
 
 
 def _evidence(test: Verdict) -> str:

@@ -17,6 +17,7 @@ from string import Template
 from typing import Any, Final
 
 from reports.page.examples import Discordant
+from reports.page.facts import Facts, facts_html
 from reports.page.headline import headline
 from reports.page.page_data import page_data
 from reports.page.pictures import Pictures
@@ -24,7 +25,18 @@ from reports.results.failures import STOPPED, Failure
 from reports.tables.html import to_html
 from reports.tables.report import Report
 
-SCRIPTS: Final = ("base.js", "tables.js", "charts.js", "parallel.js", "main.js")
+SCRIPTS: Final = (
+    "base.js",
+    "cards.js",
+    "downloads.js",
+    "tables.js",
+    "charts.js",
+    "parallel.js",
+    "slices.js",
+    "trials.js",
+    "main.js",
+)
+NO_FACTS: Final = Facts()
 
 
 def build_page(
@@ -32,16 +44,19 @@ def build_page(
     reports: Sequence[Report],
     examples: Sequence[Discordant],
     failed: Sequence[Failure],
+    facts: Facts = NO_FACTS,
+    worth: float | None = None,
 ) -> str:
     """Fill the template in one pass, so that nothing filled in is itself read as a template."""
     style, script = asset("page.css"), "\n".join(asset(name) for name in SCRIPTS)
     return Template(asset("page.html")).substitute(
         study=escape(pictures.study),
         summary=_summary(pictures, failed),
-        headline=headline(reports),
-        tables="\n".join(to_html(report.table) for report in reports),
+        headline=headline(reports, pictures.labels, worth),
+        facts=facts_html(facts),
+        tables="\n".join(f'<div class="ready">{to_html(report.table)}</div>' for report in reports),
         footer=f"Written by catsweep {escape(version('catsweep'))}.",
-        data=embedded(page_data(pictures, reports, examples, failed)),
+        data=embedded(page_data(pictures, reports, examples, failed, worth)),
         style=style,
         script=script,
         style_hash=_hash(style),

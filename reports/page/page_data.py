@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from reports.page.budget_curves import BudgetPicture
 from reports.page.examples import Discordant
+from reports.page.forest import FRESH, forests
+from reports.page.forest_html import settled_words
 from reports.page.heatmap import Heatmap
 from reports.page.importance import Importance
 from reports.page.landscape import Axis, Landscape
@@ -22,10 +24,13 @@ from reports.page.pictures import CellPictures, Pictures, called
 from reports.page.styles import style_of
 from reports.page.training_curves import TrainingCurve
 from reports.results.failures import Failure
+from reports.statistics.across_tasks import equivalence
+from reports.tables.latex import to_latex
+from reports.tables.plain import to_csv
 from reports.tables.report import Report
 from reports.tables.table import MARKS
 from reports.verdicts.verdict import Chosen, Verdict
-from trainers.records.metrics import short_name
+from trainers.records.metrics import get_metric
 
 MOST_TRIALS: Final = 12_000
 MOST_FAILURES: Final = 1_000
@@ -36,6 +41,7 @@ def page_data(
     reports: Sequence[Report],
     examples: Sequence[Discordant],
     failed: Sequence[Failure],
+    worth: float | None = None,
 ) -> dict[str, Any]:
     """Lay everything out; the same input gives the same dict, in the same order."""
     each, labels = MOST_TRIALS // max(1, len(pictures.cells)), pictures.labels
@@ -53,11 +59,18 @@ def page_data(
         ],
         "budgets": [_budget(called(budget, labels)) for budget in pictures.budgets],
         "curves": [_curve(called(curve, labels)) for curve in pictures.curves],
-        "comparisons": [
-            _comparison(report.split, test, labels)
+        "classes": {labels.get(task, task): list(of) for task, of in pictures.classes.items()},
+        "worth": worth,
+        "tables": {
+            report.table.name: {"tex": to_latex(report.table), "csv": to_csv(report.table)}
             for report in reports
-            if report.split
-            for test in report.verdicts
+        },
+        "comparisons": [
+            _comparison(
+                f"{test.split}{', fresh seeds' * (forest.name == FRESH)}", test, labels, worth
+            )
+            for forest in forests(reports, labels)
+            for test in forest.tests
         ],
         "examples": [_examples(found, labels) for found in examples],
         "failures": {
@@ -105,7 +118,7 @@ def _names(of: Landscape | TrainingCurve) -> dict[str, str]:
         "task": of.task,
         "encoder": of.encoder,
         "method": of.method,
-        "metric": short_name(of.metric),
+        "metric": get_metric(of.metric).title,
         "split": of.split,
     }
 
@@ -137,10 +150,11 @@ def _budget(of: BudgetPicture) -> dict[str, Any]:
     return {
         "task": of.task,
         "encoder": of.encoder,
-        "metric": short_name(of.metric),
+        "metric": get_metric(of.metric).title,
         "split": of.split,
         "level": of.level,
         "refused": of.refused,
+        "banded": of.banded,
         "curves": [
             {
                 "method": curve.method,
@@ -163,24 +177,39 @@ def _curve(of: TrainingCurve) -> dict[str, Any]:
         "losses": {name: _plain(values) for name, values in of.losses.items()},
         "norms": {name: _plain(values) for name, values in of.norms.items()},
         "scores": _plain(of.scores),
+        "epoch": of.selected_epoch,
+        "finished": of.finished_at,
+        "metrics": {
+            split: {get_metric(name).title: _rounded(value) for name, value in scores.items()}
+            for split, scores in of.metrics.items()
+        },
+        "counts": {
+            split: {"classes": counts.classes, "confused": counts.confused}
+            for split, counts in of.counts.items()
+        },
     }
 
 
-def _comparison(split: str, test: Verdict, labels: Mapping[str, str]) -> list[Any]:
-    """A row of the table of comparisons, in the order of its columns in `main.js`."""
+def _comparison(
+    split: str, test: Verdict, labels: Mapping[str, str], worth: float | None
+) -> list[Any]:
+    """A row of the table of comparisons, in the order of its columns in `comparisons.js`."""
     low, high = test.bounds or (None, None)
     models = test.comparison
+    settled = equivalence(test.gain, worth) if worth and test.gain else None
     return [
-        labels.get(test.task, test.task),
-        split,
-        labels.get(test.encoder, test.encoder),
+        labels.get(test.task, test.definition.title),
         labels.get(test.method, test.method),
-        *_rounded([test.baseline.score, test.system.score, test.delta, low, high, test.least]),
-        MARKS[test.marks[-1]] if test.marks else "none",
+        split,
         test.p_value,
         test.p_holm,
         test.p_after,
         test.p_after_holm,
+        MARKS[test.marks[-1]] if test.marks else "none",
+        *_rounded([test.delta, low, high]),
+        settled_words(settled, worth or 0),
+        *_rounded([test.system.score, test.baseline.score, test.least]),
+        labels.get(test.encoder, test.encoder),
         _side(test.baseline),
         _side(test.system),
         models.discordant if models else None,

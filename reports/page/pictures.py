@@ -12,14 +12,14 @@ from reports.page.heatmap import Heatmap, heatmap
 from reports.page.importance import Importance, importance
 from reports.page.landscape import Landscape, landscapes
 from reports.page.styles import styles_of
-from reports.page.training_curves import TrainingCurve, training_curves
+from reports.page.training_curves import Count, TrainingCurve, training_curves
 from reports.results.cells import CellResult
 from search_spaces.cells import Cell
 from search_spaces.errors import UserError
 from search_spaces.method import OwnSettings, Style
 from search_spaces.trial import TrialConfig
 
-MOST_CURVES: Final = 300
+MOST_CURVES: Final = 600
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,7 +36,8 @@ class Pictures:
     """All pictures of a study: by cell, by task and encoder, and training curves by trial.
 
     `given` says that predictions were made elsewhere, so that no trial is known; `wanted` and
-    `wanted_cells` count all that the study has, also where nothing is finished yet.
+    `wanted_cells` count all that the study has, also where nothing is finished yet. `classes` are
+    the labels of each task.
     """
 
     study: str
@@ -47,6 +48,7 @@ class Pictures:
     curves: tuple[TrainingCurve, ...]
     styles: Mapping[str, Style] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     given: bool = False
 
 
@@ -69,10 +71,12 @@ def draw_up(
     wanted: Mapping[Cell, Sequence[TrialConfig]],
     cells: Sequence[CellResult],
     labels: Mapping[str, str] | None = None,
+    count: Count | None = None,
 ) -> Pictures:
     """Compute the numbers of every picture of the cells that have a finished trial.
 
-    `wanted` has all trials of each cell, `labels` what figures call methods, encoders and tasks.
+    `wanted` has all trials of each cell, `labels` what figures call methods, encoders and tasks;
+    `count` counts a trial's predictions on a split.
     """
     shown = [cell for cell in cells if cell.finished]
     surveyed = landscapes(wanted, shown)
@@ -85,9 +89,10 @@ def draw_up(
             for one in surveyed
         ),
         budgets=_budgets(surveyed, shown),
-        curves=training_curves(surveyed, shown, MOST_CURVES),
+        curves=training_curves(surveyed, shown, MOST_CURVES, count),
         styles=styles_of(dict.fromkeys(cell.method for cell in shown), _own_styles(shown)),
         labels=labels or {},
+        classes={cell.task: cell.finished[0].record.labels for cell in shown},
     )
 
 

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver import Chrome, ChromeOptions, Keys
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.select import Select
 
 FLAGS = (
     "--headless=new",
@@ -92,3 +95,33 @@ def touch(browser: Chrome, kind: str, points: list[dict[str, float]]) -> None:
     """Send one touch event with the fingers that are down."""
     event = {"type": kind, "touchPoints": points}
     browser.execute_cdp_cmd("Input.dispatchTouchEvent", event)
+
+
+def column(browser: Chrome, section: str, title: str) -> list[str]:
+    """Return the cells of a section's first table under a heading."""
+    found: list[str] = ask(
+        browser,
+        """const table = document.querySelector(`#${arguments[0]} table:not(.heat)`);
+        const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
+        const at = heads.findIndex((head) => head.textContent.trim() === arguments[1]);
+        return [...table.tBodies[0].rows].map((row) => row.cells[at].textContent);""",
+        section,
+        title,
+    )
+    return found
+
+
+def press(browser: Chrome, section: str, text: str) -> WebElement:
+    """Press a button of a section with the Enter key."""
+    buttons = browser.find_elements(By.CSS_SELECTOR, f"#{section} button")
+    button = next(b for b in buttons if b.text.strip() == text)
+    button.send_keys(Keys.ENTER)
+    return button
+
+
+def choose(browser: Chrome, section: str, label: str, text: str) -> None:
+    """Choose an option of the field with a label."""
+    labels = browser.find_elements(By.CSS_SELECTOR, f"#{section} .controls label")
+    field = next(one for one in labels if one.text.startswith(label))
+    Select(field.find_element(By.TAG_NAME, "select")).select_by_visible_text(text)
+    wait_for_frames(browser)

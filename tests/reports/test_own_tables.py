@@ -77,7 +77,7 @@ def test_rows_columns_names_and_averages(folder: Path, capsys: pytest.CaptureFix
     (_, line) = left_out(study.model_copy(update={"own_tables": (typo,)}), [])
     assert "table main: no trial of the study is 'at norm=l2'" in line
 
-    extras = Extras(html=True, figures=True, intervals=False, data=None)
+    extras = Extras(html=True, figures=True, all_figures=True, data=None)
     print_report(study, store, folder / "out", None, extras, as_json=False)
     said = capsys.readouterr()
     assert "Our cases (macro-F1)" in said.out
@@ -89,7 +89,7 @@ def test_rows_columns_names_and_averages(folder: Path, capsys: pytest.CaptureFix
     page = (folder / "out" / "tabled.html").read_text()
     assert "Our cases" in page
     data = json.loads(page.split('id="data">')[1].split("</script>")[0])
-    assert set(data["styles"]) == {"Fine-tuning", "at", "R-Drop"}
+    assert set(data["styles"]) == {"Fine-tuning", "AT", "R-Drop"}
     for part in ("cells", "curves", "comparisons", "budgets"):
         text = json.dumps(data[part])
         assert ("Our cases" in text, '"cases"' in text, '"tiny"' in text) == (True, False, False)

@@ -13,12 +13,14 @@ from reports.page.page import build_page, embedded
 from reports.page.pictures import Pictures
 from reports.page.publish import Extras, publish
 from reports.results.results import read_results
+from search_spaces.display_names import DisplayNames
 from search_spaces.study import parse_study
 from tests.reports.pages import ATTACK, HOSTILE, Parsed, Site, build_site
 from tests.reports.stores import build, read_cells
 from tests.results import keep
 from trainers.records.store import Store
 
+NAMES = DisplayNames()
 SECTIONS = [
     "headline",
     "tables",
@@ -26,6 +28,7 @@ SECTIONS = [
     "examples",
     "heatmaps",
     "parallel",
+    "slices",
     "importance",
     "budgets",
     "curves",
@@ -84,7 +87,7 @@ def test_no_name_or_text_becomes_markup(page: str, parsed: Parsed, data: dict[st
     assert ATTACK not in page
     assert HOSTILE in parsed.texts["section"][0]  # in the headline, as text
     assert "$study ${style}" in page  # no name is read as a template
-    assert {cell["encoder"] for cell in data["cells"]} == {"tiny", HOSTILE}
+    assert {cell["encoder"] for cell in data["cells"]} == {"Tiny", HOSTILE}
     assert any(HOSTILE in row[3] for row in data["failures"]["rows"])
 
 
@@ -116,16 +119,18 @@ def test_comparisons_are_the_reports_tests_unrounded(site: Site, data: dict[str,
     tests = [t for r in build("hostile", cells, site.store) for t in r.verdicts]
     assert len(tests) == len(data["comparisons"]) == 4
     for test, row in zip(tests, data["comparisons"], strict=True):
-        assert row[:4] == [test.task, "dev", test.encoder, test.method]
-        scores = [test.baseline.score, test.system.score]
-        assert row[4:6] == pytest.approx(scores, abs=1e-6)
-        assert row[7:9] == [None, None], "no interval was asked for"
-        assert row[11:15] == [test.p_value, test.p_holm, test.p_after, test.p_after_holm]
+        assert row[:3] == [test.definition.title, NAMES(test.method), "dev"]
+        assert row[3:7] == [test.p_value, test.p_holm, test.p_after, test.p_after_holm]
+        assert row[8] == pytest.approx(test.delta, abs=1e-6)
+        assert row[9:11] == [None, None], "no interval was asked for"
+        scores = [test.system.score, test.baseline.score]
+        assert row[12:14] == pytest.approx(scores, abs=1e-6)
+        assert row[15] == NAMES(test.encoder)
         settings = [len(cell_of(cells, test, m).finished) for m in ("standard", "cat")]
-        assert row[15:17] == [f"{count} x 1" for count in settings]
+        assert row[16:18] == [f"{count} x 1" for count in settings]
         assert test.comparison is not None
-        assert row[17:19] == [test.comparison.discordant, test.comparison.n]
-    assert [row[10] for row in data["comparisons"]] == ["‡", "none", "†", "none"]
+        assert row[18:20] == [test.comparison.discordant, test.comparison.n]
+    assert [row[7] for row in data["comparisons"]] == ["‡", "none", "†", "none"]
 
 
 def cell_of(cells: Any, test: Any, method: str) -> Any:
@@ -134,7 +139,8 @@ def cell_of(cells: Any, test: Any, method: str) -> Any:
 
 def test_cells_hold_every_finished_trial_best_first(site: Site, data: dict[str, Any]) -> None:
     for cell in read_cells(site.study.trials(), site.store):
-        shown = next(c for c in data["cells"] if (c["task"], c["encoder"], c["method"]) == cell.key)
+        key = (NAMES.task(cell.definition), NAMES(cell.encoder), NAMES(cell.method))
+        shown = next(c for c in data["cells"] if (c["task"], c["encoder"], c["method"]) == key)
         scores = {t.record.signature: t.record.selection_score for t in cell.finished}
         assert dict(zip(shown["trials"], shown["scores"], strict=True)) == pytest.approx(
             scores, abs=1e-6

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from reports.page.figures import SHADES
 from reports.page.page import asset
+from reports.page.settings_figures import SHADES
 from reports.page.styles import OTHERS, VARIANTS, style_of, styles_of
 from search_spaces.cells import cells_of
 from search_spaces.methods import METHODS

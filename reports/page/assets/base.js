@@ -69,6 +69,7 @@ function chooser(section, label, things, name, fillPlace) {
 // A picture that is drawn at the width it has, and again when that or the colour scheme changes.
 function picture(label, drawAt) {
   const place = make("div");
+  const whole = make("div", { class: "picture" }, place, saveButton("svg", label, () => asSvg(place.querySelector("svg"))));
   let width = 0;
   const redraw = () => {
     if (!width) return;
@@ -84,8 +85,8 @@ function picture(label, drawAt) {
     window.requestAnimationFrame(redraw);
   }).observe(place);
   DARK.addEventListener("change", redraw);
-  place.redraw = redraw;
-  return place;
+  whole.redraw = redraw;
+  return whole;
 }
 
 function numbers(options) {

@@ -31,17 +31,18 @@ function heatPanel(map, rows, counts, panel, low, high) {
     ...map.x.values.map((value) => make("th", { scope: "col" }, value)));
   const body = rows.map((row, y) => make("tr", {},
     make("th", { scope: "row" }, map.y ? map.y.values[y] : "score"),
-    ...row.map((value, x) => heatCell(value, counts[y][x], low, high))));
+    ...row.map((value, x) => heatCell(value, counts[y][x], low, high, [
+      [map.x.name, map.x.values[x]], ...(map.y ? [[map.y.name, map.y.values[y]]] : []), ...(map.panel ? [[map.panel.name, map.panel.values[panel]]] : [])]))));
   return scrolling(title, make("table", { class: "heat" }, make("caption", {}, title),
     make("thead", {}, head), make("tbody", {}, ...body)));
 }
 
-function heatCell(value, count, low, high) {
+function heatCell(value, count, low, high, names) {
   if (value === null) return make("td", { class: "none", title: "no finished trial" }, "–");
   const colour = tint(high > low ? (value - low) / (high - low) : 1);
   const best = value === high;
-  const cell = make("td", { class: best ? "best" : null, title: `${percent(value, 2)}, ${count} trials` },
-    percent(value) + (best ? " ★" : ""));
+  const cell = card(make("td", { class: best ? "best" : null }, percent(value) + (best ? " ★" : "")), () => [...names,
+    ["score", percent(value, 2)], ["trials", count]]);
   cell.style.backgroundColor = `rgb(${colour.join(",")})`;
   cell.style.color = onTint(colour);
   return cell;
@@ -112,9 +113,10 @@ function lineChart(width, { series, logX, xLabel, yLabel, show, yRange }) {
     const every = Math.ceil(one.x.length / 12);
     one.x.forEach((x, place) => {
       if (place % every && place !== one.x.length - 1) return;
-      svg.append(shape("path", { fill: one.colour, d: MARKERS[one.marker],
-        transform: `translate(${toX(x)},${toY(one.y[place])})` },
-      shape("title", {}, `${one.name}: ${show(one.y[place])} at ${x}`)));
+      if (one.y[place] === null) return;
+      svg.append(card(shape("path", { fill: one.colour, d: MARKERS[one.marker],
+        transform: `translate(${toX(x)},${toY(one.y[place])})` }),
+      () => [["curve", one.name], [xLabel, x], [yLabel, show(one.y[place])], ...(one.entries || [])]));
     });
     const [x, y] = [2 + entry * (row % across), 12 + 18 * Math.floor(row / across)];
     svg.append(shape("path", { ...stroke, d: `M${x},${y - 4}h34` }),
@@ -127,6 +129,8 @@ function lineChart(width, { series, logX, xLabel, yLabel, show, yRange }) {
 function budgets(place, one) {
   for (const reason of one.refused) place.append(make("p", {}, reason));
   if (!one.curves.length) return;
+  // More than two bands that overlap cannot be told apart: the baseline's and the best other's.
+  const banded = one.curves.map((curve, row) => row).filter((row) => one.banded.includes(one.curves[row].method));
   const all = one.curves.flatMap((curve) => [...curve.expected]);
   const pad = Math.max(0.01, (Math.max(...all) - Math.min(...all)) * 0.6);
   const yRange = [Math.min(...all) - pad, Math.min(1, Math.max(...all) + pad)];
@@ -134,10 +138,10 @@ function budgets(place, one) {
     `${curve.method} from ${percent(curve.expected[0])} at 1 to ${percent(curve.expected.at(-1))} at ${curve.n.at(-1)}`).join("; ");
   place.append(make("figure", {}, picture(label, (width) => lineChart(width, {
     logX: true, xLabel: "settings", yLabel: `${one.metric} on ${one.split}, %`, show: (y) => percent(y), yRange,
-    series: one.curves.map((curve) => ({ name: curve.method, x: curve.n, y: curve.expected, low: curve.low,
-      high: curve.high, colour: methodColour(curve.method), dash: DATA.styles[curve.method].dashes,
+    series: one.curves.map((curve, row) => ({ name: curve.method, x: curve.n, y: curve.expected,
+      ...(banded.includes(row) ? { low: curve.low, high: curve.high } : {}), colour: methodColour(curve.method), dash: DATA.styles[curve.method].dashes,
       marker: DATA.styles[curve.method].marker })),
-  })), make("figcaption", {}, `Bands: ${percent(one.level, 0)} %, all n at once, cut off at the picture's edge.`)),
+  })), make("figcaption", {}, `Bands of ${one.banded.filter(Boolean).join(" and ")}: ${percent(one.level, 0)} %, all n at once, cut off at the picture's edge.`)),
   numbers(() => ({ caption: label, columns: [{ title: "method", filter: true }, { title: "settings", number: true },
     ...["expected best", "low", "high"].map((title) => ({ title, number: true, show: (y) => percent(y, 2) }))],
   rows: one.curves.flatMap((curve) => curve.n.map((n, row) =>

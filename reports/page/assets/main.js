@@ -27,17 +27,20 @@ function mountOf(section) {
   return document.querySelector(`#${section} .mount`);
 }
 
+// P-values first: what a comparison rests on stands beside its name.
 function comparisons() {
-  const columns = [{ title: "task", filter: true }, { title: "split", filter: true }, { title: "encoder", filter: true },
-    { title: "method", filter: true },
-    ...["baseline", "score", "difference", "low", "high", "least shown"].map((title) => ({ title, number: true, show: (value) => percent(value, 2) })),
-    { title: "mark", filter: true },
+  const points = ["difference", "low", "high"].map((title) => ({ title, number: true, show: (value) => percent(value, 2) }));
+  const scores = ["score", "baseline", "least shown"].map((title) => ({ title, number: true, show: (value) => percent(value, 2) }));
+  const columns = [{ title: "task", filter: true }, { title: "method", filter: true }, { title: "split", filter: true },
     ...["p", "p after Holm", "p after choice", "after choice and Holm"].map((title) => ({ title, number: true, show: pValue })),
-    { title: "baseline settings x seeds" }, { title: "settings x seeds" },
+    { title: "mark", filter: true }, ...points, { title: DATA.worth ? `worth ${100 * DATA.worth} points` : "worth" }, ...scores,
+    { title: "encoder", filter: true }, { title: "baseline settings x seeds" }, { title: "settings x seeds" },
     ...["discordant", "examples"].map((title) => ({ title, number: true, show: integer })),
     { title: "test", kind: "code" }];
+  const shown = columns.map((_, c) => c).filter((c) => (columns[c].title !== "worth") && (columns[c].title !== "encoder" || new Set(DATA.comparisons.map((row) => row[c])).size > 1));
   mountOf("comparisons").append(DATA.comparisons.length
-    ? dataTable({ caption: "Comparisons with the baseline", columns, rows: DATA.comparisons })
+    ? dataTable({ caption: "Comparisons with the baseline", columns: shown.map((c) => columns[c]),
+      rows: DATA.comparisons.map((row) => shown.map((c) => row[c])) })
     : make("p", {}, "There is no comparison: it takes a finished baseline trial and another method's."));
 }
 
@@ -62,18 +65,6 @@ function noteTheBest(section, shown) {
     `The best of each cell, ${integer(shown)} of ${integer(finished)} finished trials; the store has all.`));
 }
 
-function trials() {
-  const rows = DATA.cells.flatMap((cell) => cell.trials.map((trial, row) => [trial, cell.task, cell.encoder, cell.method,
-    setting(cell, row), cell.split, cell.metric, cell.scores[row], cell.means[row], cell.seeds[row], cell.seconds[row]]));
-  const columns = [{ title: "trial", kind: "code" }, { title: "task", filter: true }, { title: "encoder", filter: true },
-    { title: "method", filter: true }, { title: "setting", kind: "text" }, { title: "split" }, { title: "metric" },
-    ...["score", "mean over seeds"].map((title) => ({ title, number: true, show: (value) => percent(value, 2) })),
-    { title: "seeds", number: true, show: integer },
-    { title: "seconds", number: true, show: (value) => value.toFixed(0) }];
-  noteTheBest("trials", rows.length);
-  mountOf("trials").append(dataTable({ caption: "Finished trials", columns, rows }));
-}
-
 function failures() {
   if (!DATA.failures.rows.length) {
     mountOf("failures").append(make("p", {}, "No trial failed or was stopped early."));
@@ -86,17 +77,29 @@ function failures() {
 }
 
 document.querySelectorAll("table.result").forEach(sortable);
+saveReady();
 comparisons();
 chooser("examples", "Comparison", DATA.examples, (one) => `${cellName(one)}: ${one.split}`, examples);
 chooser("heatmaps", "Cell", DATA.cells.filter((cell) => cell.heatmap).sort((a, b) => b.finished - a.finished), cellName, heatmaps);
 chooser("parallel", "Cell", DATA.cells.filter((cell) => cell.axes.length).sort((a, b) => b.finished - a.finished), cellName, parallel);
+chooser("slices", "Cell", DATA.cells.filter((cell) => cell.axes.length).sort((a, b) => b.finished - a.finished), cellName, slices);
 chooser("importance", "Cell", [...DATA.cells].sort((a, b) => b.finished - a.finished), cellName, importances);
 chooser("budgets", "Task and encoder", DATA.budgets, (one) => `${one.task}, ${one.encoder}`, budgets);
 noteTheBest("curves", DATA.curves.length);
-chooser("curves", "Trial", DATA.curves, (one) => `${cellName(one)}: ${one.setting} (${one.trial})`, trainingCurves);
+overlays();
 trials();
 failures();
-if (DATA.given) for (const section of ["heatmaps", "parallel", "importance", "budgets", "curves", "trials", "failures"]) {
+if (DATA.given) for (const section of ["heatmaps", "parallel", "slices", "importance", "budgets", "curves", "trials", "failures"]) {
   document.getElementById(section).hidden = true;
   document.querySelector(`a[href="#${section}"]`).parentElement.hidden = true;
 }
+
+// The link of the section that is being read.
+const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.getAttribute("href").slice(1), link]));
+const inView = new IntersectionObserver((entries) => {
+  for (const entry of entries.filter((one) => one.isIntersecting)) {
+    links.forEach((link) => link.removeAttribute("aria-current"));
+    links.get(entry.target.id)?.setAttribute("aria-current", "true");
+  }
+}, { rootMargin: "-20% 0px -70% 0px" });
+document.querySelectorAll("main > section").forEach((section) => inView.observe(section));

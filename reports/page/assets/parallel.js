@@ -87,9 +87,9 @@ function parallelChart(width, cell, columns, kept, drawn, inside, changed) {
     const within = inside(row);
     const points = columns.map((column, c) => `${toX(c).toFixed(1)},${toY(c, column.at(row)).toFixed(1)}`);
     const share = (DARK.matches ? 0.4 : 0) + 0.06 * score.at(row); // 3 to 1 against the paper
-    svg.append(shape("path", { d: `M${points.join("L")}`, class: row === best ? "best" : within ? "kept" : "dropped", fill: "none",
-      stroke: row === best ? "var(--best)" : within ? `rgb(${tint(share).join(",")})` : "currentColor" },
-    shape("title", {}, trialRow(cell, row).join(" "))));
+    svg.append(card(shape("path", { d: `M${points.join("L")}`, "data-trial": cell.trials[row], class: row === best ? "best" : within ? "kept" : "dropped", fill: "none",
+      stroke: row === best ? "var(--best)" : within ? `rgb(${tint(share).join(",")})` : "currentColor" }),
+    () => trialEntries(cell, row)));
   }
   columns.forEach((column, c) => {
     const end = c === 0 ? "start" : c === columns.length - 1 ? "end" : "middle";

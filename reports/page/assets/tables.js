@@ -75,9 +75,10 @@ function dataTable({ caption, columns, rows, search = true }) {
 
   function filter(place) {
     const values = [...new Set(rows.map((row) => String(row[place])))];
-    if (values.length < 2) return null;
+    if (values.length < 2 || (columns[place].number && values.length > 20)) return null;
     values.sort((a, b) => compareValues(a, b));
-    return choice(columns[place].title, ["all", ...values], (row) => {
+    const names = new Map(rows.map((row) => [String(row[place]), textOf(shown(row, place))]));
+    return choice(columns[place].title, ["all", ...values.map((value) => names.get(value))], (row) => {
       if (row) state.kept.set(place, values[row - 1]);
       else state.kept.delete(place);
       state.page = 0;
@@ -89,13 +90,18 @@ function dataTable({ caption, columns, rows, search = true }) {
     Object.assign(state, { query: input.value, page: 0 });
     show();
   } });
+  const kept = columns.map((_, c) => c).filter((c) => !columns[c].plain); // those with something to save
+  const saved = (write, value) => write(kept.map((c) => columns[c].title), chosen().map((place) => kept.map((c) => value(rows[place], c))));
   const filters = columns.map((column, place) => (column.filter ? filter(place) : null));
   show();
   return make("div", { class: "data-table" },
     search ? make("div", { class: "controls" }, make("label", {}, "Search", input), ...filters) : null,
     scrolling(caption, make("table", {}, make("caption", {}, caption),
       make("thead", {}, make("tr", {}, ...heads)), body)),
-    make("div", { class: "controls" }, status, earlier, later));
+    make("div", { class: "controls" }, status, earlier, later, make("span", { class: "tools" },
+      saveButton("csv", caption, () => saved(asCsv, (row, c) => row[c])),
+      saveButton("tex", caption, () => saved((titles, all) => asLatex(caption, titles, kept.map((c) => columns[c].number), all),
+        (row, c) => textOf(shown(row, c)))))));
 }
 
 // A wide table scrolls by itself, with the keyboard too.

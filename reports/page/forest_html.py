@@ -1,0 +1,148 @@
+"""The forest plot of the page: a table whose rows draw their intervals, without any script.
+
+In: `Forest`s. Out: HTML, every name escaped. Places are percentages of a cell's width, so that the
+plot fits every screen.
+"""
+
+from html import escape
+from typing import Final
+
+from reports.page.forest import Forest, ForestRow
+from reports.statistics.across_tasks import Worth
+
+HEIGHT: Final = 22
+TICKS: Final = 4
+WORDS: Final = {
+    "§": "§ confirmed on fresh seeds",
+    "‡": "‡ better",
+    "†": "† better before corrections",
+    "*": "* better before corrections",
+    "": "not shown",
+}
+
+
+def forest_html(of: Forest, worth: float | None = None) -> str:
+    """Write the table; `worth` (0 .. 1) shades the gains that do not matter."""
+    low, high = of.span
+    room = 0.06 * (high - low) or 0.01
+    scale = _Scale(low - room, high + room)
+    worths = f'<th scope="col">A gain of {_points(worth)}</th>' if worth else ""
+    body = "".join(
+        _row(row, name, place == 0, scale, worth, worths != "")
+        for name, rows in of.groups.items()
+        for place, row in enumerate(rows)
+    )
+    bars = f" Bars: {escape(of.bars)}." if of.bars else ""
+    shade = f" Grey: gains below {100 * worth:g} points." if worth else ""
+    return (
+        '<div class="scroll" role="region" tabindex="0" aria-label="Gains">'
+        f'<table class="forest"><caption class="unseen">{escape(of.title)}</caption>'
+        '<thead><tr><th scope="col">Task</th><th scope="col">Method</th>'
+        f'<th scope="col" class="plot">Gain over {escape(of.against)}, points</th>'
+        f'<th scope="col">Gain</th><th scope="col">Verdict</th>{worths}</tr></thead>'
+        f"<tbody>{body}</tbody>"
+        f'<tfoot><tr><td colspan="2"></td><td class="plot">{_axis(scale)}</td>'
+        f'<td colspan="{3 if worth else 2}"></td></tr></tfoot></table></div>'
+        f'<p class="note">{bars}{shade}</p>\n'
+    )
+
+
+class _Scale:
+    """From a gain to a place in per cent of the width."""
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low, self.high = low, high
+
+    def at(self, gain: float) -> str:
+        share = (gain - self.low) / (self.high - self.low)
+        return f"{100 * min(1.0, max(0.0, share)):.2f}%"
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:g} point{'' if share == 0.01 else 's'}"
+
+
+def _row(
+    row: ForestRow, task: str, first: bool, scale: _Scale, worth: float | None, settles: bool
+) -> str:
+    kind = f"{kind_of(row)}{' block' if first else ''}"
+    return (
+        f'<tr class="{kind}"><th scope="row">{escape(task) if first else ""}</th>'
+        f'<th scope="row">{escape(row.method)}</th><td class="plot">{_bar(row, scale, worth)}</td>'
+        f'<td class="number">{escape(row.text.removesuffix(row.mark).strip())}</td>'
+        f'<td class="verdict">{escape(words_of(row))}</td>'
+        + (
+            f'<td class="settled">{escape(settled_words(row.settled, worth or 0))}</td>'
+            if settles
+            else ""
+        )
+        + "</tr>"
+    )
+
+
+def kind_of(row: ForestRow) -> str:
+    """Name the colour of a row; its words say the same."""
+    if row.mark in ("§", "‡"):
+        return "holds"
+    if row.mark:
+        return "marked"
+    return "worse" if row.side == "behind" else "open"
+
+
+def words_of(row: ForestRow) -> str:
+    """Say what the marks of a row mean."""
+    if row.side == "behind":
+        return "worse" if row.remains else "worse before corrections"
+    return WORDS[row.mark]
+
+
+def settled_words(settled: Worth | None, worth: float) -> str:
+    """Say what a test settles about the smallest gain that matters; a dash without seeds."""
+    words: dict[Worth | None, str] = {
+        "better": f"better by {_points(worth)}",
+        "no gain worth it": f"no gain worth {_points(worth)}",
+        None: "–",
+    }
+    return words.get(settled, str(settled))
+
+
+def _bar(row: ForestRow, scale: _Scale, worth: float | None) -> str:
+    middle = HEIGHT / 2
+    shapes = []
+    if worth:
+        left, right = (float(scale.at(side * worth)[:-1]) for side in (-1, 1))
+        shapes.append(
+            f'<rect class="worth" x="{left:.2f}%" width="{right - left:.2f}%" y="0"'
+            f' height="{HEIGHT}"/>'
+        )
+    zero = scale.at(0)
+    shapes.append(f'<line class="zero" x1="{zero}" x2="{zero}" y1="0" y2="{HEIGHT}"/>')
+    if row.low is not None and row.high is not None:
+        shapes.append(
+            f'<line class="reach" x1="{scale.at(row.low)}" x2="{scale.at(row.high)}"'
+            f' y1="{middle}" y2="{middle}"/>'
+        )
+    shapes.append(f'<circle cx="{scale.at(row.gain)}" cy="{middle}" r="5"/>')
+    label = escape(f"{row.task}, {row.method}: {row.text}")
+    size = f'width="100%" height="{HEIGHT}"'
+    return f'<svg {size} role="img" aria-label="{label}">{"".join(shapes)}</svg>'
+
+
+def _axis(scale: _Scale) -> str:
+    """Number the axis at round points."""
+    span = 100 * (scale.high - scale.low)
+    step = next(
+        s * 10.0**p for p in range(-2, 3) for s in (1, 2, 5) if span / (s * 10.0**p) <= TICKS
+    )
+    first = -int(-100 * scale.low // step)
+    last = int(100 * scale.high // step)
+    texts = "".join(
+        f'<text x="{scale.at(at * step / 100)}" y="12" text-anchor="middle">'
+        f"{_tick(at * step)}</text>"
+        for at in range(first, last + 1)
+    )
+    return f'<svg width="100%" height="16" role="img" aria-label="points">{texts}</svg>'
+
+
+def _tick(points: float) -> str:
+    return f"{'+' if points > 0 else ''}{points:g}".replace("-", "\u2212")

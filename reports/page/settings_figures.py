@@ -1,0 +1,162 @@
+"""Figures of a cell's scores over its settings: heatmaps, importances, parallel coordinates.
+
+In: a `Heatmap`, an `Importance`, a `Landscape`. Out: Matplotlib figures. Scores are shaded in
+cividis, whose lightness rises evenly, and printed, so that nothing is lost in grey.
+"""
+
+from typing import Any, Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from reports.page.drawing import add_legend, blank_figure, printable
+from reports.page.heatmap import Heatmap
+from reports.page.importance import Importance
+from reports.page.landscape import Axis, Landscape
+from reports.page.styles import style_of
+from search_spaces.method import Style
+from trainers.records.metrics import Values, get_metric
+
+SHADES: Final = "cividis"
+BEHIND: Final = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 0.8}
+MOST_LINES: Final = 400
+
+
+def heatmap_figure(of: Heatmap, page: int) -> Figure:
+    """Draw a page's panels side by side, with the scores printed and the cell's best one framed."""
+    _, panels, rows, columns = of.scores.shape
+    size = (1.2 + panels * max(1.4, 0.4 * columns), 0.9 + max(1.0, 0.32 * rows))
+    figure = blank_figure(*size)
+    grid = figure.subplots(1, panels, squeeze=False, sharey=True)[0]
+    high = 100 * float(np.nanmax(of.scores))
+    low = min(100 * float(np.nanmin(of.scores)), high - 0.1)  # a scale has two ends
+    for panel, axes in enumerate(grid):
+        scores = 100 * of.scores[page, panel]
+        image = axes.imshow(scores, cmap=SHADES, vmin=low, vmax=high, aspect="auto")
+        _print_scores(axes, scores, low, high)
+        if of.panel:
+            axes.set_title(printable(_at(of.panel, panel)), fontsize=7)
+        _label_axes(axes, of, first=panel == 0)
+    figure.colorbar(image, ax=grid, label=f"{get_metric(of.of.metric).title} on {of.of.split}, %")
+    return figure
+
+
+def _at(axis: Axis, place: int) -> str:
+    return f"{axis.name} {axis.labels[place]}"
+
+
+def _label_axes(axes: Axes, of: Heatmap, *, first: bool) -> None:
+    axes.tick_params(length=0, labelsize=7)
+    axes.set_xticks(range(len(of.x.values)), [printable(label) for label in of.x.labels])
+    labels = of.y.labels if of.y else ("",)
+    axes.set_yticks(range(len(labels)), [printable(label) for label in labels])
+    axes.set_xlabel(of.x.name)
+    if first and of.y:
+        axes.set_ylabel(of.y.name)
+
+
+def _print_scores(axes: Axes, scores: Values, low: float, high: float) -> None:
+    """Print each score, dark on bright; hatch what has none, and frame the best."""
+    for (row, column), score in np.ndenumerate(scores):
+        if np.isnan(score):
+            axes.add_patch(_box(row, column, hatch="////", edgecolor="#888888"))
+            continue
+        ink = _ink((score - low) / (high - low))
+        axes.text(column, row, f"{score:.1f}", ha="center", va="center", color=ink, fontsize=6)
+        if score == high:
+            axes.add_patch(_box(row, column, edgecolor="black", linewidth=1.5, clip_on=False))
+
+
+def _ink(share: float) -> str:
+    """Black or white, whichever has more contrast on a shade (WCAG 2 luminance)."""
+    parts = np.array(mpl.colormaps[SHADES](share)[:3])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return "black" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "white"
+
+
+def _box(row: int, column: int, **looks: Any) -> Rectangle:
+    return Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, **looks)
+
+
+def importance_figure(of: Landscape, found: Importance, style: Style | None = None) -> Figure:
+    """Draw each axis's share of the variance: alone, and with its interactions, hatched."""
+    figure = blank_figure(3.4, 1 + 0.3 * len(found.shares))
+    axes = figure.subplots()
+    style, places = style or style_of(of.method), np.arange(len(found.shares))
+    together = [100 * (share.together or 0) for share in found.shares]
+    if any(share.together is not None for share in found.shares):
+        axes.barh(
+            places,
+            together,
+            height=0.6,
+            color="white",
+            edgecolor=style.light,
+            hatch=style.hatch or "//",
+            label="with interactions",
+        )
+    alone = [100 * share.alone for share in found.shares]
+    axes.barh(places, alone, height=0.3, color=style.light, label="alone")
+    axes.set_yticks(places, [share.axis for share in found.shares])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("share of the variance, %")
+    add_legend(figure, 2)
+    return figure
+
+
+def parallel_figure(of: Landscape) -> Figure:
+    """Draw each trial as a line through its settings to its score, the best one thick."""
+    figure = blank_figure(1.4 + 1.1 * len(of.axes), 2.8)
+    axes = figure.subplots()
+    low, high = float(of.scores.min()), float(of.scores.max())
+    share = (of.scores - low) / (high - low) if high > low else np.full(len(of.scores), 0.5)
+    heights = np.column_stack([_heights(of.places, of.axes), share])
+    shades = mpl.colormaps[SHADES]
+    for row in _drawn(of)[::-1]:
+        best = row == of.ranking[0]
+        axes.plot(
+            heights[row],
+            color="#b84a00" if best else shades(0.85 * float(share[row])),
+            linewidth=2.2 if best else 0.7,
+            marker="^" if best else "",
+        )
+    for column, axis in enumerate(of.axes):
+        labels = [printable(label) for label in axis.labels]
+        _rule(axes, column, np.linspace(0, 1, len(labels)), labels)
+    marks = np.array([0, 0.5, 1] if high > low else [0.5])
+    _rule(axes, len(of.axes), marks, [f"{100 * (low + at * (high - low)):.1f}" for at in marks])
+    names = [*(axis.name for axis in of.axes), f"{get_metric(of.metric).title}, %"]
+    axes.set_xticks(range(len(names)), names)
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def _heights(places: Any, axes: tuple[Axis, ...]) -> Values:
+    """Scale indices (M, A) to 0 .. 1."""
+    return np.asarray(places / np.array([len(axis.values) - 1 for axis in axes]))
+
+
+def _drawn(of: Landscape) -> list[int]:
+    """Return all trials, or MOST_LINES evenly through the ranking with both ends, best first."""
+    count = min(len(of.trials), MOST_LINES)
+    rows = np.rint(np.linspace(0, len(of.trials) - 1, count)).astype(int)
+    return [int(row) for row in of.ranking[rows]]
+
+
+def _rule(axes: Axes, column: int, heights: Values, labels: list[str]) -> None:
+    """Draw an axis with its labels, clear of a marker at their height."""
+    axes.axvline(column, color="#555555", linewidth=0.8)
+    for height, label in zip(heights, labels, strict=True):
+        axes.annotate(
+            label,
+            (column, float(height)),
+            xytext=(5, 0),
+            textcoords="offset points",
+            fontsize=6,
+            va="center",
+            bbox=BEHIND,
+        )

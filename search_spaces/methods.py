@@ -31,7 +31,7 @@ class Standard(MethodSettings):
 
     by_example: ClassVar[bool] = True
     name: Literal["standard"] = "standard"
-    title: ClassVar[str] = "standard"
+    title: ClassVar[str] = "Standard"
     step: ClassVar[str] = "trainers.methods.standard:standard_step"
     style: ClassVar[Style] = Style(light="#3b3b3b", dark="#d6d6d6", marker="o", dashes=(), hatch="")
 
@@ -122,7 +122,7 @@ class CAT(Attack):
     """
 
     name: Literal["cat"] = "cat"
-    title: ClassVar[str] = "AT + CTR"
+    title: ClassVar[str] = "CAT"
     step: ClassVar[str] = "trainers.methods.cat:cat_step"
     style: ClassVar[Style] = Style(
         light="#b84a00", dark="#ff9a52", marker="^", dashes=(10, 2), hatch="\\\\"

@@ -19,6 +19,8 @@ from orchestrator.options import (
     StoreOption,
     StudyArgument,
     TasksOption,
+    TransposeOption,
+    WideOption,
     WorthOption,
     as_share,
     read_study,
@@ -48,6 +50,8 @@ def report(
         bool, typer.Option("--intervals", help="Give every tested gain its interval, too.")
     ] = False,
     worth: WorthOption = None,
+    wide: WideOption = False,
+    transpose: TransposeOption = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -66,7 +70,9 @@ def report(
     extras = Extras(
         html=html, figures=figures, intervals=intervals, data=data, worth=as_share("--worth", worth)
     )
-    print_report(chosen, opened, folder, data, extras, as_json=as_json)
+    print_report(
+        chosen, opened, folder, data, extras, as_json=as_json, wide=wide, transpose=transpose
+    )
     warn(data_notes(chosen, opened, data))
 
 

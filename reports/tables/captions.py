@@ -79,7 +79,7 @@ def _number(
     """Say what a number is, from how many it was chosen, and on what."""
     seeds = [len(cell.chosen.trials) for cell in cells if cell.chosen] or [1]
     one_seed = max(seeds) == 1
-    what = "One trial" if one_seed else f"Mean ± SD over {span(seeds)} seeds"
+    what = "One trial each" if one_seed else f"Mean ± SD over {span(seeds)} seeds"
     choices = [len(cell.comparable) for cell in cells]
     if max(choices, default=0) > 1:
         grid, unit = _way(cells), "trials" if one_seed else "settings"

@@ -190,7 +190,7 @@ def test_a_card_has_the_lines_under_the_study_s_own_tables(tmp_path: Path) -> No
     lines = significance(study, store, best.system.trials[0])
     names = [line.split(": ", 1)[0] for line in lines]
     assert names == ["paper-mini-table3", "paper-mini-table7", "paper-mini-dev"]
-    under = {f"{r.table.name}: {note}" for r in reports for note in r.table.notes}
+    under = {f"{r.table.name}: {note}" for r in reports for note in r.table.signatures}
     assert set(lines) <= under
 
 

@@ -95,8 +95,10 @@ def print_report(
     extras: "Extras | None",
     *,
     as_json: bool,
+    wide: bool = False,
+    transpose: bool = False,
 ) -> None:
-    """Write the tables to a folder, and print them.
+    """Write the tables to a folder, and print them; `wide` and `transpose` are for LaTeX.
 
     Raises:
         UserError: the folder cannot be written, or trials do not belong in one table.
@@ -118,7 +120,7 @@ def print_report(
         say(f"warning: looks at test sets are not counted: {error.strerror} in {store.root}")
     reports = study_reports(results, verdicts, data)
     with terminate_as_interrupt(), _writing(folder):
-        files = write_reports(reports, folder)
+        files = write_reports(reports, folder, wide=wide, transpose=transpose)
         published = publish(results, reports, folder, extras) if extras else None
     warn(published.lacking if published else ())
     for line in [*without_checksums(store), *left_out(study, reports), *results.confirmed.remarks]:
@@ -136,9 +138,17 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def write_tables(
-    reports: "Sequence[Report]", folder: Path, pages: Mapping[str, bytes], *, as_json: bool
+    reports: "Sequence[Report]",
+    folder: Path,
+    pages: Mapping[str, bytes],
+    *,
+    as_json: bool,
+    wide: bool = False,
+    transpose: bool = False,
 ) -> None:
     """Write tables and pages, which are by name, to a folder, and print the tables.
+
+    `wide` and `transpose` are for LaTeX.
 
     Raises:
         UserError: the folder cannot be written.
@@ -147,7 +157,7 @@ def write_tables(
     from trainers.records.files import write_file
 
     with terminate_as_interrupt(), _writing(folder):
-        files = write_reports(reports, folder)
+        files = write_reports(reports, folder, wide=wide, transpose=transpose)
         for name, page in pages.items():
             write_file(folder / name, page, sync=False)
     show_tables(reports, [*files, *(folder / name for name in pages)], folder, as_json=as_json)

@@ -80,6 +80,12 @@ WorthOption = Annotated[
     float | None,
     typer.Option("--worth", min=0.01, max=100, help="The smallest gain in points that matters."),
 ]
+WideOption = Annotated[
+    bool, typer.Option("--wide", help="LaTeX: let every table span both columns of a page.")
+]
+TransposeOption = Annotated[
+    bool, typer.Option("--transpose", help="LaTeX: tasks as rows, methods as columns.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from reports.paper.data_tables import count_data, data_table
 from reports.results.cells import CellResult
 from reports.results.results import Board, Results
+from reports.tables.board import bare, lay_out
 from reports.tables.build import build_reports
 from reports.tables.confirmation_table import confirmation_report
-from reports.tables.laid_out import bare, lay_out, layout_table
-from reports.tables.report import Report, relabelled
+from reports.tables.laid_out import layout_table
+from reports.tables.report import Report
 from reports.verdicts.judge import Verdicts
 from search_spaces.cells import cells_of
 from search_spaces.layouts import Layout, data_layouts, paper_layouts
@@ -37,7 +38,7 @@ def trial_reports(results: Results, verdicts: Verdicts) -> list[Report]:
     study = results.study
     layouts = paper_layouts()
     of_paper = [
-        _laid_out(layouts[number], study, board, verdicts, heading=f"Table {number} of the paper.")
+        _laid_out(layouts[number], study, board, verdicts, number)
         for number, board in results.tables.items()
         if number in layouts
     ]
@@ -45,23 +46,20 @@ def trial_reports(results: Results, verdicts: Verdicts) -> list[Report]:
     found = [report for report in (*of_paper, *laid) if report]
     found += build_reports(results, verdicts)
     if verdicts.confirmed:
-        found.append(confirmation_report(study.name, verdicts.confirmed, verdicts.worth))
-    titles = {
-        study.task(name).title: label for name, label in study.labels.items() if name in study.tasks
-    }
-    return [relabelled(report, {**titles, **study.display_names}) for report in found]
+        found.append(confirmation_report(study, verdicts.confirmed, verdicts.worth))
+    return found
 
 
 def _laid_out(
-    layout: Layout, study: Study, cells: Board, verdicts: Verdicts, heading: str = ""
+    layout: Layout, study: Study, cells: Board, verdicts: Verdicts, number: int | None = None
 ) -> Report | None:
     """Lay out a table of the paper's or the study's own; None where it has no number yet."""
     if not layout.rows:
         methods = dict.fromkeys(cell.method for cell in cells)
         layout = layout.model_copy(update={"rows": {method: method for method in methods}})
-    board = lay_out(layout, cells, verdicts, study.known_tasks)
+    board = lay_out(layout, cells, verdicts, study)
     name = f"{study.name}-{layout.name}"
-    return layout_table(board, name, study.name, heading) if board else None
+    return layout_table(board, name, study.name, number) if board else None
 
 
 def left_out(study: Study, reports: Sequence[Report]) -> list[str]:

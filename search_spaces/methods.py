@@ -31,7 +31,7 @@ class Standard(MethodSettings):
 
     by_example: ClassVar[bool] = True
     name: Literal["standard"] = "standard"
-    title: ClassVar[str] = "standard"
+    title: ClassVar[str] = "Standard"
     step: ClassVar[str] = "trainers.methods.standard:standard_step"
     style: ClassVar[Style] = Style(light="#3b3b3b", dark="#d6d6d6", marker="o", dashes=(), hatch="")
 

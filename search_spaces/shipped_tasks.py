@@ -137,6 +137,7 @@ _ALL: Final = (
         files=_csv("qqp", train="train|train_sample", dev="validation|holdout_from_train"),
         beside=("f1",),
         positive="1",
+        positive_title="equivalent",
         tokens=31,
     ),
     _glue(
@@ -158,6 +159,7 @@ _ALL: Final = (
         labels=BINARY,
         metric="f1",
         positive="1",
+        positive_title="equivalent",
         beside=("accuracy",),
         tokens=53,
     ),

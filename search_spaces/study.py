@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import Field, SkipValidation, ValidationError
 
 from search_spaces.complaints import explain
+from search_spaces.display_names import DisplayNames
 from search_spaces.errors import UserError, unknown
 from search_spaces.input_files import at_home, is_there
 from search_spaces.layouts import Layout, check_labels, check_layouts, take_layouts
@@ -86,6 +87,11 @@ class Study(Header):
     def display_names(self) -> dict[str, str]:
         """What tables and pictures call methods, encoders and tasks: its labels, own titles."""
         return {method.name: method.title for method in self.own_methods.values()} | self.labels
+
+    @property
+    def names(self) -> DisplayNames:
+        """What tables call methods, encoders and tasks."""
+        return DisplayNames(labels=self.display_names)
 
     def task(self, name: str) -> Task:
         """Return a task's record, the study's own or a shipped one; UserError if there is none."""

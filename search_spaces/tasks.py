@@ -97,6 +97,7 @@ class Task(TaskFields):
         folder: where a study's own paths start; None for a shipped task.
         tokens: of a training example on average, by BERT's lower-casing vocabulary, cut at 128.
         classes: how many labels there are.
+        positive_title: what tables call the label that f1 is of, where its name does not say it.
     """
 
     packaged: bool = False
@@ -104,6 +105,7 @@ class Task(TaskFields):
     counts: Mapping[str, int] = Field(default_factory=dict)
     tokens: Positive | None = None
     classes: Count | None = None
+    positive_title: str = ""
     folder: Path | None = None
 
     @property

@@ -23,6 +23,8 @@ from orchestrator.options import (
     TasksOption,
     ThreadsOption,
     TrackOption,
+    TransposeOption,
+    WideOption,
     WorthOption,
     as_share,
     read_study,
@@ -50,6 +52,8 @@ def confirm(
     track: TrackOption = None,
     retry: RetryOption = False,
     worth: WorthOption = None,
+    wide: WideOption = False,
+    transpose: TransposeOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train each method's chosen setting with fresh seeds, and test the methods on those alone."""
@@ -83,7 +87,10 @@ def confirm(
     for line in troubles(ran.plan, opened):
         say(line)
     extras = Extras(html=False, figures=False, data=data, worth=as_share("--worth", worth))
-    print_report(chosen, opened, opened.reports / chosen.name, data, extras, as_json=as_json)
+    folder = opened.reports / chosen.name
+    print_report(
+        chosen, opened, folder, data, extras, as_json=as_json, wide=wide, transpose=transpose
+    )
     states = (State.FAILED, State.CORRUPT, State.MISSING, State.RUNNING)
     if any(ran.plan.count(state) for state in states):
         raise typer.Exit(1)

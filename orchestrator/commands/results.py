@@ -21,6 +21,8 @@ from orchestrator.options import (
     StoreOption,
     StudyArgument,
     TasksOption,
+    TransposeOption,
+    WideOption,
     WorthOption,
     as_share,
     read_study,
@@ -53,6 +55,8 @@ def report(
         bool, typer.Option("--intervals", help="Give every tested gain its interval, too.")
     ] = False,
     worth: WorthOption = None,
+    wide: WideOption = False,
+    transpose: TransposeOption = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -77,7 +81,9 @@ def report(
         worth=as_share("--worth", worth),
         command=shlex.join(["catsweep", *sys.argv[1:]]),
     )
-    print_report(chosen, opened, folder, data, extras, as_json=as_json)
+    print_report(
+        chosen, opened, folder, data, extras, as_json=as_json, wide=wide, transpose=transpose
+    )
     warn(data_notes(chosen, opened, data))
 
 

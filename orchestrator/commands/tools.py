@@ -18,6 +18,8 @@ from orchestrator.options import (
     JsonOption,
     StoreOption,
     TasksOption,
+    TransposeOption,
+    WideOption,
     WorthOption,
     as_share,
 )
@@ -140,6 +142,8 @@ def table(
         bool, typer.Option("--intervals", help="Give gains of one seed their interval, too.")
     ] = False,
     worth: WorthOption = None,
+    wide: WideOption = False,
+    transpose: TransposeOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write the table of predictions made elsewhere, tested; files have id, gold, prediction."""
@@ -160,7 +164,7 @@ def table(
     report = folder_report(read, judge_folder(read, intervals=intervals), share)
     place_of = out or folder.with_name(f"{folder.absolute().name}-tables")
     pages = {f"{read.name}.html": folder_page(read, report, share)} if html else {}
-    write_tables([report], place_of, pages, as_json=as_json)
+    write_tables([report], place_of, pages, as_json=as_json, wide=wide, transpose=transpose)
 
 
 def _by_task(option: str, given: Sequence[str]) -> dict[str, str]:

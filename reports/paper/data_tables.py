@@ -68,9 +68,10 @@ def data_table(number: int, study: str, counted: Counted) -> Report | None:
     ]
     published = [_published_row(layout, row) for row in layout.published]
     caption = (
-        f"Table {number} of the paper. {layout.title} {LENGTH} Above, what study {study} has,"
-        " counted from the data; -- is what it lacks. Below, in italics, as the paper prints it."
+        f"{layout.title} Counted from the data at hand (-- where they are not there); lengths are"
+        " means in words. In italics: as the paper prints it."
     )
+    about = f"Table {number} of the paper; above, what study {study} has. {LENGTH}"
     columns = tuple(Column(title=title, ranked=False) for title in layout.statistics.values())
     table = Table(
         name=f"{study}-{layout.name}",
@@ -78,7 +79,7 @@ def data_table(number: int, study: str, counted: Counted) -> Report | None:
         label_titles=("Dataset", *([layout.kinds] if layout.kinds else []), "Source"),
         groups=(ColumnGroup(columns=columns),),
         rows=(*ours, replace(published[0], starts_block=True), *published[1:]),
-        notes=tuple(_notes(tasks, counted)),
+        notes=(about, *_notes(tasks, counted)),
     )
     return Report(table=table, verdicts=())
 

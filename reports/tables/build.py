@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from reports.results.cells import CellResult, report_splits
 from reports.results.results import Results
 from reports.tables.captions import caption
-from reports.tables.notes import verdict_notes
-from reports.tables.report import Report, score_cell
+from reports.tables.fine_print import fine_print
+from reports.tables.notes import gain_notes, signatures
+from reports.tables.report import Report, metric_title, score_cell
 from reports.tables.selection_table import selection_table
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
 from reports.verdicts.judge import Verdicts
 from reports.verdicts.verdict import Verdict
-from trainers.records.metrics import get_metric
 
 NEAR = 0.01
 """How close to a constant classifier's a score is when that one is shown, too."""
@@ -36,7 +36,7 @@ def build_reports(results: Results, verdicts: Verdicts) -> list[Report]:
 
 
 def _build(results: Results, split: str, verdicts: Verdicts) -> Report:
-    study = results.study.name
+    study, names = results.study.name, results.study.names
     shown = [cell for cell in results.cells if cell.has_split(split)]
     found = verdicts.of(results.cells, split)
     scores = _scores_shown(shown)
@@ -45,7 +45,7 @@ def _build(results: Results, split: str, verdicts: Verdicts) -> Report:
     verdict_of = {verdict.key: verdict for verdict in found}
     rows = tuple(
         Row(
-            labels=(encoder, method),
+            labels=(names(encoder), names(method)),
             cells=tuple(
                 score_cell(
                     by_key.get((task, encoder, method)),
@@ -59,24 +59,21 @@ def _build(results: Results, split: str, verdicts: Verdicts) -> Report:
         )
         for place, (encoder, method) in enumerate(systems)
     )
-    titles = {cell.task: cell.definition.title for cell in shown}
+    tasks = {cell.task: cell.definition for cell in shown}
     columns = tuple(
-        Column(title=titles[task], subtitle=get_metric(metric).title) for task, metric in scores
+        Column(title=names.task(tasks[task]), subtitle=metric_title(tasks[task], metric))
+        for task, metric in scores
     )
+    flat = verdicts.flat_of(shown, split)
+    notes = fine_print(study, split, shown, found, names=names, flat=flat, looks=verdicts.looks)
     table = Table(
         name=f"{study}-{split}",
-        caption=caption(
-            study,
-            split,
-            shown,
-            found,
-            flat=verdicts.flat_of(shown, split),
-            looks=verdicts.looks,
-        ),
+        caption=caption(split, shown, found, names=names),
         label_titles=("Encoder", "Method"),
         groups=(ColumnGroup(columns=columns),),
         rows=(*rows, *constant_row(rows, [_tested_by(found, *one) for one in scores], 2)),
-        notes=verdict_notes(found, worth=verdicts.worth),
+        notes=(*notes, *gain_notes(found, names, verdicts.worth)),
+        signatures=signatures(found),
     )
     return Report(table=table, verdicts=tuple(found), split=split)
 
@@ -99,7 +96,8 @@ def constant_row(rows: Sequence[Row], verdicts: Sequence[Verdict | None], labels
         cells.append(Cell(value=verdict.constant) if verdict and near else blank)
     if all(cell is blank for cell in cells):
         return []
-    names = (CONSTANT, *[""] * (labels - 1))
+    # In the column of methods, behind that of encoders.
+    names = (CONSTANT,) if labels == 1 else ("", CONSTANT, *[""] * (labels - 2))
     return [Row(labels=names, cells=tuple(cells), starts_block=True, competes=False)]
 
 

@@ -1,201 +1,200 @@
-"""Captions: what a number is, what was chosen from how many, on which data, what is missing.
+"""Captions of at most 60 words: data, what a number is, what was chosen from how many, the marks.
 
-In: a table's split, cells and verdicts. Out: sentences, each true of exactly these; those on marks
-are of `marks.py`.
+In: a table's split, cells and verdicts. Out: short sentences. What they have no room for is in the
+notes (`fine_print.py`); what could mislead without it is here, too: how many seeds, trials that
+failed or are missing, and the choice of epochs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from reports.results.cells import CellResult
-from reports.tables.marks import SPLIT_TITLES, count, explain_marks, span
-from reports.verdicts.looks import Looks
+from reports.tables.fine_print import by_method, drawn, sampled, subsampled
+from reports.tables.marks import SIGNIFICANT, SPLIT_TITLES, count, span
 from reports.verdicts.verdict import Verdict
+from search_spaces.display_names import DisplayNames
+from trainers.records.metrics import get_metric
 
-CHOSEN_BY = {
-    "heldout": "score on training rows held out per class",
-    "dev": "score on the dev set",
-}
-NEVER: Final[Looks] = {}
+MOST_WORDS: Final = 60
+MOST_TASKS: Final = 3
+"""More tasks than these are counted, not named: the columns name them."""
+MOST_METHODS: Final = 4
+"""Of more methods than these the trials are a range."""
+SHORT_TESTS: Final = {"mcnemar": "McNemar", "fisher": "Fisher randomization"}
+METHOD_TEST: Final = "t-test over seeds and examples"
+ONE_SEED: Final = "One seed: the tests are of these models."
 
 
 def caption(
-    study: str,
     split: str,
     cells: Sequence[CellResult],
     verdicts: Sequence[Verdict],
     *,
-    flat: Sequence[CellResult] = (),
-    tasks: Sequence[str] = (),
-    beside: bool = True,
-    looks: Looks = NEVER,
+    names: DisplayNames,
+    title: str = "",
+    also: Sequence[str] = (),
 ) -> str:
-    """The caption of a table of chosen settings.
+    """Write the caption of a table of chosen settings.
 
-    `looks` says how often a test set was looked at, by task and split. `flat` are cells whose
-    setting predicts the same class for every example; `tasks` the table's where it has more than
-    the cells; `beside`: it has the metrics that are not tested, too.
+    It begins with `title`, if there is one, and ends with what must `also` be said.
     """
-    sentences = [
-        f"Study {study}, {SPLIT_TITLES.get(split, split)} set. {_each_number(cells)}",
-        f"{_what_is_counted(cells)} to choose from: {budgets(cells)}.",
-        "Bold: best of its column as printed.",
-    ]
-    if beside and any(cell.definition.beside for cell in cells):
-        sentences.append("A second metric is that of the same trials, untested.")
-    sentences += [*_sampled(split, cells), *_without(split, cells), *_fewer_seeds(cells)]
-    sentences += [*_one_class(flat)]
-    sentences += explain_marks(verdicts, split=split)
-    if verdicts:
-        sentences += _looked_at(split, cells, looks)
-    return " ".join([*sentences, *gaps(cells), *_not_in_study(tasks, cells)])
+    said = [title or f"{data_sets(split, cells, names)}.", _number(split, cells, verdicts, names)]
+    said += explain_in_short(verdicts, names)
+    said += missing(cells)
+    return with_room(" ".join([*said, *also]), _parts_of_data(split, cells, names))
 
 
-def _each_number(cells: Sequence[CellResult]) -> str:
-    """Say what a number is: one trained model, or the mean over a setting's seeds."""
-    seeds = {len(cell.chosen.trials) for cell in cells if cell.chosen}
-    by = _chosen_by(cells)
-    if seeds <= {1}:
-        return (
-            f"Each number is one trial: the best of its cell, chosen by its {by}. One seed: the"
-            " tests are of these trained models, not of the methods."
-        )
-    some = " or one trial's score where there is one seed," if 1 in seeds else ""
-    return (
-        "Each number is a mean over the seeds of one setting, with its standard deviation,"
-        f"{some} chosen by the highest mean {by}."
+def with_room(said: str, more: Sequence[str]) -> str:
+    """Add each sentence for which the caption has room: the notes have them all."""
+    for sentence in more:
+        longer = f"{said} {sentence}"
+        said = longer if len(longer.split()) <= MOST_WORDS else said
+    return said
+
+
+def data_sets(split: str, cells: Sequence[CellResult], names: DisplayNames) -> str:
+    """`RTE and CoLA dev sets, MiniLM`; the encoder where it is the only one."""
+    tasks = list(dict.fromkeys(names.task(cell.definition) for cell in cells))
+    which = SPLIT_TITLES.get(split, split)
+    sets = f"{which} set{'s' if len(tasks) > 1 else ''}"
+    if len(tasks) > MOST_TASKS:
+        return f"{sets.capitalize()} of {len(tasks)} tasks{only_encoder(cells, names)}"
+    return f"{listed(tasks)} {sets}{only_encoder(cells, names)}"
+
+
+def only_encoder(cells: Sequence[CellResult], names: DisplayNames) -> str:
+    """Name the encoder, behind a comma, where there is just one."""
+    found = {cell.encoder for cell in cells}
+    return f", {names(found.pop())}" if len(found) == 1 else ""
+
+
+def listed(words: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _number(
+    split: str, cells: Sequence[CellResult], verdicts: Sequence[Verdict], names: DisplayNames
+) -> str:
+    """Say what a number is, from how many it was chosen, and on what."""
+    seeds = [len(cell.chosen.trials) for cell in cells if cell.chosen] or [1]
+    one_seed = max(seeds) == 1
+    what = "One trial each" if one_seed else f"Mean ± SD over {span(seeds)} seeds"
+    choices = [len(cell.comparable) for cell in cells]
+    if max(choices, default=0) > 1:
+        grid, unit = _way(cells), "trials" if one_seed else "settings"
+        counts = _counts(cells, names, unit)
+        what = f"Best of each method's {grid}" if one_seed else f"{what} of each method's best"
+        from_where = "" if one_seed else f" of a {grid}"
+        what += f"{from_where} ({counts}), chosen on {_chosen_on(split, cells)}"
+    models = any(verdict.comparison for verdict in verdicts)
+    return f"{what}. {ONE_SEED}" if one_seed and models else f"{what}."
+
+
+def _way(cells: Sequence[CellResult]) -> str:
+    """How the trials were drawn, where that is one way; what did not finish is said apart."""
+    ways = {drawn(cell).removeprefix("complete ").removesuffix(" with failures") for cell in cells}
+    return ways.pop() if len(ways) == 1 else "trials"
+
+
+def _counts(cells: Sequence[CellResult], names: DisplayNames, unit: str) -> str:
+    """`Standard 3, CAT 12 trials`; one number where all have as many; of many methods a range."""
+    groups = {names(m): _settings(group) for m, group in by_method(cells).items()}
+    if len(found := set(groups.values())) == 1:
+        return f"{found.pop()} {unit} each"
+    if len(groups) > MOST_METHODS:
+        return f"{_settings(cells)} {unit}"
+    return f"{', '.join(f'{method} {number}' for method, number in groups.items())} {unit}"
+
+
+def _settings(cells: Sequence[CellResult]) -> str:
+    return span(len(cell.comparable) for cell in cells)
+
+
+def _chosen_on(split: str, cells: Sequence[CellResult]) -> str:
+    found = sorted({trial.record.selection for cell in cells for trial in cell.finished})
+    if found == [split]:
+        return "these examples"
+    return " or ".join(
+        "held-out training rows" if on == "heldout" else f"{on} sets" for on in found
     )
 
 
-def _what_is_counted(cells: Sequence[CellResult]) -> str:
-    return "Settings x seeds" if any(cell.seeds > 1 for cell in cells) else "Trials"
-
-
-def _sampled(split: str, cells: Sequence[CellResult]) -> list[str]:
-    """Say so where the trials were scored on a part of the published dev rows."""
-    found = {
-        cell.definition.title: rows
-        for cell in cells
-        for trial in cell.finished
-        if (rows := trial.config.max_eval_samples) is not None
-        and split.startswith("dev")
-        and rows < cell.definition.counts.get(split, 0)
-    }
-    named = ", ".join(f"{title} {rows:,}" for title, rows in found.items())
-    return [f"Scored on a random sample of the dev rows: {named}."] if found else []
-
-
-def _without(split: str, cells: Sequence[CellResult]) -> list[str]:
-    """Name the dashes of chosen trials that are from before the data had the split."""
-    found = [cell for cell in cells if cell.chosen and not cell.chosen_on(split)]
-    return [f"A dash: trained before there was this set, {_named(found)}."] if found else []
-
-
-def _one_class(cells: Sequence[CellResult]) -> list[str]:
-    return [f"One class for every example: {_named(cells)}."] if cells else []
-
-
-def _named(cells: Sequence[CellResult]) -> str:
-    return ", ".join(f"{cell.definition.title} {cell.encoder} {cell.method}" for cell in cells)
-
-
-def _fewer_seeds(cells: Sequence[CellResult]) -> list[str]:
-    """Name chosen settings that lack a seed, and how many could not be chosen for that reason."""
-    short = [cell for cell in cells if cell.chosen and len(cell.chosen.trials) < cell.seeds]
-    named = ", ".join(
-        f"{_named([cell])} {len(cell.chosen.trials)} of {cell.seeds}"
-        for cell in short
-        if cell.chosen
-    )
-    left = sum(len(cell.begun) - len(cell.comparable) for cell in cells)
-    lines = [f"Seeds are missing: {named}."] if named else []
-    if left:
-        lines.append(f"{count(left, 'setting')} with fewer seeds than others could not be chosen.")
-    return lines
-
-
-def _chosen_by(cells: Sequence[CellResult]) -> str:
-    chosen_on = {trial.record.selection for cell in cells for trial in cell.finished}
-    return " or ".join(CHOSEN_BY[split] for split in sorted(chosen_on)) or "score"
-
-
-def budgets(cells: Sequence[CellResult]) -> str:
-    """How many settings, seeds or trials each method has to choose from, and how they came."""
-    by_method: dict[str, list[CellResult]] = {}
-    for cell in cells:
-        by_method.setdefault(cell.method, []).append(cell)
-    ways = {method: _ways(group) for method, group in by_method.items()}
-    counts = {method: _budget(group) for method, group in by_method.items()}
-    if len(set(ways.values())) == 1:
-        return ", ".join(f"{m} {n}" for m, n in counts.items()) + f" ({next(iter(ways.values()))})"
-    return ", ".join(f"{m} {n} ({ways[m]})" for m, n in counts.items())
-
-
-def _budget(cells: Sequence[CellResult]) -> str:
-    """`3`, `3 x 5` for settings of five seeds, `1 of 3 (2 failed)`; ranges over several cells."""
-    seeds = max(cell.seeds for cell in cells)
-    failed = sum(cell.failed for cell in cells)
-    if failed:
-        total, done = sum(cell.total for cell in cells), sum(len(cell.finished) for cell in cells)
-        trials = " trials" if seeds > 1 else ""
-        return f"{done} of {total}{trials} ({failed} failed)"
-    settings = span(len(cell.begun) for cell in cells)
-    return settings if seeds == 1 else f"{settings} x {span(cell.seeds for cell in cells)}"
-
-
-def _ways(cells: Sequence[CellResult]) -> str:
-    return " or ".join(sorted({drawn(cell) for cell in cells}))
-
-
-def drawn(cell: CellResult) -> str:
-    """Say how a cell's trials were chosen from the study's grid."""
-    if cell.sampled == "adaptive":
-        return "adaptive search"
-    what = "random draw" if cell.sampled == "random" else "grid"
-    if cell.missing:
-        return f"unfinished {what}"
-    if cell.pruned:
-        return f"{what} with early stopping"
-    if cell.failed:
-        return f"{what} with failures"
-    return "random draw" if cell.undrawn else "complete grid"
-
-
-def _looked_at(split: str, cells: Sequence[CellResult], looks: Looks) -> list[str]:
-    """Say how often a set that chose nothing was looked at, where that was more than once."""
-    titles = {cell.task: cell.definition.title for cell in cells}
-    counts = {titles[t]: n for (t, of), n in looks.items() if of == split and t in titles and n > 1}
-    named = ", ".join(f"{title} {number} times" for title, number in counts.items())
-    if not named:
+def explain_in_short(verdicts: Sequence[Verdict], names: DisplayNames) -> list[str]:
+    """Say which test each mark is of, over how many comparisons, and which marks nothing has."""
+    if not verdicts:
         return []
-    return [f"Looked at before, with other trials each time: {named}; no p allows for that."]
+    baseline = names(verdicts[0].against)
+    lines = []
+    models = [verdict for verdict in verdicts if verdict.comparison]
+    methods = [verdict for verdict in verdicts if verdict.gain]
+    better = f"better than {baseline}, {SIGNIFICANT}"
+    if models:
+        lines.append(f"†: {better} ({_tests(models)}){_none(v.marked for v in models)}.")
+    if methods:
+        better = "likewise" if models else better
+        lines.append(f"*: {better} ({METHOD_TEST}){_none(v.marked for v in methods)}.")
+    return [*lines, *_still(verdicts), *_confirmed(verdicts), *_epochs(verdicts)]
 
 
-def gaps(cells: Sequence[CellResult]) -> list[str]:
-    """Count the trials that gave no number, if there are any."""
-    total = sum(cell.total for cell in cells)
+def _none(marked: Iterable[bool]) -> str:
+    """Say so where no number has a mark."""
+    return "" if any(marked) else "; none"
+
+
+def _tests(verdicts: Sequence[Verdict]) -> str:
+    """`McNemar`, or `accuracy: McNemar; F1, MCC: Fisher randomization`."""
+    by_test: dict[str, list[str]] = {}
+    for metric in (get_metric(verdict.definition.metric) for verdict in verdicts):
+        titles = by_test.setdefault(SHORT_TESTS[metric.test], [])
+        titles += [metric.title] if metric.title not in titles else []
+    if len(by_test) == 1:
+        return next(iter(by_test))
+    return "; ".join(f"{', '.join(titles)}: {test}" for test, titles in by_test.items())
+
+
+def _still(verdicts: Sequence[Verdict]) -> list[str]:
+    """Say what the double dagger allows for, and for how many it cannot be worked out."""
+    able = [verdict for verdict in verdicts if verdict.p_after is not None]
+    lacking = len(verdicts) - len(able)
+    refused = f"not known of {lacking} of {count(len(verdicts), 'number')}"
+    if not able:
+        return [f"‡: {refused}."]
+    family, chose = verdicts[0].family, any(verdict.selected for verdict in able)
+    allowed = ["the choice"] if chose else []
+    allowed += [f"Holm over {family} comparisons"] if family > 1 else []
+    still = f"still so after {' and '.join(allowed)}" if allowed else "the same, one comparison"
+    none = _none(verdict.survives for verdict in able)
+    return [f"‡: {still}{none}{f'; {refused}' if lacking else ''}."]
+
+
+def _confirmed(verdicts: Sequence[Verdict]) -> list[str]:
+    known = [verdict.confirmation for verdict in verdicts if verdict.confirmation]
+    if not known:
+        return []
+    seeds = span(len(side.trials) for v in known for side in (v.baseline, v.system))
+    return [f"§: confirmed on {seeds} fresh seeds{_none(v.survives for v in known)}."]
+
+
+def _epochs(verdicts: Sequence[Verdict]) -> list[str]:
+    chosen = any(verdict.epoch_selected for verdict in verdicts)
+    return ["Epochs were chosen on the same examples."] if chosen else []
+
+
+def missing(cells: Sequence[CellResult]) -> list[str]:
+    """`Of 15 trials: 2 failed, 3 not finished.`"""
     counts = {
-        "stopped early": sum(cell.pruned for cell in cells),
         "failed": sum(cell.failed for cell in cells),
-        "not drawn": sum(cell.undrawn for cell in cells),
-        "not run to the end": sum(cell.missing for cell in cells),
+        "stopped early": sum(cell.pruned for cell in cells),
+        "not finished": sum(cell.missing for cell in cells),
     }
-    said = [f"{number} {_verb(what, number)}" for what, number in counts.items() if number]
-    if not said:
-        return []
-    dashes = " A dash: none is finished." if any(not cell.finished for cell in cells) else ""
-    return [f"Of {count(total, 'trial')} {', '.join(said)}.{dashes}"]
+    total = sum(cell.total for cell in cells)
+    said = [f"{number} {what}" for what, number in counts.items() if number]
+    return [f"Of {count(total, 'trial')}: {', '.join(said)}."] if said else []
 
 
-def _not_in_study(tasks: Sequence[str], cells: Sequence[CellResult]) -> list[str]:
-    """Say what the dashes are that no trial was to fill."""
-    keys = {cell.key for cell in cells}
-    systems = {(encoder, method) for _, encoder, method in keys}
-    columns = {*tasks, *(task for task, _, _ in keys)}
-    return [] if len(keys) == len(systems) * len(columns) else ["Other dashes: not in the study."]
-
-
-def _verb(what: str, number: int) -> str:
-    if what == "failed":
-        return what
-    return f"{'was' if number == 1 else 'were'} {what}"
+def _parts_of_data(split: str, cells: Sequence[CellResult], names: DisplayNames) -> list[str]:
+    """Say that rows were sampled: which and how many is in the notes."""
+    scored = ["Scored on a sample of the dev rows."] if sampled(split, cells) else []
+    trained = ["Trained on a part of the training rows."] if subsampled(cells, names) else []
+    return [*trained, *scored]

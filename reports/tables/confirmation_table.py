@@ -5,42 +5,49 @@ In: the verdicts on a confirmation. Out: a `Report`.
 
 from collections.abc import Sequence
 
-from reports.tables.marks import METHOD_TEST, SIGNIFICANT, SPLIT_TITLES
-from reports.tables.notes import gain_words, verdict_notes
-from reports.tables.report import Report, side_cell
-from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
+from reports.tables.captions import METHOD_TEST as SHORT_TEST
+from reports.tables.marks import METHOD_TEST, SIGNIFICANT, SPLIT_TITLES, count, span
+from reports.tables.notes import gain_notes, gain_words, signatures
+from reports.tables.report import Report, metric_title, side_cell
+from reports.tables.table import Cell, Column, ColumnGroup, Row, Table, with_metric
 from reports.verdicts.verdict import BASELINE, Mark, Verdict
-from trainers.records.metrics import get_metric
+from search_spaces.display_names import DisplayNames
+from search_spaces.study import Study
 
 
 def confirmation_report(
-    study: str, verdicts: Sequence[Verdict], worth: float | None = None
+    study: Study, verdicts: Sequence[Verdict], worth: float | None = None
 ) -> Report:
     """Build it: a row for each comparison, with its gain, interval and p-values."""
+    names = study.names
     systems = [(v.task, v.encoder) for v in verdicts]
     rows = tuple(
         Row(
-            labels=(
-                f"{verdict.definition.title}, {SPLIT_TITLES.get(verdict.split, verdict.split)}"
-                f" ({get_metric(verdict.definition.metric).title})",
-                verdict.encoder,
-                verdict.method,
-            ),
+            labels=(_task(verdict, names), names(verdict.encoder), names(verdict.method)),
             cells=_cells(verdict),
             starts_block=place > 0 and systems[place] != systems[place - 1],
         )
         for place, verdict in enumerate(verdicts)
     )
-    titles = (BASELINE, "method", "gain (95 %)", "p")
+    baseline = names(BASELINE)
+    titles = ((baseline, ""), ("Method", ""), ("Gain", "95% interval"), ("p", ""))
+    columns = tuple(Column(title=t, subtitle=below, ranked=False) for t, below in titles)
     table = Table(
-        name=f"{study}-confirmation",
-        caption=_caption(study, verdicts),
+        name=f"{study.name}-confirmation",
+        caption=_caption(verdicts, names),
         label_titles=("Task", "Encoder", "Method"),
-        groups=(ColumnGroup(columns=tuple(Column(title=t, ranked=False) for t in titles)),),
+        groups=(ColumnGroup(columns=columns),),
         rows=rows,
-        notes=verdict_notes(verdicts, worth=worth),
+        notes=_notes(study.name, verdicts, names, worth),
+        signatures=signatures(verdicts),
     )
     return Report(table=table, verdicts=tuple(verdicts))
+
+
+def _task(verdict: Verdict, names: DisplayNames) -> str:
+    task = verdict.definition
+    split = SPLIT_TITLES.get(verdict.split, verdict.split)
+    return with_metric(f"{names.task(task)} {split}", metric_title(task, task.metric))
 
 
 def _cells(verdict: Verdict) -> tuple[Cell, ...]:
@@ -54,19 +61,42 @@ def _cells(verdict: Verdict) -> tuple[Cell, ...]:
     )
 
 
-def _caption(study: str, verdicts: Sequence[Verdict]) -> str:
-    seeds = sorted({len(side.trials) for v in verdicts for side in (v.baseline, v.system)})
-    counts = " to ".join(str(count) for count in dict.fromkeys((seeds[0], seeds[-1])))
-    family = verdicts[0].family
-    kept = sum(verdict.survives for verdict in verdicts)
+def _caption(verdicts: Sequence[Verdict], names: DisplayNames) -> str:
+    """Say what was trained anew, what a number is and what the mark is of."""
+    family, baseline = verdicts[0].family, names(BASELINE)
+    encoders = {verdict.encoder for verdict in verdicts}
+    of = f", {names(encoders.pop())}" if len(encoders) == 1 else ""
+    over = f" after Holm over {family} comparisons" if family > 1 else ""
+    none = "" if any(verdict.survives for verdict in verdicts) else "; none"
+    refused = [verdict for verdict in verdicts if verdict.refused]
     said = [
-        f"Study {study}, confirmation: each method's chosen setting, trained with {counts} fresh"
-        " seeds that took no part in its choice. Scores are means over these seeds, with their"
-        " standard deviations; gains in points, with intervals over seeds and examples; p is"
-        " after Holm's correction.",
-        f"Section (\u00a7): better than {BASELINE}, {SIGNIFICANT} by {METHOD_TEST}, two-sided,"
-        f" after Holm's correction over {family} comparison{'s' if family > 1 else ''}; {kept} of"
+        f"Confirmation{of}: chosen settings trained with {_seeds(verdicts)} fresh seeds. Mean"
+        " \u00b1 SD over these; gains in points, with intervals over seeds and examples;"
+        f" p{over} ({SHORT_TEST}).",
+        f"\u00a7: better than {baseline}, {SIGNIFICANT}{none}.",
+    ]
+    lacking = f"{len(refused)} of {count(len(verdicts), 'comparison')} could not be confirmed."
+    return " ".join([*said, *([lacking] if refused else [])])
+
+
+def _seeds(verdicts: Sequence[Verdict]) -> str:
+    return span(len(side.trials) for v in verdicts for side in (v.baseline, v.system))
+
+
+def _notes(
+    study: str, verdicts: Sequence[Verdict], names: DisplayNames, worth: float | None
+) -> tuple[str, ...]:
+    family, baseline = verdicts[0].family, names(BASELINE)
+    kept = sum(verdict.survives for verdict in verdicts)
+    items = [
+        f"Study {study}, confirmation: each method's chosen setting, trained with"
+        f" {_seeds(verdicts)} fresh seeds that took no part in its choice. Scores are means over"
+        " these seeds, with their standard deviations; gains in points, with intervals over seeds"
+        " and examples; p is after Holm's correction.",
+        f"Section (\u00a7): better than {baseline}, {SIGNIFICANT} by {METHOD_TEST}, two-sided,"
+        f" after Holm's correction over {count(family, 'comparison')}; {kept} of"
         f" {len(verdicts)}.",
     ]
     refused = dict.fromkeys(verdict.refused for verdict in verdicts if verdict.refused)
-    return " ".join([*said, *(f"Not confirmed: {reason}." for reason in refused)])
+    items += [f"Not confirmed: {reason}." for reason in refused]
+    return (*items, *gain_notes(verdicts, names, worth))

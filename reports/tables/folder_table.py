@@ -6,14 +6,20 @@ In: a `Folder` and the verdicts on it. Out: a `Report`.
 from collections.abc import Sequence
 from statistics import fmean
 
-from reports.results.folder import Folder
+from reports.results.folder import Folder, GivenTask
 from reports.statistics.across_tasks import AverageGain
+from reports.tables.averages import NOT_BOLD, gain_column
 from reports.tables.build import constant_row
-from reports.tables.marks import explain_marks, say_replicated
-from reports.tables.notes import average_of, gain_words, verdict_notes
+from reports.tables.captions import MOST_TASKS, explain_in_short, listed
+from reports.tables.fine_print import BOLD
+from reports.tables.marks import explain_marks, say_replicated, span
+from reports.tables.notes import average_of, gain_notes, gain_words, signatures
 from reports.tables.report import Report, side_cell
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
 from reports.verdicts.verdict import GIVEN, Verdict
+from search_spaces.display_names import AS_GIVEN
+
+ONE_MODEL = "One model each: the tests are of these models, not of the methods."
 
 
 def folder_report(
@@ -29,11 +35,11 @@ def folder_report(
         shown[system] = [side_cell(verdict.system, verdict.marks) for verdict in own]
         gains[system] = average_of(own)
     average = len(folder.tasks) > 1
-    columns = [Column(title=task.name, subtitle=task.metric.title) for task in folder.tasks]
+    columns = [Column(title=task.name, subtitle=_metric(task)) for task in folder.tasks]
     if average:
         columns.append(Column(title="Avg", ranked=all(gains.values())))
-    if average and any(gains.values()):
-        columns.append(Column(title="Avg gain", ranked=False))
+    if known := [gain for gain in gains.values() if average and gain]:
+        columns.append(gain_column(known[0]))
     rows = []
     for system in folder.systems:
         cells = [*shown[system]]
@@ -46,38 +52,59 @@ def folder_report(
     constant = constant_row(rows, [*first, *[None] * (len(columns) - len(first))], 1)
     table = Table(
         name=folder.name,
-        caption=_caption(folder, verdicts, gains),
+        caption=_caption(folder, verdicts),
         label_titles=("System",),
         groups=(ColumnGroup(columns=tuple(columns)),),
         rows=(*rows, *constant),
-        notes=verdict_notes(verdicts, folder.baseline, worth),
+        notes=(*_notes(folder, verdicts, gains), *gain_notes(verdicts, AS_GIVEN, worth)),
+        signatures=signatures(verdicts),
     )
     return Report(table=table, verdicts=tuple(verdicts), split=GIVEN)
 
 
-def _caption(
+def _metric(task: GivenTask) -> str:
+    """Name its metric, F1 with the label that it is of."""
+    return (
+        f"{task.metric.title} ({task.labels[1]})" if task.metric.of_one_label else task.metric.title
+    )
+
+
+def _caption(folder: Folder, verdicts: Sequence[Verdict]) -> str:
+    """Say whose predictions they are, what a number is and what the marks are of."""
+    tasks = [task.name for task in folder.tasks]
+    few = f"on {listed(tasks)}" if len(tasks) <= MOST_TASKS else f"on {len(tasks)} tasks"
+    seeds = _seeds(folder)
+    models = f"Mean \u00b1 SD over {seeds} seeds." if seeds != "1" else ONE_MODEL
+    marks = explain_in_short(verdicts, AS_GIVEN)
+    chosen = "How systems were chosen is not known."
+    return " ".join([f"Predictions of {folder.name}, {few}.", models, *marks, chosen])
+
+
+def _seeds(folder: Folder) -> str:
+    return span(len(rows) for task in folder.tasks for rows in task.predicted.values())
+
+
+def _notes(
     folder: Folder, verdicts: Sequence[Verdict], gains: dict[str, AverageGain | None]
-) -> str:
-    counts = sorted({len(rows) for task in folder.tasks for rows in task.predicted.values()})
-    examples = ", ".join(f"{task.name} {len(task.ids):,}" for task in folder.tasks)
-    if counts == [1]:
-        number = "Each number is one model: the tests are of these models, not of the methods."
-    else:
-        seeds = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
-        number = f"Each number is a mean over {seeds} seeds, with its standard deviation."
-    said = [
-        f"Predictions in {folder.name}. {number} Examples: {examples}.",
-        "Bold: best of its column as printed.",
-        *explain_marks(verdicts, folder.baseline),
+) -> list[str]:
+    seeds, examples = _seeds(folder), [f"{task.name} {len(task.ids):,}" for task in folder.tasks]
+    number = (
+        "Each number is one model: the tests are of these models, not of the methods."
+        if seeds == "1"
+        else f"Each number is a mean over {seeds} seeds, with its standard deviation."
+    )
+    items = [
+        f"Predictions in {folder.name}. {number} Examples: {', '.join(examples)}.",
+        BOLD,
+        *explain_marks(verdicts, AS_GIVEN),
     ]
     known = {system: gain for system, gain in gains.items() if gain}
     if len(folder.tasks) > 1 and known:
-        said.append(f"Avg gain: on {folder.baseline}, in points, with its 95% interval.")
-        said += [
+        items.append(f"Avg gain: on {folder.baseline}, in points, with its 95% interval.")
+        items += [
             say_replicated(system, folder.baseline, [v for v in verdicts if v.method == system])
             for system in known
         ]
     elif len(folder.tasks) > 1:
-        said.append("No average is bold: of one seed nothing says how sure it is.")
-    said.append("The files do not say how systems were chosen: no p allows for a choice.")
-    return " ".join(said)
+        items.append(NOT_BOLD)
+    return [*items, "The files do not say how systems were chosen: no p allows for a choice."]

@@ -6,7 +6,7 @@ value as `data-value`, by which the page sorts; every label is the heading of it
 
 from html import escape
 
-from reports.tables.table import MARKS, Cell, Row, Table
+from reports.tables.table import MARKS, Cell, Row, Table, compact
 
 
 def to_html(table: Table) -> str:
@@ -15,6 +15,7 @@ def to_html(table: Table) -> str:
     A row that does not compete is the table's foot, which is not sorted. What the table says stands
     below it, where a narrow screen can wrap it; the notes unfold.
     """
+    table = compact(table)
     pairs = list(zip(table.rows, table.best(), strict=True))
     body = [_row(table, row, best) for row, best in pairs if row.competes]
     foot = [_row(table, row, best) for row, best in pairs if not row.competes]
@@ -76,6 +77,7 @@ def _cell(table: Table, cell: Cell, best: bool) -> str:
 
 def _notes(table: Table) -> list[str]:
     items = [f"<li>{escape(note)}</li>" for note in table.notes]
+    items += [f"<li><code>{escape(line)}</code></li>" for line in table.signatures]
     if not items:
         return []
     return [

@@ -1,174 +1,231 @@
-r"""LaTeX: a `Table` as a `table` environment with booktabs rules.
+r"""LaTeX: a `Table` as a `table` environment with booktabs rules, its caption below.
 
 In: a `Table`. Out: a string that compiles as it stands with pdflatex and tectonic; the packages it
-needs are named in a comment. A table that is wider than the line is scaled down to it, a longer one
-than a page goes on in further environments with the same number. Names are escaped here and nowhere
-else.
+needs are named in a comment, and comments at its end say how each comparison was tested. A table
+that no column of a two-column paper has room for spans both (`table*`); a longer one than a page
+goes on in further environments with the same number. Names are escaped here and nowhere else.
 """
 
-from itertools import accumulate
+from dataclasses import dataclass
+from itertools import accumulate, groupby
 from math import ceil
 from typing import Final
 
+from reports.tables.aligned import align
 from reports.tables.latex_text import escape
-from reports.tables.table import MISSING, Cell, Row, Table
-from reports.verdicts.verdict import Mark
+from reports.tables.sheet import Key, Sheet, sheet_of
+from reports.tables.table import Table
 
-# In lines: what fits on a page of the article class, and what stands around rows and caption.
+COLUMN: Final = 219  # points: a column of a two-column paper, the narrowest in use (ACL's)
+TEXT: Final = 455  # points: both columns
+ONE_COLUMN: Final = 345  # points: a line of the article class
+SIZES: Final = (("small", 0.92, 6), ("small", 0.92, 4), ("footnotesize", 0.85, 3))
+"""Type sizes to try, the part of 10 pt that they are, and points between columns, each side."""
+MARK: Final = 4.5
+"""Points that a mark takes; the gap between columns has room for one."""
+
+# In lines: what fits on a page, and what stands around rows and caption.
 PAGE: Final = 46
 AROUND: Final = 6
-WIDTH: Final = 75  # characters of a line of text
-GAP: Final = 2  # characters between columns, a little less than there are
 RULED: Final = 1.5  # lines of a row with a rule above it
-SMALLER: Final = 0.8  # lines of notes, in footnotesize; they break badly
-
-MARK_COMMANDS: Final[dict[Mark, str]] = {
-    "dagger": r"\dagger",
-    "asterisk": "*",
-    "double-dagger": r"\ddagger",
-    "section": r"\S",
-}
+CHARACTER: Final = 5  # points of a caption's character
 
 FITTED: Final = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 CONTINUED: Final = (r"\addtocounter{table}{-1}", r"\caption[]{(continued)}")
 
 
-def to_latex(table: Table) -> str:
+@dataclass(frozen=True)
+class Fit:
+    """How a table is set: its environment, type size, points between columns, whether scaled."""
+
+    environment: str
+    size: str
+    scale: float
+    gap: int
+    guarded: bool
+
+
+def to_latex(table: Table, *, wide: bool = False, transpose: bool = False) -> str:
     r"""Render `\begin{table}` to `\end{table}`, and again for rows that a page has no room for.
 
-    The best of a column is in bold, marks are superscripts. Published rows are in italics,
-    and the notes stand below the rows in small type: those that a page has room for, the others
-    as comments.
+    `wide` lets it span both columns of a two-column paper though one has room for it; `transpose`
+    makes rows of its columns.
     """
-    lines, pages = [r"% needs \usepackage{booktabs,graphicx}"], _pages(table)
+    sheet = sheet_of(table, transpose=transpose)
+    fit = _fit(sheet, wide=wide)
+    packages = "booktabs,graphicx" if fit.guarded else "booktabs"
+    lines = [rf"% needs \usepackage{{{packages}}}"]
+    if fit.guarded:
+        lines.append(
+            "% made smaller where it is wider than the line: to avoid that, leave out rows"
+            " or columns, or --transpose"
+        )
+    pages = _pages(table, sheet, fit)
     for rows in pages:
         lines += [
-            r"\begin{table}",
+            rf"\begin{{{fit.environment}}}[t]",
             r"\centering",
-            *(CONTINUED if rows.start else _caption(table)),
-            r"\par\medskip",
-            FITTED,
-            rf"\begin{{tabular}}{{{'l' * len(table.label_titles)}{'c' * len(table.columns)}}}",
+            rf"\{fit.size}",
+            rf"\setlength{{\tabcolsep}}{{{fit.gap}pt}}",
+            *([FITTED] if fit.guarded else []),
+            rf"\begin{{tabular}}{{{_spec(sheet, fit)}}}",
             r"\toprule",
-            *_head(table),
+            *_head(sheet),
             r"\midrule",
-            *_body(table, rows),
+            *_body(sheet, rows),
             r"\bottomrule",
-            r"\end{tabular}}",
-            *(_notes(table, rows) if rows is pages[-1] else []),
-            r"\end{table}",
+            r"\end{tabular}" + ("}" if fit.guarded else ""),
+            *(CONTINUED if rows.start else _caption(table)),
+            rf"\end{{{fit.environment}}}",
         ]
+    lines += [f"% {' '.join(line.split())}" for line in table.signatures]
     return "\n".join(lines) + "\n"
 
 
 def _caption(table: Table) -> list[str]:
-    return [rf"\caption{{{escape(table.caption)}}}", rf"\label{{tab:{_label(table.name)}}}"]
+    return [rf"\caption{{{escape(table.caption)}}}", rf"\label{{tab:{label_of(table.name)}}}"]
 
 
-def _pages(table: Table) -> list[range]:
-    """Say which rows stand on which page; a page ends before a block where there is one."""
-    heights, pages = _heights(table), list[range]()
-    start, room = 0, _room(table, first=True)
-    while True:
-        rows = table.rows[start:]
-        fit = max(1, sum(end <= room for end in accumulate(heights[start:])))
-        if fit >= len(rows):
-            return [*pages, range(start, len(table.rows))]
-        blocks = [i for i in range(ceil(fit / 2), fit + 1) if rows[i].starts_block]
-        pages.append(range(start, start + (blocks[-1] if blocks else fit)))
-        start, room = pages[-1].stop, _room(table, first=False)
-
-
-def _room(table: Table, *, first: bool) -> float:
-    """Lines of a page that are left beside the caption and the head."""
-    return PAGE - AROUND - (len(table.caption) / WIDTH if first else 1)
-
-
-def _heights(table: Table) -> list[float]:
-    """Each row's, in lines: a table that is wider than the line is scaled down to it."""
-    texts = [[*row.labels, *map(table.text, row.cells)] for row in table.rows]
-    heads = [*table.label_titles, *(column.title for column in table.columns)]
-    widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
-    scale = min(1, WIDTH / sum(width + GAP for width in widths))
-    return [scale * (RULED if row.starts_block else 1) for row in table.rows]
-
-
-def _label(name: str) -> str:
+def label_of(name: str) -> str:
     """Keep what a label may hold; anything else becomes a hyphen."""
     return "".join(c if c.isascii() and (c.isalnum() or c in ".:-") else "-" for c in name)
+
+
+def _fit(sheet: Sheet, *, wide: bool) -> Fit:
+    """Choose the largest type with which the table fits a column, or else both."""
+    for environment, room in (("table", COLUMN), ("table*", TEXT))[wide:]:
+        for size, scale, gap in SIZES:
+            width = _width(sheet, scale, gap)
+            if width <= room:
+                return Fit(environment, size, scale, gap, guarded=width > ONE_COLUMN)
+    return Fit("table*", *SIZES[-1], guarded=True)
+
+
+def _width(sheet: Sheet, scale: float, gap: int) -> float:
+    """Estimate its width in points."""
+    widths = _label_widths(sheet) + sheet.column_widths()
+    return scale * sum(widths) + 2 * gap * len(widths) + sum(_more(sheet))
+
+
+def _more(sheet: Sheet) -> list[float]:
+    """Points of each column behind which the gap has no room for all marks."""
+    return [MARK * max(0, most - 1) for most in sheet.marks()]
+
+
+def _label_widths(sheet: Sheet) -> list[float]:
+    widths = sheet.label_widths()
+    return widths[1:] if _spanning(sheet) else widths
+
+
+def _spanning(sheet: Sheet) -> bool:
+    """Whether the outer labels stand in rows of their own: of three levels and more."""
+    return len(sheet.corner) > 2 and not sheet.transposed
+
+
+def _spec(sheet: Sheet, fit: Fit) -> str:
+    """Labels to the left, numbers centred, with more room behind those with several marks."""
+    gaps = [rf"@{{\hspace{{{2 * fit.gap + more:g}pt}}}}" if more else "" for more in _more(sheet)]
+    return "l" * len(_label_widths(sheet)) + "".join(f"c{gap}" for gap in gaps)
+
+
+def _pages(table: Table, sheet: Sheet, fit: Fit) -> list[range]:
+    """Say which rows stand on which page; a page ends before a block where there is one."""
+    heights, pages = _heights(sheet, fit), list[range]()
+    start, room = 0, _room(table, fit, first=True)
+    while True:
+        number = len(heights) - start
+        fitting = max(1, sum(end <= room for end in accumulate(heights[start:])))
+        if fitting >= number:
+            return [*pages, range(start, len(heights))]
+        ends = range(start + ceil(fitting / 2), start + fitting + 1)
+        blocks = [place for place in ends if place in sheet.blocks]
+        pages.append(range(start, blocks[-1] if blocks else start + fitting))
+        start, room = pages[-1].stop, _room(table, fit, first=False)
+
+
+def _room(table: Table, fit: Fit, *, first: bool) -> float:
+    """Lines of a page that are left beside the caption and the head."""
+    line = COLUMN if fit.environment == "table" else ONE_COLUMN
+    return PAGE - AROUND - (len(table.caption) * CHARACTER / line if first else 1)
+
+
+def _heights(sheet: Sheet, fit: Fit) -> list[float]:
+    """Each row's, in lines of normal size, with the row of an outer label above it."""
+    outer = [key[:1] for key in sheet.labels]
+    return [
+        fit.scale
+        * ((RULED if place in sheet.blocks else 1) + (_spanning(sheet) and _is_new(outer, place)))
+        for place in range(len(outer))
+    ]
+
+
+def _is_new(keys: list[Key], place: int) -> bool:
+    return place == 0 or keys[place] != keys[place - 1]
 
 
 def _line(cells: list[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _head(table: Table) -> list[str]:
-    """Up to three lines: groups with their rules, titles, subtitles; an empty line is left out."""
-    blank = [""] * len(table.label_titles)
-    titles = [escape(title) for title in table.label_titles]
-    lines = [_line(titles + [escape(column.title) for column in table.columns])]
-    if any(group.title for group in table.groups):
-        lines = [_line(blank + [_group(g.title, len(g.columns)) for g in table.groups])]
-        lines += [_group_rules(table), _line(titles + [escape(c.title) for c in table.columns])]
-    if any(column.subtitle for column in table.columns):
-        lines.append(_line(blank + [_small(column.subtitle) for column in table.columns]))
+def _head(sheet: Sheet) -> list[str]:
+    """A line for each level of heads: one over several columns has a rule below it."""
+    corner = list(sheet.corner[_spanning(sheet) :])
+    levels, first, lines = len(sheet.heads[0]), len(corner) + 1, list[str]()
+    for level in range(levels):
+        last = level == levels - 1
+        titles = corner if last else [""] * len(corner)
+        spans = _spans(sheet, level, merge=not last)
+        heads = [_one_head(sheet, span, level) for span in spans]
+        lines.append(_line([escape(title) for title in titles] + heads))
+        rules = [
+            rf"\cmidrule(lr){{{first + span.start}-{first + span.stop - 1}}}"
+            for span in spans
+            if len(span) > 1 and sheet.heads[span.start][level]
+        ]
+        lines += [" ".join(rules)] if rules else []
     return lines
 
 
-def _group(title: str, width: int) -> str:
-    return rf"\multicolumn{{{width}}}{{c}}{{{escape(title)}}}"
+def _spans(sheet: Sheet, level: int, *, merge: bool) -> list[range]:
+    """Neighbouring columns with the same head, down to this level."""
+    places = range(len(sheet.heads))
+    alone = [not merge or not head[level] for head in sheet.heads]
+    keys = [(p,) if alone[p] else sheet.heads[p][: level + 1] for p in places]
+    runs = [list(run) for _, run in groupby(places, key=keys.__getitem__)]
+    return [range(run[0], run[-1] + 1) for run in runs]
 
 
-def _group_rules(table: Table) -> str:
-    rules, first = [], len(table.label_titles) + 1
-    for group in table.groups:
-        last = first + len(group.columns) - 1
-        if group.title:
-            rules.append(rf"\cmidrule(lr){{{first}-{last}}}")
-        first = last + 1
-    return " ".join(rules)
+def _one_head(sheet: Sheet, span: range, level: int) -> str:
+    text = escape(sheet.heads[span.start][level])
+    if text and sheet.transposed and span.start in sheet.italic:
+        text = rf"\textit{{{text}}}"
+    return rf"\multicolumn{{{len(span)}}}{{c}}{{{text}}}" if len(span) > 1 else text
 
 
-def _small(text: str) -> str:
-    return rf"{{\small {escape(text)}}}" if text else ""
-
-
-def _body(table: Table, rows: range) -> list[str]:
+def _body(sheet: Sheet, rows: range) -> list[str]:
+    columns = [align(column) for column in sheet.columns()]
     lines: list[str] = []
-    for row, best in list(zip(table.rows, table.best(), strict=True))[rows.start : rows.stop]:
-        if row.starts_block and lines:
+    for place in rows:
+        if place in sheet.blocks and lines:
             lines.append(r"\midrule")
-        labels = [_styled(escape(label), row) for label in row.labels]
-        cells = [_cell(table, row, cell, top) for cell, top in zip(row.cells, best, strict=True)]
-        lines.append(_line(labels + cells))
+        labels = [_label(sheet, place, text) for text in sheet.labels[place]]
+        again = place > rows.start and place not in sheet.blocks and not _starts(sheet, place)
+        if _spanning(sheet):
+            outer, *labels = labels
+            if outer and not again:
+                width = len(labels) + len(sheet.heads)
+                lines.append(_line([rf"\multicolumn{{{width}}}{{l}}{{{outer}}}"]))
+        elif again and len(labels) > 1:
+            labels[0] = ""
+        lines.append(_line(labels + [column[place] for column in columns]))
     return lines
 
 
-def _styled(text: str, row: Row) -> str:
-    return rf"\textit{{{text}}}" if row.published and text else text
+def _starts(sheet: Sheet, place: int) -> bool:
+    """Whether the outer label is another than in the row above."""
+    return sheet.labels[place][0] != sheet.labels[place - 1][0]
 
 
-def _cell(table: Table, row: Row, cell: Cell, best: bool) -> str:
-    """A number; the marks take no width, so that numbers stay in line."""
-    text = table.text(cell)
-    number = text if text == MISSING else escape(text)
-    number = number.replace("-", "$-$") if cell.value is not None else number
-    number = rf"\textbf{{{number}}}" if best else _styled(number, row)
-    marks = "".join(MARK_COMMANDS[mark] for mark in cell.marks)
-    return number + (rf"\rlap{{$^{{{marks}}}$}}" if marks else "")
-
-
-def _notes(table: Table, rows: range) -> list[str]:
-    """The first notes are printed, as many as a page has room for; comments keep the others."""
-    room = _room(table, first=rows.start == 0) - sum(_heights(table)[rows.start : rows.stop])
-    heights = (SMALLER * ceil(len(note) / WIDTH) for note in table.notes)
-    printed = sum(end <= room for end in accumulate(heights))
-    first, rest = table.notes[:printed], table.notes[printed:]
-    lines = [escape(note) for note in first]
-    if rest:
-        lines.append(
-            f"{len(rest)} more {'line is' if len(rest) == 1 else 'lines are'} in the source."
-        )
-    small = [rf"{{\footnotesize\raggedright {line}\par}}" for line in lines]
-    comments = [f"% {' '.join(note.split())}" for note in rest]
-    return [r"\par\smallskip", *small, *comments] if lines else []
+def _label(sheet: Sheet, place: int, text: str) -> str:
+    italic = place in sheet.italic and not sheet.transposed
+    return rf"\textit{{{escape(text)}}}" if italic and text else escape(text)

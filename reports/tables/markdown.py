@@ -1,14 +1,15 @@
 """Markdown: a `Table` as a pipe table, for READMEs, issues and terminals.
 
-In: a `Table`. Out: a string in GitHub's dialect, caption first, notes last. Names are escaped here
-and nowhere else: what is markup to Markdown or HTML prints as itself. Column groups and subtitles
-become part of the heading, since a pipe table has one heading line; blocks are not separated.
+In: a `Table`. Out: a string in GitHub's dialect: the caption and the table, or its notes. Names are
+escaped here and nowhere else: what is markup to Markdown or HTML prints as itself. Column groups
+and subtitles become part of the heading, since a pipe table has one heading line; blocks are not
+separated.
 """
 
 import re
 from typing import Final
 
-from reports.tables.table import MARKS, Cell, Row, Table
+from reports.tables.table import MARKS, Cell, Row, Table, compact
 from search_spaces.text import clean
 
 ENTITIES: Final[dict[str, str]] = {
@@ -33,12 +34,21 @@ def escape(text: str) -> str:
 
 def to_markdown(table: Table) -> str:
     """Render the table: the best of a column in bold, published rows in italics."""
+    table = compact(table)
     titles = [escape(title) for title in (*table.label_titles, *table.headings)]
     rules = ["---"] * len(table.label_titles) + ["---:"] * len(table.columns)
     rows = [_row(table, *pair) for pair in zip(table.rows, table.best(), strict=True)]
     lines = [escape(table.caption), "", _line(titles), _line(rules), *rows]
-    notes = [f"- {escape(note)}" for note in table.notes]
-    return "\n".join(lines + ([""] if notes else []) + notes) + "\n"
+    return "\n".join(lines) + "\n"
+
+
+def to_markdown_notes(table: Table) -> str:
+    """Render the notes as a list, then the signatures as code."""
+    lines = [f"Notes on `{clean(table.name)}`", "", *(f"- {escape(note)}" for note in table.notes)]
+    if table.signatures:
+        signed = (f"    {clean(line.translate(SPACES))}" for line in table.signatures)
+        lines += ["", "How each comparison was tested, for programs:", "", *signed]
+    return "\n".join(lines) + "\n"
 
 
 def _line(cells: list[str]) -> str:

@@ -1,6 +1,6 @@
-"""The sentences on marks: what each means, by which test, how many numbers have it, which cannot.
+"""Notes on marks: what each means, by which test, how many numbers have it, which cannot.
 
-In: verdicts. Out: sentences, each true of exactly these.
+In: verdicts. Out: items, each true of exactly these.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from reports.statistics.across_tasks import replicability
 from reports.statistics.best_vs_best import BestVsBest
 from reports.tables.table import percent
-from reports.verdicts.verdict import ALPHA, BASELINE, Verdict
+from reports.verdicts.verdict import ALPHA, Verdict
+from search_spaces.display_names import DisplayNames
 from trainers.records.metrics import get_metric
 
 SPLIT_TITLES = {
@@ -26,21 +27,20 @@ FEW = 50
 SIGNIFICANT = "p\u00a0<\u00a0.05"
 
 
-def explain_marks(
-    verdicts: Sequence[Verdict], baseline: str = BASELINE, split: str = ""
-) -> list[str]:
+def explain_marks(verdicts: Sequence[Verdict], names: DisplayNames, split: str = "") -> list[str]:
     """Say what the marks of a table mean, how many numbers have them, and which cannot."""
     if not verdicts:
         return []
+    baseline = names(verdicts[0].against)
     return [
         *_marks(verdicts, baseline),
         *_double_dagger(verdicts, baseline),
         *_section(verdicts, baseline),
-        *_few(verdicts),
+        *_few(verdicts, names),
         *_refused(verdicts),
         *_epochs(verdicts),
-        *_no_better_than_constant(verdicts),
-        *_cannot_show(split, verdicts),
+        *_no_better_than_constant(verdicts, names),
+        *_cannot_show(split, verdicts, names),
         *_intervals(verdicts),
     ]
 
@@ -52,17 +52,15 @@ def _marks(verdicts: Sequence[Verdict], baseline: str) -> list[str]:
     names = sorted({TEST_TITLES[get_metric(v.definition.metric).test] for v in models})
     lines = []
     if models:
-        lines += [
+        lines.append(
             f"Dagger (\u2020): better than {baseline}, {SIGNIFICANT} by {' or '.join(names)},"
-            f" two-sided, {_seen(models)}.",
-            *_after_holm(models),
-        ]
+            f" two-sided, {_seen(models)}. {_after_holm(models)}"
+        )
     if methods:
-        lines += [
+        lines.append(
             f"Asterisk (*): better than {baseline}, {SIGNIFICANT} by {METHOD_TEST}, two-sided,"
-            f" {_seen(methods)}.",
-            *_after_holm(methods),
-        ]
+            f" {_seen(methods)}. {_after_holm(methods)}"
+        )
     return lines
 
 
@@ -78,17 +76,17 @@ def _seen(verdicts: Sequence[Verdict]) -> str:
     return "without regard to the choice among trials, which for some numbers these examples made"
 
 
-def _after_holm(verdicts: Sequence[Verdict]) -> list[str]:
+def _after_holm(verdicts: Sequence[Verdict]) -> str:
     """Say what a correction alone would leave, where the double dagger asks for more."""
     marked = [verdict for verdict in verdicts if verdict.marked]
     if not marked:
-        return [f"{_of(0, len(verdicts))}."]
+        return f"{_of(0, len(verdicts))}."
     kept = sum(verdict.p_holm < ALPHA for verdict in marked)
     family = verdicts[0].family
     if family == 1 or not any(verdict.selected for verdict in verdicts):
-        return [f"{_of(len(marked), len(verdicts))}."]
+        return f"{_of(len(marked), len(verdicts))}."
     over = count(family, "comparison")
-    return [f"{_of(len(marked), len(verdicts))}, {kept} after Holm's correction over {over}."]
+    return f"{_of(len(marked), len(verdicts))}, {kept} after Holm's correction over {over}."
 
 
 def _double_dagger(verdicts: Sequence[Verdict], baseline: str) -> list[str]:
@@ -98,8 +96,8 @@ def _double_dagger(verdicts: Sequence[Verdict], baseline: str) -> list[str]:
         return []
     kept = [verdict for verdict in able if verdict.survives]
     return [
-        f"Double dagger (\u2021): still better than {baseline} {_after_choice(able)}.",
-        f"{_of(len(kept), len(verdicts))}.",
+        f"Double dagger (\u2021): still better than {baseline} {_after_choice(able)}."
+        f" {_of(len(kept), len(verdicts))}."
     ]
 
 
@@ -142,10 +140,15 @@ def _resampled(best: Sequence[BestVsBest]) -> str:
     return " or ".join(sorted(drawn_as))
 
 
-def _few(verdicts: Sequence[Verdict]) -> list[str]:
+def name_of(verdict: Verdict, names: DisplayNames) -> str:
+    """Name a comparison: `RTE MiniLM CAT`."""
+    return names.cell(verdict.definition, verdict.encoder, verdict.method)
+
+
+def _few(verdicts: Sequence[Verdict], names: DisplayNames) -> list[str]:
     """Warn where best against best does not keep its level."""
     rare = {
-        verdict.definition.title: best.rare
+        names.task(verdict.definition): best.rare
         for verdict in verdicts
         if verdict.selected and (best := verdict.best) and best.rare is not None
     }
@@ -180,19 +183,19 @@ def _epochs(verdicts: Sequence[Verdict]) -> list[str]:
     return ["Epochs were chosen by the same examples: no p allows for that."]
 
 
-def _no_better_than_constant(verdicts: Sequence[Verdict]) -> list[str]:
+def _no_better_than_constant(verdicts: Sequence[Verdict], names: DisplayNames) -> list[str]:
     """Name the numbers that lack a mark since naming one class for all scores as much."""
     found = [v for v in verdicts if v.side == "ahead" and not v.marked]
-    named = ", ".join(v.name for v in found)
+    named = ", ".join(name_of(v, names) for v in found)
     return [f"Not marked, since naming one class for all scores as much: {named}."] if named else []
 
 
-def _cannot_show(split: str, verdicts: Sequence[Verdict]) -> list[str]:
+def _cannot_show(split: str, verdicts: Sequence[Verdict], names: DisplayNames) -> list[str]:
     """Name the gains that are smaller than the least that their examples can show."""
     small = [v for v in verdicts if v.p_value is not None and v.delta > 0 and not v.is_least_shown]
     if not small:
         return []
-    named = "; ".join(_small(verdict) for verdict in small[:MOST_NAMED])
+    named = "; ".join(_small(verdict, names) for verdict in small[:MOST_NAMED])
     more = f" and {len(small) - MOST_NAMED} more" if len(small) > MOST_NAMED else ""
     return [
         f"Too small for {_this(split)} to show at {SIGNIFICANT}, even"
@@ -204,29 +207,25 @@ def _this(split: str) -> str:
     return f"this {SPLIT_TITLES.get(split, split)} set" if split else "these examples"
 
 
-def _small(verdict: Verdict) -> str:
+def _small(verdict: Verdict, names: DisplayNames) -> str:
     least = verdict.least
     shown = "none can be shown" if least is None else f"the least is {percent(least, 1)}"
-    return f"{verdict.name}: {percent(verdict.delta, 1)}, {shown}"
+    return f"{name_of(verdict, names)}: {percent(verdict.delta, 1)}, {shown}"
 
 
 def _intervals(verdicts: Sequence[Verdict]) -> list[str]:
-    """Say what the intervals below a table are."""
+    """Say what the intervals of the gains are."""
     boot = [verdict.interval for verdict in verdicts if verdict.interval]
     crossed = [verdict.gain for verdict in verdicts if verdict.gain]
     choice = "; the choice among trials widens none" if any(v.selected for v in verdicts) else ""
-    lines = []
+    ways = []
     if boot:
-        lines.append(
-            f"Below: the gains in points with {boot[0].level:.0%} intervals, by paired bootstrap"
-            f" over examples, {boot[0].resamples:,} samples{choice}."
+        ways.append(
+            f"{boot[0].level:.0%}, by paired bootstrap over examples, {boot[0].resamples:,} samples"
         )
     if crossed:
-        lines.append(
-            f"Below: the gains in points with {crossed[0].level:.0%} intervals, over seeds and"
-            f" examples{choice}."
-        )
-    return lines
+        ways.append(f"{crossed[0].level:.0%}, over seeds and examples")
+    return [f"Intervals of gains: {' or '.join(ways)}{choice}."] if ways else []
 
 
 def say_replicated(title: str, baseline: str, verdicts: Sequence[Verdict]) -> str:

@@ -1,6 +1,6 @@
-"""The lines under a table: differences with their intervals, and how each was tested.
+"""Notes on gains, an item each: differences with their intervals, and what they settle.
 
-In: verdicts. Out: sentences and signature lines.
+In: verdicts. Out: items, and the signature lines that say how each was tested, for programs.
 """
 
 from collections.abc import Sequence
@@ -8,29 +8,37 @@ from collections.abc import Sequence
 from reports.statistics.across_tasks import AverageGain, average_gain, equivalence
 from reports.statistics.method_test import Gain
 from reports.statistics.power import Plan, Variation, examples_for, seeds_for
+from reports.tables.marks import name_of
 from reports.tables.table import percent
-from reports.verdicts.verdict import BASELINE, Verdict
+from reports.verdicts.verdict import Verdict
+from search_spaces.display_names import DisplayNames
 
 
-def verdict_notes(
-    verdicts: Sequence[Verdict], baseline: str = BASELINE, worth: float | None = None
-) -> tuple[str, ...]:
+def gain_notes(
+    verdicts: Sequence[Verdict], names: DisplayNames, worth: float | None = None
+) -> list[str]:
     """Write them for a table's verdicts; `worth` is the smallest gain that matters (0 .. 1)."""
-    gains = [gain for verdict in verdicts if (gain := gain_text(verdict))]
-    said = [f"Gains on {baseline}: {'; '.join(gains)}."] if gains else []
-    said += [worth_text(verdict, worth) for verdict in verdicts if verdict.gain] if worth else []
-    return (*said, *(verdict.note() for verdict in verdicts))
+    gains = [gain for verdict in verdicts if (gain := gain_text(verdict, names))]
+    of = names(verdicts[0].against) if verdicts else ""
+    items = [f"Gains on {of}, in points: {'; '.join(gains)}."] if gains else []
+    tested = [verdict for verdict in verdicts if verdict.gain] if worth else []
+    return [*items, *(worth_text(verdict, names, worth or 0) for verdict in tested)]
 
 
-def gain_text(verdict: Verdict) -> str | None:
+def signatures(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    """Write how each comparison was tested, a line each, for programs."""
+    return tuple(verdict.note() for verdict in verdicts)
+
+
+def gain_text(verdict: Verdict, names: DisplayNames) -> str | None:
     """The difference and its interval in points, in words; None where there is no interval."""
     if verdict.bounds is None:
         return None
     delta, low, high = (percent(value, 1) for value in (verdict.delta, *verdict.bounds))
-    return f"{verdict.name} {delta} ({low} to {high})"
+    return f"{name_of(verdict, names)} {delta} ({low} to {high})"
 
 
-def worth_text(verdict: Verdict, worth: float) -> str:
+def worth_text(verdict: Verdict, names: DisplayNames, worth: float) -> str:
     """Say what the test settles about a gain that would matter, or what would settle it."""
     gain = verdict.gain
     assert gain is not None
@@ -41,7 +49,7 @@ def worth_text(verdict: Verdict, worth: float) -> str:
         "no gain worth it": f"no gain worth {points}",
         "not settled": f"a gain of {points} is not settled",
     }
-    said = f"{verdict.name}: {words[settled]} (two one-sided tests, .05)"
+    said = f"{name_of(verdict, names)}: {words[settled]} (two one-sided tests, .05)"
     if settled != "not settled":
         return f"{said}."
     plan = Plan(examples=gain.n, seeds=min(gain.seeds), variation=Variation.of(gain))

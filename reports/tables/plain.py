@@ -55,6 +55,7 @@ def to_json(table: Table) -> str:
         ],
         "rows": rows,
         "notes": table.notes,
+        "signatures": table.signatures,
     }
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 

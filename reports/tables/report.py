@@ -3,13 +3,14 @@
 In: cells and verdicts. Out: `Report`s, and the `Cell`s of their tables.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 
 from reports.results.cells import CellResult, spread
 from reports.tables.table import Cell, Table
 from reports.verdicts.verdict import Chosen, Mark, Verdict
+from search_spaces.tasks import Task
+from trainers.records.metrics import get_metric
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,23 +55,9 @@ def side_cell(side: Chosen, marks: tuple[Mark, ...] = ()) -> Cell:
     )
 
 
-def relabelled(report: Report, labels: Mapping[str, str]) -> Report:
-    """Call the rows and columns of our own numbers as a study wants to have them called."""
-    if not labels:
-        return report
-
-    def called(name: str) -> str:
-        return labels.get(name, name)
-
-    rows = [
-        row if row.published else replace(row, labels=tuple(map(called, row.labels)))
-        for row in report.table.rows
-    ]
-    groups = [
-        replace(
-            group,
-            columns=tuple(replace(column, title=called(column.title)) for column in group.columns),
-        )
-        for group in report.table.groups
-    ]
-    return replace(report, table=replace(report.table, rows=tuple(rows), groups=tuple(groups)))
+def metric_title(task: Task, metric: str) -> str:
+    """What a column calls a metric: F1 with the label that it is of."""
+    title = get_metric(metric).title
+    second = task.labels[1] if task.labels else ""
+    positive = task.positive_title or task.positive or second
+    return f"{title} ({positive})" if get_metric(metric).of_one_label and positive else title

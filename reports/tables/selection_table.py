@@ -10,29 +10,26 @@ from statistics import fmean
 
 from reports.results.cells import CellResult, spread
 from reports.results.results import Results
-from reports.tables.captions import budgets, gaps
+from reports.tables.captions import missing, only_encoder
+from reports.tables.fine_print import budgets, gaps
 from reports.tables.marks import SIGNIFICANT, SPLIT_TITLES
-from reports.tables.table import Cell, Column, ColumnGroup, Kind, Row, Table, percent
+from reports.tables.report import metric_title
+from reports.tables.table import Cell, Column, ColumnGroup, Kind, Row, Table, percent, with_metric
 from reports.verdicts.judge import Verdicts
 from reports.verdicts.verdict import BASELINE, Verdict
-from trainers.records.metrics import DECIMALS, get_metric
-
-GROUPS = {
-    "": ("Settings", "Seeds", "Trials"),
-    "Best setting": ("score", "honest"),
-    f"Gain on {BASELINE}": ("best", "matched", "least"),
-    "p": ("naive", "after choice"),
-}
+from search_spaces.display_names import DisplayNames
+from trainers.records.metrics import DECIMALS
 
 
 def selection_table(results: Results, verdicts: Verdicts) -> Table:
     """Build the table; cells without a finished trial are left out."""
+    study, names = results.study.name, results.study.names
     shown = [cell for cell in results.cells if cell.finished]
     found = verdicts.on_choice(results.cells)
     systems = [(cell.task, cell.encoder) for cell in shown]
     rows = tuple(
         Row(
-            labels=_labels(cell),
+            labels=_labels(cell, names),
             cells=_cells(cell, verdicts, found.get(cell.id)),
             starts_block=place > 0 and systems[place] != systems[place - 1],
         )
@@ -40,21 +37,36 @@ def selection_table(results: Results, verdicts: Verdicts) -> Table:
     )
     groups = tuple(
         ColumnGroup(title=title, columns=tuple(Column(title=t, ranked=False) for t in columns))
-        for title, columns in GROUPS.items()
+        for title, columns in _groups(names(BASELINE)).items()
     )
     return Table(
-        name=f"{results.study.name}-selection",
-        caption=_caption(results.study.name, shown),
+        name=f"{study}-selection",
+        caption=_caption(shown, names),
         label_titles=("Task", "Encoder", "Method"),
         groups=groups,
         rows=rows,
-        notes=tuple(line for cell in shown for line in _notes(cell, found.get(cell.id))),
+        notes=(
+            *_fine_print(study, shown, names),
+            *(line for cell in shown for line in _notes(cell, found.get(cell.id), names)),
+        ),
+        signatures=tuple(line for cell in shown for line in _signature(cell, found.get(cell.id))),
     )
 
 
-def _labels(cell: CellResult) -> tuple[str, str, str]:
+def _groups(baseline: str) -> dict[str, tuple[str, ...]]:
+    """The columns under the titles of their groups."""
+    return {
+        "": ("Settings", "Seeds", "Trials"),
+        "Best setting": ("score", "honest"),
+        f"Gain on {baseline}": ("best", "matched", "least"),
+        "p": ("naive", "after choice"),
+    }
+
+
+def _labels(cell: CellResult, names: DisplayNames) -> tuple[str, str, str]:
     task = cell.definition
-    return (f"{task.title} ({get_metric(task.metric).title})", cell.encoder, cell.method)
+    title = with_metric(names.task(task), metric_title(task, task.metric))
+    return (title, names(cell.encoder), names(cell.method))
 
 
 def _cells(cell: CellResult, verdicts: Verdicts, found: Verdict | None) -> tuple[Cell, ...]:
@@ -91,47 +103,65 @@ SCORE = 3
 """The place of the best setting's score among a row's numbers."""
 
 
-def _caption(study: str, cells: Sequence[CellResult]) -> str:
+def _where(cells: Sequence[CellResult]) -> str:
     splits = sorted({cell.finished[0].record.selection for cell in cells})
-    where = " or ".join(SPLIT_TITLES.get(split, "held-out") for split in splits)
-    return " ".join(
-        [
-            f"Study {study}: what the choice of the best setting is worth, on the {where} set that"
-            f" chose it. Settings to choose from and finished trials: {budgets(cells)}.",
-            "Honest: the mean score on examples left out, when bootstrap samples choose the"
-            " setting.",
-            f"Gain, in points: of the best setting on {BASELINE}'s best. Matched: the expected gain"
-            f" of the best of as many random settings as {BASELINE} has. Least: the smallest gain"
-            f" with {SIGNIFICANT} between two given settings that differ as these do.",
-            "Naive p: of the two best settings as if they were the only ones, two-sided. After"
-            " choice: when the choice is allowed for, not corrected for several comparisons.",
-            "A dash: it needs all trials of a grid or of a random draw, trained to their end, as"
-            f" many epochs to choose from as {BASELINE} has, or a {BASELINE} to compare with.",
-            *gaps(cells),
-        ]
+    sets = "sets" if len({cell.task for cell in cells}) > 1 else "set"
+    return f"{' or '.join(SPLIT_TITLES.get(split, 'held-out') for split in splits)} {sets}"
+
+
+def _caption(cells: Sequence[CellResult], names: DisplayNames) -> str:
+    """Say what each column is, in as few words as do."""
+    baseline = names(BASELINE)
+    columns = (
+        f"What choosing the best setting adds, on the {_where(cells)} that chose"
+        f"{only_encoder(cells, names)}. Honest: mean score on examples that did not choose. Gains,"
+        f" in points, on {baseline}'s best; matched: from as many settings; least: the smallest"
+        f" with {SIGNIFICANT}. p: before and after allowing for the choice, uncorrected."
     )
+    return " ".join([columns, *missing(cells)])
 
 
-def _notes(cell: CellResult, found: Verdict | None) -> list[str]:
-    """A setting's better epoch; how the comparison's p was computed, what budgets would do."""
-    lines = _better_epoch(cell)
-    if found is None:
-        return lines
-    if found.selected and found.refused:
+def _fine_print(study: str, cells: Sequence[CellResult], names: DisplayNames) -> list[str]:
+    """Explain each column in full."""
+    baseline = names(BASELINE)
+    return [
+        f"Study {study}: what the choice of the best setting is worth, on the {_where(cells)} that"
+        f" chose it. Settings to choose from and finished trials: {budgets(cells, names)}.",
+        "Honest: the mean score on examples left out, when bootstrap samples choose the setting.",
+        f"Gain, in points: of the best setting on {baseline}'s best. Matched: the expected gain of"
+        f" the best of as many random settings as {baseline} has. Least: the smallest gain with"
+        f" {SIGNIFICANT} between two given settings that differ as these do.",
+        "Naive p: of the two best settings as if they were the only ones, two-sided. After choice:"
+        " when the choice is allowed for, not corrected for several comparisons.",
+        "A dash: it needs all trials of a grid or of a random draw, trained to their end, as many"
+        f" epochs to choose from as {baseline} has, or a {baseline} to compare with.",
+        *gaps(cells),
+    ]
+
+
+def _notes(cell: CellResult, found: Verdict | None, names: DisplayNames) -> list[str]:
+    """A setting's better epoch, and why a choice cannot be allowed for."""
+    lines = _better_epoch(cell, names.cell(cell.definition, cell.encoder, cell.method))
+    if found and found.selected and found.refused:
         lines.append(f"{cell.name}: refused: {found.refused}")
-    elif found.best and found.budget:
-        budget = found.budget
-        lines.append(
-            f"{cell.name}: {found.best.signature()}"
-            f"|expected_best_of_{budget.matched}:{budget.matched_score:.4f}"
-            f"|beats_best_{BASELINE}:{budget.matched_beats:.3f}"
-            f"|even_in_mean:{budget.break_even_mean or 'never'}"
-            f"|even_in_half:{budget.break_even_half or 'never'}"
-        )
     return lines
 
 
-def _better_epoch(cell: CellResult) -> list[str]:
+def _signature(cell: CellResult, found: Verdict | None) -> list[str]:
+    """How the comparison's p was computed, and what budgets would do."""
+    if found is None or (found.selected and found.refused) or not (found.best and found.budget):
+        return []
+    budget = found.budget
+    return [
+        f"{cell.name}: {found.best.signature()}"
+        f"|expected_best_of_{budget.matched}:{budget.matched_score:.4f}"
+        f"|beats_best_{BASELINE}:{budget.matched_beats:.3f}"
+        f"|even_in_mean:{budget.break_even_mean or 'never'}"
+        f"|even_in_half:{budget.break_even_half or 'never'}"
+    ]
+
+
+def _better_epoch(cell: CellResult, name: str) -> list[str]:
     """Name the best epoch of the chosen setting where that is not the one whose weights count.
 
     Of several seeds it is that of the mean over seeds.
@@ -143,6 +173,6 @@ def _better_epoch(cell: CellResult) -> list[str]:
     if best <= kept:
         return []
     return [
-        f"{cell.name}: its score is that of the last epoch, {percent(kept, 1)};"
-        f" after epoch {means.index(best) + 1} of {len(means)} it was {percent(best, 1)}"
+        f"{name}: its score is that of the last epoch, {percent(kept, 1)};"
+        f" after epoch {means.index(best) + 1} of {len(means)} it was {percent(best, 1)}."
     ]

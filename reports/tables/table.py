@@ -6,7 +6,7 @@ number is rounded and which cells are the best of their column.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
 from typing import Final, Literal
@@ -97,7 +97,10 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table: `name` identifies it, `label_titles` head the label columns, `notes` stand below.
+    """A table: `name` identifies it, `label_titles` head the label columns.
+
+    `notes` say in plain English what the caption has no room for, an item each; `signatures` how
+    each comparison was tested, a line each, for programs.
 
     Raises:
         ValueError: a row has another number of labels or cells than the table has columns for.
@@ -109,6 +112,7 @@ class Table:
     groups: tuple[ColumnGroup, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    signatures: tuple[str, ...] = ()
     decimals: int = 1
 
     def __post_init__(self) -> None:
@@ -133,8 +137,7 @@ class Table:
         """Every score column in one line, as `group / title (subtitle)`."""
         return tuple(
             (f"{group.title} / " if group.title else "")
-            + column.title
-            + (f" ({column.subtitle})" if column.subtitle else "")
+            + with_metric(column.title, column.subtitle)
             for group in self.groups
             for column in group.columns
         )
@@ -170,6 +173,25 @@ class Table:
         if row.published or not row.competes or cell.value is None:
             return None
         return rounded(cell.value, self.decimals)
+
+
+def with_metric(title: str, metric: str) -> str:
+    """`RTE (accuracy)`, `MRPC F1 (equivalent)`."""
+    if not metric:
+        return title
+    return f"{title} {metric}" if metric.endswith(")") else f"{title} ({metric})"
+
+
+def compact(table: Table) -> Table:
+    """Leave out columns of labels with one value that the caption states, but never all."""
+    kept = list(range(len(table.label_titles)))
+    for place in range(len(kept)):
+        values = {row.labels[place] for row in table.rows} - {""}
+        if len(values) == 1 and len(kept) > 1 and values.pop() in table.caption:
+            kept.remove(place)
+    rows = [replace(row, labels=tuple(row.labels[place] for place in kept)) for row in table.rows]
+    titles = tuple(table.label_titles[place] for place in kept)
+    return replace(table, label_titles=titles, rows=tuple(rows))
 
 
 def rounded(value: Fraction | float, decimals: int) -> int:

@@ -9,7 +9,7 @@ import textwrap
 import unicodedata
 from typing import Final
 
-from reports.tables.table import MARKS, Cell, Row, Table
+from reports.tables.table import MARKS, Cell, Row, Table, compact
 from search_spaces.text import clean
 
 GAP: Final = "  "
@@ -17,6 +17,7 @@ GAP: Final = "  "
 
 def to_text(table: Table, width: int = 100) -> str:
     """Render the table; its rows are never broken, caption and notes are at most `width` wide."""
+    table = compact(table)
     titles = [*table.label_titles, *(column.title for column in table.columns)]
     subtitles = [*[""] * len(table.label_titles), *(column.subtitle for column in table.columns)]
     heads = [[_plain(text) for text in line] for line in (titles, subtitles) if any(line)]
@@ -31,7 +32,9 @@ def to_text(table: Table, width: int = 100) -> str:
         for line, apart in zip(lines[len(heads) :], starts, strict=True)
         for part in ([""] if apart else []) + [line]
     ]
-    notes = [line for note in table.notes for line in _wrapped(note, width, "  ")]
+    notes = [
+        line for note in (*table.notes, *table.signatures) for line in _wrapped(note, width, "  ")
+    ]
     top = [*_wrapped(table.caption, width), rule, *groups, *lines[: len(heads)], rule]
     return "\n".join([*top, *rows, rule, *notes]) + "\n"
 

@@ -1,29 +1,42 @@
 """Writes reports in every format. In: reports and a folder. Out: the files written."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from reports.tables.latex import to_latex
-from reports.tables.markdown import to_markdown
+from reports.tables.latex_notes import to_latex_notes
+from reports.tables.markdown import to_markdown, to_markdown_notes
 from reports.tables.plain import to_csv, to_json
 from reports.tables.report import Report
+from reports.tables.table import Table
 from reports.verdicts.verdict import Chosen, Verdict
 from trainers.records.files import write_file
 
-RENDERERS = {"tex": to_latex, "md": to_markdown, "csv": to_csv, "json": to_json}
+RENDERERS: dict[str, Callable[[Table], str]] = {
+    ".md": to_markdown,
+    ".csv": to_csv,
+    ".json": to_json,
+    "-notes.tex": to_latex_notes,
+    "-notes.md": to_markdown_notes,
+}
 
 
-def write_reports(reports: Sequence[Report], folder: Path) -> list[Path]:
-    """Write each table as LaTeX, Markdown, CSV and JSON, and all comparisons as JSON."""
+def write_reports(
+    reports: Sequence[Report], folder: Path, *, wide: bool = False, transpose: bool = False
+) -> list[Path]:
+    """Write each table as LaTeX, Markdown, CSV and JSON with its notes, and all comparisons.
+
+    `wide` and `transpose` are those of `to_latex`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    contents = {
-        f"{report.table.name}.{ending}": render(report.table)
-        for report in reports
-        for ending, render in RENDERERS.items()
-    }
+    contents: dict[str, str] = {}
+    for table in (report.table for report in reports):
+        contents[f"{table.name}.tex"] = to_latex(table, wide=wide, transpose=transpose)
+        for ending, render in RENDERERS.items():
+            contents[f"{table.name}{ending}"] = render(table)
     comparisons = json.dumps(comparisons_of(reports), indent=1) + "\n"
     for name, text in (contents | {"comparisons.json": comparisons}).items():
         write_file(folder / name, text.encode(), sync=False)

@@ -165,18 +165,19 @@ def test_tables_say_what_was_confirmed(study: Study, store: Store) -> None:
     assert "fresh" not in table(whole_reports(study, store), "dev").table.caption
     confirmed(study, store)
     reports = whole_reports(study, store)
-    said = "confirmed on 3 fresh seeds of the chosen settings"
+    said = "§: confirmed on 3 fresh seeds"
     assert said in table(reports, "dev").table.caption
     own = table(reports, "confirmation").table
     assert [row.labels for row in own.rows] == [
-        ("RTE, dev (accuracy)", "tiny", "at"),
-        ("RTE, dev (accuracy)", "tiny", "cat"),
-        ("BANKING77, test (accuracy)", "tiny", "at"),
-        ("BANKING77, test (accuracy)", "tiny", "cat"),
+        ("RTE dev (accuracy)", "Tiny", "AT"),
+        ("RTE dev (accuracy)", "Tiny", "CAT"),
+        ("BANKING77 test (accuracy)", "Tiny", "AT"),
+        ("BANKING77 test (accuracy)", "Tiny", "CAT"),
     ]
     assert [row.cells[2].marks for row in own.rows] == [(), ("section",)] * 2
     assert "trained with 3 fresh seeds" in own.caption
-    assert "Holm's correction over 4 comparisons; 2 of 4." in own.caption
+    assert "p after Holm over 4 comparisons" in own.caption
+    assert any("Holm's correction over 4 comparisons; 2 of 4." in note for note in own.notes)
     assert own.text(own.rows[1].cells[1]).startswith("75.")
 
 

@@ -12,6 +12,7 @@ from reports.results.results import Results, read_results
 from reports.study_reports import study_reports
 from reports.tables.build import build_reports
 from reports.tables.report import Report
+from reports.tables.table import Table
 from reports.verdicts.judge import Verdicts, judge
 from search_spaces.cells import grouped
 from search_spaces.methods import settings_type
@@ -108,6 +109,11 @@ def build(
     """Build the tables of every study from cells."""
     results = results_of(cells, store, name)
     return build_reports(results, judge(results, intervals=intervals))
+
+
+def words_of(table: Table) -> str:
+    """All that a table says beside its numbers: its caption and its notes."""
+    return " ".join([table.caption, *table.notes]).replace("\u00a0", " ")
 
 
 def whole_reports(

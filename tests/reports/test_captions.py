@@ -11,16 +11,24 @@ import pytest
 
 from reports.page.headline import headline
 from reports.results.cells import CellResult, FinishedTrial
-from reports.tables.captions import budgets, caption, drawn, gaps
+from reports.tables.fine_print import budgets, drawn, fine_print, gaps
 from reports.tables.marks import SIGNIFICANT
 from reports.tables.notes import gain_text
 from reports.tables.report import Report
 from reports.tables.table import percent
+from reports.verdicts.verdict import Verdict
+from search_spaces.display_names import DisplayNames
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.trial import TrialConfig
-from tests.reports.stores import build, predict, prune, read_cells, record_of, trials
+from tests.reports.stores import build, predict, prune, read_cells, record_of, trials, words_of
 from trainers.records.metrics import Labels
 from trainers.records.store import Store
+
+NAMES = DisplayNames()
+
+
+def fine_said(verdicts: Sequence[Verdict]) -> str:
+    return " ".join(fine_print("s", "dev", [], verdicts, names=NAMES))
 
 
 def cell(method: str = "cat", finished: int = 3, **fields: Any) -> CellResult:
@@ -62,13 +70,16 @@ def test_how_trials_were_drawn(fields: dict[str, Any], expected: str) -> None:
 
 
 def test_numbers_of_trials_are_by_method_and_ways_are_said_once_if_they_are_one() -> None:
-    assert budgets([cell("standard", 3), cell("cat", 12)]) == "standard 3, cat 12 (complete grid)"
+    assert (
+        budgets([cell("standard", 3), cell("cat", 12)], NAMES)
+        == "Standard 3, CAT 12 (complete grid)"
+    )
     several = [cell("standard", 3), cell("cat", 12), cell("cat", 9)]
-    assert budgets(several) == "standard 3, cat 9-12 (complete grid)"
+    assert budgets(several, NAMES) == "Standard 3, CAT 9-12 (complete grid)"
     mixed = [cell("standard", 3), cell("cat", 12, pruned=2)]
-    assert budgets(mixed) == "standard 3 (complete grid), cat 12 (grid with early stopping)"
+    assert budgets(mixed, NAMES) == "Standard 3 (complete grid), CAT 12 (grid with early stopping)"
     both = [cell("cat", 12), cell("cat", 12, missing=1)]
-    assert budgets(both) == "cat 12 (complete grid or unfinished grid)"
+    assert budgets(both, NAMES) == "CAT 12 (complete grid or unfinished grid)"
 
 
 def test_a_sample_of_the_dev_rows_is_said() -> None:
@@ -78,7 +89,7 @@ def test_a_sample_of_the_dev_rows_is_said() -> None:
             replace(t, config=t.config.model_copy(update={"max_eval_samples": rows}))
             for t in whole.finished
         )
-        return caption("s", split, [replace(whole, finished=kept)], [])
+        return " ".join(fine_print("s", split, [replace(whole, finished=kept)], [], names=NAMES))
 
     assert "Scored on a random sample of the dev rows: RTE 100." in said("dev", 100)
     for split, rows in (("dev", None), ("dev", 277), ("test", 100)):
@@ -129,27 +140,35 @@ def reports(
 
 
 def text(report: Report) -> str:
-    return report.table.caption.replace("\u00a0", " ")
+    return words_of(report.table)
 
 
-def test_one_caption_as_a_whole(store: Store) -> None:
+def test_one_caption_and_its_notes_as_a_whole(store: Store) -> None:
     first, _ = reports(store)
     at, cat = first.verdicts
     assert cat.survives
     assert not at.marked
-    assert text(first) == (
-        "Study s, dev set. Each number is one trial: the best of its cell, chosen by its score on"
-        " the dev set. One seed: the tests are of these trained models, not of the methods."
-        " Trials to choose from: standard 2, at 2, cat 2 (complete grid). Bold: best"
-        " of its column as printed. Dagger (†): better than standard, p < .05 by McNemar's exact"
-        " test, two-sided, without regard to the choice among trials, which these examples made."
-        " 1 of 2 tested numbers has it, 1 after Holm's correction over 2 comparisons. Double dagger"
-        " (‡): still better than standard when the choice among the trials of both is allowed for,"
-        " p < .05 by best-against-best randomization, two-sided, R = 9,999, after Holm's correction"
-        " over all 2 comparisons. 1 of 2 tested numbers has it. Too small for this dev"
-        f" set to show at p < .05, even without the choice: the gains, in points, of RTE tiny at:"
-        f" {percent(at.delta, 1)}, the least is {percent(at.least or 0, 1)}."
+    assert first.table.caption.replace("\u00a0", " ") == (
+        "RTE dev set, Tiny. Best of each method's grid (2 trials each), chosen on these examples."
+        " One seed: the tests are of these models. †: better than Standard, p < .05 (McNemar)."
+        " ‡: still so after the choice and Holm over 2 comparisons."
     )
+    assert [note.replace("\u00a0", " ") for note in first.table.notes] == [
+        "Study s, dev set. Each number is one trial: the best of its task and method, chosen by its"
+        " score on the dev set. One seed: the tests are of these trained models, not of the"
+        " methods.",
+        "Trials to choose from: Standard 2, AT 2, CAT 2 (complete grid).",
+        "Bold: best of its column as printed.",
+        "Dagger (†): better than Standard, p < .05 by McNemar's exact test, two-sided, without"
+        " regard to the choice among trials, which these examples made. 1 of 2 tested numbers has"
+        " it, 1 after Holm's correction over 2 comparisons.",
+        "Double dagger (‡): still better than Standard when the choice among the trials of both is"
+        " allowed for, p < .05 by best-against-best randomization, two-sided, R = 9,999, after"
+        " Holm's correction over all 2 comparisons. 1 of 2 tested numbers has it.",
+        "Too small for this dev set to show at p < .05, even without the choice: the gains, in"
+        f" points, of RTE Tiny AT: {percent(at.delta, 1)}, the least is"
+        f" {percent(at.least or 0, 1)}.",
+    ]
 
 
 def test_other_examples_than_those_that_chose(store: Store) -> None:
@@ -158,7 +177,7 @@ def test_other_examples_than_those_that_chose(store: Store) -> None:
     assert "chosen by its score on the dev set." in text(test)
     assert "two-sided, on examples that took no part in the choice of trials. 1 of 2" in text(test)
     assert (
-        "Double dagger (‡): still better than standard with p < .05 by the same test, after Holm's"
+        "Double dagger (‡): still better than Standard with p < .05 by the same test, after Holm's"
         " correction over all 4 comparisons. 1 of 2 tested numbers has it." in text(test)
     )
     assert "randomization" not in text(test)
@@ -181,7 +200,7 @@ def test_what_cannot_have_a_double_dagger_is_named(store: Store) -> None:
     prune(store, trials("cat", 3)[2])
     every = [*trials("standard", 2), *trials("at", 2), *trials("cat", 3)]
     first, _ = build("s", read_cells(every, store), store)
-    assert "(complete grid), cat 2 (grid with early stopping)." in text(first)
+    assert "(complete grid), CAT 2 (grid with early stopping)." in text(first)
     assert (
         "1 of 2 tested numbers cannot have a double dagger: rte/tiny/cat: 1 of its trials was"
         " pruned." in text(first)
@@ -192,10 +211,10 @@ def test_what_cannot_have_a_double_dagger_is_named(store: Store) -> None:
 def test_only_gains_can_be_too_small_to_show(store: Store) -> None:
     first, _ = reports(store)
     at, cat = first.verdicts
-    assert "Too small" in caption("s", "dev", [], [at, cat])
+    assert "Too small" in fine_said([at, cat])
     worse = replace(at, baseline=replace(at.baseline, scores=(at.system.score + 0.01,)))
     assert not worse.is_least_shown
-    assert "Too small" not in caption("s", "dev", [], [worse, cat])
+    assert "Too small" not in fine_said([worse, cat])
 
 
 def test_the_choice_of_an_epoch_is_warned_of_where_it_saw_the_examples(store: Store) -> None:
@@ -254,12 +273,12 @@ def test_intervals_are_explained_where_they_are(store: Store) -> None:
     without, _, _ = reports(store, ("dev", "test"))
     assert "interval" not in text(without)
     first, test, _ = reports(store, ("dev", "test"), intervals=True)
-    says = "Below: the gains in points with 95% intervals, by paired bootstrap over examples"
+    says = "Intervals of gains: 95%, by paired bootstrap over examples"
     assert f"{says}, 9,999 samples; the choice among trials widens none." in text(first)
     assert f"{says}, 9,999 samples." in text(test)
-    gains = [gain_text(test) for test in first.verdicts]
-    assert first.table.notes[0] == f"Gains on standard: {gains[0]}; {gains[1]}."
-    assert len(first.table.notes) == 3
+    gains = [gain_text(test, NAMES) for test in first.verdicts]
+    assert first.table.notes[-1] == f"Gains on Standard, in points: {gains[0]}; {gains[1]}."
+    assert len(first.table.signatures) == 2
 
 
 @pytest.mark.parametrize("splits", [("dev",), ("dev", "test"), ("heldout", "dev")])
@@ -282,7 +301,7 @@ def test_a_chosen_trial_that_predicts_one_class_is_named(tmp_path: Path) -> None
     predict(store, flat, gold, [1 - gold, np.ones(100, dtype=int)])
     first, _ = build("s", read_cells([*base, *flat], store), store)
     assert first.verdicts[0].delta > 0
-    assert "One class for every example: MRPC tiny cat." in text(first)
+    assert "One class for every example: MRPC Tiny CAT." in text(first)
     assert first.verdicts[0].one_class
     assert "cat predicts one class for every example." in headline([first])
     predict(store, flat[:1], gold, [gold])

@@ -22,6 +22,7 @@ from reports.tables.folder_table import folder_report
 from reports.tables.latex import to_latex
 from reports.verdicts.judge_folder import judge_folder
 from search_spaces.errors import UserError
+from tests.reports.stores import words_of
 from tests.reports.tex import check_compiles
 from trainers.records.metrics import Labels
 
@@ -92,10 +93,10 @@ def test_the_table_has_all_of_it_and_compiles(folder: Path, tmp_path: Path) -> N
     assert " ± " in table.text(table.rows[0].cells[0])
     assert table.text(table.rows[0].cells[3]) == "--"
     assert "(" in table.text(table.rows[1].cells[3]), "the gain has its interval"
-    assert "a mean over 5 seeds" in table.caption
-    assert "forest: better than logreg on 2 of 2 tasks at least" in table.caption
-    assert "The files do not say how systems were chosen" in table.caption
-    assert table.notes[0].startswith("Gains on logreg: spam forest ")
+    assert "a mean over 5 seeds" in words_of(table)
+    assert "forest: better than logreg on 2 of 2 tasks at least" in words_of(table)
+    assert "The files do not say how systems were chosen" in words_of(table)
+    assert "Gains on logreg, in points: spam forest " in words_of(table)
     assert any("forest: better by 2 points at least" in note for note in table.notes)
     check_compiles(to_latex(table), tmp_path, "[twocolumn]")
 
@@ -132,8 +133,8 @@ def test_one_seed_each_is_a_test_of_the_models(folder: Path) -> None:
     table = folder_report(found, [*verdicts.values()]).table
     assert [column.title for column in table.columns] == ["spam", "tickets", "Avg"]
     assert not table.columns[-1].ranked
-    assert "of these models, not of the methods" in table.caption
-    assert "No average is bold" in table.caption
+    assert "of these models, not of the methods" in words_of(table)
+    assert "No average is bold" in words_of(table)
 
 
 Fault = Callable[[Path], object]
@@ -223,7 +224,7 @@ def test_one_command_writes_everything(folder: Path, capsys: pytest.CaptureFixtu
     out = folder.with_name("preds-tables")
     names = {path.name for path in out.iterdir()}
     assert names == {"preds.tex", "preds.md", "preds.csv", "preds.json", "preds.html"} | {
-        "comparisons.json"
+        *("preds-notes.tex", "preds-notes.md", "comparisons.json")
     }
     assert "| forest | " in capsys.readouterr().out
     page = (out / "preds.html").read_text("utf-8")

@@ -56,7 +56,7 @@ def test_rows_columns_names_and_averages(folder: Path, capsys: pytest.CaptureFix
         "tabled-dev",
     ]
     main, narrow, dev = (found.table for found in reports[:3])
-    assert main.caption.startswith("What counts. Study tabled, test set.")
+    assert main.caption.startswith("What counts. Library and Our cases test sets, Tiny & small.")
     assert [column.title for column in main.columns] == ["Our cases", "Library", "Avg"]
     assert [column.subtitle for column in main.columns] == ["macro-F1", "accuracy", ""]
     ours = [row for row in main.rows if row.competes]
@@ -67,7 +67,7 @@ def test_rows_columns_names_and_averages(folder: Path, capsys: pytest.CaptureFix
     for row in ours:
         *scores, average = (float(cell.value or 0) for cell in row.cells)
         assert average == pytest.approx(sum(scores) / 2)
-    assert [row.labels[1] for row in narrow.rows if row.competes] == ["Fine-tuning", "at", "R-Drop"]
+    assert [row.labels[1] for row in narrow.rows if row.competes] == ["Fine-tuning", "AT", "R-Drop"]
     assert [column.title for column in narrow.columns] == ["Library"]
     by_row = {row.labels[1]: row.cells[0].value for row in narrow.rows}
     place = [column.title for column in dev.columns].index("Library")
@@ -83,7 +83,7 @@ def test_rows_columns_names_and_averages(folder: Path, capsys: pytest.CaptureFix
     assert "Our cases (macro-F1)" in said.out
     assert "no number yet for table later" in said.err
     tex = (folder / "out" / "tabled-main.tex").read_text()
-    assert r"Tiny \& small & R-Drop" in tex
+    assert r"\caption{What counts. Library and Our cases test sets, Tiny \& small." in tex
     names = {file.name.rpartition(".")[2] for file in (folder / "out").glob("tabled-main.*")}
     assert names == {"tex", "md", "csv", "json"}
     page = (folder / "out" / "tabled.html").read_text()

@@ -35,7 +35,7 @@ def test_headings_are_heard_as_they_are_written(opened: Chrome) -> None:
     tree = opened.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
     heads = [n for n in tree if not n["ignored"] and n["role"]["value"] == "columnheader"]
     names = [node["name"]["value"] for node in heads]
-    assert {"RTE accuracy", "Gain on standard", "p after choice", "epsilon"} <= set(names)
+    assert {"RTE accuracy", "Gain on Standard", "p after choice", "epsilon"} <= set(names)
     assert not [name for name in names if not name or set(name) & set("↕↑↓")]
 
 

@@ -43,11 +43,11 @@ def test_the_paper_s_gains_on_average_recompute() -> None:
         return pair[0] - pair[1]
 
     tenths = [
-        10 * gain(3, "AT + CTR", "standard", "BERT-large"),
-        10 * gain(3, "AT + CTR", "standard"),
-        10 * gain(4, "AT + CTR", "standard"),
-        10 * gain(5, "AT + CTR", "standard"),
-        10 * gain(7, "AT", "standard"),
+        10 * gain(3, "AT + CTR", "Standard", "BERT-large"),
+        10 * gain(3, "AT + CTR", "Standard"),
+        10 * gain(4, "AT + CTR", "Standard"),
+        10 * gain(5, "AT + CTR", "Standard"),
+        10 * gain(7, "AT", "Standard"),
         10 * gain(7, "AT + CTR", "AT"),
         10 * gain(9, "AT^V + CTR", "AT^x + CTR", "BERT-large"),
         10 * gain(9, "AT^V + CTR", "AT^x + CTR"),
@@ -69,9 +69,9 @@ def test_what_stands_in_several_tables_is_the_same() -> None:
     assert cat == numbers(7, "AT + CTR") == numbers(9, "AT^V + CTR")
     without_qqp = (cat[0], *cat[2:])
     assert without_qqp == numbers(10, "AT + CTR (max norm)")
-    assert numbers(3, "standard") == numbers(7, "standard")
-    assert numbers(4, "standard") == numbers(6, "standard")
-    assert numbers(5, "standard") == numbers(8, "standard")
+    assert numbers(3, "Standard") == numbers(7, "Standard")
+    assert numbers(4, "Standard") == numbers(6, "Standard")
+    assert numbers(5, "Standard") == numbers(8, "Standard")
     assert numbers(5, "AT + CTR") == numbers(8, "AT + CTR")
 
 

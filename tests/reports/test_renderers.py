@@ -15,8 +15,9 @@ import pytest
 from reports.tables import markdown
 from reports.tables.html import to_html
 from reports.tables.latex import to_latex
+from reports.tables.latex_notes import to_latex_notes
 from reports.tables.latex_text import escape
-from reports.tables.markdown import to_markdown
+from reports.tables.markdown import to_markdown, to_markdown_notes
 from reports.tables.plain import to_csv, to_json
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
 from reports.tables.terminal import to_text
@@ -67,7 +68,8 @@ def example(name: str = "cat", extra: tuple[Row, ...] = ()) -> Table:
         label_titles=("Encoder", "Method"),
         groups=groups,
         rows=rows,
-        notes=("metric:mcc|test:fisher-exact|tie:>=|N:1043", name),
+        notes=(name,),
+        signatures=("mcc|test:fisher-exact",),
     )
 
 
@@ -92,36 +94,96 @@ def test_a_renderer_repeats_and_prints_nothing(
 def test_latex_as_a_whole() -> None:
     assert to_latex(example()) == "\n".join(
         [
-            r"% needs \usepackage{booktabs,graphicx}",
-            r"\begin{table}",
+            r"% needs \usepackage{booktabs}",
+            r"\begin{table*}[t]",
             r"\centering",
-            r"\caption{Dev sets; cat}",
-            r"\label{tab:glue-dev}",
-            r"\par\medskip",
-            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-            r"\begin{tabular}{llcccc}",
+            r"\small",
+            r"\setlength{\tabcolsep}{6pt}",
+            r"\begin{tabular}{llccc@{\hspace{16.5pt}}c}",
             r"\toprule",
-            r" &  & \multicolumn{2}{c}{Single} & \multicolumn{1}{c}{Pair} & "
-            r"\multicolumn{1}{c}{} \\",
-            r"\cmidrule(lr){3-4} \cmidrule(lr){5-5}",
-            r"Encoder & Method & CoLA & SST-2 & MRPC & Avg \\",
-            r" &  & {\small mcc} & {\small accuracy} & {\small f1} &  \\",
+            r" &  & \multicolumn{2}{c}{Single} & Pair &  \\",
+            r"\cmidrule(lr){3-4}",
+            r" &  & CoLA & SST-2 & MRPC & Avg \\",
+            r"Encoder & Method & mcc & accuracy & f1 &  \\",
             r"\midrule",
             r"BERT & standard & 60.2 & \textbf{93.5} & 87.7 & \textbf{80.0} \\",
-            r"BERT & cat & \textbf{65.0}\rlap{$^{\dagger}$} & \textbf{93.5} & "
+            r" & cat & \textbf{65.0}\rlap{$^{\dagger}$} & \textbf{93.5} & "
             r"\textbf{90.0}\rlap{$^{\dagger\ddagger}$} & -- \\",
             r"\midrule",
             r"\textit{BERT} & \textit{paper} & \textit{69.4} & \textit{97.0} & \textit{93.0} & "
             r"\textit{--} \\",
             r"\bottomrule",
-            r"\end{tabular}}",
-            r"\par\smallskip",
-            r"{\footnotesize\raggedright metric:mcc\textbar\allowbreak{}"
-            r"test:fisher-exact\textbar\allowbreak{}tie:\textgreater{}=\textbar\allowbreak{}N:1043\par}",
-            r"{\footnotesize\raggedright cat\par}",
-            r"\end{table}",
+            r"\end{tabular}",
+            r"\caption{Dev sets; cat}",
+            r"\label{tab:glue-dev}",
+            r"\end{table*}",
+            r"% mcc|test:fisher-exact",
             "",
         ]
+    )
+
+
+def test_latex_spans_both_columns_only_where_one_is_too_narrow_or_on_request() -> None:
+    narrow = replace(example(), groups=(ColumnGroup(columns=(Column(title="RTE"),)),))
+    rows = tuple(replace(row, cells=row.cells[:1]) for row in narrow.rows)
+    narrow = replace(narrow, rows=rows)
+    assert r"\begin{table}[t]" in to_latex(narrow)
+    assert r"\begin{table*}[t]" in to_latex(narrow, wide=True)
+    assert "graphicx" not in to_latex(narrow)
+    many = ColumnGroup(columns=(Column(title="A long title of a task"),) * 7)
+    wide = replace(narrow, groups=(many,), rows=tuple(replace(r, cells=r.cells * 7) for r in rows))
+    assert r"\begin{table*}[t]" in to_latex(wide)
+    assert r"\resizebox" in to_latex(wide)
+
+
+def test_numbers_of_a_latex_column_are_as_wide_as_its_widest() -> None:
+    column = (ColumnGroup(columns=(Column(title="RTE"),)),)
+    cells = [
+        Cell(value=-0.0525, deviation=0.1234, seeds=3),
+        Cell(value=0.7, deviation=0.012, seeds=3),
+        Cell(value=0.05),
+        Cell(),
+    ]
+    rows = tuple(Row(labels=(str(place),), cells=(one,)) for place, one in enumerate(cells))
+    table = Table(name="t", caption="c", label_titles=("M",), groups=column, rows=rows)
+    lines = [line for line in to_latex(table).splitlines() if line[:1].isdigit()]
+    pm = r"\ensuremath{\pm}"
+    assert [line.partition(" & ")[2] for line in lines] == [
+        rf"\phantom{{0}}$-$5.3 {pm} 12.3 \\",
+        rf"\phantom{{$-$}}\textbf{{70.0}} {pm} \phantom{{0}}1.2 \\",
+        rf"\phantom{{$-$0}}5.0\phantom{{ {pm} 12.3}} \\",
+        r"-- \\",
+    ]
+
+
+def test_a_pair_of_metrics_has_a_common_head_and_one_encoder_no_column() -> None:
+    pair = (Column(title="MRPC", subtitle="F1 (yes)"), Column(title="MRPC", subtitle="accuracy"))
+    rows = tuple(
+        Row(labels=("Tiny", name), cells=(cell(0.5), cell(0.6))) for name in ("Standard", "CAT")
+    )
+    table = Table(
+        name="t",
+        caption="MRPC dev set, Tiny.",
+        label_titles=("Encoder", "Method"),
+        groups=(ColumnGroup(columns=pair),),
+        rows=rows,
+    )
+    text = to_latex(table)
+    assert r" & \multicolumn{2}{c}{MRPC} \\" in text
+    assert r"Method & F1 (yes) & accuracy \\" in text
+    assert "\nStandard & " in text
+    assert "Encoder" not in text
+    assert "Encoder" in to_latex(replace(table, caption="MRPC dev set."))
+    assert to_markdown(table).splitlines()[2] == "| Method | MRPC F1 (yes) | MRPC (accuracy) |"
+    assert table.rows[0].labels == ("Tiny", "Standard"), "programs are told"
+
+
+def test_transposed_latex_has_tasks_as_rows() -> None:
+    lines = to_latex(example(), transpose=True).splitlines()
+    assert r" &  &  & standard & cat & \textit{paper} \\" in lines
+    (mrpc,) = [line for line in lines if "MRPC" in line]
+    assert mrpc.endswith(r"87.7 & \textbf{90.0}\rlap{$^{\dagger\ddagger}$} & \textit{93.0} \\"), (
+        "the best is still that of a task"
     )
 
 
@@ -131,21 +193,15 @@ def test_latex_leaves_out_empty_heading_lines() -> None:
     assert to_latex(table).split("\\toprule\n")[1].startswith("M & Avg \\\\\n\\midrule\n")
 
 
-def test_latex_prints_notes_while_there_is_room_and_keeps_the_others(tmp_path: Path) -> None:
-    notes = tuple(f"{HOSTILE} {place} " + "key:value|" * 60 for place in range(20))
-    long = replace(example(), notes=notes)
-    text = to_latex(long)
-    printed = text.count("footnotesize") - 1
-    assert 4 <= printed <= 8
-    assert (
-        f"{{\\footnotesize\\raggedright {20 - printed} more lines are in the source.\\par}}" in text
-    )
-    comments = [line[2:] for line in text.splitlines() if line.startswith("% ")]
-    assert comments[1:] == [note.strip() for note in notes[printed:]]
+def test_notes_are_a_list_for_an_appendix(tmp_path: Path) -> None:
+    notes = tuple(f"{HOSTILE} {place} " + "a/b_c:d " * 60 for place in range(20))
+    text = to_latex_notes(replace(hostile(), notes=notes))
+    assert text.count(r"\item ") == 20
+    assert text.isascii()
     check_compiles(text, tmp_path)
-    one = to_latex(replace(long, notes=("x" * 5_000, "a\n\\input{b}")))
-    assert one.count("footnotesize") == 1
-    assert "\n% a \\input{b}\n" in one
+    check_compiles(text, tmp_path, "[twocolumn]")
+    assert "fisher" not in text
+    assert to_latex_notes(replace(example(), notes=())) == "% no notes\n"
 
 
 @pytest.mark.parametrize(("width", "pages"), [(1, 4), (100, 2)])
@@ -161,7 +217,7 @@ def test_a_long_latex_table_goes_on_on_the_next_page(
         )
         for number in range(130)
     )
-    long = replace(table, rows=rows, caption="words " * 60, notes=("a note",) * 40)
+    long = replace(table, rows=rows, caption="words " * 60, notes=())
     text = to_latex(long)
     parts = text.split(r"\begin{table}")[1:]
     assert [part.count("(continued)") for part in parts] == [0] + [1] * (pages - 1)
@@ -170,7 +226,6 @@ def test_a_long_latex_table_goes_on_on_the_next_page(
     assert {part.split("\\midrule\n")[1].split()[1] for part in parts[1:]} <= {
         str(number) for number in range(0, 130, 9)
     }
-    assert ["a note" in part for part in parts] == [False] * (pages - 1) + [True]
     check_compiles(text, tmp_path)
     assert text.count(r"\label{") == 1
 
@@ -214,9 +269,11 @@ def test_markdown_as_a_whole() -> None:
         "| --- | --- | ---: | ---: | ---: | ---: |\n"
         "| BERT | standard | 60.2 | **93.5** | 87.7 | **80.0** |\n"
         "| BERT | cat | **65.0**† | **93.5** | **90.0**†‡ | -- |\n"
-        "| <i>BERT</i> | <i>paper</i> | <i>69.4</i> | <i>97.0</i> | <i>93.0</i> | <i>--</i> |\n\n"
-        "- metric:mcc\\|test:fisher-exact\\|tie:&gt;=\\|N:1043\n"
-        "- cat\n"
+        "| <i>BERT</i> | <i>paper</i> | <i>69.4</i> | <i>97.0</i> | <i>93.0</i> | <i>--</i> |\n"
+    )
+    assert to_markdown_notes(example()) == (
+        "Notes on `glue_dev`\n\n- cat\n\nHow each comparison was tested, for programs:\n\n"
+        "    mcc|test:fisher-exact\n"
     )
 
 
@@ -274,7 +331,8 @@ def test_csv_reads_back() -> None:
 def test_json_reads_back_with_unrounded_numbers() -> None:
     whole = json.loads(to_json(hostile()))
     assert whole["name"] == HOSTILE
-    assert whole["notes"] == ["metric:mcc|test:fisher-exact|tie:>=|N:1043", HOSTILE]
+    assert whole["notes"] == [HOSTILE]
+    assert whole["signatures"] == ["mcc|test:fisher-exact"]
     assert whole["columns"][0] == {"group": HOSTILE, "title": HOSTILE, "subtitle": TRICKY}
     assert whole["rows"][3]["labels"] == [TRICKY, HOSTILE]
     assert whole["rows"][2]["published"] is True

@@ -28,6 +28,7 @@ from tests.reports.stores import (
     seeded,
     trials,
     whole_reports,
+    words_of,
 )
 from tests.reports.tex import check_compiles
 from trainers.records.metrics import Labels
@@ -101,8 +102,8 @@ def test_the_test_of_methods_is_that_of_the_task_s_metric(
     assert found.marks == ("asterisk", "double-dagger")
     first, *_ = build("s", cells, store)
     low, high = (percent(value, 1) for value in (expected.low, expected.high))
-    assert f"cat {percent(expected.delta, 1)} ({low} to {high})" in first.table.notes[0]
-    assert f"|seeds:5-vs-3|df:{expected.df:.4g}" in first.table.notes[1]
+    assert f"CAT {percent(expected.delta, 1)} ({low} to {high})" in first.table.notes[-1]
+    assert f"|seeds:5-vs-3|df:{expected.df:.4g}" in first.table.signatures[0]
 
 
 def test_uneven_seeds_leave_no_double_dagger_where_there_was_a_choice(store: Store) -> None:
@@ -138,9 +139,9 @@ def test_averages_have_their_gains_with_intervals(tmp_path: Path) -> None:
     gains = {name: gain_words(average_gain(own)) for name, own in tests.items()}
     assert [table.text(row.cells[3]) for row in ours] == ["--", gains["at"], gains["cat"]]
     assert [row[2] for row in table.best()[:3]] == [False, False, True]
-    assert "at with tiny: better than standard on 0 of 2 tasks at least" in table.caption
-    assert "cat with tiny: better than standard on 2 of 2 tasks at least" in table.caption
-    assert "No average is bold" not in table.caption
+    assert "AT with Tiny: better than Standard on 0 of 2 tasks at least" in words_of(table)
+    assert "CAT with Tiny: better than Standard on 2 of 2 tasks at least" in words_of(table)
+    assert "No average is bold" not in words_of(table)
 
 
 def test_of_one_seed_no_average_is_bold(tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ def test_of_one_seed_no_average_is_bold(tmp_path: Path) -> None:
     assert [column.title for column in table.columns[2:]] == ["Avg"]
     assert not any(row[2] for row in table.best())
     assert any(row[0] for row in table.best()), "columns of a task have their best"
-    assert "No average is bold: of one seed nothing says how sure it is." in table.caption
+    assert "No average is bold: of one seed nothing says how sure it is." in words_of(table)
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
@@ -166,7 +167,7 @@ def test_a_comparison_has_one_verdict_in_every_table(seeds: int, tmp_path: Path)
         for name in ("both", "one")
     ]
     assert shown[0] == shown[1]
-    assert "double-dagger" in shown[0]["cat"]
+    assert "double-dagger" in shown[0]["CAT"]
 
 
 def half_done(store: Store, done: tuple[int, int], *, failed: bool) -> tuple[list[Verdict], str]:
@@ -180,7 +181,7 @@ def half_done(store: Store, done: tuple[int, int], *, failed: bool) -> tuple[lis
     cells = read_cells([*groups[0], *groups[1]], store)
     verdicts = judged(cells, store)
     found = [one for split in ("dev", "test") for one in verdicts.of(tuple(cells), split)]
-    return found, build("s", cells, store)[1].table.caption
+    return found, words_of(build("s", cells, store)[1].table)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +208,7 @@ def test_what_did_not_finish_takes_the_double_dagger_on_every_split(
         assert (verdict.p_after_holm is None) == (not kept)
     way = "grid with failures" if failed else "unfinished grid"
     assert (way in caption) == (base + cat < 6)
-    for method, done in (("standard", base), ("cat", cat)):
+    for method, done in (("Standard", base), ("CAT", cat)):
         said = f"{method} {done} of 3 ({3 - done} failed)" if failed and done < 3 else ""
         assert said in caption
     assert ("complete grid" in caption) == (3 in (base, cat))
@@ -221,7 +222,7 @@ def test_the_constant_is_shown_within_a_point(right: int, shown: bool, store: St
     predict(store, base, gold, [np.where(np.arange(200) < 180, gold, 1 - gold)])
     predict(store, cat, gold, [np.where(np.arange(200) < right, gold, 1 - gold)])
     first, *_ = build("s", read_cells([*base, *cat], store), store)
-    assert (first.table.rows[-1].labels[0] == "one class for all") == shown
+    assert (first.table.rows[-1].labels[1] == "one class for all") == shown
 
 
 def test_deviations_and_the_asterisk_print_as_themselves(store: Store, tmp_path: Path) -> None:

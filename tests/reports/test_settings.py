@@ -15,7 +15,7 @@ from reports.verdicts.verdict import Verdict
 from search_spaces.errors import UserError
 from tests.references import selection as slow
 from tests.reports.cells import candidates
-from tests.reports.stores import build, fail, judged, predict, read_cells, seeded, trials
+from tests.reports.stores import build, fail, judged, predict, read_cells, seeded, trials, words_of
 from trainers.records.metrics import Labels
 from trainers.records.store import Store
 
@@ -67,8 +67,8 @@ def test_a_setting_that_lacks_a_seed_is_not_chosen_while_others_have_all(store: 
     assert found.chosen.config.lr == cell[3].lr
     assert (len(found.begun), len(found.comparable), found.design.failed) == (2, 1, 1)
     first, *_ = build("s", [found], store)
-    assert "cat 5 of 6 trials (1 failed) (grid with failures)" in first.table.caption
-    assert "1 setting with fewer seeds than others could not be chosen." in first.table.caption
+    assert "CAT 5 of 6 trials (1 failed) (grid with failures)" in words_of(first.table)
+    assert "1 setting with fewer seeds than others could not be chosen." in words_of(first.table)
 
 
 def test_where_all_settings_lack_a_seed_the_missing_ones_are_said(store: Store) -> None:
@@ -83,7 +83,7 @@ def test_where_all_settings_lack_a_seed_the_missing_ones_are_said(store: Store) 
     assert found.chosen.config.lr == cell[3].lr
     assert found.design.failed == 0
     first, *_ = build("s", [found], store)
-    assert "Seeds are missing: RTE tiny cat 2 of 3." in first.table.caption
+    assert "Seeds are missing: RTE Tiny CAT 2 of 3." in words_of(first.table)
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "f1", "mcc"])
@@ -160,10 +160,13 @@ def test_seeds_on_both_sides_are_tested_as_methods(store: Store) -> None:
     own = [(row == gold).mean() for row in rows[3 * best : 3 * best + 3]]
     assert system.value == pytest.approx(fmean(own))
     assert system.deviation == pytest.approx(stdev(own))
-    assert "a t-test over seeds and examples" in first.table.caption
-    assert "standard 2 x 3, cat 2 x 3 (complete grid)" in first.table.caption
-    assert "One seed" not in first.table.caption
-    assert f"Gains on standard: RTE tiny cat {100 * expected.delta:.1f} (" in first.table.notes[0]
+    assert "a t-test over seeds and examples" in words_of(first.table)
+    assert "Standard 2 x 3, CAT 2 x 3 (complete grid)" in words_of(first.table)
+    assert "One seed" not in words_of(first.table)
+    assert (
+        f"Gains on Standard, in points: RTE Tiny CAT {100 * expected.delta:.1f} ("
+        in first.table.notes[-1]
+    )
 
 
 def test_luck_of_seeds_is_no_gain_of_a_method(store: Store) -> None:
@@ -188,7 +191,7 @@ def test_one_seed_beside_several_is_not_tested_and_says_so(store: Store) -> None
         "the baseline has one seed and the system 3: how seeds differ takes two of both"
     )
     first, *_ = build("s", cells, store)
-    assert "cannot have a double dagger: the baseline has one seed" in first.table.caption
+    assert "cannot have a double dagger: the baseline has one seed" in words_of(first.table)
 
 
 def test_every_planned_comparison_is_in_the_family(store: Store) -> None:
@@ -262,14 +265,14 @@ def test_no_mark_for_what_a_constant_classifier_scores(
     assert better.marked
     first, *_ = build("s", cells, store)
     last = first.table.rows[-1]
-    assert last.labels == ("one class for all", "")
+    assert last.labels == ("", "one class for all")
     assert not last.competes
     assert last.cells[0].value == pytest.approx(constant)
     if task != "cola":
         assert at.side == "ahead"
         said = "Not marked, since naming one class for all scores as much: "
-        assert said in first.table.caption
-    assert f"One class for every example: {at.definition.title} tiny at." in first.table.caption
+        assert said in words_of(first.table)
+    assert f"One class for every example: {at.definition.title} Tiny AT." in words_of(first.table)
 
 
 def test_without_a_system_near_it_the_constant_is_not_shown(store: Store) -> None:
@@ -278,7 +281,7 @@ def test_without_a_system_near_it_the_constant_is_not_shown(store: Store) -> Non
     predict(store, base, gold, rows[:1])
     predict(store, cat, gold, rows[1:])
     first, *_ = build("s", read_cells([*base, *cat], store), store)
-    assert [row.labels[1] for row in first.table.rows] == ["standard", "cat"]
+    assert [row.labels[1] for row in first.table.rows] == ["Standard", "CAT"]
 
 
 def test_what_is_the_same_setting_is_told_by_everything_but_the_seed() -> None:

@@ -7,13 +7,15 @@ anew; read their diff before it is committed.
 import os
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from reports.tables.html import to_html
 from reports.tables.latex import to_latex
-from reports.tables.markdown import to_markdown
+from reports.tables.latex_notes import to_latex_notes
+from reports.tables.markdown import to_markdown, to_markdown_notes
 from reports.tables.plain import to_csv, to_json
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
 from reports.tables.terminal import to_text
@@ -23,6 +25,9 @@ FOLDER = Path(__file__).parent / "snapshots"
 RENDERERS: dict[str, Callable[[Table], str]] = {
     "everything.tex": to_latex,
     "everything.md": to_markdown,
+    "everything-notes.tex": to_latex_notes,
+    "everything-notes.md": to_markdown_notes,
+    "transposed.tex": partial(to_latex, transpose=True),
     "everything.html": to_html,
     "everything.txt": to_text,
     "everything.csv": to_csv,
@@ -100,7 +105,8 @@ EVERYTHING = Table(
             competes=False,
         ),
     ),
-    notes=("RTE, tiny, cat: gain 1.2, 95% interval -0.3 to 2.6", "metric:f1|tie:>=|undef:0|p:0.04"),
+    notes=("RTE, Tiny, CAT: gain 1.2, 95% interval -0.3 to 2.6",),
+    signatures=("metric:f1|tie:>=|undef:0|p:0.04",),
 )
 
 
@@ -120,4 +126,5 @@ def test_no_snapshot_is_left_over() -> None:
 
 @pytest.mark.parametrize("options", ["", "[twocolumn]"])
 def test_the_snapshot_compiles(options: str, tmp_path: Path) -> None:
-    check_compiles((FOLDER / "everything.tex").read_text("utf-8"), tmp_path, options)
+    names = ("everything.tex", "transposed.tex", "everything-notes.tex")
+    check_compiles("".join((FOLDER / name).read_text("utf-8") for name in names), tmp_path, options)

@@ -7,7 +7,7 @@ from scipy import stats
 from reports.tables.report import Report
 from reports.tables.write import comparisons_of, write_reports
 from search_spaces.study import Study, parse_study
-from tests.reports.stores import build, read_cells
+from tests.reports.stores import build, read_cells, words_of
 from tests.results import keep
 from trainers.records.store import Store
 
@@ -52,9 +52,9 @@ def test_each_number_is_the_best_trial_of_its_cell(study: Study, store: Store) -
     table = report(study, store).table
     rows = [row for row in table.rows if row.competes]
     assert [row.labels for row in rows] == [
-        ("tiny", "standard"),
-        ("tiny", "at"),
-        ("tiny", "cat"),
+        ("Tiny", "Standard"),
+        ("Tiny", "AT"),
+        ("Tiny", "CAT"),
     ]
     assert [[table.text(cell) for cell in row.cells] for row in rows] == [
         ["60.0", "60.0", "60.0"],
@@ -69,7 +69,11 @@ def test_both_scores_are_printed_where_a_task_has_two(study: Study, tmp_path: Pa
     for trial in study.trials():
         keep(store, trial, {"dev": 75}, n=151)
     found = report(study, store)
-    assert found.table.headings == ("RTE (accuracy)", "MRPC (F1)", "MRPC (accuracy)")
+    assert found.table.headings == (
+        "RTE (accuracy)",
+        "MRPC F1 (equivalent)",
+        "MRPC (accuracy)",
+    )
     gold = [row % 2 for row in range(151)]
     predicted = [label if row < 75 else 1 - label for row, label in enumerate(gold)]
     hits = sum(g and p for g, p in zip(gold, predicted, strict=True))
@@ -77,7 +81,7 @@ def test_both_scores_are_printed_where_a_task_has_two(study: Study, tmp_path: Pa
     cells = found.table.rows[0].cells
     assert [found.table.text(cell) for cell in cells] == ["49.7", f1, "49.7"]
     assert f1 != "49.7"
-    assert "A second metric is that of the same trials, untested." in found.table.caption
+    assert "A second metric is that of the same trials, untested." in words_of(found.table)
 
 
 def test_mnli_has_a_table_of_its_mismatched_half(tmp_path: Path) -> None:
@@ -92,8 +96,8 @@ def test_mnli_has_a_table_of_its_mismatched_half(tmp_path: Path) -> None:
     assert matched.headings == ("MNLI (accuracy)", "RTE (accuracy)")
     assert mismatched.headings == ("MNLI (accuracy)",)
     assert [mismatched.text(row.cells[0]) for row in mismatched.rows] == ["55.0"] * 3
-    assert "mismatched dev set" in mismatched.caption
-    assert "on examples that took no part in the choice of trials" in mismatched.caption
+    assert "mismatched dev set" in words_of(mismatched)
+    assert "on examples that took no part in the choice of trials" in words_of(mismatched)
 
 
 def test_a_task_without_an_optional_split_is_left_out_of_its_table(tmp_path: Path) -> None:
@@ -122,18 +126,20 @@ def test_marks_and_holm_follow_the_paired_tests(study: Study, store: Store) -> N
     rows = [row for row in found.table.rows if row.competes]
     marks = {row.labels[1]: [cell.marks for cell in row.cells] for row in rows}
     both = ("dagger", "double-dagger")
-    assert marks == {"standard": [(), (), ()], "at": [both, (), ()], "cat": [both, both, ()]}
+    assert marks == {"Standard": [(), (), ()], "AT": [both, (), ()], "CAT": [both, both, ()]}
     # Holm over the family of four: the largest p is not multiplied.
     assert tests["rte", "at"].p_holm == pytest.approx(tests["rte", "at"].p_value)
     smallest = min(found.verdicts, key=lambda test: test.p_value or 0)
     assert smallest.p_holm == pytest.approx(4 * (smallest.p_value or 0))
-    assert all("adj:holm(4)" in note and "sel:best2-vs-best2" in note for note in found.table.notes)
+    assert all(
+        "adj:holm(4)" in line and "sel:best2-vs-best2" in line for line in found.table.signatures
+    )
 
 
 def test_the_caption_says_what_was_chosen_and_corrected(study: Study, store: Store) -> None:
-    caption = report(study, store).table.caption
+    caption = words_of(report(study, store).table)
     assert "chosen by its score on the dev set" in caption
-    assert "standard 2, at 2, cat 2" in caption
+    assert "Standard 2, AT 2, CAT 2" in caption
     assert "McNemar's exact test or the Fisher randomization test" in caption
     assert "without regard to the choice among trials, which these examples made." in caption
     assert "3 of 4 tested numbers have it, 3 after Holm's correction over 4 comp" in caption
@@ -143,7 +149,7 @@ def test_the_caption_says_when_other_examples_chose(study: Study, tmp_path: Path
     store = Store(tmp_path / "heldout", create=True)
     for trial in study.trials():
         keep(store, trial, {"heldout": 120, "dev": 100})
-    caption = report(study, store).table.caption
+    caption = words_of(report(study, store).table)
     assert "chosen by its score on training rows held out per class" in caption
     assert "on examples that took no part in the choice of trials. None of 4 tested n" in caption
 
@@ -161,7 +167,7 @@ def test_what_is_missing_is_dashed_and_counted(study: Study, tmp_path: Path) -> 
         *("60.0", "--", "--"),
         *("--", "--", "--"),
     ]
-    assert found.table.caption.endswith(
+    assert words_of(found.table).endswith(
         "Of 12 trials 8 were not run to the end. A dash: none is finished."
     )
     (equal,) = found.verdicts
@@ -184,21 +190,21 @@ def test_no_number_of_a_table_is_missing_from_the_comparisons(study: Study, stor
     tested = {"rte": 0, "mrpc": 1}
     for row in [row for row in first.table.rows[1:] if row.competes]:
         for task, place in tested.items():
-            entry, cell = found[task, row.labels[1]], row.cells[place]
+            entry, cell = found[task, row.labels[1].lower()], row.cells[place]
             assert entry["system"]["score"] == cell.value
             assert entry["baseline"]["score"] == first.table.rows[0].cells[place].value
             assert tuple(entry["marks"]) == cell.marks
             assert entry["system"]["finished"] == cell.n_trials
-            assert entry["signature"] in first.table.notes
+            assert entry["signature"] in first.table.signatures
     for row in last.table.rows:
         task = "rte" if row.labels[0].startswith("RTE") else "mrpc"
         values = [cell.value for cell in row.cells]
-        if row.labels[2] == "standard":
+        if row.labels[2] == "Standard":
             entry = found[task, "cat"]
             side = entry["baseline"]
             assert values[:4] == [side["settings"], 1, side["finished"], side["score"]]
             continue
-        entry = found[task, row.labels[2]]
+        entry = found[task, row.labels[2].lower()]
         side = entry["system"]
         assert values[:4] == [side["settings"], 1, side["finished"], side["score"]]
         assert values[5:] == [
@@ -215,6 +221,7 @@ def test_every_format_is_written_and_is_stable(study: Study, store: Store, tmp_p
     second = write_reports([report(study, Store(store.root, create=False))], tmp_path / "b")
     assert [path.name for path in first] == [
         *(f"pair-dev.{ending}" for ending in ("tex", "md", "csv", "json")),
+        *(f"pair-dev-notes.{ending}" for ending in ("tex", "md")),
         "comparisons.json",
     ]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
@@ -248,6 +255,6 @@ def test_a_best_trial_from_before_a_test_set_is_a_dash_with_a_reason(
         ("mrpc", "at"),
         ("mrpc", "cat"),
     ]
-    said = "A dash: trained before there was this set, RTE tiny cat."
-    assert said in test.table.caption
-    assert said not in dev.table.caption
+    said = "A dash: trained before there was this set, RTE Tiny CAT."
+    assert said in words_of(test.table)
+    assert said not in words_of(dev.table)

@@ -17,6 +17,7 @@ from reports.tables.notes import gain_text
 from reports.tables.table import percent
 from reports.verdicts.choice import chose
 from reports.verdicts.verdict import Verdict
+from search_spaces.display_names import DisplayNames
 from search_spaces.trial import TrialConfig
 from tests.references import selection as slow
 from tests.reports.stores import judged, predict, read_cells, record_of, trials
@@ -197,7 +198,7 @@ def test_a_large_cell_that_leads_by_less_than_its_size_explains_is_not_better(
 def test_an_interval_is_of_the_tested_difference_and_only_on_request(store: Store) -> None:
     gold, rows = drawn(3, 80, [0.6] * 2 + [0.85] * 2)
     (without,) = compared(store, (2, 2), gold, rows)
-    assert (without.interval, gain_text(without)) == (None, None)
+    assert (without.interval, gain_text(without, DisplayNames())) == (None, None)
     (found,) = compared(store, (2, 2), gold, rows, intervals=True)
     right = (rows == gold).sum(axis=1)
     pair = rows[int(right[:2].argmax())], rows[2 + int(right[2:].argmax())]
@@ -206,7 +207,7 @@ def test_an_interval_is_of_the_tested_difference_and_only_on_request(store: Stor
     assert replace(found, interval=None) == without
     numbers = (found.delta, expected.low, expected.high)
     delta, low, high = (percent(value, 1) for value in numbers)
-    assert gain_text(found) == f"RTE tiny at {delta} ({low} to {high})"
+    assert gain_text(found, DisplayNames()) == f"RTE Tiny AT {delta} ({low} to {high})"
 
 
 def test_an_interval_on_other_examples_is_of_those(store: Store) -> None:

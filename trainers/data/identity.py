@@ -172,7 +172,7 @@ def _place(
         stats = [(str(path.absolute()), *_times(path.stat())) for path in files]
     except OSError:
         return None
-    fields = task.model_dump(mode="json", exclude={"folder", "title", "beside"})
+    fields = task.model_dump(mode="json", exclude={"folder", "title", "positive_title", "beside"})
     told = json.dumps([VERSION, fields, stats, chosen], sort_keys=True)
     return cache_folder() / "data" / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.json"
 

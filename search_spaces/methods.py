@@ -122,7 +122,7 @@ class CAT(Attack):
     """
 
     name: Literal["cat"] = "cat"
-    title: ClassVar[str] = "AT + CTR"
+    title: ClassVar[str] = "CAT"
     step: ClassVar[str] = "trainers.methods.cat:cat_step"
     style: ClassVar[Style] = Style(
         light="#b84a00", dark="#ff9a52", marker="^", dashes=(10, 2), hatch="\\\\"

@@ -11,6 +11,7 @@ from typing import Final
 from reports.tables.marks import METHOD_TEST, SPLIT_TITLES, TEST_TITLES
 from reports.tables.report import Report
 from reports.tables.table import MARKS, percent
+from reports.verdicts.answer import conclusion
 from reports.verdicts.verdict import GIVEN, Chosen, Verdict
 from trainers.records.metrics import get_metric
 
@@ -96,7 +97,7 @@ def _item(test: Verdict) -> str:
         f" {points}{side} {escape(test.against)}.</b> {_score(test.system)} against"
         f" {_score(test.baseline)} {get_metric(task.metric).title}"
         f"{encoder}, {_of(test.system, test)} against {_of(test.baseline, test)}.</p>\n"
-        f"<p>{conclusion(test)}{flat} <small>{_evidence(test)}</small></p></li>\n"
+        f"<p>{escape(conclusion(test))}{flat} <small>{_evidence(test)}</small></p></li>\n"
     )
 
 
@@ -114,35 +115,6 @@ def _of(side: Chosen, test: Verdict) -> str:
     if side.settings == 1:
         return f"{seeds} of the only setting"
     return f"{seeds} of the best of {side.settings:,} settings"
-
-
-def conclusion(test: Verdict) -> str:
-    """Say in a sentence, with its mark, what may be concluded; the same of both sides."""
-    if test.p_value is None:
-        return f"Not tested: {escape(test.refused or '')}."
-    if test.side == "even":
-        return "The test does not tell them apart."
-    if test.side == "ahead" and not test.marked:
-        return "Naming one class for every example scores as much."
-    mark = "".join(f"{MARKS[name]} " for name in test.marks[-1:])
-    what = (
-        f"{mark}Significant"
-        if test.side == "ahead"
-        else f"{escape(first_upper(test.against))} is significantly better"
-    )
-    if test.p_after_holm is None:
-        why = escape(test.refused or "best against best was refused")
-        return f"{what}, but not known to remain after the choice among the trials: {why}."
-    remains = "and it remains" if test.remains else "but it does not remain"
-    return f"{what}, {remains} after {_corrections(test)}."
-
-
-def _corrections(test: Verdict) -> str:
-    held = {
-        "the choice among the trials": test.selected,
-        f"Holm's correction over {test.family} comparisons": test.family > 1,
-    }
-    return " and ".join(what for what, holds in held.items() if holds) or "all corrections"
 
 
 def _evidence(test: Verdict) -> str:

@@ -11,16 +11,12 @@ from fractions import Fraction
 from math import floor
 from typing import Final, Literal
 
+from reports.verdicts.answer import SIGNS
 from reports.verdicts.verdict import Mark
 
 Kind = Literal["score", "p", "count", "mean"]
 
-MARKS: Final[dict[Mark, str]] = {
-    "dagger": "†",
-    "asterisk": "*",
-    "double-dagger": "‡",
-    "section": "§",
-}
+MARKS: Final = SIGNS
 MISSING: Final = "--"
 
 

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from reports.page.headline import AT_ONCE, NOTHING, conclusion, headline
+from reports.page.headline import AT_ONCE, NOTHING, headline
 from reports.tables.report import Report
+from reports.verdicts.answer import conclusion
 from search_spaces.study import Study, parse_study
 from tests.reports.pages import Parsed
 from tests.reports.stores import build, read_cells

@@ -1,0 +1,240 @@
+"""The answer of a study: does a method beat the baseline?
+
+In: verdicts. Out: a frozen `Answer` for each method and encoder, and sentences that the terminal
+and the page share. Words carry the meaning; a mark or a colour repeats it.
+
+On each task the answer rests on one split: the test set where there is one, else the dev set.
+Where the chosen settings were trained again with fresh seeds, it rests on those alone.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from reports.verdicts.verdict import Mark, Verdict
+
+SIGNS: Final[dict[Mark, str]] = {
+    "dagger": "†",
+    "asterisk": "*",
+    "double-dagger": "‡",
+    "section": "§",
+}
+SPLITS: Final = ("test", "dev")
+"""A claim is about the first of these that a task has, or else about what chose the trials."""
+
+Outcome = Literal[
+    "confirmed", "ahead", "marked", "even", "unconfirmed", "doubtful", "behind", "untested"
+]
+"""Of one comparison, the surest gain first.
+
+`confirmed`: § on fresh seeds. `ahead`: ‡, significant after all corrections. `marked`: † or *,
+significant before the corrections. `even`: not significant. `unconfirmed`: not significant on fresh
+seeds. `doubtful`: significantly below before the corrections, `behind` also after them.
+`untested`: there is no p-value.
+"""
+NO_LABELS: Final[Mapping[str, str]] = {}
+
+
+def outcome(verdict: Verdict) -> Outcome:
+    """Return what the comparison shows; fresh seeds decide where there are some."""
+    fresh = verdict.confirmation
+    if fresh is not None and fresh.p_value is not None:
+        if fresh.survives:
+            return "confirmed"
+        return "behind" if fresh.side == "behind" and fresh.remains else "unconfirmed"
+    if verdict.p_value is None:
+        return "untested"
+    if verdict.marked:
+        return "ahead" if verdict.survives else "marked"
+    if verdict.side == "behind":
+        return "behind" if verdict.remains else "doubtful"
+    return "even"
+
+
+def sign(verdict: Verdict) -> str:
+    """Return the mark that belongs to the outcome, or nothing."""
+    found = outcome(verdict)
+    if found == "confirmed":
+        return SIGNS["section"]
+    return SIGNS[verdict.marks[-1]] if found in {"ahead", "marked"} else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """Whether a method beats the baseline, on each task that both have, with one encoder.
+
+    `verdicts` has one verdict of each task. `labels` are what tasks, methods and encoders are
+    called; `among` says that there are other encoders, so that this one is named.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    labels: Mapping[str, str] = field(default_factory=dict, repr=False)
+    among: bool = False
+
+    @property
+    def method(self) -> str:
+        """What the method is called."""
+        return called(self.verdicts[0].method, self.labels)
+
+    @property
+    def against(self) -> str:
+        """What the baseline is called."""
+        return called(self.verdicts[0].against, self.labels)
+
+    @property
+    def question(self) -> str:
+        """`Does CAT beat standard?`, with the encoder where there are several."""
+        encoder = self.verdicts[0].encoder
+        at = f" with {called(encoder, self.labels)}" if self.among and encoder else ""
+        return f"Does {self.method} beat {self.against}{at}?"
+
+    def having(self, *outcomes: Outcome) -> list[Verdict]:
+        """Return the verdicts with one of these outcomes."""
+        return [verdict for verdict in self.verdicts if outcome(verdict) in outcomes]
+
+    @property
+    def of_models(self) -> bool:
+        """Whether it speaks of trained models only: one seed each, and none confirmed."""
+        shown = self.having("confirmed", "ahead", "marked", "behind", "doubtful")
+        return any(v.comparison and not v.confirmation for v in shown)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The surest outcome on any task: the first in the order of `Outcome`, a loss last."""
+        order: tuple[Outcome, ...] = ("confirmed", "ahead", "marked", "unconfirmed", "even")
+        order += ("behind", "doubtful", "untested")
+        found = {outcome(verdict) for verdict in self.verdicts}
+        return next(one for one in order if one in found)
+
+    @property
+    def words(self) -> str:
+        """The answer: `yes on 2 of 3 tasks (MRPC ‡, CoLA ‡), not shown on RTE`."""
+        if len(self.verdicts) == 1:
+            return self._one()
+        parts = [self._ahead(), self._marked()]
+        named: dict[Outcome, str] = {
+            "behind": "worse on",
+            "doubtful": "worse before corrections on",
+            "unconfirmed": "not confirmed on fresh seeds on",
+            "even": "not shown on",
+            "untested": "not tested on",
+        }
+        for kind, start in named.items():
+            if found := self.having(kind):
+                parts.append(f"{start} {self._tasks(found)}")
+        words = ", ".join(part for part in parts if part)
+        alone = {"even": "not shown", "unconfirmed": "not confirmed on fresh seeds"}
+        alone |= {"untested": "not tested"}
+        kinds = {outcome(verdict) for verdict in self.verdicts}
+        (kind, *others) = kinds
+        return f"{alone[kind]} on any task" if kind in alone and not others else words
+
+    @property
+    def remark(self) -> str:
+        """What the answer does not say; empty where it says all."""
+        if self.of_models:
+            return "One seed: this holds for these trained models, not for the methods."
+        return ""
+
+    def _one(self) -> str:
+        """The answer on a single task, whose name says nothing more."""
+        (verdict,) = self.verdicts
+        models = self.of_models
+        said: dict[Outcome, str] = {
+            "confirmed": "yes, confirmed on fresh seeds",
+            "ahead": "its trained model does" if models else "yes",
+            "marked": "its trained model does before corrections, not after them"
+            if models
+            else "before corrections, not after them",
+            "unconfirmed": "not confirmed on fresh seeds",
+            "even": "not shown",
+            "doubtful": "worse before corrections, not after them",
+            "behind": "its trained model is worse" if models else "no, worse",
+            "untested": "not tested",
+        }
+        mark = sign(verdict)
+        return f"{said[outcome(verdict)]}{f' {mark}' if mark else ''}"
+
+    def _ahead(self) -> str:
+        found = self.having("confirmed", "ahead")
+        if not found:
+            return ""
+        models = self.of_models and not any(v.confirmation or v.gain for v in found)
+        start = "its trained models do" if models else "yes"
+        return f"{start} on {len(found)} of {len(self.verdicts)} tasks ({self._tasks(found)})"
+
+    def _marked(self) -> str:
+        found = self.having("marked")
+        return f"only before corrections on {self._tasks(found)}" if found else ""
+
+    def _tasks(self, verdicts: Sequence[Verdict]) -> str:
+        return ", ".join(
+            " ".join(part for part in (task_called(one, self.labels), sign(one)) if part)
+            for one in verdicts
+        )
+
+
+def find_answers(
+    verdicts: Iterable[Verdict], labels: Mapping[str, str] = NO_LABELS
+) -> list[Answer]:
+    """Answer for each method and encoder, in the order of the verdicts.
+
+    A task's verdict is the one on the split that a claim is about (`SPLITS`); the first wins where
+    several tables have one. `labels` are what tasks, methods and encoders are called.
+    """
+    groups: dict[tuple[str, str], dict[str, Verdict]] = {}
+    for one in verdicts:
+        tasks = groups.setdefault((one.encoder, one.method), {})
+        if one.task not in tasks or _rank(one) < _rank(tasks[one.task]):
+            tasks[one.task] = one
+    several = len({encoder for encoder, _ in groups}) > 1
+    return [
+        Answer(verdicts=tuple(tasks.values()), labels=labels, among=several)
+        for tasks in groups.values()
+    ]
+
+
+def _rank(verdict: Verdict) -> int:
+    return SPLITS.index(verdict.split) if verdict.split in SPLITS else len(SPLITS)
+
+
+def called(name: str, labels: Mapping[str, str]) -> str:
+    """Return what a method, one of its variants (`cat norm=mix`) or an encoder is called."""
+    if name in labels:
+        return labels[name]
+    method, space, options = name.partition(" ")
+    return f"{labels.get(method, method)} {options}" if space else name
+
+
+def task_called(verdict: Verdict, labels: Mapping[str, str]) -> str:
+    """Return what a verdict's task is called."""
+    return labels.get(verdict.task, verdict.definition.title)
+
+
+def conclusion(verdict: Verdict) -> str:
+    """Say in a sentence, with its mark, what may be concluded; the same of both sides."""
+    if verdict.p_value is None:
+        return f"Not tested: {verdict.refused or ''}."
+    if verdict.side == "even":
+        return "The test does not tell them apart."
+    if verdict.side == "ahead" and not verdict.marked:
+        return "Naming one class for every example scores as much."
+    mark = "".join(f"{SIGNS[name]} " for name in verdict.marks[-1:])
+    what = (
+        f"{mark}Significant"
+        if verdict.side == "ahead"
+        else f"{verdict.against[:1].upper()}{verdict.against[1:]} is significantly better"
+    )
+    if verdict.p_after_holm is None:
+        why = verdict.refused or "best against best was refused"
+        return f"{what}, but not known to remain after the choice among the trials: {why}."
+    remains = "and it remains" if verdict.remains else "but it does not remain"
+    return f"{what}, {remains} after {_corrections(verdict)}."
+
+
+def _corrections(verdict: Verdict) -> str:
+    applied = {
+        "the choice among the trials": verdict.selected,
+        f"Holm's correction over {verdict.family} comparisons": verdict.family > 1,
+    }
+    return " and ".join(what for what, holds in applied.items() if holds) or "all corrections"

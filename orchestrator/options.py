@@ -80,6 +80,10 @@ WorthOption = Annotated[
     float | None,
     typer.Option("--worth", min=0.01, max=100, help="The smallest gain in points that matters."),
 ]
+DetailsOption = Annotated[
+    bool, typer.Option("--details", help="Print the tables and each test before the answer.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print the answer alone.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 

@@ -10,12 +10,14 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli_print import print_report
+from orchestrator.cli_print import Output, next_command, print_report
 from orchestrator.endings import terminate_as_interrupt
 from orchestrator.options import (
     DEFAULT_STORE,
     DataOption,
+    DetailsOption,
     JsonOption,
+    QuietOption,
     StoreOption,
     StudyArgument,
     TasksOption,
@@ -49,6 +51,8 @@ def report(
     ] = False,
     worth: WorthOption = None,
     data: DataOption = None,
+    details: DetailsOption = False,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write the tables with their tests: LaTeX, Markdown, CSV and JSON; a page and figures."""
@@ -66,7 +70,16 @@ def report(
     extras = Extras(
         html=html, figures=figures, intervals=intervals, data=data, worth=as_share("--worth", worth)
     )
-    print_report(chosen, opened, folder, data, extras, as_json=as_json)
+    options = {"--store": store, "--data": data, "--tasks": tasks}
+    page = next_command("report", study, options, "--html", "--figures")
+    output = Output(
+        details=details,
+        quiet=quiet,
+        as_json=as_json,
+        next=() if html else (page,),
+        confirm=next_command("confirm", study, options),
+    )
+    print_report(chosen, opened, folder, data, extras, output)
     warn(data_notes(chosen, opened, data))
 
 

@@ -5,23 +5,26 @@ imports rich, scipy or pandas is imported where it is used.
 """
 
 import json
-import sys
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from orchestrator.endings import terminate_as_interrupt
-from orchestrator.say import draw, echo, say, warn
+from orchestrator.options import DEFAULT_STORE
+from orchestrator.say import draw, echo, explain, say, screen, warn
 from search_spaces.errors import UserError
 from search_spaces.study import Study
 
 if TYPE_CHECKING:
     from orchestrator.plan import Plan
     from reports.page.publish import Extras
+    from reports.results.results import Results
     from reports.tables.report import Report
+    from reports.verdicts.verdict import Verdict
     from trainers.records.store import Store
 
 
@@ -87,18 +90,39 @@ def without_checksums(store: "Store | None") -> list[str]:
     ]
 
 
+FRAME: Final = 5
+"""Lines of a screen beside the answer and what stands below it: command, title, blanks, prompt."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """How a command prints and writes its results.
+
+    By default the answer and the numbers behind it; with `details` the tables before them, with
+    `quiet` the answer alone, `as_json` everything for programs. `next` are commands to go on with;
+    `confirm` comes before them where only trained models were compared. `took` is how long it took.
+    `wide` and `transpose` are for LaTeX.
+    """
+
+    details: bool = False
+    quiet: bool = False
+    as_json: bool = False
+    wide: bool = False
+    transpose: bool = False
+    next: tuple[str, ...] = ()
+    confirm: str = ""
+    took: str = ""
+
+
 def print_report(
     study: Study,
     store: "Store",
     folder: Path,
     data: Path | None,
     extras: "Extras | None",
-    *,
-    as_json: bool,
-    wide: bool = False,
-    transpose: bool = False,
+    output: Output,
 ) -> None:
-    """Write the tables to a folder, and print them; `wide` and `transpose` are for LaTeX.
+    """Write the tables to a folder, and print the answer.
 
     Raises:
         UserError: the folder cannot be written, or trials do not belong in one table.
@@ -120,12 +144,45 @@ def print_report(
         say(f"warning: looks at test sets are not counted: {error.strerror} in {store.root}")
     reports = study_reports(results, verdicts, data)
     with terminate_as_interrupt(), _writing(folder):
-        files = write_reports(reports, folder, wide=wide, transpose=transpose)
+        files = write_reports(reports, folder, wide=output.wide, transpose=output.transpose)
         published = publish(results, reports, folder, extras) if extras else None
     warn(published.lacking if published else ())
-    for line in [*without_checksums(store), *left_out(study, reports), *results.confirmed.remarks]:
+    lines = [*without_checksums(store), *left_out(study, reports), *results.confirmed.remarks]
+    for line in [] if output.quiet else lines:
         say(line)
-    show_tables(reports, [*files, *(published.files if published else ())], folder, as_json=as_json)
+    files += published.files if published else ()
+    show_results(
+        reports,
+        list(verdicts.found.values()),
+        files,
+        folder,
+        output,
+        title=_title(results, output),
+        labels=labels_of(study),
+    )
+
+
+def labels_of(study: Study) -> dict[str, str]:
+    """Return what methods, encoders and tasks are called: the study's labels, else their titles."""
+    from reports.verdicts.verdict import BASELINE
+    from search_spaces.methods import METHODS
+
+    shipped = {name: method.title for name, method in METHODS.items() if name != BASELINE}
+    return shipped | study.display_names
+
+
+def _title(results: "Results", output: Output) -> str:
+    """`quickstart  15/15 trials  1 failed  90 s`."""
+    cells = results.cells
+    finished, failed = (
+        sum(len(cell.finished) for cell in cells),
+        sum(cell.failed for cell in cells),
+    )
+    parts = [results.study.name]
+    if total := sum(cell.total for cell in cells):
+        parts.append(f"{finished:,}/{total:,} trials")
+    parts += [f"{failed:,} failed"] if failed else []
+    return "  ".join([*parts, *([output.took] if output.took else [])])
 
 
 @contextmanager
@@ -138,17 +195,9 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def write_tables(
-    reports: "Sequence[Report]",
-    folder: Path,
-    pages: Mapping[str, bytes],
-    *,
-    as_json: bool,
-    wide: bool = False,
-    transpose: bool = False,
+    reports: "Sequence[Report]", folder: Path, pages: Mapping[str, bytes], output: Output
 ) -> None:
-    """Write tables and pages, which are by name, to a folder, and print the tables.
-
-    `wide` and `transpose` are for LaTeX.
+    """Write tables and pages, which are by name, to a folder, and print the answer.
 
     Raises:
         UserError: the folder cannot be written.
@@ -157,30 +206,70 @@ def write_tables(
     from trainers.records.files import write_file
 
     with terminate_as_interrupt(), _writing(folder):
-        files = write_reports(reports, folder, wide=wide, transpose=transpose)
+        files = write_reports(reports, folder, wide=output.wide, transpose=output.transpose)
         for name, page in pages.items():
             write_file(folder / name, page, sync=False)
-    show_tables(reports, [*files, *(folder / name for name in pages)], folder, as_json=as_json)
+    files += [folder / name for name in pages]
+    verdicts = [verdict for report in reports for verdict in report.verdicts]
+    show_results(reports, verdicts, files, folder, output)
 
 
-def show_tables(
-    reports: "Sequence[Report]", files: Sequence[Path], folder: Path, *, as_json: bool
+def show_results(
+    reports: "Sequence[Report]",
+    verdicts: "Sequence[Verdict]",
+    files: Sequence[Path],
+    folder: Path,
+    output: Output,
+    *,
+    title: str = "",
+    labels: Mapping[str, str] | None = None,
 ) -> None:
-    """Print tables, and the names of the files that were written."""
-    from reports.tables.markdown import to_markdown
+    """Print the answer last, and where the files are that were written."""
+    from orchestrator.answer_lines import answer_lines, sentences
     from reports.tables.plain import to_json
     from reports.tables.terminal import to_text
     from reports.tables.write import comparisons_of
+    from reports.verdicts.answer import find_answers
 
-    if as_json:
+    if output.as_json:
         tables = [json.loads(to_json(report.table)) for report in reports]
         both = {"tables": tables, "comparisons": comparisons_of(reports)}
         echo(json.dumps(both, indent=1))
         return
-    render = to_text if sys.stdout.isatty() else to_markdown
-    for report in reports:
-        echo(render(report.table))
+    width, height = screen()
+    if output.quiet:
+        echo("\n".join(sentences(verdicts, labels or {}, width)))
+        return
+    for report in reports if output.details or not verdicts else ():
+        echo(to_text(report.table, width))
+    models = any(answer.of_models for answer in find_answers(verdicts))
+    commands = [output.confirm] if output.confirm and models else []
+    below = [*_written(files, folder), *_next([*commands, *output.next])]
+    room = None if height is None else max(1, height - len(below) - FRAME)
+    compares = verdicts or any(report.split for report in reports)
+    lines = answer_lines(verdicts, labels or {}, width, room) if compares else []
+    echo("\n".join([*([title, ""] if title and lines else []), *lines]))
+    explain("\n".join(["", *below]))
+
+
+def _written(files: Sequence[Path], folder: Path) -> list[str]:
+    """Say where the tables are, and the page and folders beside them."""
     inside = Counter(file.parent.name for file in files if file.parent != folder)
-    names = [file.name for file in files if file.parent == folder]
-    names += [f"{name}/ ({count} files)" for name, count in inside.items()]
-    say(f"written to {folder}: {', '.join(names)}")
+    endings = dict.fromkeys(file.suffix for file in files if file.parent == folder)
+    pages = [file for file in files if file.suffix == ".html"]
+    tables = " ".join(ending for ending in endings if ending != ".html")
+    lines = [f"tables  {folder}/  ({tables})"]
+    lines += [f"page    {page}" for page in pages]
+    return [*lines, *(f"{name:6}  {folder / name}/  ({n} files)" for name, n in inside.items())]
+
+
+def next_command(command: str, study: str, options: Mapping[str, object], *more: str) -> str:
+    """Write a command on the study of this one, with what its options were."""
+    given = [part for name, value in options.items() if value for part in (name, str(value))]
+    if given[:2] == ["--store", str(DEFAULT_STORE)]:
+        del given[:2]
+    return shlex.join(["catsweep", command, study, *given, *more])
+
+
+def _next(commands: Sequence[str]) -> list[str]:
+    return [f"{'next' if place == 0 else '':6}  {text}" for place, text in enumerate(commands)]

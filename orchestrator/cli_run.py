@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Ran:
-    """What a run was of, and where it ended."""
+    """What a run was of, where it ended, and whether it trained anything."""
 
     study: Study
     store: "Store"
     plan: "Plan"
+    trained: bool
 
 
 def run_study(
@@ -67,7 +68,9 @@ def run_study(
     keep_own_code(study, opened)
     warn(notes)
     clear_the_way(study, opened, data, retry)
-    return Ran(study=study, store=opened, plan=train(study, opened, data, resources, search, keep))
+    before = opened.ended()
+    plan = train(study, opened, data, resources, search, keep)
+    return Ran(study=study, store=opened, plan=plan, trained=opened.ended() != before)
 
 
 def check(

@@ -86,6 +86,10 @@ WideOption = Annotated[
 TransposeOption = Annotated[
     bool, typer.Option("--transpose", help="LaTeX: tasks as rows, methods as columns.")
 ]
+DetailsOption = Annotated[
+    bool, typer.Option("--details", help="Print the tables and each test before the answer.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print the answer alone.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 

@@ -5,6 +5,7 @@ stay, all other controls are printed as escapes. Remarks never fail; lost result
 """
 
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,10 @@ from search_spaces.text import clean, one_line
 
 WIDTH: Final = 120
 """Columns of what is drawn where no terminal says how many it has."""
+
+NARROWEST: Final = 40
+WIDEST: Final = 200
+"""Columns of a terminal between which anything is laid out."""
 
 SHOW_CURSOR: Final = "\x1b[?25h"
 
@@ -67,6 +72,24 @@ def echo(text: str) -> None:
     if sys.stdout is not None:
         sys.stdout.write(f"{clean(text)}\n")
         sys.stdout.flush()
+
+
+def screen() -> tuple[int, int | None]:
+    """Return how many columns there are, and how many lines; a pipe has no end of lines."""
+    if not sys.stdout.isatty():
+        return _clamped(_columns_said() or WIDTH), None
+    size = shutil.get_terminal_size((80, 24))
+    return _clamped(size.columns), size.lines
+
+
+def _columns_said() -> int:
+    """Return what COLUMNS says, 0 where it says nothing."""
+    said = os.environ.get("COLUMNS", "")
+    return int(said) if said.isdecimal() else 0
+
+
+def _clamped(columns: int) -> int:
+    return min(WIDEST, max(NARROWEST, columns))
 
 
 def draw(picture: Any, lines: Iterable[str]) -> None:

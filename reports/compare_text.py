@@ -3,10 +3,12 @@
 In: a `PairReport`. Out: text, or what `json.dumps` takes.
 """
 
+import textwrap
 from dataclasses import asdict
 from typing import Any, Final
 
 from reports.compare import Differing, MetricReport, PairReport
+from reports.verdicts.verdict import ALPHA
 from search_spaces.text import one_line, shown
 from trainers.records.metrics import short_name
 
@@ -45,8 +47,12 @@ def to_dict(report: PairReport) -> dict[str, Any]:
     }
 
 
-def to_text(report: PairReport) -> str:
-    """A page for reading: scores with intervals, tests, the table, the first differing examples."""
+def to_text(report: PairReport, width: int = 120, *, details: bool = True) -> str:
+    """A page for reading, the answer last.
+
+    Scores with intervals and p; with `details` also each test, how often which one is right, and
+    the first differing examples.
+    """
     labels = [shown(label) for label in report.labels]
     lines = [
         f"{report.n:,} examples{f' of {report.split}' if report.split else ''};"
@@ -57,18 +63,53 @@ def to_text(report: PairReport) -> str:
     if report.one_class:
         lines += [f"one class for every example: {', '.join(report.one_class)}"]
     lines += [f"warning: {one_line(line)}" for line in report.warnings]
+    lines += [] if details else [""]
     for entry in report.metrics:
-        lines += ["", _headline(entry), *(f"  {test.signature()}" for test in entry.tests)]
+        tests = [f"  {test.signature()}" for test in entry.tests]
+        lines += ["", _headline(entry), *tests] if details else [_headline(entry)]
+    lines += _detailed(report) if details else []
+    folded = [part for line in lines for part in _folded(line, width)]
+    return "\n".join([*folded, "", to_answer(report, width)])
+
+
+def _detailed(report: PairReport) -> list[str]:
     width = max(len(name) for name in TABLE)
-    lines += [
+    lines = [
         "",
         *(f"{n.replace('_', ' '):{width}} {report.table[k]:>8,}" for n, k in TABLE.items()),
     ]
     lines += ["", f"labelled differently: {len(report.differing):,} of {report.n:,} examples"]
     lines += [f"  {_in_words(example)}" for example in report.differing[:LISTED]]
     more = len(report.differing) - LISTED
-    lines += [f"  and {more:,} more (--json lists all)"] if more > 0 else []
-    return "\n".join(lines)
+    return [*lines, *([f"  and {more:,} more (--json lists all)"] if more > 0 else [])]
+
+
+def to_answer(report: PairReport, width: int) -> str:
+    """Whether the system beats the baseline, by its first metric's customary test."""
+    test = report.metrics[0].tests[0]
+    points = f"{100 * test.delta:+.1f} points of {short_name(report.metrics[0].metric)}"
+    if test.p_value >= ALPHA or test.delta == 0:
+        words = "not shown"
+    else:
+        words = "yes, on these examples" if test.delta > 0 else "no, worse on these examples"
+    pair = "Does {1} beat {0}?".format(*map(shown, _short(report.baseline, report.system)))
+    return "\n".join(_folded(f"{pair}  {words} ({points}, p = {test.p_value:.2g})", width))
+
+
+def _short(*names: str) -> list[str]:
+    """Leave the folders of files out, where their names alone differ."""
+    found = [name.replace("\\", "/").rsplit("/", 1)[-1] for name in names]
+    return found if len(set(found)) == len(names) and all(found) else [*names]
+
+
+def _folded(line: str, width: int) -> list[str]:
+    """Break a line at spaces; a signature after one of its bars."""
+    if len(line) <= width:
+        return [line]
+    parts = textwrap.wrap(
+        line.replace("|", "|\u200b "), width, subsequent_indent="    ", break_on_hyphens=False
+    )
+    return [part.replace("|\u200b ", "|").replace("|\u200b", "|") for part in parts]
 
 
 def _in_words(example: Differing) -> str:

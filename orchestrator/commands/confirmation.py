@@ -8,14 +8,16 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli_print import print_report, show_plan, troubles
+from orchestrator.cli_print import Output, next_command, print_report, show_plan, troubles
 from orchestrator.options import (
     DEFAULT_STORE,
     AddressOption,
     CheckpointOption,
     DataOption,
+    DetailsOption,
     GpusOption,
     JsonOption,
+    QuietOption,
     RetryOption,
     SlotsOption,
     StoreOption,
@@ -54,6 +56,8 @@ def confirm(
     worth: WorthOption = None,
     wide: WideOption = False,
     transpose: TransposeOption = False,
+    details: DetailsOption = False,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train each method's chosen setting with fresh seeds, and test the methods on those alone."""
@@ -87,10 +91,17 @@ def confirm(
     for line in troubles(ran.plan, opened):
         say(line)
     extras = Extras(html=False, figures=False, data=data, worth=as_share("--worth", worth))
-    folder = opened.reports / chosen.name
-    print_report(
-        chosen, opened, folder, data, extras, as_json=as_json, wide=wide, transpose=transpose
+    options = {"--store": store, "--data": data, "--tasks": tasks}
+    page = next_command("report", study, options, "--html", "--figures")
+    output = Output(
+        details=details,
+        quiet=quiet,
+        as_json=as_json,
+        wide=wide,
+        transpose=transpose,
+        next=(page,),
     )
+    print_report(chosen, opened, opened.reports / chosen.name, data, extras, output)
     states = (State.FAILED, State.CORRUPT, State.MISSING, State.RUNNING)
     if any(ran.plan.count(state) for state in states):
         raise typer.Exit(1)

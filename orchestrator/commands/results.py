@@ -12,12 +12,14 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli_print import print_report
+from orchestrator.cli_print import Output, next_command, print_report
 from orchestrator.endings import terminate_as_interrupt
 from orchestrator.options import (
     DEFAULT_STORE,
     DataOption,
+    DetailsOption,
     JsonOption,
+    QuietOption,
     StoreOption,
     StudyArgument,
     TasksOption,
@@ -58,6 +60,8 @@ def report(
     wide: WideOption = False,
     transpose: TransposeOption = False,
     data: DataOption = None,
+    details: DetailsOption = False,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write the tables with their tests: LaTeX, Markdown, CSV and JSON; a page and figures."""
@@ -81,9 +85,18 @@ def report(
         worth=as_share("--worth", worth),
         command=shlex.join(["catsweep", *sys.argv[1:]]),
     )
-    print_report(
-        chosen, opened, folder, data, extras, as_json=as_json, wide=wide, transpose=transpose
+    options = {"--store": store, "--data": data, "--tasks": tasks}
+    page = next_command("report", study, options, "--html", "--figures")
+    output = Output(
+        details=details,
+        quiet=quiet,
+        as_json=as_json,
+        wide=wide,
+        transpose=transpose,
+        next=() if html else (page,),
+        confirm=next_command("confirm", study, options),
     )
+    print_report(chosen, opened, folder, data, extras, output)
     warn(data_notes(chosen, opened, data))
 
 

@@ -4,22 +4,23 @@ In: what was typed. Out: what is to do or was done, printed; `run` fills a store
 other commands, what imports torch, Ray or scipy is imported where it is used.
 """
 
-import shlex
-from collections.abc import Mapping
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli_print import print_report, show_plan, troubles
+from orchestrator.cli_print import Output, next_command, print_report, show_plan, troubles
 from orchestrator.options import (
     DEFAULT_STORE,
     MOST,
     AddressOption,
     CheckpointOption,
     DataOption,
+    DetailsOption,
     GpusOption,
     JsonOption,
+    QuietOption,
     RetryOption,
     SlotsOption,
     StoreOption,
@@ -33,6 +34,12 @@ from orchestrator.options import (
 )
 from orchestrator.places import place
 from orchestrator.say import say, warn
+from search_spaces.errors import OutputLost, Unfinished, UserError
+from search_spaces.study import Study
+from search_spaces.text import one_line
+
+if TYPE_CHECKING:
+    from trainers.records.store import Store
 
 
 def plan(
@@ -91,10 +98,13 @@ def run(
         typer.Option(parser=place("--tensorboard"), help="Short for --track tensorboard:FOLDER."),
     ] = None,
     retry: RetryOption = False,
+    details: DetailsOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Train what the store lacks, then write the report. Run it again to resume."""
     from orchestrator.cli_run import run_study
     from orchestrator.job import Resources, parse_gpus
+    from orchestrator.progress import duration
     from orchestrator.search import Search, parse_budget
     from orchestrator.tracking import parse_tracks
     from trainers.checkpoints import parse_keep
@@ -111,22 +121,35 @@ def run(
     most, hours = parse_budget(budget)
     how = Search(name=search, scheduler=scheduler, settings=most, hours=hours, seed=search_seed)
     keep = parse_keep(keep_checkpoints)
+    begun = time.monotonic()
     ran = run_study(study, store, data, tasks, resources, how, keep, retry=retry)
     chosen, opened, done = ran.study, ran.store, ran.plan
     for line in troubles(done, opened):
         say(line)
-    print_report(chosen, opened, opened.reports / chosen.name, data, None, as_json=False)
-    say(_page_hint(study, {"--store": store, "--data": data, "--tasks": tasks}))
+    options = {"--store": store, "--data": data, "--tasks": tasks}
+    output = Output(
+        details=details,
+        quiet=quiet,
+        took=duration(time.monotonic() - begun) if ran.trained else "",
+        next=(next_command("report", study, options, "--html", "--figures"),),
+        confirm=next_command("confirm", study, options),
+    )
+    _report(chosen, opened, output)
     unfinished = how.wanted(done) if how.hours is None else []
     if unfinished or done.count(State.FAILED) or done.count(State.CORRUPT):
         raise typer.Exit(1)
 
 
-def _page_hint(study: str, options: Mapping[str, object]) -> str:
-    """The command that writes the page of this very run, with what its options were."""
-    given = [part for name, value in options.items() if value for part in (name, str(value))]
-    command = shlex.join(["catsweep", "report", study, *given, "--html", "--figures"])
-    return f"for a page with pictures, and figures for a paper: {command}"
+def _report(study: Study, store: "Store", output: Output) -> None:
+    """Write the report of a run; what goes wrong with it is told, and does not undo the run."""
+    try:
+        print_report(study, store, store.reports / study.name, None, None, output)
+    except (OutputLost, Unfinished):
+        raise
+    except Exception as error:  # Whatever it is, the trials are done and kept.
+        if isinstance(error, UserError):
+            raise
+        say(f"warning: no report, {type(error).__name__}: {one_line(error)}; the trials are kept")
 
 
 def status(

@@ -15,7 +15,9 @@ import typer
 from orchestrator.options import (
     DEFAULT_STORE,
     DataOption,
+    DetailsOption,
     JsonOption,
+    QuietOption,
     StoreOption,
     TasksOption,
     TransposeOption,
@@ -95,15 +97,24 @@ def compare(
         str | None,
         typer.Option("--labels", help="All labels as a row of CSV, f1's positive one second."),
     ] = None,
+    details: DetailsOption = False,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Test two systems on the same examples; a file has columns id, gold, prediction."""
+    from orchestrator.say import screen
     from reports.compare import compare_pair, read_side
-    from reports.compare_text import to_dict, to_text
+    from reports.compare_text import to_answer, to_dict, to_text
 
     sides = (read_side(name, store, split) for name in (baseline, system))
     found = compare_pair(*sides, metrics=_listed(metrics), labels=_listed(labels))
-    echo(json.dumps(to_dict(found), indent=1) if as_json else to_text(found))
+    width, _ = screen()
+    if as_json:
+        echo(json.dumps(to_dict(found), indent=1))
+    elif quiet:
+        echo(to_answer(found, width))
+    else:
+        echo(to_text(found, width, details=details))
 
 
 def _listed(text: str | None) -> list[str]:
@@ -144,10 +155,12 @@ def table(
     worth: WorthOption = None,
     wide: WideOption = False,
     transpose: TransposeOption = False,
+    details: DetailsOption = False,
+    quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write the table of predictions made elsewhere, tested; files have id, gold, prediction."""
-    from orchestrator.cli_print import write_tables
+    from orchestrator.cli_print import Output, write_tables
     from reports.page.publish import folder_page
     from reports.results.folder import read_folder
     from reports.tables.folder_table import folder_report
@@ -164,7 +177,8 @@ def table(
     report = folder_report(read, judge_folder(read, intervals=intervals), share)
     place_of = out or folder.with_name(f"{folder.absolute().name}-tables")
     pages = {f"{read.name}.html": folder_page(read, report, share)} if html else {}
-    write_tables([report], place_of, pages, as_json=as_json, wide=wide, transpose=transpose)
+    output = Output(details=details, quiet=quiet, as_json=as_json, wide=wide, transpose=transpose)
+    write_tables([report], place_of, pages, output)
 
 
 def _by_task(option: str, given: Sequence[str]) -> dict[str, str]:

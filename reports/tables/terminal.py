@@ -1,42 +1,152 @@
-"""Plain text: a `Table` for a terminal, as wide as it needs, with its sentences wrapped.
+"""Plain text: a `Table` for a terminal, laid out for its width.
 
 In: a `Table` and a width in characters. Out: a string without markup; the best of a column stands
-between asterisks, published rows between slashes. What a terminal would obey is printed as an
+between asterisks, published rows between slashes. Columns that do not fit side by side stand below
+each other, and each part repeats the names of its rows. What a terminal would obey is printed as an
 escape, since names come from files.
 """
 
 import textwrap
 import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from reports.tables.table import MARKS, Cell, Row, Table, compact
 from search_spaces.text import clean
 
 GAP: Final = "  "
+NARROWEST: Final = 8
+"""Characters that a column of labels keeps, however narrow the terminal is."""
 
 
 def to_text(table: Table, width: int = 100) -> str:
-    """Render the table; its rows are never broken, caption and notes are at most `width` wide."""
+    """Render the table; no line is longer than `width`, unless a single number is."""
     table = compact(table)
+    parts = _parts(table, width)
+    grids = [line for part in parts for line in _grid(*part)]
+    below = (*table.notes, *table.signatures)
+    notes = [line for note in below for line in _wrapped(note, width, "  ")]
+    return "\n".join([*_wrapped(table.caption, width), *grids, *notes]) + "\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Widths:
+    """How wide the columns of labels and of numbers are."""
+
+    labels: tuple[int, ...]
+    numbers: tuple[int, ...]
+
+    @property
+    def named(self) -> int:
+        """The width of all labels, with the gaps between them."""
+        return sum(self.labels) + len(GAP) * (len(self.labels) - 1)
+
+    @property
+    def total(self) -> int:
+        """The width of the whole table."""
+        return self.named + sum(self.numbers) + len(GAP) * len(self.numbers)
+
+
+def _parts(table: Table, width: int) -> list[tuple[Table, _Widths]]:
+    """Split a table into parts that are narrow enough, each with all labels."""
+    natural = _natural(table)
+    if natural.total <= width:
+        return [(table, natural)]
+    numbers = _narrowed(table)
+    room = max(width // 2, width - max(numbers) - len(GAP))
+    labels = _shrunk(natural.labels, room)
+    narrow = _Widths(labels=labels, numbers=numbers)
+    found: list[list[int]] = [[]]
+    for place, number in enumerate(numbers):
+        used = sum(numbers[other] + len(GAP) for other in found[-1])
+        if found[-1] and narrow.named + used + len(GAP) + number > width:
+            found.append([])
+        found[-1].append(place)
+    return [
+        (
+            _only(table, places),
+            _Widths(labels=labels, numbers=tuple(numbers[place] for place in places)),
+        )
+        for places in found
+    ]
+
+
+def _only(table: Table, places: Sequence[int]) -> Table:
+    """Leave out all other columns of numbers."""
+    groups, first = [], 0
+    for group in table.groups:
+        span = range(first, first + len(group.columns))
+        columns = tuple(table.columns[place] for place in places if place in span)
+        groups += [replace(group, columns=columns)] if columns else []
+        first = span.stop
+    rows = [replace(row, cells=tuple(row.cells[place] for place in places)) for row in table.rows]
+    return replace(table, groups=tuple(groups), rows=tuple(rows))
+
+
+def _natural(table: Table) -> _Widths:
+    """As wide as the longest text of each column."""
+    heads, body = _heads(table), _body(table)
+    widths = [max(map(_columns, column)) for column in zip(*heads, *body, strict=True)]
+    first = len(table.label_titles)
+    return _Widths(labels=tuple(widths[:first]), numbers=tuple(widths[first:]))
+
+
+def _narrowed(table: Table) -> tuple[int, ...]:
+    """As wide as the numbers and the longest word of the titles."""
+    first = len(table.label_titles)
+    body = [row[first:] for row in _body(table)]
+    heads = [[_longest_word(text) for text in line[first:]] for line in _heads(table)]
+    return tuple(max(map(_columns, column)) for column in zip(*heads, *body, strict=True))
+
+
+def _longest_word(text: str) -> str:
+    return max(text.split(), key=_columns, default="")
+
+
+def _shrunk(widths: Sequence[int], room: int) -> tuple[int, ...]:
+    """Make the widest columns narrower until all fit, if they can."""
+    found = list(widths)
+    while sum(found) + len(GAP) * (len(found) - 1) > room and max(found) > NARROWEST:
+        found[found.index(max(found))] -= 1
+    return tuple(found)
+
+
+def _heads(table: Table) -> list[list[str]]:
     titles = [*table.label_titles, *(column.title for column in table.columns)]
     subtitles = [*[""] * len(table.label_titles), *(column.subtitle for column in table.columns)]
-    heads = [[_plain(text) for text in line] for line in (titles, subtitles) if any(line)]
-    body = [_row(table, *pair) for pair in zip(table.rows, table.best(), strict=True)]
-    widths = [max(map(_columns, column)) for column in zip(*heads, *body, strict=True)]
+    return [[_plain(text) for text in line] for line in (titles, subtitles) if any(line)]
+
+
+def _body(table: Table) -> list[list[str]]:
+    return [_row(table, *pair) for pair in zip(table.rows, table.best(), strict=True)]
+
+
+def _grid(table: Table, found: _Widths) -> list[str]:
+    """Lay out one part: rules, groups, titles and rows."""
+    widths = [*found.labels, *found.numbers]
     groups = _groups(table, widths)
     rule = "-" * (sum(widths) + len(GAP) * (len(widths) - 1))
-    lines = [_line(table, line, widths) for line in (*heads, *body)]
-    starts = [row.starts_block and place > 0 for place, row in enumerate(table.rows)]
-    rows = [
-        part
-        for line, apart in zip(lines[len(heads) :], starts, strict=True)
-        for part in ([""] if apart else []) + [line]
-    ]
-    notes = [
-        line for note in (*table.notes, *table.signatures) for line in _wrapped(note, width, "  ")
-    ]
-    top = [*_wrapped(table.caption, width), rule, *groups, *lines[: len(heads)], rule]
-    return "\n".join([*top, *rows, rule, *notes]) + "\n"
+    heads = [line for head in _heads(table) for line in _lines(table, head, widths)]
+    rows = []
+    for place, (row, cells) in enumerate(zip(table.rows, _body(table), strict=True)):
+        rows += [""] if row.starts_block and place > 0 else []
+        rows += _lines(table, cells, widths)
+    return [rule, *groups, *heads, rule, *rows, rule]
+
+
+def _lines(table: Table, cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """Print a row, in several lines where a text is wider than its column."""
+    parts = [_folded(text, width) for text, width in zip(cells, widths, strict=True)]
+    height = max(map(len, parts))
+    padded = [part + [""] * (height - len(part)) for part in parts]
+    return [_line(table, list(line), list(widths)) for line in zip(*padded, strict=True)]
+
+
+def _folded(text: str, width: int) -> list[str]:
+    if _columns(text) <= width:
+        return [text]
+    return textwrap.wrap(text, max(1, width), break_on_hyphens=False) or [""]
 
 
 def _groups(table: Table, widths: list[int]) -> list[str]:
@@ -95,7 +205,6 @@ def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
         _plain(text).replace("|", "|\u200b "),
         width,
         subsequent_indent=indent,
-        break_long_words=False,
         break_on_hyphens=False,
     )
     return [line.replace("|\u200b ", "|").replace("|\u200b", "|") for line in found]

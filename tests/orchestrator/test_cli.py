@@ -200,7 +200,7 @@ def test_a_finished_study_trains_nothing_and_reports(
     assert catsweep("run", "quickstart", "--store", store.root) == 0
     said = capsys.readouterr()
     assert "nothing to train, 15 trials are done" in said.err
-    assert "| tiny | cat | **57.0**" in said.out
+    assert "Does CAT beat standard?" in said.out
     assert (store.root / "reports" / "quickstart" / "quickstart-dev.tex").is_file()
 
 
@@ -217,7 +217,7 @@ def test_a_report_has_intervals_on_request_and_words_for_a_terminal(
     folder = store.root / "reports" / "quickstart"
     assert comparisons == json.loads((folder / "comparisons.json").read_text())
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    assert catsweep(*report, "--intervals") == 0
+    assert catsweep(*report, "--intervals", "--details") == 0
     said = capsys.readouterr().out
     assert re.search(r"tiny +cat +\*57\.0\*", said)
     assert "|" not in said.split("metric:")[0]

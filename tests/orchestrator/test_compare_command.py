@@ -34,6 +34,14 @@ def compare(*arguments: object) -> int:
 def test_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert compare(*write(tmp_path)) == 0
     said = capsys.readouterr().out
+    assert said.endswith(
+        "Does b.jsonl beat a.csv?  not shown (+50.0 points of accuracy, p = 0.5)\n"
+    )
+    assert "gold" not in said
+    assert compare(*write(tmp_path), "--quiet") == 0
+    assert capsys.readouterr().out == said.splitlines(keepends=True)[-1]
+    assert compare(*write(tmp_path), "--details") == 0
+    said = capsys.readouterr().out
     assert "accuracy: 50.00 -> 100.00, difference +50.00" in said
     assert "  2: gold 1, baseline 0, system 1" in said
     assert compare(*write(tmp_path), "--json", "--metrics", "f1, mcc", "--labels", "1,0") == 0
@@ -120,7 +128,7 @@ def test_it_runs_where_torch_and_ray_are_not_installed(tmp_path: Path) -> None:
         "main(sys.argv[1:])\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, "compare", *map(str, write(tmp_path))],
+        [sys.executable, "-c", program, "compare", *map(str, write(tmp_path)), "--details"],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         text=True,

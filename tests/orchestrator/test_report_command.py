@@ -35,8 +35,8 @@ def test_the_page_and_figures_are_written_beside_the_tables(
     said = capsys.readouterr()
     assert "quickstart.html" in said.err
     drawn = list((out / "figures").iterdir())
-    assert said.err.endswith(f", quickstart.html, figures/ ({len(drawn)} files)\n")
-    assert "| tiny | cat | **57.0**" in said.out
+    assert said.err.endswith(f"figures  {out / 'figures'}/  ({len(drawn)} files)\n")
+    assert "Does CAT beat standard?" in said.out
     page = (out / "quickstart.html").read_text("utf-8")
     assert page.startswith("<!doctype html>")
     figures = sorted(file.name for file in (out / "figures").iterdir())
@@ -63,9 +63,8 @@ def test_run_ends_with_the_command_that_writes_the_page(
 ) -> None:
     assert catsweep("run", "quickstart", "--store", store.root, "--tasks", "library") == 0
     last = capsys.readouterr().err.splitlines()[-1]
-    explained, _, command = last.rpartition(": ")
-    assert explained == "for a page with pictures, and figures for a paper"
-    words = shlex.split(command)
+    assert last.startswith("next  ")
+    words = shlex.split(last)[1:]
     assert words[:3] == ["catsweep", "report", "quickstart"]
     assert catsweep(*words[1:]) == 0
     folder = store.root / "reports" / "quickstart"

@@ -242,7 +242,8 @@ def test_text_and_json() -> None:
     assert text.splitlines()[1] == "2 labels: 0, 1 (f1 is of 1)"
     assert report.metrics[2].tests[0].signature() in text
     assert "labelled differently: 30 of 90 examples" in text
-    assert text.endswith("and 10 more (--json lists all)")
+    assert "\n  and 10 more (--json lists all)\n" in text
+    assert "Does b.csv beat a.csv?  not shown" in text.splitlines()[-1]
     assert len(whole["differing"]) == 30
     assert whole["table"]["only_system_right"] == int(((system == gold) & (baseline != gold)).sum())
     assert whole["metrics"][1]["tests"][0]["p_value"] == report.metrics[1].tests[0].p_value
@@ -254,7 +255,7 @@ def test_no_label_or_id_can_speak_to_the_terminal() -> None:
     other = replace(rows, predicted=("z", "z"))
     text = to_text(compare_pair(Side(rows=rows), Side(rows=other)))
     assert all(line.isprintable() for line in text.split("\n"))
-    assert text.count("]0;title\\x07 of two lines") == 6
+    assert text.count("]0;title\\x07 of two lines") == 7
     with pytest.raises(UserError) as caught:
         compare_pair(Side(rows=rows), Side(rows=replace(other, predicted=("y", "z"))))
     assert str(caught.value).removeprefix(power).isprintable()

@@ -226,7 +226,9 @@ def test_one_command_writes_everything(folder: Path, capsys: pytest.CaptureFixtu
     assert names == {"preds.tex", "preds.md", "preds.csv", "preds.json", "preds.html"} | {
         *("preds-notes.tex", "preds-notes.md", "comparisons.json")
     }
-    assert "| forest | " in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Does forest beat logreg?  yes on 2 of 2 tasks" in said
+    assert "spam (n = " in said
     page = (out / "preds.html").read_text("utf-8")
     assert "forest is" in page
     comparisons = json.loads((out / "comparisons.json").read_text())

@@ -102,3 +102,27 @@ def test_blocks_are_apart_but_the_first_is_not() -> None:
 
 def test_a_table_without_rows() -> None:
     assert "a longer title" in to_text(table({}))
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_wide_table_stands_in_parts_that_name_their_rows(width: int) -> None:
+    columns = tuple(Column(title=f"Task {place}", subtitle="accuracy") for place in range(14))
+    names = ("standard", "contrastive adversarial training with a long name")
+    wide = replace(
+        table({}),
+        label_titles=("Encoder", "Method"),
+        groups=(ColumnGroup(title="GLUE", columns=columns),),
+        rows=tuple(
+            Row(labels=("MiniLM", name), cells=tuple(Cell(value=k / 100) for k in range(14)))
+            for name in names
+        ),
+    )
+    lines = to_text(wide, width).splitlines()
+    assert max(map(len, lines)) <= width
+    numbers = [line for line in lines if re.search(r"\d\.\d", line)]
+    assert all(line.startswith("MiniLM") for line in numbers)
+    found = re.findall(r"\d+\.\d", "\n".join(numbers))
+    assert sorted(map(float, found)) == sorted(map(float, [*range(14), *range(14)]))
+    assert " ".join(lines).count("contrastive") == len(
+        re.findall("^MiniLM +standard", "\n".join(lines), re.M)
+    )

@@ -19,8 +19,8 @@ Under the null the best of both sides are equal, and each setting lies below its
 gap: a_i = min(0, A_i - max A + narrow se_i) and b_j = B_j - max B - kappa se_j, where se is the
 standard error of the difference from the best setting. So the gaps of the side that is behind are
 widened by kappa standard errors, which lets its other settings win less often: a larger kappa is
-safer. Gaps of the side that is ahead are narrowed; at `narrow` infinite they are 0, which is safest.
-For a baseline ahead the two sides change roles.
+safer. Gaps of the side that is ahead are narrowed; at an infinite `narrow` they are 0, which is
+safest. For a baseline ahead the two sides change roles.
 
 Chernozhukov, Chetverikov and Kato 2013, Gaussian Approximations and Multiplier Bootstrap for Maxima
 of Sums; the recentring follows Hansen 2005.
@@ -37,7 +37,7 @@ import numpy as np
 from reports.statistics.randomization import TIE
 from trainers.records.metrics import Counts, Labels, Values, get_metric
 
-RESAMPLES: Final = 999
+RESAMPLES: Final = 499
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,19 +111,21 @@ def sample(
 ) -> Sample:
     """Score all settings, of two labels, and draw their disturbances."""
     scores, values = _linearised(gold, np.vstack([baseline, system]), metric)
-    psi = values - values.mean(axis=1, keepdims=True)
-    n, count = gold.size, len(psi)
-    covariance = psi @ psi.T / n**2
+    psi = (values - values.mean(axis=1, keepdims=True)) / gold.size
+    covariance = psi @ psi.T
     if signs:
-        weights = 2.0 * generator.integers(0, 2, size=(n, resamples)) - 1
-        disturbed = psi @ weights / n
+        disturbed = psi @ (2.0 * generator.integers(0, 2, size=(gold.size, resamples)) - 1)
     else:
-        size, axes = np.linalg.eigh(covariance)
-        root = axes * np.sqrt(np.maximum(size, 0))
-        disturbed = root @ generator.normal(size=(count, resamples))
+        disturbed = _root(covariance) @ generator.normal(size=(len(psi), resamples))
     return Sample(
         baselines=len(baseline), scores=scores, covariance=covariance, disturbed=disturbed
     )
+
+
+def _root(covariance: Values) -> Values:
+    """A square root (M, M) of a covariance, which may be singular: settings may agree."""
+    size, axes = np.linalg.eigh(covariance)
+    return np.asarray(axes * np.sqrt(np.where(size > 1e-12 * size[-1], size, 0)))
 
 
 def _linearised(gold: Labels, rows: Labels, metric: str) -> tuple[Values, Values]:

@@ -9,7 +9,10 @@ others are
 - `equal`: as good as the best,
 - `graded`: on both sides evenly spaced down to 4 points of accuracy below it,
 - `led`: on the baseline's side all `led` below it, on the system's as good as the best. Here the
-  baseline has one good setting, and those that are nearly as good look like further ones.
+  baseline has one good setting, and those that are nearly as good look like further ones: 2 points,
+  and `FAR` standard errors, which is the least favourable to M(1) in the normal limit. There the
+  best setting's lead is estimated too small as often as too large, and one standard error no longer
+  outweighs how a maximum of many depends on it.
 
 Trials are alike (`strong`: two settings of a method differ on a tenth of the examples) or not
 (`weak`: on a fifth).
@@ -21,7 +24,7 @@ and with kappa = 0 in up to .11; random signs are as good as normal weights. So 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -39,6 +42,10 @@ SHARES: Final = {"weak": (0.4, 0.05), "strong": (0.85, 0.05)}
 """Of the latent variance: the example's, and the method's on it."""
 GRADED: Final = 0.04
 LED: Final = 0.02
+FAR: Final = 3.5
+"""Least favourable to M(1) where scores are normal: so many own standard errors behind the best."""
+DISCORDANT: Final = {"weak": 0.19, "strong": 0.1}
+"""The share of examples on which two settings of a method differ."""
 RESAMPLES: Final = 499
 """Of best against best."""
 FRESH: Final = 10_000
@@ -81,6 +88,11 @@ class ManyWorld:
             other = rest * generator.standard_normal((len(right), self.n), dtype=np.float32)
             found.append(np.where(start[:, None] + own + other > 0, gold, 1 - gold))
         return gold, found[0], found[1]
+
+    @property
+    def own_error(self) -> float:
+        """The standard error of a setting's accuracy that is not shared with its neighbours."""
+        return float(np.sqrt(DISCORDANT[self.alike] / 2 / self.n))
 
     def _right(self) -> tuple[Values, Values]:
         """The expected accuracy of each setting of the baseline, and of the system."""
@@ -146,31 +158,27 @@ def rates(world: ManyWorld, worlds: int, beside: int, start: int = FRESH) -> Rat
 SIZES: Final = (("accuracy", 277), ("accuracy", 1_043), ("f1", 408), ("mcc", 277), ("mcc", 1_043))
 SETTINGS: Final = ((1, 12), (3, 12), (12, 12), (6, 60))
 ALIKE: Final[tuple[Alike, ...]] = ("weak", "strong")
-QUALITIES: Final[tuple[tuple[Quality, float], ...]] = (
-    ("led", 0.02),
-    ("led", 0.04),
-    ("equal", LED),
-    ("graded", LED),
-)
-NULLS: Final = tuple(
-    ManyWorld(n=n, settings=settings, metric=metric, alike=alike, quality=quality, led=led)
-    for quality, led in QUALITIES
-    for metric, n in SIZES
-    for settings in SETTINGS
-    for alike in ALIKE
-    if quality != "led" or settings[0] > 1
-)
-GAINS: Final = tuple(
-    ManyWorld(n=n, settings=settings, metric=metric, alike=alike, gain=0.02)
+KINDS: Final = tuple(
+    ManyWorld(n=n, settings=settings, metric=metric, alike=alike)
     for metric, n in SIZES
     for settings in SETTINGS
     for alike in ALIKE
 )
-SEEDS: Final = tuple(
-    ManyWorld(n=n, settings=settings, metric=metric, spread=0.008)
-    for metric, n in SIZES
-    for settings in SETTINGS
+MANY: Final = tuple(replace(kind, settings=(36, 36)) for kind in KINDS if kind.settings == (12, 12))
+
+
+def _least_favourable(kind: ManyWorld) -> ManyWorld:
+    return replace(kind, quality="led", led=round(FAR * kind.own_error, 4))
+
+
+NULLS: Final = (
+    *(_least_favourable(kind) for kind in (*KINDS, *MANY) if kind.settings[0] > 1),
+    *(replace(kind, quality="led", led=LED) for kind in KINDS if kind.settings[0] > 1),
+    *KINDS,
+    *(replace(kind, quality="graded") for kind in KINDS),
 )
+GAINS: Final = tuple(replace(kind, gain=0.02) for kind in KINDS)
+SEEDS: Final = tuple(replace(kind, spread=0.008) for kind in KINDS if kind.alike == "weak")
 
 
 def rates_of_all(worlds: int) -> dict[str, object]:

@@ -20,7 +20,8 @@ dagger.
 
 With `--worlds 400` the test of methods over seeds is held against what people do instead:
 `seed_worlds.py` says how. With `--choices 200` so are the marks of chosen settings with seeds:
-`chosen_worlds.py`.
+`chosen_worlds.py`. With `--multiplier 2000` M(1), a bootstrap with more power than best against
+best, is held against it: `multiplier_worlds.py`.
 
 With `--tables 400` as many studies without a better method go the whole way, from trials in a store
 to the marks of a table: `daggers` and `double_daggers` are their shares. A two-sided p < .05 in the
@@ -41,6 +42,7 @@ from reports.statistics.significance import fisher_randomization, mcnemar
 from tests.benchmarks.chosen_worlds import GAINS as CHOSEN_GAINS
 from tests.benchmarks.chosen_worlds import NULLS as CHOSEN_NULLS
 from tests.benchmarks.chosen_worlds import rates as rates_of_choices
+from tests.benchmarks.multiplier_worlds import rates_of_all
 from tests.benchmarks.seed_worlds import GAINS, NULLS, error
 from tests.benchmarks.seed_worlds import rates as rates_of_worlds
 from tests.reports.cells import DIFFICULTY, exchangeable
@@ -190,7 +192,11 @@ def main() -> None:
     parser.add_argument("--tables", type=int, metavar="REPLICATES", help="count marks of tables")
     parser.add_argument("--worlds", type=int, help="simulate methods whose seeds differ")
     parser.add_argument("--choices", type=int, help="simulate choices among settings with seeds")
+    parser.add_argument("--multiplier", type=int, help="simulate M(1) beside best against best")
     options = parser.parse_args()
+    if options.multiplier:
+        print(json.dumps(rates_of_all(options.multiplier), indent=1))  # noqa: T201
+        return
     if options.choices:
         print(json.dumps(choices(options.choices), indent=1))  # noqa: T201
         return

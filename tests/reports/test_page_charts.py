@@ -103,5 +103,5 @@ def test_pictures_change_with_the_colour_scheme(browser: Chrome, hostile_page: P
     scheme = {"name": "prefers-color-scheme", "value": "dark"}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
     wait_for_frames(browser)
-    styles = ask(browser, "return DATA.styles.standard")
+    styles = ask(browser, "return DATA.styles.Standard")
     assert (light, ask(browser, curve)) == (styles["light"], styles["dark"])

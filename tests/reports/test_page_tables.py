@@ -125,7 +125,7 @@ SAVED = """const [section, name, place] = arguments;
 
 
 def test_a_table_is_saved_as_it_is_filtered(opened: Chrome) -> None:
-    choose(opened, "trials", "method", "standard")
+    choose(opened, "trials", "method", "Standard")
     shown = column(opened, "trials", "trial")
     lines = ask(opened, SAVED, "trials", "CSV", 0).strip().split("\r\n")
     assert lines[0].startswith("trial,task,")

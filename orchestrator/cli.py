@@ -12,28 +12,30 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from orchestrator.commands.confirmation import confirm
 from orchestrator.commands.results import best, export, report
-from orchestrator.commands.sweep import plan, run, status
+from orchestrator.commands.sweep import plan, run, status, studies
 from orchestrator.commands.tools import check, compare, new, table
 from orchestrator.endings import INTERRUPTED, INTERRUPTED_LINE, UNFINISHED, unfinished_line
 from orchestrator.say import echo, explain, say
 from search_spaces.errors import OutputLost, Unfinished, UserError
 
 COMMANDS: Final[tuple[Callable[..., None], ...]] = (
-    plan,
-    status,
-    run,
-    confirm,
-    report,
-    export,
-    best,
-    check,
+    studies,
     new,
+    check,
+    plan,
+    run,
+    status,
+    report,
+    confirm,
+    best,
+    export,
     compare,
     table,
 )
@@ -42,12 +44,32 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
 BROKEN_PIPE = 141
 """What a shell says of a program whose reader is gone, as in `| head`."""
 
+ABOUT: Final = """Sweep, resume and significance-test fine-tuning methods for text classifiers.
+
+\b
+  catsweep run quickstart            train a small sweep, and test it
+  catsweep run my.yaml               train your own study, or resume it
+  catsweep report my.yaml --html     write its tables and a page
+"""
+
+
+class Commands(TyperGroup):
+    """The list of commands with whole descriptions, however narrow the terminal is."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a row for each command."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, " ".join((one.help or "").split())) for name, one in found if one]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 app = typer.Typer(
     name="catsweep",
-    help="Sweep, resume and significance-test fine-tuning methods for text classifiers.",
+    cls=Commands,
+    help=ABOUT,
     no_args_is_help=True,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -68,7 +90,7 @@ def _options(
         typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """Take what stands before a command."""
+    """Handle the options given before the command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.endings import terminate_as_interrupt
 from orchestrator.options import DEFAULT_STORE
-from orchestrator.say import draw, echo, explain, say, screen, warn
+from orchestrator.say import echo, explain, say, screen, warn
 from search_spaces.errors import UserError
 from search_spaces.study import Study
 
@@ -45,6 +45,7 @@ def show_plan(
     from orchestrator import progress
     from orchestrator.detectable import showing_lines, showings, showings_json
     from orchestrator.outlook import look_ahead, outlook_json, outlook_lines
+    from orchestrator.view_text import view_lines, wrap_line
 
     view = progress.look(study, store, slots)
     outlook = look_ahead(study, view.plan, store) if ahead and view.plan.trials else None
@@ -57,8 +58,11 @@ def show_plan(
     lines = [*without_checksums(store), *troubles(view.plan, store)]
     if outlook:
         shows = showing_lines(showings(study, detect, store), detect)
-        lines = [*outlook_lines(outlook), *shows, *lines]
-    draw(progress.panel(view, outlook), lines)
+        lines = ["", *outlook_lines(outlook), *shows, *lines]
+    width, _ = screen()
+    echo("\n".join(view_lines(view, study.names, width, outlook=outlook)))
+    for line in lines:
+        echo("\n".join(wrap_line(line, width)))
 
 
 def troubles(plan: "Plan", store: "Store | None") -> list[str]:

@@ -21,11 +21,27 @@ DEFAULT_STORE = Path("catsweep-store")
 MOST = 100_000
 """Trials at once, or threads: more than the largest clusters have cores for one study."""
 
-StudyArgument = Annotated[str, typer.Argument(help="A shipped study's name, or a YAML file.")]
+
+def complete_study(beginning: str) -> list[str]:
+    """Return the shipped studies whose names begin so; a shell completes files itself."""
+    from search_spaces.study import shipped
+
+    return [name for name in shipped() if name.startswith(beginning)]
+
+
+StudyArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY",
+        help="A shipped study's name, or a YAML file.",
+        autocompletion=complete_study,
+    ),
+]
 StoreOption = Annotated[
     Path,
     typer.Option(
         "--store",
+        metavar="FOLDER",
         envvar="CATSWEEP_STORE",
         parser=place("--store"),
         help="The folder of finished trials.",
@@ -35,35 +51,49 @@ DataOption = Annotated[
     Path | None,
     typer.Option(
         "--data",
+        metavar="FOLDER",
         envvar="CATSWEEP_DATA",
         parser=place("--data"),
         help="A folder of the tasks' files; without it, the hub.",
     ),
 ]
 TasksOption = Annotated[
-    str | None, typer.Option("--tasks", help="Only these of the study's tasks, by commas.")
+    str | None,
+    typer.Option(
+        "--tasks", metavar="NAMES", help="Only these tasks of the study, separated by commas."
+    ),
 ]
 SlotsOption = Annotated[
     int | None,
-    typer.Option("--slots", min=1, max=MOST, help="Trials at once (default: one per core)."),
+    typer.Option(
+        "--slots", metavar="N", min=1, max=MOST, help="Trials at once (default: one per core)."
+    ),
 ]
 ThreadsOption = Annotated[
-    int | None, typer.Option("--threads", min=1, max=MOST, help="CPU threads of each trial.")
+    int | None,
+    typer.Option("--threads", metavar="N", min=1, max=MOST, help="CPU threads of each trial."),
 ]
 GpusOption = Annotated[
     str | None,
     typer.Option(
         "--gpus-per-trial",
+        metavar="N",
         help="GPUs of each (default: one if there is one, none with --address); auto: measured.",
     ),
 ]
 AddressOption = Annotated[
     str | None,
-    typer.Option("--address", help="A Ray cluster's address (auto: the one of this node)."),
+    typer.Option(
+        "--address",
+        metavar="HOST:PORT",
+        help="A Ray cluster's address (auto: the one of this node).",
+    ),
 ]
 CheckpointOption = Annotated[
     float,
-    typer.Option("--checkpoint-every", help="Seconds between a trial's checkpoints."),
+    typer.Option(
+        "--checkpoint-every", metavar="SECONDS", help="Seconds between a trial's checkpoints."
+    ),
 ]
 TrackOption = Annotated[
     list[str] | None,
@@ -78,7 +108,13 @@ RetryOption = Annotated[
 ]
 WorthOption = Annotated[
     float | None,
-    typer.Option("--worth", min=0.01, max=100, help="The smallest gain in points that matters."),
+    typer.Option(
+        "--worth",
+        metavar="POINTS",
+        min=0.01,
+        max=100,
+        help="The smallest gain in points that matters.",
+    ),
 ]
 WideOption = Annotated[
     bool, typer.Option("--wide", help="LaTeX: let every table span both columns of a page.")

@@ -61,12 +61,13 @@ def look_ahead(study: Study, plan: Plan, store: Store | None) -> Outlook:
         tables=tables,
         shared={number: sum(counts[group] for group in groups[number]) for number in numbers},
         sharers={number: tuple(sorted({*chain(*groups[number])} - {number})) for number in numbers},
-        together=_together(cells.values()),
-        apart=_together(tables.values()),
+        together=add_hours(cells.values()),
+        apart=add_hours(tables.values()),
     )
 
 
-def _together(groups: Iterable[Hours]) -> Hours:
+def add_hours(groups: Iterable[Hours]) -> Hours:
+    """Add up trials and hours; the hours of a sum with an unknown part are unknown."""
     listed = list(groups)
     return Hours(
         trials=sum(group.trials for group in listed),
@@ -116,15 +117,17 @@ def outlook_lines(outlook: Outlook) -> list[str]:
     """Say where the hours come from, and what the tables of the paper share."""
     rates = ", ".join(f"{rate / 1e12:.0f} TFLOP/s in {name}" for name, rate in RATES.items())
     lines = [
-        f"GPU-h: {said(outlook.together)} for all {outlook.together.trials:,} trials on one GPU of"
-        f" {rates}; a floor from counted operations, without padding or idle time."
+        f"Cost: {hours_text(outlook.together)} GPU-hours for all {outlook.together.trials:,} trials"
+        f" on one GPU of {rates}. This is a lower bound, from counted operations: padding and idle"
+        " time are not in it."
     ]
     if outlook.together.measured:
         lines.append("* scaled by what the store's trials of this task and encoder took on a GPU.")
     if outlook.together.hours is None:
         lines.append("? is an encoder whose size is not known without the hub.")
     lines += [
-        f"Table {number}: {group.trials:,} trials{_sharing(outlook, number)}; {said(group)} GPU-h"
+        f"Table {number}: {group.trials:,} trials{_sharing(outlook, number)};"
+        f" {hours_text(group)} GPU-h"
         for number, group in outlook.tables.items()
     ]
     return [*lines, _saving(outlook)] if len(outlook.tables) > 1 else lines
@@ -139,7 +142,7 @@ def _sharing(outlook: Outlook, number: int) -> str:
     return f", {outlook.shared[number]:,} of them shared with {others}"
 
 
-def said(group: Hours) -> str:
+def hours_text(group: Hours) -> str:
     """Print hours: `?` where unknown, a star where they are scaled by what was measured."""
     if group.hours is None:
         return "?"
@@ -158,7 +161,7 @@ def _saving(outlook: Outlook) -> str:
     )
     if wanted.hours and trained.hours is not None:
         saved = 1 - trained.hours / wanted.hours
-        line += f", {said(trained)} GPU-h instead of {said(wanted)} ({saved:.0%} less)"
+        line += f", {hours_text(trained)} GPU-h instead of {hours_text(wanted)} ({saved:.0%} less)"
     return f"{line}."
 
 

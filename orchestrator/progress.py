@@ -1,9 +1,10 @@
 """The live view of a sweep, read from the store: by `run` as it goes, by `status` from elsewhere.
 
-In: a study and the store. Out: a `View` (numbers), and its renderings: a live panel in a
-terminal, a line now and then elsewhere, JSON.
+In: a study and the store. Out: a `View` (numbers), its first line and its JSON; `live` shows it as
+a panel in a terminal and as a line now and then elsewhere. `view_text.py` lays out the panel.
 """
 
+import heapq
 import sys
 import threading
 import time
@@ -13,31 +14,40 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from orchestrator.outlook import Outlook, said
 from orchestrator.plan import Plan, make_plan
-from orchestrator.say import live_area, say
+from orchestrator.say import live_area, live_screen, say
 from orchestrator.search import Search
 from search_spaces.cells import Cell
 from search_spaces.errors import UserError
 from search_spaces.study import Study
-from search_spaces.text import one_line
+from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 from trainers.records.outcome import ProgressRecord
 from trainers.records.store import State, Store
 
 REFRESH_SECONDS = 1.0
 LINE_SECONDS = 30.0
+TOLD = (State.RUNNING, State.FAILED, State.PRUNED, State.CORRUPT)
+"""States that the first line counts where there are such trials."""
+LATEST = 3
+"""Finished trials that the live view names."""
 LOOKING = 0.02
 """The part of a core's time that the view takes from training, however many trials it counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A plan, how many trials wait, where the running ones are, and how fast it goes."""
+    """A plan, how many trials wait, where the running ones are, and how fast it goes.
+
+    `latest` are the trials that finished last and their scores, the last one first; `tasks` are the
+    study's by name.
+    """
 
     plan: Plan
+    tasks: Mapping[str, Task]
     waiting: int
     running: Sequence[tuple[TrialConfig, ProgressRecord]]
+    latest: Sequence[tuple[TrialConfig, float]]
     trials_per_hour: float | None
     seconds_left: float | None
 
@@ -69,8 +79,20 @@ def look(
     if running and left and len(per_trial) == len(plan.cells):
         rate = 3600 * (waiting + plan.count(State.RUNNING)) / left
     return View(
-        plan=plan, waiting=waiting, running=running, trials_per_hour=rate, seconds_left=left
+        plan=plan,
+        tasks={trial.task: study.task(trial.task) for trial in plan.trials},
+        waiting=waiting,
+        running=running,
+        latest=_find_latest(plan, store) if store else (),
+        trials_per_hour=rate,
+        seconds_left=left,
     )
+
+
+def _find_latest(plan: Plan, store: Store) -> list[tuple[TrialConfig, float]]:
+    done = ((trial, store.record(trial.signature)) for trial in plan.having(State.DONE))
+    last = heapq.nlargest(LATEST, done, key=lambda pair: pair[1].finished_at)
+    return [(trial, record.selection_score) for trial, record in last]
 
 
 def _within(plan: Plan, to_end: Mapping[Cell, int]) -> Plan:
@@ -103,16 +125,13 @@ def headline(view: View) -> str:
     if not plan.trials:
         return f"{plan.study}: nothing to train, its tables only count data"
     parts = [
-        f"{plan.count(State.DONE)}/{len(plan.trials)} done",
-        f"{plan.count(State.RUNNING)} running",
-        f"{plan.count(State.FAILED)} failed",
-        f"{view.waiting} left",
+        f"{plan.count(State.DONE):,}/{len(plan.trials):,} done",
+        *(f"{plan.count(state):,} {state}" for state in TOLD if plan.count(state)),
+        f"{view.waiting:,} left",
     ]
-    others = (State.PRUNED, State.CORRUPT)
-    parts += [f"{plan.count(state)} {state}" for state in others if plan.count(state)]
     if view.trials_per_hour:
         parts.append(f"{view.trials_per_hour:.0f} trials/h")
-    if view.waiting or plan.count(State.RUNNING):
+    if view.seconds_left is not None and (view.waiting or plan.count(State.RUNNING)):
         parts.append(f"about {duration(view.seconds_left)} left")
     return f"{plan.study}: {', '.join(parts)}"
 
@@ -145,67 +164,11 @@ def as_json(view: View) -> dict[str, Any]:
     }
 
 
-def panel(view: View, outlook: Outlook | None = None) -> Any:
-    """Render the view for a terminal: headline, cells, running trials."""
-    from rich.console import Group
-    from rich.progress_bar import ProgressBar
-    from rich.text import Text
-
-    top = Text(one_line(headline(view)))
-    if not view.plan.trials:
-        return top
-    done = _ended(view.plan)
-    total = done + view.plan.count(State.RUNNING) + view.waiting
-    bar = ProgressBar(total=total, completed=done, width=60)
-    running = [Text(one_line(line)) for line in _running_lines(view)]
-    return Group(top, bar, cells_table(view, outlook), *running)
-
-
-def cells_table(view: View, outlook: Outlook | None = None) -> Any:
-    """Render trials per cell, done and missing, the best so far and the time, and GPU-hours."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("task, encoder, method", overflow="fold")
-    columns = [State.DONE, State.RUNNING, State.FAILED]
-    columns += [State.PRUNED] if view.plan.count(State.PRUNED) else []
-    states = ["runs" if state is State.RUNNING else str(state) for state in columns]
-    for title in ("trials", *states, "missing", "best", "each", "left"):
-        width = 6 if title in {"each", "left"} else max(4, len(title))
-        table.add_column(title, justify="right", no_wrap=True, min_width=width)
-    if outlook:
-        table.add_column("GPU-h", justify="right", no_wrap=True)
-    for cell in view.plan.cells:
-        counts = cell.counts
-        missing = counts.get(State.MISSING, 0) + counts.get(State.CORRUPT, 0)
-        table.add_row(
-            Text(" ".join(map(one_line, cell.cell))),
-            str(cell.total),
-            *(str(counts.get(state, 0)) for state in columns),
-            str(missing),
-            "--" if cell.best is None else f"{100 * cell.best:.1f}",
-            duration(cell.seconds_per_trial),
-            duration(cell.seconds_left),
-            *([said(outlook.cells[cell.cell])] if outlook else []),
-        )
-    return table
-
-
-def _running_lines(view: View) -> list[str]:
-    return [
-        f"  {trial.describe()}: step {place.step}/{place.steps}"
-        + (f", loss {place.loss:.3f}" if place.loss is not None else "")
-        for trial, place in view.running
-    ]
-
-
 @contextmanager
 def live(study: Study, store: Store, slots: int | None, search: Search) -> Iterator[None]:
     """Show the sweep on standard error while the block runs."""
     stop = threading.Event()
-    show = _show_panel if sys.stderr.isatty() else _show_lines
+    show = partial(_show_panel, study) if sys.stderr.isatty() else _show_lines
     glance = partial(look, study, store, slots, search)
     thread = threading.Thread(
         target=_watch, args=(show, glance, stop), name="progress", daemon=True
@@ -223,17 +186,20 @@ def _watch(show: Callable[..., None], glance: Callable[[], View], stop: threadin
         show(glance, stop)
 
 
-def _show_panel(glance: Callable[[], View], stop: threading.Event) -> None:
+def _show_panel(study: Study, glance: Callable[[], View], stop: threading.Event) -> None:
+    from orchestrator.view_text import view_lines
+
     with live_area() as area:
         for view, _ in _looks(glance, stop):
-            area.update(panel(view), refresh=True)
+            width, height = live_screen()
+            area.update("\n".join(view_lines(view, study.names, width, height)), refresh=True)
 
 
 def _show_lines(glance: Callable[[], View], stop: threading.Event) -> None:
     """Print a line when a trial ended, but not more than one in LINE_SECONDS, and at the end."""
-    shown, shown_at = _ended(glance().plan), 0.0
+    shown, shown_at = count_ended(glance().plan), 0.0
     for view, stopping in _looks(glance, stop):
-        ended = _ended(view.plan)
+        ended = count_ended(view.plan)
         due = ended != shown and time.monotonic() - shown_at >= LINE_SECONDS
         if due or (stopping and ended != shown):
             say(f"{time.strftime('%H:%M:%S')} {headline(view)}")
@@ -250,6 +216,7 @@ def _looks(glance: Callable[[], View], stop: threading.Event) -> Iterator[tuple[
         pause = max(REFRESH_SECONDS, (time.thread_time() - start) / LOOKING)
 
 
-def _ended(plan: Plan) -> int:
+def count_ended(plan: Plan) -> int:
+    """Count the trials of a plan that are done, failed, pruned or corrupt."""
     ended = (State.DONE, State.FAILED, State.PRUNED, State.CORRUPT)
     return sum(plan.count(state) for state in ended)

@@ -92,24 +92,19 @@ def _clamped(columns: int) -> int:
     return min(WIDEST, max(NARROWEST, columns))
 
 
-def draw(picture: Any, lines: Iterable[str]) -> None:
-    """Print what rich draws, in which each name is a `Text`, and lines below it."""
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal or console.width < 1:  # COLUMNS=0
-        console.width = WIDTH
-    console.print(picture)
-    for line in lines:
-        echo(one_line(line))
-
-
 def live_area() -> Any:
-    """Return a place on standard error that is drawn anew with each `update`."""
+    """Return a part of standard error that shows the last text it was updated with, then goes."""
     from rich.console import Console
     from rich.live import Live
 
-    return Live(console=Console(stderr=True), auto_refresh=False)
+    console = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    return Live(console=console, auto_refresh=False, transient=True)
+
+
+def live_screen() -> tuple[int, int]:
+    """Return the columns and lines of the terminal that standard error is."""
+    size = os.get_terminal_size(sys.stderr.fileno())
+    return (_clamped(size.columns), max(1, size.lines - 1)) if size.columns else (80, 23)
 
 
 def leave_terminal() -> None:

@@ -210,6 +210,13 @@ def shipped() -> list[str]:
     return sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
+def describe_shipped() -> dict[str, str]:
+    """Return the descriptions of the studies that come with the package, by name."""
+    folder = resources.files("search_spaces") / "studies"
+    texts = {name: (folder / f"{name}.yaml").read_text("utf-8") for name in shipped()}
+    return {name: str(parse_fields(text)["description"]) for name, text in texts.items()}
+
+
 Finder = Callable[[Source], Method]
 """How a user's own method becomes known: from its code, or from what a store keeps of it."""
 

@@ -1,9 +1,11 @@
-"""The commands that make results: `plan`, `run` and `status` of a study.
+"""The commands that make results: `studies`, and `plan`, `run` and `status` of one.
 
 In: what was typed. Out: what is to do or was done, printed; `run` fills a store. Here as in the
 other commands, what imports torch, Ray or scipy is imported where it is used.
 """
 
+import json
+import textwrap
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,13 +35,26 @@ from orchestrator.options import (
     read_study,
 )
 from orchestrator.places import place
-from orchestrator.say import say, warn
+from orchestrator.say import echo, say, screen, warn
 from search_spaces.errors import OutputLost, Unfinished, UserError
-from search_spaces.study import Study
+from search_spaces.study import Study, describe_shipped
 from search_spaces.text import one_line
 
 if TYPE_CHECKING:
     from trainers.records.store import Store
+
+
+def studies(as_json: JsonOption = False) -> None:
+    """List the studies that come with catsweep; `catsweep plan NAME` shows one."""
+    found = describe_shipped()
+    if as_json:
+        echo(json.dumps(found, indent=1))
+        return
+    width, _ = screen()
+    longest = max(map(len, found))
+    for name, description in found.items():
+        text = f"{name:{longest}}  {description}"
+        echo(textwrap.fill(text, width, subsequent_indent=" " * (longest + 2)))
 
 
 def plan(
@@ -163,6 +178,8 @@ def status(
     from orchestrator.data_versions import data_notes
 
     opened = existing_store(store)
+    if opened is None:
+        raise UserError(f"--store: nothing was trained in {store}: name a store, or run the study")
     chosen = read_study(study, tasks, opened, data)
     show_plan(chosen, opened, None, as_json=as_json)
     warn(data_notes(chosen, opened, data))

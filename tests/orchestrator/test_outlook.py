@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.estimate import model_hours
-from orchestrator.outlook import Hours, Outlook, look_ahead, outlook_json, outlook_lines, said
+from orchestrator.outlook import Hours, Outlook, hours_text, look_ahead, outlook_json, outlook_lines
 from orchestrator.plan import make_plan
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study, load_study, parse_study
@@ -102,16 +102,18 @@ def test_what_a_cpu_took_says_nothing_of_a_gpu(study: Study, tmp_path: Path) -> 
 def test_an_unknown_encoder_is_said_and_not_guessed() -> None:
     found = ahead(parse_study(STUDY.replace("roberta-large", "some/encoder"), source="two"))
     assert found.together.hours is None
-    assert said(found.together) == "?"
+    assert hours_text(found.together) == "?"
     lines = outlook_lines(found)
     assert any("not known without the hub" in line for line in lines)
     assert lines[-1] == "Shared trials are trained once: 6 instead of 10 (40% less)."
 
 
 def test_numbers_for_people_and_programs(study: Study) -> None:
-    printed = [said(Hours(trials=1, hours=hours)) for hours in (1234.5, 12.34, 0.1234, 1e-6, 0.0)]
+    printed = [
+        hours_text(Hours(trials=1, hours=hours)) for hours in (1234.5, 12.34, 0.1234, 1e-6, 0.0)
+    ]
     assert printed == ["1,234", "12.3", "0.123", "<0.001", "0.000"]
-    assert said(Hours(trials=1, hours=2.0, measured=True)) == "2.0*"
+    assert hours_text(Hours(trials=1, hours=2.0, measured=True)) == "2.0*"
     found = ahead(study)
     numbers = outlook_json(found)
     assert numbers["gpu_hours"] == found.together.hours

@@ -15,9 +15,9 @@ from orchestrator.progress import (
     _show_lines,
     headline,
     look,
-    panel,
 )
 from orchestrator.search import Search
+from orchestrator.view_text import view_lines
 from search_spaces.study import Study, load_study, parse_study
 from tests.reports.stores import prune
 from tests.results import keep
@@ -60,13 +60,14 @@ def test_what_is_left_of_a_grid_is_what_is_missing(study: Study, tmp_path: Path)
     for search in (None, Search()):
         assert seconds(study, store, search) == [2 * 10.0, 8 * 20.0]
         said = headline(look(study, store, 2, search))
-        assert said == "quickstart: 5/15 done, 0 running, 0 failed, 10 left, about 2 min left"
+        assert said == "quickstart: 5/15 done, 10 left, about 2 min left"
 
 
 @pytest.mark.parametrize("name", ["table1", "table2-mini"])
 def test_a_study_that_only_counts_data_has_one_line_and_no_empty_table(name: str) -> None:
-    view = look(load_study(name), None)
-    assert str(panel(view)) == headline(view)
+    study = load_study(name)
+    view = look(study, None)
+    assert view_lines(view, study.names, 100) == [headline(view)]
     assert headline(view) == f"{name}: nothing to train, its tables only count data"
 
 

@@ -149,16 +149,16 @@ def run(
         next=(next_command("report", study, options, "--html", "--figures"),),
         confirm=next_command("confirm", study, options),
     )
-    _report(chosen, opened, output)
+    _report(chosen, opened, data, output)
     unfinished = how.wanted(done) if how.hours is None else []
     if unfinished or done.count(State.FAILED) or done.count(State.CORRUPT):
         raise typer.Exit(1)
 
 
-def _report(study: Study, store: "Store", output: Output) -> None:
+def _report(study: Study, store: "Store", data: Path | None, output: Output) -> None:
     """Write the report of a run; what goes wrong with it is told, and does not undo the run."""
     try:
-        print_report(study, store, store.reports / study.name, None, None, output)
+        print_report(study, store, store.reports / study.name, data, None, output)
     except (OutputLost, Unfinished):
         raise
     except Exception as error:  # Whatever it is, the trials are done and kept.

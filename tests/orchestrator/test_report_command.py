@@ -14,7 +14,8 @@ from tests.orchestrator.commands import catsweep
 from tests.results import keep
 from trainers.records.store import Store
 
-PICTURES = {"heatmap", "parallel", "importance", "budget", "curves"}
+MAIN = {"gains", "budget", "figures.tex"}
+EVERY = MAIN | {"heatmap", "parallel", "importance", "curves"}
 
 
 @pytest.fixture
@@ -26,12 +27,17 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return store
 
 
+@pytest.mark.parametrize(("option", "kinds"), [("--figures", MAIN), ("--all-figures", EVERY)])
 def test_the_page_and_figures_are_written_beside_the_tables(
-    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    option: str,
+    kinds: set[str],
+    store: Store,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "out"
     command = ["report", "quickstart", "--store", store.root, "--out", out]
-    assert catsweep(*command, "--html", "--figures") == 0
+    assert catsweep(*command, "--html", option) == 0
     said = capsys.readouterr()
     assert "quickstart.html" in said.err
     drawn = list((out / "figures").iterdir())
@@ -40,8 +46,8 @@ def test_the_page_and_figures_are_written_beside_the_tables(
     page = (out / "quickstart.html").read_text("utf-8")
     assert page.startswith("<!doctype html>")
     figures = sorted(file.name for file in (out / "figures").iterdir())
-    assert {name.split("-")[0] for name in figures} == PICTURES
-    assert {Path(name).suffix for name in figures} == {".pdf", ".png"}
+    assert {name.split("-")[0] for name in figures} == kinds
+    assert {Path(name).suffix for name in figures} == {".pdf", ".png", ".tex"}
     assert "warning: examples without their texts: task library:" in said.err
 
 

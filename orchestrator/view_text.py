@@ -10,7 +10,7 @@ from typing import Final
 from orchestrator.outlook import Outlook, add_hours, hours_text
 from orchestrator.plan import CellPlan
 from orchestrator.progress import View, count_ended, headline
-from orchestrator.text_grid import Row, grid_lines
+from reports.tables.text_grid import Row, grid_lines
 from reports.verdicts.verdict import BASELINE
 from search_spaces.display_names import DisplayNames
 from search_spaces.text import clean, one_line

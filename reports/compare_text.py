@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from reports.compare import Differing, MetricReport, PairReport
+from reports.tables.text_grid import grid_lines
 from reports.verdicts.verdict import ALPHA
 from search_spaces.text import one_line, shown
 from trainers.records.metrics import short_name
@@ -63,13 +64,37 @@ def to_text(report: PairReport, width: int = 120, *, details: bool = True) -> st
     if report.one_class:
         lines += [f"one class for every example: {', '.join(report.one_class)}"]
     lines += [f"warning: {one_line(line)}" for line in report.warnings]
-    lines += [] if details else [""]
-    for entry in report.metrics:
-        tests = [f"  {test.signature()}" for test in entry.tests]
-        lines += ["", _headline(entry), *tests] if details else [_headline(entry)]
-    lines += _detailed(report) if details else []
-    folded = [part for line in lines for part in _folded(line, width)]
-    return "\n".join([*folded, "", to_answer(report, width)])
+    below = _test_lines(report) if details else []
+    folded, more = (
+        [part for line in part for part in _folded(line, width)] for part in (lines, below)
+    )
+    return "\n".join([*folded, "", *_scores(report, width), *more, "", to_answer(report, width)])
+
+
+def _scores(report: PairReport, width: int) -> list[str]:
+    """A row per metric: both scores, the gain and its interval in points, and p."""
+    level = report.metrics[0].interval.level
+    heads = ("baseline", "system", "gain", f"{level:.0%} interval", "p")
+    rows = [(short_name(entry.metric), _score_row(entry)) for entry in report.metrics]
+    lines = grid_lines(heads, rows, width)
+    return [*lines, *_folded("Gains in points; intervals by the paired bootstrap.", width)]
+
+
+def _score_row(entry: MetricReport) -> tuple[str, ...]:
+    test, interval = entry.tests[0], entry.interval
+    return (
+        f"{100 * test.baseline_score:.2f}",
+        f"{100 * test.system_score:.2f}",
+        f"{100 * test.delta:+.2f}",
+        f"{100 * interval.low:+.2f} to {100 * interval.high:+.2f}",
+        f"{test.p_value:.4g}",
+    )
+
+
+def _test_lines(report: PairReport) -> list[str]:
+    """Each test of each metric, then how often which system is right."""
+    tests = [test.signature() for entry in report.metrics for test in entry.tests]
+    return ["", "tests", *(f"  {test}" for test in tests), *_detailed(report)]
 
 
 def _detailed(report: PairReport) -> list[str]:
@@ -107,7 +132,11 @@ def _folded(line: str, width: int) -> list[str]:
     if len(line) <= width:
         return [line]
     parts = textwrap.wrap(
-        line.replace("|", "|\u200b "), width, subsequent_indent="    ", break_on_hyphens=False
+        line.replace("|", "|\u200b "),
+        width,
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )
     return [part.replace("|\u200b ", "|").replace("|\u200b", "|") for part in parts]
 
@@ -116,13 +145,3 @@ def _in_words(example: Differing) -> str:
     labels = {"gold": example.gold, "baseline": example.baseline, "system": example.system}
     said = ", ".join(f"{name} {shown(label)}" for name, label in labels.items())
     return f"{shown(example.id)}: {said}"
-
-
-def _headline(entry: MetricReport) -> str:
-    test, interval = entry.tests[0], entry.interval
-    scores = f"{100 * test.baseline_score:.2f} -> {100 * test.system_score:.2f}"
-    points = f"{100 * interval.low:+.2f} .. {100 * interval.high:+.2f}"
-    return (
-        f"{short_name(entry.metric)}: {scores}, difference {100 * test.delta:+.2f}"
-        f" [{points}] ({interval.level:.0%} paired bootstrap), p = {test.p_value:.4g}"
-    )

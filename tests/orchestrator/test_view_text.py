@@ -8,8 +8,8 @@ import pytest
 
 from orchestrator.outlook import look_ahead
 from orchestrator.progress import View, look
-from orchestrator.text_grid import grid_lines
 from orchestrator.view_text import view_lines
+from reports.tables.text_grid import grid_lines
 from search_spaces.study import Study, load_study, parse_study
 from tests.results import begun, keep
 from trainers.records.store import Store

@@ -54,7 +54,11 @@ def report(
         bool, typer.Option("--all-figures", help="Write every figure, also those of each cell.")
     ] = False,
     intervals: Annotated[
-        bool, typer.Option("--intervals", help="Give every tested gain its interval, too.")
+        bool,
+        typer.Option(
+            "--intervals",
+            help="Add 95 % intervals to every tested gain; --html and --figures do so, too.",
+        ),
     ] = False,
     worth: WorthOption = None,
     wide: WideOption = False,
@@ -80,7 +84,7 @@ def report(
         html=html,
         figures=figures or all_figures,
         all_figures=all_figures,
-        intervals=intervals,
+        intervals=intervals or html or figures or all_figures,
         data=data,
         worth=as_share("--worth", worth),
         command=shlex.join(["catsweep", *sys.argv[1:]]),

@@ -82,7 +82,7 @@ def made(command: str) -> list[str]:
     if words[0] == "confirm":
         return [*words, "--dry-run"]
     if words[0] == "export":
-        return [*words, "--out", "exported"]
+        return [*words, "--out", f"exported-{words[-1]}"]
     return words
 
 

@@ -93,7 +93,7 @@ def _blocks(
         hidden = "The numbers do not fit on this screen: --details prints them."
         lines += _wrapped(hidden, width, INDENT)
     notes = [*_legend(answers, shown), *dict.fromkeys(one.remark for one in answers)]
-    notes += [_least(answers, shown, labels)]
+    notes += [_constant(shown, labels), _least(answers, shown, labels)]
     return [
         *lines,
         *([""] if len(shown) > 2 else []),
@@ -211,6 +211,13 @@ def _legend(answers: Sequence[Answer], shown: Sequence[Verdict]) -> list[str]:
     steps[-1:] = [f"{step}, {max(fresh)} of fresh seeds" if fresh else step for step in steps[-1:]]
     missing = " --: not available." if any(one.p_after_holm is None for one in shown) else ""
     return [*lines, f"p adj.: corrected for {' and '.join(steps)}.{missing}"] if steps else lines
+
+
+def _constant(shown: Sequence[Verdict], labels: Mapping[str, str]) -> str:
+    """Name the tasks on which a gain has no mark because one class for all scores as much."""
+    tasks = [task_called(one, labels) for one in shown if one.side == "ahead" and not one.marked]
+    names = ", ".join(dict.fromkeys(tasks))
+    return f"No mark on {names}: one class for all examples scores as much." if names else ""
 
 
 def _least(answers: Sequence[Answer], shown: Sequence[Verdict], labels: Mapping[str, str]) -> str:

@@ -118,8 +118,10 @@ def _label_widths(sheet: Sheet) -> list[float]:
 
 
 def _spanning(sheet: Sheet) -> bool:
-    """Whether the outer labels stand in rows of their own: of three levels and more."""
-    return len(sheet.corner) > 2 and not sheet.transposed
+    """Return whether outer labels get rows of their own: of three levels, over several rows."""
+    outer = [key[:1] for key in sheet.labels]
+    shared = any(not _is_new(outer, index) for index in range(len(outer)))
+    return len(sheet.corner) > 2 and shared and not sheet.transposed
 
 
 def _spec(sheet: Sheet, fit: Fit) -> str:

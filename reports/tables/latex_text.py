@@ -146,7 +146,7 @@ def _escape_character(c: str) -> str:
         return LETTERS[c] + "{}"
     if c in MATH:
         return rf"\ensuremath{{{MATH[c]}}}"
-    return _accented(c) or rf"\texttt{{U+{ord(c):04X}}}"
+    return _accented(c) or _raised(c) or rf"\texttt{{U+{ord(c):04X}}}"
 
 
 def _accented(c: str) -> str | None:
@@ -158,3 +158,10 @@ def _accented(c: str) -> str | None:
         return None
     dotless = "\\" if base in "ij" and mark not in BELOW else ""
     return f"{ACCENTS[mark]}{{{dotless}{base}}}"
+
+
+def _raised(c: str) -> str | None:
+    """Write a superscript letter or digit, or give up with None."""
+    kind, *points = unicodedata.decomposition(c).split() or [""]
+    base = chr(int(points[0], 16)) if kind == "<super>" and len(points) == 1 else ""
+    return rf"\textsuperscript{{{base}}}" if base.isascii() and base.isalnum() else None

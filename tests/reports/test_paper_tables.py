@@ -40,7 +40,7 @@ ROWS = {
     6: {"Standard": "45.5", "AT + CTR": "49.0"},
     7: {"Standard": "50.5", "AT": "54.5", "AT + CTR": "58.5"},
     8: {"Standard": "30.5", "AT": "34.5", "AT + CTR": "38.5"},
-    9: {"AT^x + CTR": "56.0", "AT^V + CTR": "58.5"},
+    9: {"ATˣ + CTR": "56.0", "ATⱽ + CTR": "58.5"},
     10: {"AT + CTR (max norm/l2-norm)": "55.0", "AT + CTR (max norm)": "58.5"},
 }
 TITLES = {number: INTENTS if number in {4, 5, 6, 8} else GLUE for number in ROWS}

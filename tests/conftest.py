@@ -8,13 +8,25 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
     from search_spaces.trial import TrialConfig
     from trainers.prepared import Prepared
+
+QUICK: Final = {
+    "search_spaces": "cells input_files layouts method_options own_tasks parts study_file text"
+    " trial",
+    "trainers": "batches labels losses loop machine methods metrics optimizer own_metrics packing"
+    " perturbation records searches store tasks",
+    "reports": "answer best_vs_best cells design forest honest interval landscape"
+    " method_test power randomization renderers significance styles table terminal",
+    "orchestrator": "cli compare_command detectable estimate job outlook plan progress say search"
+    " sharing stopping view_text",
+}
+"""Test modules, by folder, that `-m quick` runs: a part of every package, in under a minute."""
 
 CACHE = Path(tempfile.mkdtemp(prefix="catsweep-tests-"))
 os.environ |= {
@@ -25,6 +37,21 @@ os.environ |= {
     "OMP_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of QUICK."""
+    here = Path(__file__).parent
+    modules = {
+        here / folder / f"test_{name}.py"
+        for folder, names in QUICK.items()
+        for name in names.split()
+    }
+    missing = [str(path) for path in modules if not path.exists()]
+    assert not missing, f"QUICK names modules that are not there: {missing}"
+    for item in items:
+        if item.path in modules or item.path == here / "test_layers.py":
+            item.add_marker(pytest.mark.quick)
 
 
 def pytest_unconfigure() -> None:

@@ -248,7 +248,7 @@ def show_results(
         echo(to_text(report.table, width))
     models = any(answer.of_models for answer in find_answers(verdicts))
     commands = [output.confirm] if output.confirm and models else []
-    below = [*_written(files, folder), *_next([*commands, *output.next])]
+    below = [*_written(files, folder, width), *_next([*commands, *output.next])]
     room = None if height is None else max(1, height - len(below) - FRAME)
     compares = verdicts or any(report.split for report in reports)
     lines = answer_lines(verdicts, labels or {}, width, room) if compares else []
@@ -256,15 +256,19 @@ def show_results(
     explain("\n".join(["", *below]))
 
 
-def _written(files: Sequence[Path], folder: Path) -> list[str]:
-    """Say where the tables are, and the page and folders beside them."""
+def _written(files: Sequence[Path], folder: Path, width: int) -> list[str]:
+    """Say where the tables are, and the page and folders beside them; no path is broken."""
     inside = Counter(file.parent.name for file in files if file.parent != folder)
     endings = dict.fromkeys(file.suffix for file in files if file.parent == folder)
     pages = [file for file in files if file.suffix == ".html"]
     tables = " ".join(ending for ending in endings if ending != ".html")
-    lines = [f"tables  {folder}/  ({tables})"]
-    lines += [f"page    {page}" for page in pages]
-    return [*lines, *(f"{name:6}  {folder / name}/  ({n} files)" for name, n in inside.items())]
+    found = [("tables", f"{folder}/", f"({tables})"), *(("page", str(page), "") for page in pages)]
+    found += [(name, f"{folder / name}/", f"({n} files)") for name, n in inside.items()]
+    lines = list[str]()
+    for name, path, more in found:
+        line = f"{name:6}  {path}  {more}".rstrip()
+        lines += [line] if len(line) <= width else [f"{name:6}  {path}", f"{'':6}  {more}"]
+    return [line.rstrip() for line in lines if line.strip()]
 
 
 def next_command(command: str, study: str, options: Mapping[str, object], *more: str) -> str:

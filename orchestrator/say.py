@@ -98,7 +98,8 @@ def live_area() -> Any:
     from rich.live import Live
 
     console = Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True)
-    return Live(console=console, auto_refresh=False, transient=True)
+    # Ray's colorama keeps the standard output of its import until exit: it has to be a real one.
+    return Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
 
 
 def live_screen() -> tuple[int, int]:

@@ -70,7 +70,7 @@ def _running_lines(view: View, width: int) -> list[str]:
     lines = []
     for trial, at in view.running:
         loss = f", loss {at.loss:.3f}" if at.loss is not None else ""
-        text = f"running  step {at.step}/{at.steps}{loss}  {trial.describe()}"
+        text = f"running  step {at.step}/{at.steps}{loss}  {one_line(trial.describe())}"
         lines.append(_fit(text, width))
     return lines
 
@@ -81,8 +81,9 @@ def _latest_lines(view: View, width: int) -> list[str]:
     lines = []
     for trial, score in view.latest:
         baseline = best.get((trial.task, trial.encoder, BASELINE))
+        name = one_line(trial.describe())
         against = "" if baseline is None else f" ({100 * (score - baseline):+.1f})"
-        lines.append(_fit(f"done     {100 * score:.1f}{against}  {trial.describe()}", width))
+        lines.append(_fit(f"done     {100 * score:.1f}{against}  {name}", width))
     return lines
 
 
@@ -127,4 +128,7 @@ def wrap_line(text: str, width: int) -> list[str]:
 
 def _fit(text: str, width: int) -> str:
     """Put a text in one line; words that do not fit are left out at its end."""
-    return textwrap.shorten(one_line(text), width, placeholder=" ...")
+    line = clean(text)
+    if len(line) <= width:
+        return line
+    return textwrap.wrap(line, width - len(" ..."), break_on_hyphens=False)[0] + " ..."

@@ -1,10 +1,14 @@
 """Real sweeps in processes of their own, to be watched, interrupted and killed by tests."""
 
+import fcntl
 import os
+import pty
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -44,6 +48,28 @@ def run(
         check=False,
         timeout=600,
     )
+
+
+def run_in_terminal(study: str | Path, store: Path, columns: int = 80, lines: int = 24) -> str:
+    """Run a sweep to its end in a terminal of its own; return all that it wrote to it."""
+    terminal, inner = pty.openpty()
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    process = subprocess.Popen(
+        command(study, store),
+        cwd=store.parent,
+        env={k: v for k, v in environment(TERM="xterm").items() if k != "COLUMNS"},
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+    )
+    os.close(inner)
+    found = bytearray()
+    with suppress(OSError):  # What Linux says at the end.
+        while part := os.read(terminal, 65_536):
+            found += part
+    os.close(terminal)
+    assert process.wait(60) == 0
+    return found.decode()
 
 
 class Driver(subprocess.Popen[str]):

@@ -266,8 +266,8 @@ def _written(files: Sequence[Path], folder: Path, width: int) -> list[str]:
     found += [(name, f"{folder / name}/", f"({n} files)") for name, n in inside.items()]
     lines = list[str]()
     for name, path, more in found:
-        line = f"{name:6}  {path}  {more}".rstrip()
-        lines += [line] if len(line) <= width else [f"{name:6}  {path}", f"{'':6}  {more}"]
+        line = f"{name:7}  {path}  {more}".rstrip()
+        lines += [line] if len(line) <= width else [f"{name:7}  {path}", f"{'':7}  {more}"]
     return [line.rstrip() for line in lines if line.strip()]
 
 
@@ -280,4 +280,4 @@ def next_command(command: str, study: str, options: Mapping[str, object], *more:
 
 
 def _next(commands: Sequence[str]) -> list[str]:
-    return [f"{'next' if place == 0 else '':6}  {text}" for place, text in enumerate(commands)]
+    return [f"{'next' if place == 0 else '':7}  {text}" for place, text in enumerate(commands)]

@@ -56,25 +56,13 @@ def take_table(table: Path, folder: Path) -> Image.Image:
     (folder / "article.tex").write_text(ARTICLE % table)
     for _ in range(2):
         _run("pdflatex", "-interaction=batchmode", "article.tex", folder=folder)
-    _run(
-        "pdftoppm",
-        "-r",
-        "200",
-        "-png",
-        "-f",
-        "1",
-        "-l",
-        "1",
-        "article.pdf",
-        "article",
-        folder=folder,
-    )
-    (found,) = folder.glob("article-*.png")
-    page = Image.open(found).convert("RGB")
-    blank = Image.new("RGB", page.size, "white")
-    box = ImageChops.difference(page, blank).getbbox()
-    if box is None:
-        raise SystemExit(f"{table.name}: the page is empty")
+    _run("pdftoppm", "-r", "200", "-png", "article.pdf", "article", folder=folder)
+    pages = [Image.open(file).convert("RGB") for file in sorted(folder.glob("article-*.png"))]
+    boxes = [
+        ImageChops.difference(page, Image.new("RGB", page.size, "white")).getbbox()
+        for page in pages
+    ]
+    page, box = next((page, box) for page, box in zip(pages, boxes, strict=True) if box)
     left, top, right, bottom = box
     return page.crop((left - 30, top - 30, right + 30, bottom + 30))
 

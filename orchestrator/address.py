@@ -47,10 +47,10 @@ def check_address(address: str | None) -> None:
             f"this machine is no node of the Ray cluster at {place}: start one here with"
             f" `ray start --address={where}`"
         )
-    raise UserError(f"no Ray cluster answers at {place} ({_why(what, reason)})")
+    raise UserError(f"no Ray cluster answers at {place} ({_describe_silence(what, reason)})")
 
 
-def _why(what: str, reason: str) -> str:
+def _describe_silence(what: str, reason: str) -> str:
     if what == ABSENT and reason:
         return one_line(reason)
     return f"what is there says nothing that Ray understands in {ask_cluster.SECONDS:.0f} s"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.model_card import Card, first_split, model_card
+from orchestrator.model_card import Card, choose_split, model_card
 from orchestrator.say import say
 from reports.results.cells import read_groups
 from reports.results.predictions import is_of_one_class
@@ -42,7 +42,7 @@ class Chosen:
     finished: int
 
 
-def choose(
+def choose_trial(
     study: Study, store: Store, task: str, method: str | None, encoder: str | None
 ) -> Chosen:
     """Return a trial of the setting with the highest mean over its seeds; the first wins a tie.
@@ -102,7 +102,7 @@ def find_verdicts(
     return found, None
 
 
-def one_class(store: Store, record: TrialRecord) -> list[str]:
+def find_one_class_splits(store: Store, record: TrialRecord) -> list[str]:
     """Name the splits of which a trial predicts one class for every example.
 
     Raises:
@@ -112,7 +112,7 @@ def one_class(store: Store, record: TrialRecord) -> list[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class About:
+class ModelInfo:
     """What only the user knows of a model: its licence and language, as the hub names them."""
 
     license: str | None = None
@@ -127,7 +127,7 @@ def write_best(
     *,
     retrain: bool,
     data: Path | None,
-    about: About,
+    about: ModelInfo,
 ) -> str:
     """Write the model folder; return a line for the user.
 
@@ -161,8 +161,8 @@ def write_best(
                 finished=chosen.finished,
                 verdicts=verdicts,
                 problem=problem,
-                predicted=home.labels(record, first_split(record)),
-                one_class=one_class(home, record),
+                predicted=home.labels(record, choose_split(record)),
+                one_class=find_one_class_splits(home, record),
                 license=about.license,
                 language=about.language,
             )
@@ -217,11 +217,11 @@ def _retrain(
     model, record = find_model(store, config.signature), store.record(config.signature)
     if model is None:
         raise UserError(why_not_kept(store, config.signature) or "its model could not be written")
-    _say_if_different(chosen.record, record)
+    _warn_if_different(chosen.record, record)
     return model, record, store
 
 
-def _say_if_different(before: TrialRecord, now: TrialRecord) -> None:
+def _warn_if_different(before: TrialRecord, now: TrialRecord) -> None:
     """The same predictions come out on the same hardware; elsewhere the card has the new scores."""
     if {name: file.sha256 for name, file in before.files.items()} != {
         name: file.sha256 for name, file in now.files.items()
@@ -233,7 +233,7 @@ def _say_if_different(before: TrialRecord, now: TrialRecord) -> None:
         )
 
 
-def settle_models(keeping: Keeping, store: Store) -> None:
+def remove_leftover_models(keeping: Keeping, store: Store) -> None:
     """Drop what a killed run left beside the best models.
 
     Raises:
@@ -245,7 +245,9 @@ def settle_models(keeping: Keeping, store: Store) -> None:
         checkpoints.settle(cell[0])
 
 
-def not_kept(keeping: Keeping, trained: Sequence[TrialConfig], store: Store) -> list[str]:
+def describe_unkept_models(
+    keeping: Keeping, trained: Sequence[TrialConfig], store: Store
+) -> list[str]:
     """Say of each cell in which this run trained whether its best model could not be kept."""
     if keeping.keep == "none":
         return []

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.own_code import metrics_known
+from orchestrator.own_code import load_task_metrics
 from search_spaces.errors import UserError
 from search_spaces.method import Method, OwnSettings, build_settings
 from search_spaces.methods import METHODS
@@ -30,7 +30,7 @@ MOST_TEXTS = 3
 TEXT_WIDTH = 70
 
 
-def tasks_of(name: str) -> tuple[list[Task], Study | None]:
+def find_tasks(name: str) -> tuple[list[Task], Study | None]:
     """Return the tasks of a study, or that of a task's file, and the study if it is one.
 
     Raises:
@@ -53,32 +53,32 @@ def check_lines(name: str, data: Path | None, max_length: int | None) -> Iterato
         UserError: a task's files are not there or not right, or a method breaks its contract.
     """
     if is_source(name) and not is_yaml_file(name):
-        yield from _method_lines(import_method(find_source(name, Path())), {})
+        yield from _check_method(import_method(find_source(name, Path())), {})
         return
     if name in METHODS:
         method = METHODS[name]
-        yield from _method_lines(method, {n: 0.1 for n, o in method.options.items() if o.required})
+        yield from _check_method(method, {n: 0.1 for n, o in method.options.items() if o.required})
         return
-    tasks, study = tasks_of(name)
-    tasks = [metrics_known(task, None, to_train=True)[0] for task in tasks]
+    tasks, study = find_tasks(name)
+    tasks = [load_task_metrics(task, None, to_train=True)[0] for task in tasks]
     length = max_length or (study.parts[0].max_length if study else 128)
     encoder = next(iter(study.encoders), None) if study else None
     for task in tasks:
         check_metric_names(task)
         found = load_task(task, data)
         check_metrics(task, len(found.labels))
-        count = _counter(encoder, found.splits["train"].texts)
-        yield f"task {task.name} ({shown(task.title)}): {_scored(task)}"
+        count = _token_counter(encoder, found.splits["train"].texts)
+        yield f"task {task.name} ({shown(task.title)}): {_describe_metrics(task)}"
         yield from (f"  warning: {line}" for line in (deviation(found), *found.warnings) if line)
-        yield from _said(inspect_task(found, count, length), length, found.files)
+        yield from _describe_rows(inspect_task(found, count, length), length, found.files)
     if study is not None:
         for method in study.own_methods.values():
             trials = (trial for part in study.parts for trial in part.trials())
             point = next(trial.method for trial in trials if trial.method.name == method.name)
-            yield from _method_lines(method, point.options())
+            yield from _check_method(method, point.options())
 
 
-def _method_lines(method: Method, options: Mapping[str, Any]) -> Iterator[str]:
+def _check_method(method: Method, options: Mapping[str, Any]) -> Iterator[str]:
     """Try a method's step with some options; UserError where it breaks its contract."""
     from trainers.methods.conformance import check_step
     from trainers.methods.load import find_step
@@ -96,13 +96,13 @@ def _method_lines(method: Method, options: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {found.what}: {found.note or 'yes'}"
 
 
-def _scored(task: Task) -> str:
+def _describe_metrics(task: Task) -> str:
     beside = [f"{get_metric(name).title} beside it" for name in task.beside]
     positive = f" of {quoted(task.positive)}" if task.positive else ""
     return ", ".join([f"{get_metric(task.metric).title}{positive}", *beside])
 
 
-def _counter(encoder: str | None, train: Sequence[Sequence[str]]) -> Count | None:
+def _token_counter(encoder: str | None, train: Sequence[Sequence[str]]) -> Count | None:
     """Count tokens as an encoder does; without one nothing is counted."""
     if encoder is None:
         return None
@@ -117,7 +117,7 @@ def _counter(encoder: str | None, train: Sequence[Sequence[str]]) -> Count | Non
     return count
 
 
-def _said(found: Inspection, max_length: int, files: Mapping[str, Path]) -> Iterator[str]:
+def _describe_rows(found: Inspection, max_length: int, files: Mapping[str, Path]) -> Iterator[str]:
     for name, split in found.splits.items():
         cut = "" if split.cut is None else f", {split.cut:,} cut at {max_length}"
         where = f" ({files[name]})" if name in files else ""
@@ -130,22 +130,22 @@ def _said(found: Inspection, max_length: int, files: Mapping[str, Path]) -> Iter
     rest = f", and {len(counts) - MOST_LABELS} more" if len(counts) > MOST_LABELS else ""
     yield f"  labels of train: {named}{rest}"
     for name, n in found.repeated.items():
-        yield f"  {name}: {_texts(n)} more than once"
+        yield f"  {name}: {_count_texts(n)} more than once"
     for name, n in found.shared.items():
         are = "is" if n == 1 else "are"
         yield f"  warning: {n:,} of the {name} examples {are} in train as well"
     if found.contradicted:
         n = len(found.contradicted)
-        yield f"  warning: {_texts(n)} with different labels, such as"
+        yield f"  warning: {_count_texts(n)} with different labels, such as"
         for text, labels in found.contradicted[:MOST_TEXTS]:
-            yield f"    {_short(text)}: {', '.join(map(shown, labels))}"
+            yield f"    {_shorten(text)}: {', '.join(map(shown, labels))}"
     yield "  the first training rows:"
-    yield from (f"    {shown(label)}: {_short(text)}" for label, text in found.examples)
+    yield from (f"    {shown(label)}: {_shorten(text)}" for label, text in found.examples)
 
 
-def _texts(n: int) -> str:
+def _count_texts(n: int) -> str:
     return "1 text stands there" if n == 1 else f"{n:,} texts stand there"
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     return quoted(shorten(text, TEXT_WIDTH))

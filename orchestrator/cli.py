@@ -20,7 +20,7 @@ from orchestrator.commands.confirmation import confirm
 from orchestrator.commands.results import best, export, report
 from orchestrator.commands.sweep import plan, run, status
 from orchestrator.commands.tools import check, compare, new, table
-from orchestrator.endings import INTERRUPTED, INTERRUPTED_LINE, UNFINISHED, unfinished_line
+from orchestrator.endings import INTERRUPTED, INTERRUPTED_LINE, UNFINISHED, describe_unfinished
 from orchestrator.say import echo, explain, say
 from search_spaces.errors import OutputLost, Unfinished, UserError
 
@@ -99,7 +99,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             say(f"catsweep: {error}")
         return BROKEN_PIPE if error.quietly else 1
     except Unfinished as error:
-        say(unfinished_line(error))
+        say(describe_unfinished(error))
         return UNFINISHED
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.endings import terminate_as_interrupt
 from orchestrator.options import DEFAULT_STORE
-from orchestrator.say import draw, echo, explain, say, screen, warn
+from orchestrator.say import draw, echo, explain, say, screen_size, warn
 from search_spaces.errors import UserError
 from search_spaces.study import Study
 
@@ -43,20 +43,20 @@ def show_plan(
     examples and seeds can show; `detect` is a gain to look for.
     """
     from orchestrator import progress
-    from orchestrator.detectable import showing_lines, showings, showings_json
-    from orchestrator.outlook import look_ahead, outlook_json, outlook_lines
+    from orchestrator.detectable import estimate_power, power_json, power_lines
+    from orchestrator.outlook import estimate_outlook, outlook_json, outlook_lines
 
     view = progress.look(study, store, slots)
-    outlook = look_ahead(study, view.plan, store) if ahead and view.plan.trials else None
+    outlook = estimate_outlook(study, view.plan, store) if ahead and view.plan.trials else None
     if as_json:
         more: dict[str, object] = {"outlook": outlook_json(outlook)} if outlook else {}
         if outlook:
-            more["can_show"] = showings_json(showings(study, detect, store))
+            more["can_show"] = power_json(estimate_power(study, detect, store))
         echo(json.dumps(progress.as_json(view) | more, indent=1))
         return
     lines = [*without_checksums(store), *troubles(view.plan, store)]
     if outlook:
-        shows = showing_lines(showings(study, detect, store), detect)
+        shows = power_lines(estimate_power(study, detect, store), detect)
         lines = [*outlook_lines(outlook), *shows, *lines]
     draw(progress.panel(view, outlook), lines)
 
@@ -236,7 +236,7 @@ def show_results(
         both = {"tables": tables, "comparisons": comparisons_of(reports)}
         echo(json.dumps(both, indent=1))
         return
-    width, height = screen()
+    width, height = screen_size()
     if output.quiet:
         echo("\n".join(sentences(verdicts, labels or {}, width)))
         return

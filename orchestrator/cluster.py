@@ -20,24 +20,24 @@ from pathlib import Path
 from orchestrator.endings import (
     INTERRUPTED,
     INTERRUPTED_LINE,
-    NOTED,
+    RECEIVED,
     UNFINISHED,
-    hold_signals,
+    defer_signals,
+    describe_unfinished,
     interrupt_main,
+    interrupt_on_signals,
     raise_if_interrupted,
-    take_signals,
-    unfinished_line,
 )
-from orchestrator.guard import tell_end
+from orchestrator.guard import report_end
 from orchestrator.job import Slots
+from orchestrator.run_folder import RAY, TOKEN, TUNE, end_processes, private_folder
 from orchestrator.say import leave_terminal, say
-from orchestrator.session import RAY, TOKEN, TUNE, end_processes, private_folder
 from search_spaces.errors import Unfinished, UserError
 from search_spaces.text import one_line
 
 OBJECT_STORE_BYTES = 128 * 1024**2
-LOOK_SECONDS = 0.25
-PATIENCE = {True: 0.25, False: 20.0}
+POLL_SECONDS = 0.25
+SILENT_SECONDS = {True: 0.25, False: 20.0}
 """Seconds that a part of Ray may be silent, by whether it is our own: a cluster's may restart."""
 
 GRACE_SECONDS = 15.0
@@ -106,12 +106,12 @@ def ray_session(address: str | None) -> Iterator[Session]:
                 raise Unfinished(session.lost) from error
             raise
         finally:
-            hold_signals()
+            defer_signals()
             session.closing.set()
             _shut_down(session)
             session.closed.set()
             watch.join()
-            _put(before)
+            _set_variables(before)
 
 
 def _set_environment(session: Session) -> dict[str, str | None]:
@@ -120,7 +120,7 @@ def _set_environment(session: Session) -> dict[str, str | None]:
         os.environ.setdefault(name, value)
     if session.address is not None:
         return {}
-    return _put(
+    return _set_variables(
         {
             # Ray counts a mode that it does not know as none, and without one whoever reaches a
             # port can run code.
@@ -134,7 +134,7 @@ def _set_environment(session: Session) -> dict[str, str | None]:
     )
 
 
-def _put(variables: Mapping[str, str | None]) -> dict[str, str | None]:
+def _set_variables(variables: Mapping[str, str | None]) -> dict[str, str | None]:
     """Set environment variables, or take them out; return what was there."""
     before = {name: os.environ.pop(name, None) for name in variables}
     os.environ |= {name: value for name, value in variables.items() if value is not None}
@@ -165,8 +165,8 @@ def connect(session: Session, slots: Slots) -> None:
             ) from error
         raise Unfinished(f"Ray cannot start ({one_line(error)})") from error
     finally:
-        take_signals()  # Again: below Python, Ray has put a handler of its own in place.
-    session.parts = _parts()
+        interrupt_on_signals()  # Again: below Python, Ray has put a handler of its own in place.
+    session.parts = _find_parts()
 
 
 def _start(folder: Path, cores: int) -> None:
@@ -184,7 +184,7 @@ def _start(folder: Path, cores: int) -> None:
     )
 
 
-def _parts() -> dict[str, tuple[str, int]]:
+def _find_parts() -> dict[str, tuple[str, int]]:
     """Return the addresses of the parts of Ray without which a driver is lost."""
     import ray
 
@@ -203,16 +203,16 @@ def _watch(session: Session) -> None:
 
     An interrupt that gets lost is repeated, and an end that takes long is cut short.
     """
-    patience = PATIENCE[session.address is None]
+    patience = SILENT_SECONDS[session.address is None]
     heard: dict[str, float] = {}
-    while not (session.lost or NOTED or session.closing.wait(LOOK_SECONDS)):
+    while not (session.lost or RECEIVED or session.closing.wait(POLL_SECONDS)):
         for what, where in session.parts.items():
             if _answers(where):
                 heard[what] = time.monotonic()
             elif time.monotonic() - heard.setdefault(what, time.monotonic()) >= patience:
                 session.lost = f"Ray ended ({what})"
                 interrupt_main()
-    early = bool(session.lost or NOTED)
+    early = bool(session.lost or RECEIVED)
     deadline = time.monotonic() + GRACE_SECONDS * (1 if early else 4)
     while not session.closing.wait(2.0) and time.monotonic() < deadline:
         interrupt_main()
@@ -242,12 +242,12 @@ def _shut_down(session: Session) -> None:
 
 def _exit_before_ray(code: int) -> None:
     leave_terminal()
-    tell_end(code)
+    report_end(code)
     os._exit(code)
 
 
 def _exit_code(session: Session) -> int:
-    return INTERRUPTED if NOTED and session.lost is None else UNFINISHED
+    return INTERRUPTED if RECEIVED and session.lost is None else UNFINISHED
 
 
 def _end_at_once(session: Session) -> None:
@@ -256,7 +256,7 @@ def _end_at_once(session: Session) -> None:
     shutil.rmtree(session.folder, ignore_errors=True)
     leave_terminal()
     code = _exit_code(session)
-    lost = unfinished_line(session.lost or "Ray did not end")
+    lost = describe_unfinished(session.lost or "Ray did not end")
     say(INTERRUPTED_LINE if code == INTERRUPTED else lost)
-    tell_end(code)
+    report_end(code)
     os._exit(code)

@@ -14,7 +14,7 @@ from search_spaces.text import one_line
 from trainers.records.confirmations import ConfirmationRecord, ConfirmedCell
 
 
-def confirm(
+def choose_confirmation(
     results: Results, seeds: int, methods: Sequence[str] | None
 ) -> tuple[Confirmation, ConfirmationRecord]:
     """Choose what is to be confirmed: each method's chosen setting, and the baseline's beside it.
@@ -32,7 +32,7 @@ def confirm(
         for cell in results.cells
         if cell.method == BASELINE or methods is None or cell.method in methods
     ]
-    cells = _compared(wanted)
+    cells = _drop_uncompared(wanted)
     if not cells:
         raise UserError(
             f"study {study.name} has no method beside {BASELINE} on one task and encoder: there is"
@@ -58,7 +58,7 @@ def confirm(
     return confirm_settings(study, chosen, fresh), record
 
 
-def _compared(cells: Sequence[CellResult]) -> list[CellResult]:
+def _drop_uncompared(cells: Sequence[CellResult]) -> list[CellResult]:
     """Leave out what has nothing beside it: a baseline alone, or a method without one."""
     groups: dict[tuple[str, str], list[CellResult]] = {}
     for cell in cells:

@@ -18,7 +18,7 @@ UNFINISHED, INTERRUPTED = 75, 130
 
 INTERRUPTED_LINE = "catsweep: interrupted; finished trials are kept, run the same command to resume"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-NOTED: list[int] = []
+RECEIVED: list[int] = []
 """The signals that came to this sweep."""
 
 
@@ -31,50 +31,50 @@ def terminate_as_interrupt() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    NOTED.clear()
+    RECEIVED.clear()
     before, hook = {number: signal.getsignal(number) for number in SIGNALS}, sys.unraisablehook
-    take_signals()
-    sys.unraisablehook = partial(_say_unless_interrupted, hook)
+    interrupt_on_signals()
+    sys.unraisablehook = partial(_report_unless_interrupted, hook)
     try:
         yield
     except Unfinished:
         raise
     except Exception as error:
-        if NOTED:  # An import makes an ImportError of it.
+        if RECEIVED:  # An import makes an ImportError of it.
             raise KeyboardInterrupt from error
         raise
     finally:
-        hold_signals()
+        defer_signals()
         sys.unraisablehook = hook
         for number, handler in before.items():
-            signal.signal(number, signal.SIG_IGN if NOTED else handler)
+            signal.signal(number, signal.SIG_IGN if RECEIVED else handler)
     raise_if_interrupted()
 
 
-def _say_unless_interrupted(
+def _report_unless_interrupted(
     hook: Callable[["sys.UnraisableHookArgs"], Any], what: "sys.UnraisableHookArgs"
 ) -> None:
     if not issubclass(what.exc_type, KeyboardInterrupt):
         hook(what)
 
 
-def unfinished_line(what: object) -> str:
+def describe_unfinished(what: object) -> str:
     """Say that a run ended before its trials did, and not by their fault."""
     return f"catsweep: {what}; finished trials are kept: run the same command again to resume"
 
 
 def raise_if_interrupted() -> None:
     """Raise again what Python drops when it is raised in a hook after a fork; Ray forks often."""
-    if NOTED:
+    if RECEIVED:
         raise KeyboardInterrupt
 
 
-def take_signals() -> None:
+def interrupt_on_signals() -> None:
     """Take the signals, also from a library that took them."""
     _handle(_interrupt)
 
 
-def hold_signals() -> None:
+def defer_signals() -> None:
     """Only note signals from here on: what follows is short, and must come to its end."""
     _handle(_note)
 
@@ -94,9 +94,9 @@ def _handle(handler: Callable[[int, object], None]) -> None:
 
 
 def _note(number: int, _frame: object) -> None:
-    NOTED.append(number)
+    RECEIVED.append(number)
 
 
 def _interrupt(number: int, _frame: object) -> None:
-    NOTED.append(number)
+    RECEIVED.append(number)
     raise KeyboardInterrupt

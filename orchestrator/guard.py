@@ -10,7 +10,7 @@ import signal
 import sys
 
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-_TOLD: list[int] = []
+_END_PIPES: list[int] = []
 """The pipe on which this process tells how it ends, if another one waits for that."""
 
 
@@ -28,7 +28,7 @@ def guard_run() -> None:
     guard, run = os.getpid(), os.fork()
     if run == 0:
         os.close(reader)
-        _TOLD.append(writer)
+        _END_PIPES.append(writer)
         _end_with(guard)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return
@@ -39,12 +39,12 @@ def guard_run() -> None:
         told = os.read(reader, 16)
     except BlockingIOError:
         told = b""
-    _end_like(status, told)
+    _exit_like(status, told)
 
 
-def tell_end(code: int) -> None:
+def report_end(code: int) -> None:
     """Tell how this process is about to end, so that nobody takes it for an accident."""
-    for pipe in _TOLD:
+    for pipe in _END_PIPES:
         with open(pipe, "wb", closefd=False) as file:
             file.write(b"%d " % code)
 
@@ -72,7 +72,7 @@ def _wait_for(run: int) -> int:
             os.kill(run, came.si_signo)
 
 
-def _end_like(status: int, told: bytes) -> None:
+def _exit_like(status: int, told: bytes) -> None:
     """End as the run did: with the code that it told, by its signal, or as an unfinished run."""
     if told:
         os._exit(int(told.split()[0]))
@@ -81,19 +81,19 @@ def _end_like(status: int, told: bytes) -> None:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
-    from orchestrator.endings import UNFINISHED, unfinished_line
+    from orchestrator.endings import UNFINISHED, describe_unfinished
+    from orchestrator.run_folder import clear_leftovers
     from orchestrator.say import leave_terminal, say
-    from orchestrator.session import clear_leftovers
     from orchestrator.streams import open_streams
 
     open_streams()
     leave_terminal()
-    say(unfinished_line(_accident(number)))
+    say(describe_unfinished(_describe_death(number)))
     clear_leftovers()
     os._exit(UNFINISHED)
 
 
-def _accident(number: int) -> str:
+def _describe_death(number: int) -> str:
     if number == signal.SIGKILL:
         return "the run was killed (SIGKILL; the system does that when memory is short)"
     if number:

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from reports.tables.report import Report
     from trainers.records import store as stores
 
-Place = str | Path
+PathLike = str | Path
 STORE = "catsweep-store"
 
 
 def load_study(
     study: str | Study,
     *,
-    store: Place | None = None,
-    data: Place | None = None,
+    store: PathLike | None = None,
+    data: PathLike | None = None,
     tasks: str | Iterable[str] | None = None,
     to_train: bool = True,
 ) -> Study:
@@ -39,32 +39,32 @@ def load_study(
     Raises:
         UserError: there is none, or something in it cannot be.
     """
-    from orchestrator.options import existing_store, read_study
+    from orchestrator.options import open_existing_store, read_study
 
     if isinstance(study, Study):
-        return study if tasks is None else study.narrow(_names(tasks))
-    opened = existing_store(Path(store)) if store is not None else None
-    names = ",".join(_names(tasks)) if tasks is not None else None
-    return read_study(str(study), names, opened, _path(data), to_train=to_train)
+        return study if tasks is None else study.narrow(_list_names(tasks))
+    opened = open_existing_store(Path(store)) if store is not None else None
+    names = ",".join(_list_names(tasks)) if tasks is not None else None
+    return read_study(str(study), names, opened, _make_path(data), to_train=to_train)
 
 
-def plan(study: str | Study, store: Place = STORE, *, data: Place | None = None) -> "Plan":
+def plan(study: str | Study, store: PathLike = STORE, *, data: PathLike | None = None) -> "Plan":
     """Return a study's trials with the state that each has in the store, and the time left.
 
     Raises:
         UserError: as `load_study`, or the store cannot be read.
     """
-    from orchestrator.options import existing_store
+    from orchestrator.options import open_existing_store
     from orchestrator.plan import make_plan
 
-    return make_plan(load_study(study, store=store, data=data), existing_store(Path(store)))
+    return make_plan(load_study(study, store=store, data=data), open_existing_store(Path(store)))
 
 
 def run(
-    study: Place | Study,
-    store: Place = STORE,
+    study: PathLike | Study,
+    store: PathLike = STORE,
     *,
-    data: Place | None = None,
+    data: PathLike | None = None,
     tasks: str | Iterable[str] | None = None,
     slots: int | None = None,
     threads: int | None = None,
@@ -106,8 +106,8 @@ def run(
     done = run_study(
         load_study(study, tasks=tasks) if isinstance(study, Study) else str(study),
         Path(store),
-        _path(data),
-        ",".join(_names(tasks)) if tasks is not None else None,
+        _make_path(data),
+        ",".join(_list_names(tasks)) if tasks is not None else None,
         resources,
         Search(name=search, scheduler=scheduler, settings=most, hours=hours, seed=search_seed),
         parse_keep(keep_checkpoints),
@@ -118,10 +118,10 @@ def run(
 
 def report(
     study: str | Study,
-    store: Place = STORE,
+    store: PathLike = STORE,
     *,
-    data: Place | None = None,
-    out: Place | None = None,
+    data: PathLike | None = None,
+    out: PathLike | None = None,
     intervals: bool = False,
 ) -> "list[Report]":
     """Return a study's tables with their tests; with `out` write them there in every format, too.
@@ -137,17 +137,17 @@ def report(
 
     chosen = load_study(study, store=store, data=data, to_train=False)
     results = read_results(chosen, Stored(Path(store), create=False))
-    found = study_reports(results, judge(results, intervals=intervals), _path(data))
+    found = study_reports(results, judge(results, intervals=intervals), _make_path(data))
     if out is not None:
         write_reports(found, Path(out))
     return found
 
 
 def compare(
-    baseline: Place,
-    system: Place,
+    baseline: PathLike,
+    system: PathLike,
     *,
-    store: Place = STORE,
+    store: PathLike = STORE,
     split: str = "dev",
     metrics: str | Iterable[str] = (),
     labels: str | Iterable[str] = (),
@@ -160,7 +160,7 @@ def compare(
     from reports.compare import compare_pair, read_side
 
     sides = (read_side(str(name), Path(store), split) for name in (baseline, system))
-    return compare_pair(*sides, metrics=_names(metrics), labels=_names(labels))
+    return compare_pair(*sides, metrics=_list_names(metrics), labels=_list_names(labels))
 
 
 class Store:
@@ -170,7 +170,7 @@ class Store:
         UserError: there is none, or it cannot be read.
     """
 
-    def __init__(self, folder: Place = STORE) -> None:
+    def __init__(self, folder: PathLike = STORE) -> None:
         from trainers.records.store import Store as Stored
 
         self.stored: stores.Store = Stored(Path(folder), create=False)
@@ -224,10 +224,10 @@ class Store:
             raise UserError(f"{path} cannot be read ({error})") from error
 
 
-def _names(names: str | Iterable[str]) -> list[str]:
+def _list_names(names: str | Iterable[str]) -> list[str]:
     """Take one name, or several."""
     return [names] if isinstance(names, str) else list(names)
 
 
-def _path(place: Place | None) -> Path | None:
+def _make_path(place: PathLike | None) -> Path | None:
     return None if place is None else Path(place)

@@ -14,7 +14,7 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # Not ignored
 
 def main() -> None:
     """Run the command line on the process's own arguments and streams, and exit."""
-    from orchestrator.guard import guard_run, tell_end
+    from orchestrator.guard import guard_run, report_end
 
     if sys.argv[1:2] == ["run"]:
         guard_run()
@@ -28,8 +28,8 @@ def main() -> None:
 
         run()
     except SystemExit as end:
-        tell_end(end.code if isinstance(end.code, int) else int(end.code is not None))
+        report_end(end.code if isinstance(end.code, int) else int(end.code is not None))
         raise
     except Exception:
-        tell_end(1)
+        report_end(1)
         raise

@@ -49,7 +49,7 @@ class Card:
     @property
     def split(self) -> str:
         """The split that the card speaks of first: test, else dev, else the one that chose."""
-        return first_split(self.record)
+        return choose_split(self.record)
 
     @property
     def verdict(self) -> Verdict | None:
@@ -57,7 +57,7 @@ class Card:
         return next((one for _, one in self.verdicts if one.split == self.split), None)
 
 
-def first_split(record: TrialRecord) -> str:
+def choose_split(record: TrialRecord) -> str:
     """Return test, else dev, else the split that chose."""
     return next((split for split in FIRST_SPLITS if split in record.scores), record.selection)
 
@@ -66,13 +66,13 @@ def model_card(card: Card) -> str:
     """Write the card: what the model is and how it did, its use, scores, settings and tests."""
     parts = (
         _metadata(card),
-        _what(card),
-        _use(card.task, card.config),
-        _scores(card),
-        _classes(card),
-        _settings(card.config),
-        _tests(card),
-        _origin(card.config, card.record),
+        _describe_model(card),
+        _describe_use(card.task, card.config),
+        _list_scores(card),
+        _list_classes(card),
+        _list_settings(card.config),
+        _list_tests(card),
+        _describe_origin(card.config, card.record),
     )
     return "\n".join(part for part in parts if part)
 
@@ -92,11 +92,13 @@ def _metadata(card: Card) -> str:
     if task.hub:
         fields["datasets"] = [task.hub.name]
     fields["metrics"] = [_hub_metric(name) for name in card.record.scores[card.split]]
-    fields["model-index"] = [{"name": f"{task.title}, {card.method}", "results": _index(card)}]
+    fields["model-index"] = [
+        {"name": f"{task.title}, {card.method}", "results": _index_scores(card)}
+    ]
     return f"---\n{yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)}---\n"
 
 
-def _index(card: Card) -> list[dict[str, Any]]:
+def _index_scores(card: Card) -> list[dict[str, Any]]:
     """The scores of test and dev sets, as the hub reads them."""
     named = {"name": card.task.title, "type": card.task.hub.name if card.task.hub else "local"}
     return [
@@ -119,13 +121,13 @@ def _hub_metric(name: str) -> str:
     return {"mcc": "matthews_correlation", "macro_f1": "f1"}.get(name, name)
 
 
-def _what(card: Card) -> str:
+def _describe_model(card: Card) -> str:
     labels = ", ".join(card.record.labels[:SHOWN_LABELS])
     more = " and more, see config.json" if len(card.record.labels) > SHOWN_LABELS else ""
     trials = "trial" if card.finished == 1 else "trials"
     return (
         f"# {card.task.title}, {card.method}\n\n"
-        f"{_how_it_did(card)}\n\n"
+        f"{_describe_result(card)}\n\n"
         f"It is `{card.config.encoder}`, fine-tuned with the method `{card.config.method.name}` by"
         f" catsweep: the best of {card.finished} finished {trials} of study `{card.study}`, chosen"
         f" by {short_name(card.record.metric)} on `{card.record.selection}`.\n\n"
@@ -133,18 +135,18 @@ def _what(card: Card) -> str:
     )
 
 
-def _how_it_did(card: Card) -> str:
+def _describe_result(card: Card) -> str:
     """Say in one sentence what the model is, its score, and whether it beats the baseline."""
     metric = get_metric(card.record.metric)
     score = 100 * card.record.scores[card.split][card.record.metric].value
     title = TITLES.get(card.split, f"{card.split} set")
     return (
         f"A classifier of {card.task.title} texts into {len(card.record.labels)} labels:"
-        f" {score:.1f} {metric.title} on the {title}{_beside_the_baseline(card)}."
+        f" {score:.1f} {metric.title} on the {title}{_compare_with_baseline(card)}."
     )
 
 
-def _beside_the_baseline(card: Card) -> str:
+def _compare_with_baseline(card: Card) -> str:
     if card.config.method.name == BASELINE:
         return ". It is ordinary fine-tuning, the baseline of its study"
     verdict = card.verdict
@@ -157,11 +159,11 @@ def _beside_the_baseline(card: Card) -> str:
     of = f"; over {many} seeds its setting is" if many > 1 else ","
     return (
         f"{of} {level} ordinary fine-tuning"
-        f" ({100 * verdict.baseline.score:.1f}; {_certainty(verdict)})"
+        f" ({100 * verdict.baseline.score:.1f}; {_describe_test(verdict)})"
     )
 
 
-def _certainty(verdict: Verdict) -> str:
+def _describe_test(verdict: Verdict) -> str:
     if verdict.p_value is None:
         return "not tested"
     value = f"p = {verdict.p_value:.2g}"
@@ -172,7 +174,7 @@ def _certainty(verdict: Verdict) -> str:
     return f"not significant, {value}"
 
 
-def _use(task: Task, config: TrialConfig) -> str:
+def _describe_use(task: Task, config: TrialConfig) -> str:
     pair = len(task.text) > 1
     text = '{"text": "a text", "text_pair": "its pair"}' if pair else '"a text"'
     head = (
@@ -191,7 +193,7 @@ def _use(task: Task, config: TrialConfig) -> str:
     )
 
 
-def _scores(card: Card) -> str:
+def _list_scores(card: Card) -> str:
     record = card.record
     rows = [
         f"| {split} | {metric} | {found.value:.4f}{', undefined' if found.undefined else ''} |"
@@ -204,14 +206,17 @@ def _scores(card: Card) -> str:
             "| split | metric | value |\n| --- | --- | ---: |",
             *rows,
             "",
-            *(f"{note}\n" for note in _notes(card.task, card.config, record, card.one_class)),
+            *(
+                f"{note}\n"
+                for note in _describe_caveats(card.task, card.config, record, card.one_class)
+            ),
             f"The score on `{record.selection}` chose the model, so it is too high on average."
             f" Weights of epoch {record.selected_epoch} of {card.config.trained_epochs}.\n",
         )
     )
 
 
-def _classes(card: Card) -> str:
+def _list_classes(card: Card) -> str:
     """A table of each class's precision, recall and F1."""
     if card.predicted is None:
         return ""
@@ -222,7 +227,7 @@ def _classes(card: Card) -> str:
         card.predicted.gold, card.predicted.predicted, labels=range(len(names)), zero_division=0
     )
     rows = [
-        f"| {_cell(name)} | {precision:.3f} | {recall:.3f} | {f1:.3f} | {support} |"
+        f"| {_escape_cell(name)} | {precision:.3f} | {recall:.3f} | {f1:.3f} | {support} |"
         for name, precision, recall, f1, support in zip(names, *columns, strict=True)
     ][:SHOWN_LABELS]
     return "\n".join(
@@ -235,12 +240,12 @@ def _classes(card: Card) -> str:
     )
 
 
-def _cell(text: str) -> str:
+def _escape_cell(text: str) -> str:
     """A label in a cell of a Markdown table."""
     return text.replace("\\", "\\\\").replace("|", "\\|")
 
 
-def _settings(config: TrialConfig) -> str:
+def _list_settings(config: TrialConfig) -> str:
     rows = [f"| {name} | {json.dumps(value)} |" for name, value in config.point.items()]
     every = json.dumps(json.loads(config.canonical_json()), indent=1, sort_keys=True)
     return "\n".join(
@@ -254,7 +259,7 @@ def _settings(config: TrialConfig) -> str:
     )
 
 
-def _notes(
+def _describe_caveats(
     task: Task, config: TrialConfig, record: TrialRecord, one_class: Sequence[str]
 ) -> list[str]:
     """Say what the scores do not show of themselves."""
@@ -272,7 +277,7 @@ def _notes(
     return notes
 
 
-def _tests(card: Card) -> str:
+def _list_tests(card: Card) -> str:
     """Nothing for the baseline itself, and where there is none to compare with."""
     lines = [f"{table}: {one.note()}" for table, one in card.verdicts]
     lines += [f"not tested: {card.problem}"] if card.problem else []
@@ -285,7 +290,7 @@ def _tests(card: Card) -> str:
     return "\n".join((f"## Tests against `{BASELINE}`\n", of, "```", *lines, "```\n"))
 
 
-def _origin(config: TrialConfig, record: TrialRecord) -> str:
+def _describe_origin(config: TrialConfig, record: TrialRecord) -> str:
     versions = ", ".join(f"{name} {found}" for name, found in record.environment.versions.items())
     prints = ", ".join(f"{name} {found}" for name, found in record.fingerprints.items())
     return (

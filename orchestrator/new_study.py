@@ -36,7 +36,7 @@ class Columns:
     counts: Mapping[str, int]
 
 
-def task_name(text: str) -> str:
+def make_task_name(text: str) -> str:
     """Make a task's name of a folder's; UserError where nothing is left, or a task has it."""
     name = re.sub(r"[^a-z0-9._-]+", "-", text.casefold()).strip("-._")[:90]
     if not name:
@@ -65,19 +65,19 @@ def guess_columns(path: Path, text: Sequence[str], label: str | None) -> Columns
     """
     names = list(dict.fromkeys(reader_of(path).header(path)))
     values = read_table(path, [*names]).columns
-    chosen = label or _label_of(path, {name: values[name] for name in names if name not in text})
+    chosen = label or _guess_label(path, {name: values[name] for name in names if name not in text})
     check_header(path, names, (*text, chosen))
     ids = next((name for name in names if _is_id(name, values[name], {*text, chosen})), None)
     others = {name: values[name] for name in names if name not in {chosen, ids}}
     return Columns(
-        text=tuple(text) or (_text_of(path, others),),
+        text=tuple(text) or (_guess_text(path, others),),
         label=chosen,
         id=ids,
         counts=dict(Counter(map(str, values[chosen])).most_common()),
     )
 
 
-def _label_of(path: Path, values: Mapping[str, Sequence[Any]]) -> str:
+def _guess_label(path: Path, values: Mapping[str, Sequence[Any]]) -> str:
     by_name = {name.casefold(): name for name in values}
     for usual in LABELS:
         if usual in by_name:
@@ -87,11 +87,13 @@ def _label_of(path: Path, values: Mapping[str, Sequence[Any]]) -> str:
     likely = [name for name, n in few.items() if 2 <= n <= most]
     if len(likely) != 1:
         what = "several columns" if likely else "no column"
-        raise UserError(f"{path}: {what} may hold the labels ({_listed(few)}): name one, --label")
+        raise UserError(
+            f"{path}: {what} may hold the labels ({_join_names(few)}): name one, --label"
+        )
     return likely[0]
 
 
-def _text_of(path: Path, values: Mapping[str, Sequence[Any]]) -> str:
+def _guess_text(path: Path, values: Mapping[str, Sequence[Any]]) -> str:
     lengths = {
         name: sum(map(len, column)) / len(column)
         for name, column in values.items()
@@ -107,7 +109,7 @@ def _is_id(name: str, column: Sequence[Any], taken: set[str]) -> bool:
     return usual and name not in taken and len(set(map(str, column))) == len(column)
 
 
-def _listed(names: Sequence[str] | Mapping[str, object]) -> str:
+def _join_names(names: Sequence[str] | Mapping[str, object]) -> str:
     return ", ".join(map(shown, names)) or "none"
 
 
@@ -120,8 +122,8 @@ def write_study(
         UserError: one is there already, or the folder cannot be written.
     """
     contents = {
-        folder / f"{name}.yaml": _task(folder, name, splits, columns),
-        folder / "study.yaml": _study(name),
+        folder / f"{name}.yaml": _write_task(folder, name, splits, columns),
+        folder / "study.yaml": _write_study(name),
     }
     for path in contents:
         if is_there(path):
@@ -135,7 +137,7 @@ def write_study(
     return list(contents)
 
 
-def _task(folder: Path, name: str, splits: Mapping[str, Path], columns: Columns) -> str:
+def _write_task(folder: Path, name: str, splits: Mapping[str, Path], columns: Columns) -> str:
     counts = list(columns.counts.values())
     unbalanced = len(counts) > 2 and counts[0] > UNBALANCED * counts[-1]
     most = ", ".join(f"{shown(label)} {n:,}" for label, n in list(columns.counts.items())[:6])
@@ -143,19 +145,19 @@ def _task(folder: Path, name: str, splits: Mapping[str, Path], columns: Columns)
         f"# {len(counts)} labels in {sum(counts):,} training rows: {most}"
         f"{', ...' if len(counts) > 6 else ''}",
         f"name: {name}",
-        f"title: {_written(name.replace('-', ' ').capitalize())}    # in tables",
+        f"title: {_to_yaml(name.replace('-', ' ').capitalize())}    # in tables",
         "files:    # .csv, .tsv, .jsonl or .parquet; paths start at this file's folder",
-        *(f"  {split}: {_written(_path(folder, path))}" for split, path in splits.items()),
+        *(f"  {split}: {_to_yaml(_relative_path(folder, path))}" for split, path in splits.items()),
     ]
     if "dev" not in splits:
         lines.append("dev: 10%    # drawn per class from train, which no trial trains on")
-    text = ", ".join(map(_written, columns.text))
+    text = ", ".join(map(_to_yaml, columns.text))
     lines += [
         f"text: [{text}]    # one column, or two of pairs",
-        f"label: {_written(columns.label)}",
+        f"label: {_to_yaml(columns.label)}",
     ]
     if columns.id:
-        lines.append(f"id: {_written(columns.id)}    # names the examples")
+        lines.append(f"id: {_to_yaml(columns.id)}    # names the examples")
     lines.append(
         f"metric: {'macro_f1' if unbalanced else 'accuracy'}"
         "    # or accuracy, mcc, macro_f1; f1 with positive: LABEL"
@@ -165,7 +167,7 @@ def _task(folder: Path, name: str, splits: Mapping[str, Path], columns: Columns)
     return "\n".join(lines) + "\n"
 
 
-def _study(name: str) -> str:
+def _write_study(name: str) -> str:
     return (
         f"name: {name}-study\n"
         f"tasks: [./{name}.yaml]    # more, shipped ones too: mrpc, rte, ...\n"
@@ -181,13 +183,13 @@ def _study(name: str) -> str:
     )
 
 
-def _path(folder: Path, path: Path) -> str:
+def _relative_path(folder: Path, path: Path) -> str:
     """Write a path from the folder if it lies there, else from the root."""
     there, here = path.absolute(), folder.absolute()
     return str(there.relative_to(here) if there.is_relative_to(here) else there)
 
 
-def _written(text: str) -> str:
+def _to_yaml(text: str) -> str:
     """Write a value in YAML, quoted where it would be read as something else."""
     import yaml
 

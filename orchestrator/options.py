@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.places import check_writable, place
+from orchestrator.paths import check_writable, path_parser
 from search_spaces.errors import UserError
 from search_spaces.own_methods import import_method
 from search_spaces.study import Study, load_study
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trainers.records.store import Store
 
 DEFAULT_STORE = Path("catsweep-store")
-MOST = 100_000
+MAX_PARALLEL = 100_000
 """Trials at once, or threads: more than the largest clusters have cores for one study."""
 
 StudyArgument = Annotated[str, typer.Argument(help="A shipped study's name, or a YAML file.")]
@@ -27,7 +27,7 @@ StoreOption = Annotated[
     typer.Option(
         "--store",
         envvar="CATSWEEP_STORE",
-        parser=place("--store"),
+        parser=path_parser("--store"),
         help="The folder of finished trials.",
     ),
 ]
@@ -36,7 +36,7 @@ DataOption = Annotated[
     typer.Option(
         "--data",
         envvar="CATSWEEP_DATA",
-        parser=place("--data"),
+        parser=path_parser("--data"),
         help="A folder of the tasks' files; without it, the hub.",
     ),
 ]
@@ -45,10 +45,13 @@ TasksOption = Annotated[
 ]
 SlotsOption = Annotated[
     int | None,
-    typer.Option("--slots", min=1, max=MOST, help="Trials at once (default: one per core)."),
+    typer.Option(
+        "--slots", min=1, max=MAX_PARALLEL, help="Trials at once (default: one per core)."
+    ),
 ]
 ThreadsOption = Annotated[
-    int | None, typer.Option("--threads", min=1, max=MOST, help="CPU threads of each trial.")
+    int | None,
+    typer.Option("--threads", min=1, max=MAX_PARALLEL, help="CPU threads of each trial."),
 ]
 GpusOption = Annotated[
     str | None,
@@ -106,12 +109,12 @@ def read_study(
     Without their files the store may know the rows. The code of its own methods is run to train it,
     and for nothing else.
     """
-    from orchestrator.data_versions import with_own_data
-    from orchestrator.own_code import remembered, with_own_metrics
+    from orchestrator.data_versions import add_own_data
+    from orchestrator.own_code import load_own_metrics, method_finder
     from orchestrator.preflight import check_encoders, check_examples, check_names, check_tables
 
-    study = load_study(name, import_method if to_train else remembered(store))
-    study = with_own_metrics(study, store, to_train=to_train)
+    study = load_study(name, import_method if to_train else method_finder(store))
+    study = load_own_metrics(study, store, to_train=to_train)
     check_tables(study)
     if tasks is not None:
         study = study.narrow([task.strip() for task in tasks.split(",")])
@@ -119,10 +122,10 @@ def read_study(
     if to_train:
         check_encoders(study)
     check_examples(study)
-    return with_own_data(study, data, store)
+    return add_own_data(study, data, store)
 
 
-def existing_store(store: Path) -> "Store | None":
+def open_existing_store(store: Path) -> "Store | None":
     """Open the store if there is one: plan and status answer without one, too."""
     from trainers.records.files import is_there, listing
     from trainers.records.store import Store
@@ -131,7 +134,7 @@ def existing_store(store: Path) -> "Store | None":
     return None if nothing else Store(store, create=False)
 
 
-def begun_store(store: Path) -> "Store | None":
+def open_begun_store(store: Path) -> "Store | None":
     """Open the store that `run` goes on with; None where it is to make one, and can."""
     from trainers.records.store import Store
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from orchestrator.outlook import Outlook, said
+from orchestrator.outlook import Outlook, format_hours
 from orchestrator.plan import Plan, make_plan
 from orchestrator.say import live_area, say
 from orchestrator.search import Search
@@ -52,7 +52,7 @@ def look(
     plan = make_plan(study, store)
     waiting = plan.count(State.MISSING)
     if search is not None:
-        to_end = search.to_end(plan)
+        to_end = search.count_open(plan)
         plan = _within(plan, to_end)
         waiting = max(0, sum(to_end.values()) - plan.count(State.RUNNING))
     running = [
@@ -188,7 +188,7 @@ def cells_table(view: View, outlook: Outlook | None = None) -> Any:
             "--" if cell.best is None else f"{100 * cell.best:.1f}",
             duration(cell.seconds_per_trial),
             duration(cell.seconds_left),
-            *([said(outlook.cells[cell.cell])] if outlook else []),
+            *([format_hours(outlook.cells[cell.cell])] if outlook else []),
         )
     return table
 

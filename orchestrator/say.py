@@ -74,21 +74,21 @@ def echo(text: str) -> None:
         sys.stdout.flush()
 
 
-def screen() -> tuple[int, int | None]:
+def screen_size() -> tuple[int, int | None]:
     """Return how many columns there are, and how many lines; a pipe has no end of lines."""
     if not sys.stdout.isatty():
-        return _clamped(_columns_said() or WIDTH), None
+        return _clamp(_read_columns() or WIDTH), None
     size = shutil.get_terminal_size((80, 24))
-    return _clamped(size.columns), size.lines
+    return _clamp(size.columns), size.lines
 
 
-def _columns_said() -> int:
+def _read_columns() -> int:
     """Return what COLUMNS says, 0 where it says nothing."""
     said = os.environ.get("COLUMNS", "")
     return int(said) if said.isdecimal() else 0
 
 
-def _clamped(columns: int) -> int:
+def _clamp(columns: int) -> int:
     return min(WIDEST, max(NARROWEST, columns))
 
 
@@ -121,7 +121,7 @@ def leave_terminal() -> None:
         sys.stderr.flush()
 
 
-def watched(title: str, items: Sequence[Item]) -> Iterable[Item]:
+def show_progress(title: str, items: Sequence[Item]) -> Iterable[Item]:
     """Show on standard error, where that is a terminal, how far a loop is."""
     from rich.console import Console
     from rich.progress import track

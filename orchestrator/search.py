@@ -21,10 +21,10 @@ from search_spaces.trial import TrialConfig
 from trainers.records.searches import CellDraw, SearchRecord, digest
 from trainers.records.store import State
 
-MOST_HOURS = 1_000_000
+MAX_HOURS = 1_000_000
 """More than a century: longer is a slip of the finger."""
 
-OPEN = frozenset({State.MISSING, State.RUNNING})
+OPEN_STATES = frozenset({State.MISSING, State.RUNNING})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,26 +62,26 @@ class Search:
         adaptive one: that one has learnt from its score, and has it in its budget.
         """
         if self.stops_early or SEARCHES[self.name].sampling == "adaptive":
-            return OPEN
-        return OPEN | {State.PRUNED}
+            return OPEN_STATES
+        return OPEN_STATES | {State.PRUNED}
 
-    def wanted(self, plan: Plan) -> list[TrialConfig]:
+    def list_wanted(self, plan: Plan) -> list[TrialConfig]:
         """Return the trials that may still run, in the study's order; empty when all is done."""
-        chosen = [trial for trials in self.drawn(plan).values() for trial in trials]
+        chosen = [trial for trials in self.draw(plan).values() for trial in trials]
         return [trial for trial in chosen if plan.states[trial.signature] in self.open_states]
 
-    def to_end(self, plan: Plan) -> dict[Cell, int]:
+    def count_open(self, plan: Plan) -> dict[Cell, int]:
         """Count the trials of each cell that are still to end, those that run among them."""
         counts = {}
-        for cell, trials in self.drawn(plan).items():
+        for cell, trials in self.draw(plan).items():
             counts[cell] = sum(plan.states[t.signature] in self.open_states for t in trials)
             if SEARCHES[self.name].sampling == "adaptive" and self.settings is not None:
-                ended = sum(plan.states[t.signature] not in OPEN for t in plan.grids[cell])
+                ended = sum(plan.states[t.signature] not in OPEN_STATES for t in plan.grids[cell])
                 budget = self.settings * max(map(len, settings_of(plan.grids[cell])))
                 counts[cell] = min(counts[cell], max(0, budget - ended))
         return counts
 
-    def drawn(self, plan: Plan) -> dict[Cell, Sequence[TrialConfig]]:
+    def draw(self, plan: Plan) -> dict[Cell, Sequence[TrialConfig]]:
         """Return the trials of each cell that it draws, those that ended among them."""
         draw = SEARCHES[self.name]
         return {cell: draw.choose(self, trials, plan) for cell, trials in plan.grids.items()}
@@ -103,7 +103,7 @@ class Search:
                     grid=digest(trial.signature for trial in plan.grids[cell]),
                     drawn=tuple(trial.signature for trial in trials),
                 )
-                for cell, trials in self.drawn(plan).items()
+                for cell, trials in self.draw(plan).items()
                 if trials
             ),
         )
@@ -115,7 +115,7 @@ def parse_budget(text: str | None) -> tuple[int | None, float | None]:
     for part in map(str.strip, text.split(",")) if text else ():
         if settings is None and re.fullmatch(r"[1-9][0-9]{0,8}", part):
             settings = int(part)
-        elif hours is None and 0 < _hours(part) <= MOST_HOURS:
+        elif hours is None and 0 < _hours(part) <= MAX_HOURS:
             hours = _hours(part)
         else:
             raise UserError(
@@ -157,19 +157,19 @@ def _tpe(search: Search, trials: Sequence[TrialConfig], plan: Plan) -> Sequence[
     ]
     if len(begun) < search.settings:
         return trials
-    return [t for setting in begun for t in setting if plan.states[t.signature] in OPEN]
+    return [t for setting in begun for t in setting if plan.states[t.signature] in OPEN_STATES]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draw:
+class SearchKind:
     """How a search chooses among a cell's trials, and what reports have to know of that."""
 
     choose: Callable[[Search, Sequence[TrialConfig], Plan], Sequence[TrialConfig]]
     sampling: Sampling
 
 
-SEARCHES: dict[str, Draw] = {
-    "grid": Draw(choose=_grid, sampling="grid"),
-    "random": Draw(choose=_random, sampling="random"),
-    "tpe": Draw(choose=_tpe, sampling="adaptive"),
+SEARCHES: dict[str, SearchKind] = {
+    "grid": SearchKind(choose=_grid, sampling="grid"),
+    "random": SearchKind(choose=_random, sampling="random"),
+    "tpe": SearchKind(choose=_tpe, sampling="adaptive"),
 }

@@ -15,7 +15,7 @@ from trainers.records.outcome import DeviceUse
 
 HEADROOM = 0.9
 """The part of a GPU's memory that is planned with."""
-MOST = 16
+MAX_PER_GPU = 16
 """Trials on one GPU: each is a process with a CPU core and a CUDA context of its own."""
 
 ONLY_NUMBERS = {
@@ -36,7 +36,7 @@ same goes for a method's options that are real numbers."""
 Group = tuple[object, ...]
 
 
-def group_of(trial: TrialConfig) -> Group:
+def find_group(trial: TrialConfig) -> Group:
     """Return what decides how much of a GPU a trial needs.
 
     Its method's passes are part of it: at lambda 1 one backward pass is left out.
@@ -47,15 +47,17 @@ def group_of(trial: TrialConfig) -> Group:
     return settings, method.name, options, method.cost
 
 
-def how_many(use: DeviceUse) -> int:
+def count_per_gpu(use: DeviceUse) -> int:
     """Return how many trials like this one a GPU serves: 1 to MOST, never over its memory.
 
     A GPU that one trial keeps busy for a quarter of the time is full with four. Where its activity
     cannot be read, memory alone decides.
     """
     by_memory = int(HEADROOM * use.total_bytes / max(1, use.memory_bytes))
-    by_activity = math.ceil(1 / max(use.busy, 1 / MOST)) if use.busy is not None else MOST
-    return max(1, min(by_memory, by_activity, MOST))
+    by_activity = (
+        math.ceil(1 / max(use.busy, 1 / MAX_PER_GPU)) if use.busy is not None else MAX_PER_GPU
+    )
+    return max(1, min(by_memory, by_activity, MAX_PER_GPU))
 
 
 @dataclass(kw_only=True)
@@ -76,7 +78,7 @@ class Sharing:
         found: dict[str, float] = {}
         begun: set[Group] = set()
         for trial in missing:
-            group = group_of(trial)
+            group = find_group(trial)
             number = numbers.get(group)
             if number is not None:
                 found[trial.signature] = 1 / number
@@ -86,12 +88,12 @@ class Sharing:
         return found
 
     def _number(self, group: Group, uses: Iterable[DeviceUse | None]) -> int | None:
-        alone = [how_many(use) for use in uses if use is not None and use.share == 1]
-        return min(self.limits.get(group, MOST), *alone) if alone else None
+        alone = [count_per_gpu(use) for use in uses if use is not None and use.share == 1]
+        return min(self.limits.get(group, MAX_PER_GPU), *alone) if alone else None
 
     def lower(self, trial: TrialConfig, share: float) -> int:
         """Learn that a trial ran out of memory at this share; return how many may share now."""
         number = max(1, round(1 / share) // 2)
-        group = group_of(trial)
-        self.limits[group] = min(number, self.limits.get(group, MOST))
+        group = find_group(trial)
+        self.limits[group] = min(number, self.limits.get(group, MAX_PER_GPU))
         return self.limits[group]

@@ -48,13 +48,13 @@ SCHEDULERS: dict[str, Callable[[int], Any] | None] = {
 
 
 @dataclass(frozen=True)
-class Judged:
+class SchedulerTrial:
     """A setting, as a scheduler knows trials: all its seeds are one to it."""
 
     trial_id: str
 
 
-class Nobody:
+class NoController:
     """Stands for Tune's controller: no trial of a setting is paused, so none is asked for."""
 
     def get_live_trials(self) -> list[Any]:
@@ -62,7 +62,7 @@ class Nobody:
         return []
 
 
-class SettingJudge:
+class SettingScheduler:
     """One of Tune's schedulers for each cell, number of epochs, and number of seeds.
 
     A setting is judged by the mean of its seeds' scores at an epoch, among the settings that have
@@ -76,7 +76,9 @@ class SettingJudge:
         self.scores: dict[tuple[TrialConfig, int], list[float]] = {}
         self.over: set[tuple[Any, ...]] = set()
 
-    def hear(self, trial: TrialConfig, epoch: int, score: float, *, last: bool = False) -> bool:
+    def add_score(
+        self, trial: TrialConfig, epoch: int, score: float, *, last: bool = False
+    ) -> bool:
         """Take in a trial's score at an epoch; return whether its setting is to be stopped."""
         from ray.tune.schedulers import TrialScheduler
 
@@ -89,7 +91,11 @@ class SettingJudge:
             return False
         if key not in self.inner:
             self.inner[key] = self.build(trial.trained_epochs)
-        scheduler, judged, nobody = self.inner[key], Judged(setting.signature), Nobody()
+        scheduler, judged, nobody = (
+            self.inner[key],
+            SchedulerTrial(setting.signature),
+            NoController(),
+        )
         result = {"epoch": epoch, "score": fmean(scores)}
         scheduler.on_trial_add(nobody, judged)
         if last:
@@ -100,16 +106,16 @@ class SettingJudge:
             self.over.add((key, setting))
         return bool(stops)
 
-    def hear_curve(self, trial: TrialConfig, curve: Curve) -> None:
+    def add_curve(self, trial: TrialConfig, curve: Curve) -> None:
         """Take in a trial that ended before, as far as it would have been trained now."""
         scores: list[float] = []
         for epoch in curve:
             scores.append(epoch.score)
-            if self.hear(trial, epoch.epoch, trial.selected(scores)):
+            if self.add_score(trial, epoch.epoch, trial.selected(scores)):
                 break
 
 
-def early_stopping(
+def build_scheduler(
     name: str,
     past: Sequence[tuple[TrialConfig, Curve]],
     prune: Callable[[TrialConfig, dict[str, Any]], None],
@@ -127,9 +133,9 @@ def early_stopping(
     build = SCHEDULERS[name]
     if build is None:
         return FIFOScheduler()
-    judge = SettingJudge(build, cells or {})
+    judge = SettingScheduler(build, cells or {})
     for trial, curve in past:
-        judge.hear_curve(trial, curve)
+        judge.add_curve(trial, curve)
 
     class EarlyStopping(FIFOScheduler):  # type: ignore[misc]
         """Stops settings as `judge` says. A pause would need a checkpoint: it goes on instead.
@@ -137,7 +143,7 @@ def early_stopping(
         Its state is the object's own, never a closure's (`tpe.TreeSearch` says why).
         """
 
-        def __init__(self, judge: SettingJudge, stopped: set[TrialConfig]) -> None:
+        def __init__(self, judge: SettingScheduler, stopped: set[TrialConfig]) -> None:
             super().__init__()
             self.judge, self.stopped = judge, stopped
 
@@ -147,7 +153,7 @@ def early_stopping(
                 return str(TrialScheduler.CONTINUE)
             setting = config.at_seed(0)
             if setting not in self.stopped:
-                if not self.judge.hear(config, result["epoch"], result["score"]):
+                if not self.judge.add_score(config, result["epoch"], result["score"]):
                     return str(TrialScheduler.CONTINUE)
                 self.stopped.add(setting)
             prune(config, result)
@@ -156,11 +162,11 @@ def early_stopping(
         def on_trial_complete(self, _controller: Any, trial: Any, result: dict[str, Any]) -> None:
             if result.get("score") is not None:
                 config = parse_trial(trial.config["trial"])
-                self.judge.hear(config, result["epoch"], result["score"], last=True)
+                self.judge.add_score(config, result["epoch"], result["score"], last=True)
 
-    return EarlyStopping(judge, _stopped(past))
+    return EarlyStopping(judge, _find_stopped(past))
 
 
-def _stopped(past: Iterable[tuple[TrialConfig, Curve]]) -> set[TrialConfig]:
+def _find_stopped(past: Iterable[tuple[TrialConfig, Curve]]) -> set[TrialConfig]:
     """Return the settings of which a seed was stopped before its last epoch."""
     return {trial.at_seed(0) for trial, curve in past if len(curve) < trial.trained_epochs}

@@ -22,12 +22,12 @@ class Results(io.TextIOWrapper):
 
     def write(self, text: str, /) -> int:
         """Write, or raise OutputLost."""
-        with _lost(self.fileno()):
+        with _report_loss(self.fileno()):
             return super().write(text)
 
     def flush(self) -> None:
         """Flush, or raise OutputLost."""
-        with _lost(self.fileno()):
+        with _report_loss(self.fileno()):
             super().flush()
 
 
@@ -39,7 +39,7 @@ class Remarks(io.TextIOWrapper):
         try:
             return super().write(text)
         except OSError:
-            _to_nowhere(self.fileno())
+            _redirect_to_null(self.fileno())
             return len(text)
 
     def flush(self) -> None:
@@ -47,19 +47,19 @@ class Remarks(io.TextIOWrapper):
         try:
             super().flush()
         except OSError:
-            _to_nowhere(self.fileno())
+            _redirect_to_null(self.fileno())
 
 
 @contextmanager
-def _lost(number: int) -> Iterator[None]:
+def _report_loss(number: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        _to_nowhere(number)  # Else the interpreter tries again at its end, and complains.
+        _redirect_to_null(number)  # Else the interpreter tries again at its end, and complains.
         raise OutputLost(error) from error
 
 
-def _to_nowhere(number: int) -> None:
+def _redirect_to_null(number: int) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     if nowhere != number:
         os.dup2(nowhere, number)
@@ -73,15 +73,15 @@ def open_streams() -> None:
     """
     for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
         if stream is None:
-            _to_nowhere(number)
+            _redirect_to_null(number)
     sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115
     sys.stdout, sys.stderr = (
-        open_text(1, sys.stdout, Results),
-        open_text(2, sys.stderr, Remarks),
+        open_output(1, sys.stdout, Results),
+        open_output(2, sys.stderr, Remarks),
     )
 
 
-def open_text(number: int, before: TextIO | None, kind: type[io.TextIOWrapper]) -> TextIO:
+def open_output(number: int, before: TextIO | None, kind: type[io.TextIOWrapper]) -> TextIO:
     """Open a file descriptor for text as `before` has it; what its encoding lacks is escaped."""
     encoding = before.encoding if before else "utf-8"
     binary = io.BufferedWriter(io.FileIO(number, "w", closefd=False))
@@ -93,7 +93,7 @@ def quiet() -> Iterator[None]:
     """Send the descriptors of both outputs nowhere; `sys.stderr` gets one of its own meanwhile."""
     before, saved = sys.stderr, {number: os.dup(number) for number in OUTPUTS}
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123
-        sys.stderr = _on(saved[2], before)
+        sys.stderr = _open_on(saved[2], before)
         for number in OUTPUTS:
             os.dup2(nowhere.fileno(), number)
         try:
@@ -106,7 +106,7 @@ def quiet() -> Iterator[None]:
                 os.close(descriptor)
 
 
-def _on(descriptor: int, like: TextIO) -> TextIO:
+def _open_on(descriptor: int, like: TextIO) -> TextIO:
     """A text file on another descriptor, if the one that it is like writes to standard error."""
     try:
         if like.fileno() != 2:
@@ -114,4 +114,4 @@ def _on(descriptor: int, like: TextIO) -> TextIO:
     except (OSError, ValueError):
         return like
     like.flush()
-    return open_text(descriptor, like, Remarks)
+    return open_output(descriptor, like, Remarks)

@@ -43,7 +43,7 @@ def run_round(begin: Round, session: Session) -> Exception | None:
     if not ray.is_initialized():
         connect(session, begin.slots)
         raise_if_interrupted()
-        _say_what_no_node_has(begin)
+        _warn_if_too_large(begin)
 
     def resources(config: dict[str, str]) -> Any:
         gpus = begin.gpus[parse_trial(config["trial"]).signature]
@@ -69,16 +69,16 @@ def run_round(begin: Round, session: Session) -> Exception | None:
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=0),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            stop=_stop_when_told(session.failed_trackers, measured=begin.slots.measured),
+            stop=_build_stopper(session.failed_trackers, measured=begin.slots.measured),
         ),
     )
-    return _fit(tuner)
+    return _run_tuner(tuner)
 
 
-def _stop_when_told(failed: set[str], *, measured: bool) -> Any:
+def _build_stopper(failed: set[str], *, measured: bool) -> Any:
     from ray import tune
 
-    class StopWhenTold(tune.Stopper):  # type: ignore[misc]
+    class StopOnRequest(tune.Stopper):  # type: ignore[misc]
         """Ends the experiment once a worker says that no trial can succeed.
 
         Or, where shares are measured, once one ran out of memory beside others: the rest would at
@@ -102,10 +102,10 @@ def _stop_when_told(failed: set[str], *, measured: bool) -> Any:
         def stop_all(self) -> bool:
             return self.told
 
-    return StopWhenTold()
+    return StopOnRequest()
 
 
-def _fit(tuner: Any) -> Exception | None:
+def _run_tuner(tuner: Any) -> Exception | None:
     """Fit; raise what a worker says to the user, return any other fault."""
     try:
         results = tuner.fit()
@@ -127,7 +127,7 @@ def ran_out_of_memory(fault: BaseException | None) -> bool:
     return ran_out_of_memory(fault.__cause__)
 
 
-def _say_what_no_node_has(begin: Round) -> None:
+def _warn_if_too_large(begin: Round) -> None:
     """Warn of trials that no node is large enough for: Ray waits for one, and says nothing."""
     import ray
 

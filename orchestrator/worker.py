@@ -33,16 +33,16 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     def setup(self, config: dict[str, Any], job: str = "") -> None:
         """Open the store; the first trial is to come."""
         self.stop_sweep: str | None = None
-        self.coming: str | None = config["trial"]
+        self.next_trial: str | None = config["trial"]
         try:
             gpus = self.trial_resources.required_resources.get("GPU", 0.0)
-            self.runner = _runner(Job.model_validate_json(job), gpus)
+            self.runner = _build_runner(Job.model_validate_json(job), gpus)
         except UserError as error:
             self.stop_sweep = str(error)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take another trial in the same process."""
-        self.coming = new_config["trial"]
+        self.next_trial = new_config["trial"]
         return True
 
     def step(self) -> dict[str, Any]:
@@ -62,9 +62,9 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         crowded = self.stop_sweep is None and self.runner.crowded
         stopped = self.stop_sweep is None and self.runner.stopped
         told = {"done": done, "stop_sweep": self.stop_sweep, "crowded": crowded, "stopped": stopped}
-        return told | self._remark() | self._curve()
+        return told | self._take_remarks() | self._curve()
 
-    def _remark(self) -> dict[str, Any]:
+    def _take_remarks(self) -> dict[str, Any]:
         """Return what there is to say of the trial and of trackers, once."""
         if self.stop_sweep:
             return {}
@@ -89,8 +89,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
     def _advance(self) -> bool:
         """Train epochs until the trial is over or REPORT_SECONDS are: each report costs some ms."""
-        if self.coming is not None:
-            trial, self.coming = self.coming, None
+        if self.next_trial is not None:
+            trial, self.next_trial = self.next_trial, None
             self.runner.start(parse_trial(trial))
         start = time.monotonic()
         while not self.runner.advance():
@@ -99,7 +99,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         return True
 
 
-def _runner(job: Job, gpus: float) -> "TrialRunner":
+def _build_runner(job: Job, gpus: float) -> "TrialRunner":
     """Import torch and transformers without looking for garbage among what stays; then begin."""
     spin_briefly()
     gc.disable()

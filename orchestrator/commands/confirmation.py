@@ -62,8 +62,8 @@ def confirm(
 ) -> None:
     """Train each method's chosen setting with fresh seeds, and test the methods on those alone."""
     from orchestrator.cli_run import run_study
-    from orchestrator.confirm import confirm as choose
-    from orchestrator.job import Resources, cores, parse_gpus
+    from orchestrator.confirm import choose_confirmation as choose
+    from orchestrator.job import Resources, count_cores, parse_gpus
     from orchestrator.search import Search
     from orchestrator.tracking import parse_tracks
     from reports.page.publish import Extras
@@ -84,7 +84,7 @@ def confirm(
     named = None if methods is None else [name.strip() for name in methods.split(",")]
     wanted, record = choose(read_results(chosen, opened), seeds, named)
     if dry_run:
-        show_plan(wanted, opened, slots or cores(), as_json=as_json)
+        show_plan(wanted, opened, slots or count_cores(), as_json=as_json)
         return
     keep_confirmation(opened, record)
     ran = run_study(wanted, store, data, None, resources, Search(), "none", retry=retry)

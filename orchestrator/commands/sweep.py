@@ -13,7 +13,7 @@ import typer
 from orchestrator.cli_print import Output, next_command, print_report, show_plan, troubles
 from orchestrator.options import (
     DEFAULT_STORE,
-    MOST,
+    MAX_PARALLEL,
     AddressOption,
     CheckpointOption,
     DataOption,
@@ -29,10 +29,10 @@ from orchestrator.options import (
     ThreadsOption,
     TrackOption,
     as_share,
-    existing_store,
+    open_existing_store,
     read_study,
 )
-from orchestrator.places import place
+from orchestrator.paths import path_parser
 from orchestrator.say import say, warn
 from search_spaces.errors import OutputLost, Unfinished, UserError
 from search_spaces.study import Study
@@ -47,7 +47,7 @@ def plan(
     store: StoreOption = DEFAULT_STORE,
     tasks: TasksOption = None,
     slots: Annotated[
-        int | None, typer.Option(min=1, max=MOST, help="Trials at once, for the time.")
+        int | None, typer.Option(min=1, max=MAX_PARALLEL, help="Trials at once, for the time.")
     ] = None,
     data: DataOption = None,
     detect: Annotated[
@@ -57,16 +57,16 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Show what `run` would do, what it costs, and what gain its results could show."""
-    from orchestrator.data_versions import data_notes
-    from orchestrator.job import cores
-    from orchestrator.preflight import deviations
+    from orchestrator.data_versions import describe_other_data
+    from orchestrator.job import count_cores
+    from orchestrator.preflight import find_deviations
 
-    opened, at_once = existing_store(store), slots or cores()
+    opened, at_once = open_existing_store(store), slots or count_cores()
     chosen = read_study(study, tasks, opened, data, to_train=True)
-    notes = deviations(chosen, data)
+    notes = find_deviations(chosen, data)
     gain = as_share("--detect", detect)
     show_plan(chosen, opened, at_once, ahead=True, as_json=as_json, detect=gain)
-    warn([*notes, *data_notes(chosen, opened, data)])
+    warn([*notes, *describe_other_data(chosen, opened, data)])
 
 
 def run(
@@ -95,7 +95,9 @@ def run(
     track: TrackOption = None,
     tensorboard: Annotated[
         Path | None,
-        typer.Option(parser=place("--tensorboard"), help="Short for --track tensorboard:FOLDER."),
+        typer.Option(
+            parser=path_parser("--tensorboard"), help="Short for --track tensorboard:FOLDER."
+        ),
     ] = None,
     retry: RetryOption = False,
     details: DetailsOption = False,
@@ -135,7 +137,7 @@ def run(
         confirm=next_command("confirm", study, options),
     )
     _report(chosen, opened, output)
-    unfinished = how.wanted(done) if how.hours is None else []
+    unfinished = how.list_wanted(done) if how.hours is None else []
     if unfinished or done.count(State.FAILED) or done.count(State.CORRUPT):
         raise typer.Exit(1)
 
@@ -160,9 +162,9 @@ def status(
     as_json: JsonOption = False,
 ) -> None:
     """Show where a sweep is, from any terminal, while it runs or after; what failed, and why."""
-    from orchestrator.data_versions import data_notes
+    from orchestrator.data_versions import describe_other_data
 
-    opened = existing_store(store)
+    opened = open_existing_store(store)
     chosen = read_study(study, tasks, opened, data)
     show_plan(chosen, opened, None, as_json=as_json)
-    warn(data_notes(chosen, opened, data))
+    warn(describe_other_data(chosen, opened, data))

@@ -25,7 +25,7 @@ from orchestrator.options import (
     WorthOption,
     as_share,
 )
-from orchestrator.places import place, target
+from orchestrator.paths import path_or_uri_parser, path_parser
 from orchestrator.say import echo, say
 from search_spaces.errors import UserError
 from search_spaces.text import quoted
@@ -33,10 +33,12 @@ from search_spaces.text import quoted
 
 def new(
     folder: Annotated[
-        Path, typer.Argument(parser=place("folder"), help="Where train.csv and the others are.")
+        Path,
+        typer.Argument(parser=path_parser("folder"), help="Where train.csv and the others are."),
     ],
     train: Annotated[
-        Path | None, typer.Option(parser=place("--train"), help="The training rows, elsewhere.")
+        Path | None,
+        typer.Option(parser=path_parser("--train"), help="The training rows, elsewhere."),
     ] = None,
     text: Annotated[
         str | None, typer.Option(help="The column of texts (two by commas: pairs).")
@@ -45,13 +47,13 @@ def new(
     name: Annotated[str | None, typer.Option(help="The task's name (the folder's).")] = None,
 ) -> None:
     """Write a study and a task of your own, from a look at your data; then run them."""
-    from orchestrator.new_study import find_splits, guess_columns, task_name, write_study
+    from orchestrator.new_study import find_splits, guess_columns, make_task_name, write_study
 
     splits = {**find_splits(folder), **({"train": train} if train else {})}
     if "train" not in splits:
         raise UserError(f"{folder}: no train.csv, .tsv, .jsonl or .parquet: name one, --train")
     columns = guess_columns(splits["train"], _listed(text), label)
-    chosen = task_name(name or folder.absolute().name)
+    chosen = make_task_name(name or folder.absolute().name)
     files = write_study(folder, chosen, splits, columns)
     for file in files:
         echo(f"written: {file}")
@@ -81,12 +83,15 @@ def compare(
     baseline: Annotated[
         str,
         typer.Argument(
-            parser=target("baseline"),
+            parser=path_or_uri_parser("baseline"),
             help="A stored trial's signature, or a CSV, JSONL or Parquet file.",
         ),
     ],
     system: Annotated[
-        str, typer.Argument(parser=target("system"), help="Another, with the same examples.")
+        str,
+        typer.Argument(
+            parser=path_or_uri_parser("system"), help="Another, with the same examples."
+        ),
     ],
     store: StoreOption = DEFAULT_STORE,
     split: Annotated[str, typer.Option(help="The split of stored trials.")] = "dev",
@@ -102,13 +107,13 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Test two systems on the same examples; a file has columns id, gold, prediction."""
-    from orchestrator.say import screen
+    from orchestrator.say import screen_size
     from reports.compare import compare_pair, read_side
     from reports.compare_text import to_answer, to_dict, to_text
 
     sides = (read_side(name, store, split) for name in (baseline, system))
     found = compare_pair(*sides, metrics=_listed(metrics), labels=_listed(labels))
-    width, _ = screen()
+    width, _ = screen_size()
     if as_json:
         echo(json.dumps(to_dict(found), indent=1))
     elif quiet:
@@ -128,7 +133,7 @@ def table(
     folder: Annotated[
         Path,
         typer.Argument(
-            parser=place("folder"), help="Holds SYSTEM/TASK.csv, or SYSTEM/TASK/SEED.csv."
+            parser=path_parser("folder"), help="Holds SYSTEM/TASK.csv, or SYSTEM/TASK/SEED.csv."
         ),
     ],
     baseline: Annotated[str, typer.Option(help="The system that all others are tested against.")],
@@ -146,7 +151,7 @@ def table(
     tasks: TasksOption = None,
     out: Annotated[
         Path | None,
-        typer.Option(parser=place("--out"), help="Where to write (default: FOLDER-tables)."),
+        typer.Option(parser=path_parser("--out"), help="Where to write (default: FOLDER-tables)."),
     ] = None,
     html: Annotated[bool, typer.Option("--html", help="Write one page, too.")] = False,
     intervals: Annotated[

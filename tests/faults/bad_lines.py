@@ -3,7 +3,7 @@
 from tests.faults.cases import Case, both, folder, pipe, remove, write
 
 LONG = "x" * 5_000
-NUMBER = "expected a part of one, a whole number or auto"
+NUMBER = "a whole number or auto"
 BUDGET = "--budget: expected 40 (settings per cell), 2h or 40,2h"
 
 

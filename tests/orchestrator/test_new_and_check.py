@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from orchestrator.check import check_lines
-from orchestrator.data_versions import with_own_data
-from orchestrator.new_study import Columns, guess_columns, task_name
+from orchestrator.data_versions import add_own_data
+from orchestrator.new_study import Columns, guess_columns, make_task_name
 from search_spaces.errors import UserError
 from search_spaces.study import load_study
 from tests.orchestrator.commands import catsweep, train_all
@@ -40,7 +40,7 @@ def test_a_new_study_runs_as_it_is(
     assert catsweep("plan", folder / "study.yaml", "--store", tmp_path / "store") == 0
     if ending == ".csv":
         store = Store(tmp_path / "store", create=True)
-        study = with_own_data(load_study(str(folder / "study.yaml")), None, store)
+        study = add_own_data(load_study(str(folder / "study.yaml")), None, store)
         train_all(study, store)
         assert len(store.ended()) == 6
 
@@ -104,7 +104,7 @@ def test_a_name_that_yaml_would_read_otherwise_is_quoted(tmp_path: Path) -> None
 
 
 def test_names_of_tasks_are_made_of_folders() -> None:
-    assert task_name("My Data (2)") == "my-data-2"
+    assert make_task_name("My Data (2)") == "my-data-2"
 
 
 def test_a_check_names_duplicates_contradictions_and_what_leaks(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_what_is_left_of_a_search_is_its_budget(
     store, search = Store(tmp_path / "store", create=True), Search(name=name, settings=budget)
     before = look(study, store, 1, search)
     assert (before.waiting, before.seconds_left) == (min(3, budget) + budget, None)
-    drawn = search.wanted(before.plan)
+    drawn = search.list_wanted(before.plan)
     of_cat = [trial for trial in drawn if trial.method.name == "cat"][: budget - 1]
     for trial in (drawn[0], *of_cat):
         keep(store, trial, {"dev": 150}, seconds=10.0)
@@ -86,7 +86,7 @@ def test_what_is_left_of_a_search_is_its_budget(
     standard, cat = after.plan.cells
     assert (standard.seconds_left, cat.seconds_left) == (10.0 * (min(3, budget) - 1), 10.0)
     assert after.waiting == min(3, budget)
-    with store.lock(search.wanted(after.plan)[-1].signature):
+    with store.lock(search.list_wanted(after.plan)[-1].signature):
         assert look(study, store, 1, search).waiting == min(3, budget) - 1
 
 

@@ -117,7 +117,7 @@ def test_a_tree_search_has_a_pruned_trial_in_its_budget_and_ends(
     plan = sweep(monkeypatch, study, store, search, train_all(store, trained))
     assert plan.count(State.DONE) == len(trained) == min(budget, 7) - 1
     assert pruned not in trained
-    assert search.wanted(plan) == []
+    assert search.list_wanted(plan) == []
 
 
 @pytest.mark.parametrize("budget", [4, 7])
@@ -150,7 +150,7 @@ def test_a_tree_search_chooses_among_what_is_ready(
     """On a shared GPU the first trial of each kind is alone, the others wait for it."""
     trained: list[TrialConfig] = []
     monkeypatch.setattr(
-        supervisor, "_gpus", lambda ready, *_: {t.signature: 1.0 for t in ready[:4]}
+        supervisor, "_assign_gpus", lambda ready, *_: {t.signature: 1.0 for t in ready[:4]}
     )
     search = Search(name="tpe", settings=2)
     plan = sweep(monkeypatch, study, store, search, train_all(store, trained))

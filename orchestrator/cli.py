@@ -20,7 +20,7 @@ from orchestrator.commands.confirmation import confirm
 from orchestrator.commands.results import best, export, report
 from orchestrator.commands.sweep import plan, run, status
 from orchestrator.commands.tools import check, compare, new, table
-from orchestrator.endings import INTERRUPTED, INTERRUPTED_LINE, UNFINISHED, describe_unfinished
+from orchestrator.endings import INTERRUPTED, INTERRUPTED_MESSAGE, UNFINISHED, describe_unfinished
 from orchestrator.say import echo, explain, say
 from search_spaces.errors import OutputLost, Unfinished, UserError
 
@@ -114,5 +114,5 @@ def _run(arguments: Sequence[str] | None) -> int:
             say(f"catsweep: {said} (see catsweep --help)")
         return 2
     if result == INTERRUPTED:
-        say(INTERRUPTED_LINE)
+        say(INTERRUPTED_MESSAGE)
     return result if isinstance(result, int) else 0

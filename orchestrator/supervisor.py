@@ -1,8 +1,8 @@
-"""The supervisor: hands a plan's missing trials to Ray Tune until none is left.
+"""The supervisor: runs a plan's missing trials with Ray Tune until none is left.
 
-In: a study, a store, and resources. Out: the store, filled, and the last plan.
-Ray Tune schedules; the store is the truth. Each round is a disposable Tune experiment: after a
-fault the plan is made again, and what is missing is run.
+In: a study, a store, and resources. Out: the filled store and the last plan. Each round is a new
+Tune experiment that can be thrown away, since all results are in the store: after a fault a new
+plan is made, and the next round runs the trials that are still missing.
 """
 
 import json
@@ -42,7 +42,7 @@ MINIMUM_FREE_BYTES = 64 * 1024**2
 
 @dataclass(kw_only=True)
 class Attempts:
-    """How often each trial began without ending, and how many rounds in a row began none."""
+    """How often each trial began but did not end, and how many rounds in a row began no trial."""
 
     by_trial: Counter[str] = field(default_factory=Counter)
     idle_rounds: int = 0
@@ -56,7 +56,8 @@ def sweep(
     search: Search,
     address: str | None = None,
 ) -> Plan:
-    """Train what the search wants, wait for what others train, and return the last plan.
+    """Train the trials of a search, wait for those that other processes train; return the last
+    plan.
 
     Raises:
         UserError: no trial can succeed: the store's disk is full, or a node does not share it.
@@ -77,7 +78,7 @@ def sweep(
                     update={"launch": uuid.uuid4().hex, "every_epoch": search.stops_early}
                 )
                 chosen = [trial for trial in ready if trial.signature in gpus]
-                begin = Round(
+                this_round = Round(
                     trials=chosen,
                     gpus=gpus,
                     job=launch,
@@ -86,9 +87,9 @@ def sweep(
                     searcher=_build_searcher(search, chosen, plan, store),
                     seconds=None if end is None else max(1.0, end - time.monotonic()),
                 )
-                fault = run_round(begin, session)
+                fault = run_round(this_round, session)
                 raise_if_interrupted()
-                # Where one ran out of memory, the round ended and the others are not to blame.
+                # If one trial ran out of memory, the round ended through no fault of the others.
                 begun = _find_begun(store, search, chosen, launch)
                 fewer = _halve_slots(len(begun), slots) if ran_out_of_memory(fault) else None
                 if fewer:
@@ -101,14 +102,14 @@ def sweep(
             plan = make_plan(study, store)
     if search.hours and (left := sum(search.count_open(plan).values())):
         spent = f"the budget of {search.hours:g} h is spent"
-        say(f"{spent}: {left} trials are left; run again to go on")
+        say(f"{spent}: {left} trials are left; run the same command again to continue")
     return plan
 
 
 def _build_scheduler(search: Search, plan: Plan, store: Store) -> Any:
-    """Build the scheduler; it knows the curves in the store, and records a trial that it stops.
+    """Build a scheduler that starts from the stored curves and records the trials that it stops.
 
-    The other seeds of the trial's setting that nobody has begun are recorded as stopped, too.
+    The other seeds of a stopped setting are recorded as stopped, too, unless they have begun.
     """
     siblings = _find_siblings(plan) if search.stops_early else {}
 
@@ -144,13 +145,13 @@ def _build_scheduler(search: Search, plan: Plan, store: Store) -> Any:
 
 
 def _find_siblings(plan: Plan) -> dict[TrialConfig, list[TrialConfig]]:
-    """Return the trials of each setting, by the setting with seed 0."""
+    """Return the trials of each setting; a setting is represented by its trial with seed 0."""
     settings = (group for grid in plan.grids.values() for group in settings_of(grid))
     return {group[0].at_seed(0): group for group in settings}
 
 
 def _build_searcher(search: Search, chosen: Sequence[TrialConfig], plan: Plan, store: Store) -> Any:
-    """Build the searcher among the chosen trials, unless all of them are to run."""
+    """Build a searcher among the chosen trials; None if all of them are to run."""
     if search.name != "tpe" or search.settings is None:
         return None
     return build_tree_search(chosen, plan, store, search.settings, search.seed)
@@ -159,7 +160,7 @@ def _build_searcher(search: Search, chosen: Sequence[TrialConfig], plan: Plan, s
 def _assign_gpus(
     ready: Sequence[TrialConfig], plan: Plan, store: Store, slots: Slots, sharing: Sharing
 ) -> dict[str, float]:
-    """Return the trials to run now, by signature, with each one's GPUs."""
+    """Return the trials to run now, by signature, with the number of GPUs of each."""
     if not slots.measured:
         return {trial.signature: slots.gpus for trial in ready}
     uses: dict[Group, list[DeviceUse | None]] = {}
@@ -171,28 +172,31 @@ def _assign_gpus(
 def _retry_crowded(
     store: Store, tried: Sequence[TrialConfig], slots: Slots, sharing: Sharing
 ) -> bool:
-    """Let trials that ran out of memory on a shared GPU run again, fewer to a GPU; say if any."""
-    some = False
+    """Retry trials that ran out of memory on a shared GPU, with fewer per GPU.
+
+    Returns whether there were any.
+    """
+    any_crowded = False
     for trial in tried if slots.measured else ():
         if store.state(trial.signature) is not State.FAILED:
             continue
         failed = store.failure(trial.signature)
         if failed.crowded:
-            some = True
+            any_crowded = True
             number = sharing.lower(trial, failed.gpus)
             store.set_aside(trial.signature)
-            say(f"{trial.describe()}: out of memory beside others; {number} share a GPU now")
-    return some
+            say(f"{trial.describe()}: out of memory on a shared GPU; now {number} share one")
+    return any_crowded
 
 
 def _find_begun(
     store: Store, search: Search, tried: Sequence[TrialConfig], job: Job
 ) -> list[TrialConfig]:
-    """Return the trials that this launch began and did not end."""
+    """Return the trials that this launch began but did not end."""
     return [
         trial
         for trial in _find_open(store, search, tried)
-        if (place := store.progress(trial.signature)) and place.launch == job.launch
+        if (progress := store.progress(trial.signature)) and progress.launch == job.launch
     ]
 
 
@@ -201,17 +205,17 @@ def _find_open(store: Store, search: Search, tried: Sequence[TrialConfig]) -> li
 
 
 def _halve_slots(running: int, slots: Slots) -> int:
-    """Return half as many trials as ran when a node was short of memory; 0 if one ran alone."""
+    """Return half of the number of trials that ran, after a node ran out of memory; 0 for one."""
     fewer = min(running, slots.at_once or running) // 2
     if fewer:
-        say(f"a node ran out of memory: {fewer} at once from here on")
+        say(f"a node ran out of memory: {fewer} trials at once from now on")
     return fewer
 
 
 def _check_space(store: Store) -> None:
     if store.free_bytes() < MINIMUM_FREE_BYTES:
         raise StoreFull(
-            f"less than 64 MiB are left for store {store.root}: free some and run again"
+            f"less than 64 MiB are free for store {store.root}: free some space and run again"
         )
 
 
@@ -223,16 +227,16 @@ def _count_attempts(
     fault: Exception | None,
     attempts: Attempts,
 ) -> None:
-    """Count the trials that a launch began and did not end; give up on one after ATTEMPTS.
+    """Count the trials that a launch began but did not end; give up on a trial after ATTEMPTS.
 
     Raises:
-        Unfinished: several rounds in a row could not begin a single trial.
+        Unfinished: ATTEMPTS rounds in a row could not begin a single trial.
     """
     left = _find_open(store, search, tried)
     locked = any(store.is_locked(trial.signature) for trial in left)
     idle = len(left) == len(tried) and not begun and not locked
     attempts.idle_rounds = attempts.idle_rounds + 1 if idle else 0
-    cause = fault or RuntimeError("its worker ended without a word")
+    cause = fault or RuntimeError("its worker died without an error message")
     if attempts.idle_rounds >= ATTEMPTS:
         raise Unfinished(
             f"Ray cannot begin a trial: {ATTEMPTS} rounds in a row began none of {len(tried)}"
@@ -245,7 +249,7 @@ def _count_attempts(
 
 
 def _give_up(store: Store, trial: TrialConfig, cause: Exception) -> None:
-    """Record a trial that keeps taking its worker down, unless somebody else trains it now."""
+    """Record a trial whose worker keeps dying as failed, unless another process trains it."""
     with store.lock(trial.signature) as mine:
         if mine and store.state(trial.signature) is not State.DONE:
             store.commit_failure(trial, make_failure(trial.signature, cause, kind="infrastructure"))

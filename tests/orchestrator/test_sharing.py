@@ -182,7 +182,7 @@ def test_after_an_out_of_memory_failure_fewer_share(
     assert not _retry_crowded(store, [beside, alone, diverged], SHARED, sharing)
     states = [store.state(trial.signature) for trial in (beside, alone, diverged)]
     assert states == [State.MISSING, State.FAILED, State.FAILED]
-    assert "out of memory beside others; 3 share a GPU now" in capsys.readouterr().err
+    assert "out of memory on a shared GPU; now 3 share one" in capsys.readouterr().err
     uses = {find_group(beside): [used(4.0)]}
     assert sharing.shares([beside], uses) == {beside.signature: 1 / 3}
     assert sharing.lower(beside, 1 / 3) == 1

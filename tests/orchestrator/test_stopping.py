@@ -72,7 +72,7 @@ def test_epochs_divided_by_replays_are_stopped_by_the_epochs_that_are_trained() 
     scheduler = build_scheduler("asha", [], lambda *_: None)
     for method in (options, divided):
         report(scheduler, tiny_config(method=method, epochs=9), 1, 0.5)
-    assert [key[-2] for key in scheduler.judge.inner] == [9, 3]
+    assert [key[-2] for key in scheduler.by_setting.schedulers] == [9, 3]
 
 
 def test_cells_are_not_compared_with_each_other() -> None:
@@ -175,7 +175,7 @@ def test_a_setting_counts_once_however_many_seeds_it_has() -> None:
     for trial in first:
         report(scheduler, trial, 1, 0.9)
     assert report(scheduler, second[0], 1, 0.8) == "STOP"
-    judged = scheduler.judge.inner[(*first[0].cell, 9, 1)]
+    judged = scheduler.by_setting.schedulers[(*first[0].cell, 9, 1)]
     ((_, rung),) = [entry for entry in judged._brackets[0]._rungs if entry[0] == 1]
     assert sorted(rung) == sorted(trials[0].signature for trials in (first, second))
     assert report(scheduler, third[0], 1, 0.95) == "CONTINUE"

@@ -1,7 +1,8 @@
-"""The best trial of a study as a model to use: `catsweep best`.
+"""Writes the best trial of a study as a model folder: `catsweep best`.
 
-In: a study's trials, a store, a task and, if wanted, a method and an encoder. Out: a Hugging Face
-model folder with a model card, from the kept model or by training that one trial again.
+In: a study's trials, a store, a task and, optionally, a method and an encoder. Out: a Hugging Face
+model folder with a model card. The model is the one kept in the store; if none was kept, that trial
+is trained again.
 """
 
 import shutil
@@ -35,7 +36,7 @@ from trainers.records.store import State, Store
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """A trial, its record, and from how many finished trials it was chosen."""
+    """A chosen trial, its record, and the number of finished trials that it was chosen from."""
 
     config: TrialConfig
     record: TrialRecord
@@ -45,18 +46,19 @@ class Chosen:
 def choose_trial(
     study: Study, store: Store, task: str, method: str | None, encoder: str | None
 ) -> Chosen:
-    """Return a trial of the setting with the highest mean over its seeds; the first wins a tie.
+    """Return the best trial: of the setting with the highest mean score over its seeds.
 
-    Of the setting's seeds it is the one with the highest score, among those whose model is kept if
-    one is. `method` is a method as tables name it: `cat norm=mix`, where a study compares that.
+    The first setting wins a tie. Of its seeds, the one with the highest score is chosen, among
+    those whose model is kept, if there are any. `method` is a name as in tables, such as `cat
+    norm=mix` in a study that compares norms.
 
     Raises:
-        UserError: the study has no such task, method or encoder, or none of the trials finished.
+        UserError: the study has no such task, method or encoder, or no trial is finished.
         CorruptTrial: a result is truncated or altered.
     """
     cells, wanted = cells_of(study), (task, encoder, method)
-    for place, kind in enumerate(("task", "encoder", "method")):
-        name, known = wanted[place], dict.fromkeys(cell[place] for cell in cells)
+    for index, kind in enumerate(("task", "encoder", "method")):
+        name, known = wanted[index], dict.fromkeys(cell[index] for cell in cells)
         if name is not None and name not in known:
             raise unknown(f"{kind} of study {study.name}", name, known)
     groups = {
@@ -66,9 +68,11 @@ def choose_trial(
     }
     found = [cell for cell in read_groups(groups, store, study.known_tasks) if cell.chosen]
     if not found:
-        raise UserError(f"no trial of study {study.name} on {task} is finished: catsweep run it")
+        raise UserError(
+            f"no trial of study {study.name} on {task} is finished: run catsweep run first"
+        )
     for trial in (trial for one in found for trial in one.finished):
-        store.trusted(trial.record.signature)  # A score that is no one's must choose nothing.
+        store.trusted(trial.record.signature)  # A damaged score must not choose a trial.
     cell = max(
         found,
         key=lambda one: round(one.chosen.selection_score, DECIMALS) if one.chosen else -2.0,
@@ -86,7 +90,7 @@ def choose_trial(
 def find_verdicts(
     study: Study, store: Store, signature: str
 ) -> tuple[list[tuple[str, Verdict]], str | None]:
-    """Return the verdicts on a trial's setting, each after its table; or why there are none."""
+    """Return the verdicts on a trial's setting with their tables, or why there are none."""
     try:
         results = read_results(study, store)
         found = [
@@ -97,13 +101,13 @@ def find_verdicts(
         ]
     except Unreadable:
         raise
-    except UserError as error:  # Of another trial: this one is none the worse.
+    except UserError as error:  # Of another trial, which does not affect this one.
         return [], str(error)
     return found, None
 
 
 def find_one_class_splits(store: Store, record: TrialRecord) -> list[str]:
-    """Name the splits of which a trial predicts one class for every example.
+    """Return the splits on which a trial predicts the same class for every example.
 
     Raises:
         CorruptTrial: predictions do not match their checksum.
@@ -113,7 +117,7 @@ def find_one_class_splits(store: Store, record: TrialRecord) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """What only the user knows of a model: its licence and language, as the hub names them."""
+    """What only the user knows about a model: its licence and language, as the hub names them."""
 
     license: str | None = None
     language: str | None = None
@@ -132,7 +136,7 @@ def write_best(
     """Write the model folder; return a line for the user.
 
     Raises:
-        UserError: `out` is taken or cannot be written, or there is no model and none is trained.
+        UserError: `out` exists or cannot be written, or no model is kept and `retrain` is not set.
         CorruptTrial: predictions do not match their checksum.
     """
     signature = chosen.config.signature
@@ -179,9 +183,9 @@ def write_best(
 
 @contextmanager
 def _empty_folder(out: Path) -> Iterator[Path]:
-    """Refuse a folder that holds something; yield one beside it to work in."""
+    """Yield a scratch folder beside `out`; UserError unless `out` is missing or empty."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out} is there already: give a new folder")
+        raise UserError(f"{out} already exists: give a new folder")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".catsweep-", dir=out.parent) as scratch:
         yield Path(scratch)
@@ -190,7 +194,7 @@ def _empty_folder(out: Path) -> Iterator[Path]:
 def _retrain(
     study: Study, scratch: Path, chosen: Chosen, data: Path | None, code: Path
 ) -> tuple[Path, TrialRecord, Store]:
-    """Train one trial in a store of its own; return its model, its record and that store."""
+    """Train one trial in a new store; return its model, its record and that store."""
     from orchestrator.job import Job, spin_briefly
 
     spin_briefly()
@@ -222,22 +226,25 @@ def _retrain(
 
 
 def _warn_if_different(before: TrialRecord, now: TrialRecord) -> None:
-    """The same predictions come out on the same hardware; elsewhere the card has the new scores."""
+    """Warn if the predictions differ from the stored ones, as they may on other hardware.
+
+    The model card has the new scores.
+    """
     if {name: file.sha256 for name, file in before.files.items()} != {
         name: file.sha256 for name, file in now.files.items()
     }:
         say(
-            f"warning: trained again, the predictions differ from the stored ones:"
+            f"warning: after training again, the predictions differ from the stored ones:"
             f" {now.metric} {now.selection_score:.4f} on {now.selection},"
-            f" was {before.selection_score:.4f}"
+            f" before {before.selection_score:.4f}"
         )
 
 
 def remove_leftover_models(keeping: Keeping, store: Store) -> None:
-    """Drop what a killed run left beside the best models.
+    """Remove what a killed run left beside the best models.
 
     Raises:
-        Unreadable: the folders of the models cannot be looked into.
+        Unreadable: the folders of the models cannot be listed.
     """
     checkpoints = Checkpoints(store, keeping)
     checkpoints.look()
@@ -248,7 +255,7 @@ def remove_leftover_models(keeping: Keeping, store: Store) -> None:
 def describe_unkept_models(
     keeping: Keeping, trained: Sequence[TrialConfig], store: Store
 ) -> list[str]:
-    """Say of each cell in which this run trained whether its best model could not be kept."""
+    """Describe the best models of this run's cells that could not be kept."""
     if keeping.keep == "none":
         return []
     checkpoints = Checkpoints(store, keeping)

@@ -1,6 +1,7 @@
-"""`catsweep check`: a look at a study's tasks, or at a task's file, before anything is trained.
+"""`catsweep check`: inspects tasks and methods before anything is trained.
 
-In: a name or a path. Out: what is in each task's rows, in lines; a UserError where one is wrong.
+In: the name or path of a study, a task's file or a method. Out: lines that describe the rows of
+each task and the contract of each own method; a UserError if something is wrong.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,16 +26,16 @@ from trainers.data.loading import deviation, load_task
 from trainers.records.metrics import get_metric
 
 MOST_LABELS = 12
-"""Of a split, by name; the others are counted."""
+"""Labels of a split that are listed by name; the others are only counted."""
 MOST_TEXTS = 3
 TEXT_WIDTH = 70
 
 
 def find_tasks(name: str) -> tuple[list[Task], Study | None]:
-    """Return the tasks of a study, or that of a task's file, and the study if it is one.
+    """Return the tasks of a study and the study itself, or a single task and None.
 
     Raises:
-        UserError: it is neither.
+        UserError: the name is neither a task nor a study.
     """
     if name in TASKS:
         return [TASKS[name]], None
@@ -47,10 +48,10 @@ def find_tasks(name: str) -> tuple[list[Task], Study | None]:
 
 
 def check_lines(name: str, data: Path | None, max_length: int | None) -> Iterator[str]:
-    """Look at every task; yield what there is to say of it.
+    """Inspect every task and own method; yield the lines that describe them.
 
     Raises:
-        UserError: a task's files are not there or not right, or a method breaks its contract.
+        UserError: a task's files are missing or wrong, or a method breaks its contract.
     """
     if is_source(name) and not is_yaml_file(name):
         yield from _check_method(import_method(find_source(name, Path())), {})
@@ -79,7 +80,7 @@ def check_lines(name: str, data: Path | None, max_length: int | None) -> Iterato
 
 
 def _check_method(method: Method, options: Mapping[str, Any]) -> Iterator[str]:
-    """Try a method's step with some options; UserError where it breaks its contract."""
+    """Try a method's step with some options; UserError if it breaks its contract."""
     from trainers.methods.conformance import check_step
     from trainers.methods.load import find_step
 
@@ -87,9 +88,9 @@ def _check_method(method: Method, options: Mapping[str, Any]) -> Iterator[str]:
     given = build_settings(method, options)
     chosen = given.options() if isinstance(given, OwnSettings) else options
     settings = method.settings.model_validate(chosen)
-    said = ", ".join(f"{name}={value}" for name, value in chosen.items()) or "no options"
+    listed = ", ".join(f"{name}={value}" for name, value in chosen.items()) or "no options"
     code = f", code {method.code}" if method.code else ""
-    yield f"method {method.name} ({shown(method.title)}){code}: {said}"
+    yield f"method {method.name} ({shown(method.title)}){code}: {listed}"
     for found in check_step(settings, find_step(method.settings)):
         if found.wrong:
             raise UserError(f"method {method.name}: {found.what}: {found.wrong}")
@@ -103,7 +104,7 @@ def _describe_metrics(task: Task) -> str:
 
 
 def _token_counter(encoder: str | None, train: Sequence[Sequence[str]]) -> Count | None:
-    """Count tokens as an encoder does; without one nothing is counted."""
+    """Return a function that counts tokens with an encoder's tokenizer; None without an encoder."""
     if encoder is None:
         return None
     from trainers.encoders.encoder import load_encoder
@@ -144,7 +145,7 @@ def _describe_rows(found: Inspection, max_length: int, files: Mapping[str, Path]
 
 
 def _count_texts(n: int) -> str:
-    return "1 text stands there" if n == 1 else f"{n:,} texts stand there"
+    return "1 text occurs" if n == 1 else f"{n:,} texts occur"
 
 
 def _shorten(text: str) -> str:

@@ -1,7 +1,7 @@
-"""The steps of `catsweep run`: clear the way, decide what is missing, train it.
+"""The steps of `catsweep run`: check the input, set trials aside, train what is missing.
 
-In: a study, a store and how to run. Out: a filled store and the last plan. Ray is imported only
-when there is something to train.
+In: a study, a store and how to run. Out: a filled store and the last plan. Ray is imported only if
+there is something to train.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RunResult:
-    """What a run was of, where it ended, and whether it trained anything."""
+    """The study, the store and the last plan of a run, and whether it trained anything."""
 
     study: Study
     store: "Store"
@@ -33,7 +33,7 @@ class RunResult:
 
 
 def run_study(
-    named: str | Study,
+    study_or_name: str | Study,
     store: Path,
     data: Path | None,
     tasks: str | None,
@@ -43,9 +43,9 @@ def run_study(
     *,
     retry: bool,
 ) -> RunResult:
-    """Train what a store lacks of a study; what a user should know is told before.
+    """Train the trials of a study that a store lacks; warnings are printed first.
 
-    `tasks` are of a study that is `named` by its name or path; another one is trained as it is.
+    `tasks` narrows a study that is given by its name or path; a `Study` is trained as it is.
 
     Raises:
         UserError, Unfinished, KeyboardInterrupt: as `check_run` and `train`.
@@ -57,16 +57,16 @@ def run_study(
     from trainers.records.store import Store
 
     begun = open_begun_store(store)
-    study = named
+    study = study_or_name
     if not isinstance(study, Study):
         study = read_study(study, tasks, begun, data, to_train=True)
     check_task_files(study, data)
-    notes = check_run(study, begun, data, resources, search, retry=retry)
-    notes += find_other_versions(study, data, begun)
-    opened = Store(store, create=True)  # Not before: a run that is refused leaves nothing.
+    warnings = check_run(study, begun, data, resources, search, retry=retry)
+    warnings += find_other_versions(study, data, begun)
+    opened = Store(store, create=True)  # Only now: a refused run writes nothing.
     keep_own_data(study, data, opened)
     keep_own_code(study, opened)
-    warn(notes)
+    warn(warnings)
     set_trials_aside(study, opened, data, retry)
     before = opened.ended()
     plan = train(study, opened, data, resources, search, keep)
@@ -82,10 +82,10 @@ def check_run(
     *,
     retry: bool,
 ) -> list[str]:
-    """Find what would end a run, before anything is written; return what the user should know.
+    """Check everything that could end a run, before anything is written; return warnings.
 
     Raises:
-        UserError: a folder, an address, data or an encoder is of no use, or a trial is corrupt.
+        UserError: a folder, an address, data or an encoder cannot be used, or a trial is corrupt.
     """
     from orchestrator.address import check_address, check_form
     from orchestrator.data_versions import describe_stale_trials, find_stale_trials
@@ -122,7 +122,7 @@ def check_run(
 def _find_trials_to_retry(
     plan: "Plan", store: "Store", stale: Mapping[str, Sequence[TrialConfig]]
 ) -> list[TrialConfig]:
-    """Return the failed, corrupt and stale trials; every file is read: a size may hide a change."""
+    """Return the failed, corrupt and stale trials; all files are read to find altered ones."""
     from trainers.records.store import State
 
     damaged = [t for t in plan.having(State.DONE) if not store.is_whole(t.signature)]
@@ -131,7 +131,7 @@ def _find_trials_to_retry(
 
 
 def set_trials_aside(study: Study, store: "Store", data: Path | None, retry: bool) -> None:
-    """Set corrupt, failed and stale trials aside on request, and say how many failed are left."""
+    """With `retry`, set corrupt, failed and stale trials aside; else say how many have failed."""
     from orchestrator.data_versions import find_stale_trials
     from orchestrator.plan import make_plan
     from trainers.records.store import State
@@ -143,15 +143,11 @@ def set_trials_aside(study: Study, store: "Store", data: Path | None, retry: boo
         for trial in _find_trials_to_retry(plan, store, stale):
             name = trial.signature
             aside = store.set_aside(name, store.record_read(name) if name in old else None)
-            if aside:  # Else another process was quicker.
+            if aside:  # Otherwise another process did it first.
                 say(f"set aside: {aside}")
     elif failed := plan.count(State.FAILED):
-        said = (
-            "1 trial failed before and is"
-            if failed == 1
-            else f"{failed} trials failed before and are"
-        )
-        say(f"{said} left alone; --retry trains failed trials again")
+        trials = "1 trial" if failed == 1 else f"{failed} trials"
+        say(f"{trials} failed before and will not be trained; --retry trains failed trials again")
 
 
 def train(
@@ -162,12 +158,12 @@ def train(
     search: "Search",
     keep: "Keep",
 ) -> "Plan":
-    """Train what the search wants of a study and the store lacks; return the last plan.
+    """Train the trials that a search selects and the store lacks; return the last plan.
 
     Raises:
         UserError: no trial can succeed.
-        Unfinished: Ray ended, or cannot start; what is finished is kept.
-        KeyboardInterrupt: a signal came; what is finished is kept.
+        Unfinished: Ray ended or cannot start; finished trials are kept.
+        KeyboardInterrupt: a signal came; finished trials are kept.
     """
     from orchestrator import progress
     from orchestrator.best import describe_unkept_models, remove_leftover_models

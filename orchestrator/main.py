@@ -1,8 +1,8 @@
-"""Where the process of `catsweep` begins: what holds before anything else is imported.
+"""The start of the process: signal handling and streams, before anything large is imported.
 
-Ctrl-C ends it at once and without a word (a shell's $? is 130) as long as nothing is to be cleaned
-up; the commands that write and train take over from there. Only the interpreter's own start is
-earlier.
+Ctrl-C ends the process at once and silently (exit code 130 in a shell) while there is nothing to
+clean up; commands that write or train set their own handlers. Only the start of the interpreter
+comes earlier.
 """
 
 import signal
@@ -13,7 +13,7 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # Not ignored
 
 
 def main() -> None:
-    """Run the command line on the process's own arguments and streams, and exit."""
+    """Run the command line on the arguments and streams of the process, and exit."""
     from orchestrator.guard import guard_run, report_end
 
     if sys.argv[1:2] == ["run"]:

@@ -1,6 +1,6 @@
-"""What the commands take: their options, and the study and the store that these name.
+"""The options of the commands, and the study and the store that they name.
 
-In: what was typed. Out: types for typer; a checked study; an open store, or none.
+In: the arguments of a command. Out: types for typer; a checked study; an open store, or none.
 """
 
 import math
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 DEFAULT_STORE = Path("catsweep-store")
 MAX_PARALLEL = 100_000
-"""Trials at once, or threads: more than the largest clusters have cores for one study."""
+"""Most trials at once, or threads per trial: more than the cores of the largest clusters."""
 
-StudyArgument = Annotated[str, typer.Argument(help="A shipped study's name, or a YAML file.")]
+StudyArgument = Annotated[str, typer.Argument(help="Name of a shipped study, or a YAML file.")]
 StoreOption = Annotated[
     Path,
     typer.Option(
         "--store",
         envvar="CATSWEEP_STORE",
         parser=path_parser("--store"),
-        help="The folder of finished trials.",
+        help="Folder of finished trials.",
     ),
 ]
 DataOption = Annotated[
@@ -37,11 +37,11 @@ DataOption = Annotated[
         "--data",
         envvar="CATSWEEP_DATA",
         parser=path_parser("--data"),
-        help="A folder of the tasks' files; without it, the hub.",
+        help="Folder with the tasks' files (default: the Hugging Face hub).",
     ),
 ]
 TasksOption = Annotated[
-    str | None, typer.Option("--tasks", help="Only these of the study's tasks, by commas.")
+    str | None, typer.Option("--tasks", help="Only these tasks of the study, separated by commas.")
 ]
 SlotsOption = Annotated[
     int | None,
@@ -57,12 +57,12 @@ GpusOption = Annotated[
     str | None,
     typer.Option(
         "--gpus-per-trial",
-        help="GPUs of each (default: one if there is one, none with --address); auto: measured.",
+        help="GPUs per trial (default: 1 if available, 0 with --address); auto: measured.",
     ),
 ]
 AddressOption = Annotated[
     str | None,
-    typer.Option("--address", help="A Ray cluster's address (auto: the one of this node)."),
+    typer.Option("--address", help="Address of a Ray cluster (auto: the cluster of this node)."),
 ]
 CheckpointOption = Annotated[
     float,
@@ -73,7 +73,7 @@ TrackOption = Annotated[
     typer.Option(
         "--track",
         metavar="TOOL[:PLACE]",
-        help="Follow the trials in tensorboard, wandb, mlflow or trackio; may be repeated.",
+        help="Log the trials to tensorboard, wandb, mlflow or trackio; may be repeated.",
     ),
 ]
 RetryOption = Annotated[
@@ -81,7 +81,7 @@ RetryOption = Annotated[
 ]
 WorthOption = Annotated[
     float | None,
-    typer.Option("--worth", min=0.01, max=100, help="The smallest gain in points that matters."),
+    typer.Option("--worth", min=0.01, max=100, help="The smallest gain, in points, that matters."),
 ]
 WideOption = Annotated[
     bool, typer.Option("--wide", help="LaTeX: let every table span both columns of a page.")
@@ -92,7 +92,7 @@ TransposeOption = Annotated[
 DetailsOption = Annotated[
     bool, typer.Option("--details", help="Print the tables and each test before the answer.")
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print the answer alone.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -104,10 +104,13 @@ def read_study(
     *,
     to_train: bool = False,
 ) -> Study:
-    """Load a study with the rows of its own tasks; to train it, its encoders must be there.
+    """Load and check a study, with the rows of its own tasks.
 
-    Without their files the store may know the rows. The code of its own methods is run to train it,
-    and for nothing else.
+    The rows come from the tasks' files or, without them, from the store. With `to_train`, encoders
+    are checked as well, and the code of the study's own methods is imported; otherwise it is not.
+
+    Raises:
+        UserError: the study, its tasks or its methods are wrong.
     """
     from orchestrator.data_versions import add_own_data
     from orchestrator.own_code import load_own_metrics, method_finder
@@ -126,30 +129,34 @@ def read_study(
 
 
 def open_existing_store(store: Path) -> "Store | None":
-    """Open the store if there is one: plan and status answer without one, too."""
+    """Open the store if there is one, else return None: plan and status work without a store."""
     from trainers.records.files import is_there, listing
     from trainers.records.store import Store
 
-    nothing = not is_there(store) or (store.is_dir() and not listing(store))
-    return None if nothing else Store(store, create=False)
+    is_empty = not is_there(store) or (store.is_dir() and not listing(store))
+    return None if is_empty else Store(store, create=False)
 
 
 def open_begun_store(store: Path) -> "Store | None":
-    """Open the store that `run` goes on with; None where it is to make one, and can."""
+    """Open the store that `run` continues; None if it has to create one.
+
+    Raises:
+        UserError: the store cannot be opened or created.
+    """
     from trainers.records.store import Store
 
     try:
-        there = (store / "store.json").exists() or (store.exists() and not store.is_dir())
+        exists = (store / "store.json").exists() or (store.exists() and not store.is_dir())
     except OSError:
-        there = True  # Opening it says what is wrong.
-    if there:
+        exists = True  # Opening it reports what is wrong.
+    if exists:
         return Store(store, create=False)
     check_writable("store", store)
     return None
 
 
 def as_share(option: str, points: float | None) -> float | None:
-    """Read points, which are per cent, as a number from 0 to 1."""
+    """Convert points (per cent) to a number from 0 to 1; UserError unless finite."""
     if points is not None and not math.isfinite(points):
-        raise UserError(f"{option}: expected points, got {points}")
+        raise UserError(f"{option}: expected a number of points, got {points}")
     return None if points is None else points / 100

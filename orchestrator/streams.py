@@ -1,7 +1,8 @@
-"""The process's streams: any encoding takes any text, and a stream that fails ends nothing else.
+"""The standard streams of the process: they accept any text, and their failures are handled.
 
-In: what the process was started with. Out: standard output, whose loss is OutputLost; standard
-error, which never fails; and a block in which libraries reach neither.
+In: the streams that the process was started with. Out: a standard output that raises OutputLost
+when it fails; a standard error that never fails; and a context in which libraries can write to
+neither.
 """
 
 import io
@@ -18,7 +19,7 @@ OUTPUTS: Final = (1, 2)
 
 
 class Results(io.TextIOWrapper):
-    """Standard output; once it has failed, the rest of the process writes to nowhere."""
+    """Standard output; after a failure, everything else written to it is discarded."""
 
     def write(self, text: str, /) -> int:
         """Write, or raise OutputLost."""
@@ -32,10 +33,10 @@ class Results(io.TextIOWrapper):
 
 
 class Remarks(io.TextIOWrapper):
-    """Standard error: a sweep goes on when nobody can read about it."""
+    """Standard error; a failure is ignored, so that a sweep continues."""
 
     def write(self, text: str, /) -> int:
-        """Write if it can be."""
+        """Write; discard the text if that fails."""
         try:
             return super().write(text)
         except OSError:
@@ -43,7 +44,7 @@ class Remarks(io.TextIOWrapper):
             return len(text)
 
     def flush(self) -> None:
-        """Flush if it can be."""
+        """Flush; ignore a failure."""
         try:
             super().flush()
         except OSError:
@@ -55,7 +56,9 @@ def _report_loss(number: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        _redirect_to_null(number)  # Else the interpreter tries again at its end, and complains.
+        _redirect_to_null(
+            number
+        )  # Otherwise the interpreter tries again at exit, and prints an error.
         raise OutputLost(error) from error
 
 
@@ -67,9 +70,10 @@ def _redirect_to_null(number: int) -> None:
 
 
 def open_streams() -> None:
-    """Prepare the process's streams, once: any encoding takes any text, and closed ones are open.
+    """Replace the process's standard streams; call this once.
 
-    A closed one is opened on nothing: else the next file would get its number, and be written to.
+    The new streams accept any text in any encoding. A closed stream is opened on the null device:
+    otherwise the next file that is opened would get its descriptor, and output would go there.
     """
     for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
         if stream is None:
@@ -82,7 +86,7 @@ def open_streams() -> None:
 
 
 def open_output(number: int, before: TextIO | None, kind: type[io.TextIOWrapper]) -> TextIO:
-    """Open a file descriptor for text as `before` has it; what its encoding lacks is escaped."""
+    """Open a descriptor for text in the encoding of `before`; escape what it cannot encode."""
     encoding = before.encoding if before else "utf-8"
     binary = io.BufferedWriter(io.FileIO(number, "w", closefd=False))
     return kind(binary, encoding, "backslashreplace", line_buffering=kind is Remarks)
@@ -90,7 +94,7 @@ def open_output(number: int, before: TextIO | None, kind: type[io.TextIOWrapper]
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Send the descriptors of both outputs nowhere; `sys.stderr` gets one of its own meanwhile."""
+    """Discard what is written to descriptors 1 and 2; meanwhile `sys.stderr` keeps working."""
     before, saved = sys.stderr, {number: os.dup(number) for number in OUTPUTS}
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123
         sys.stderr = _open_on(saved[2], before)
@@ -107,7 +111,7 @@ def quiet() -> Iterator[None]:
 
 
 def _open_on(descriptor: int, like: TextIO) -> TextIO:
-    """A text file on another descriptor, if the one that it is like writes to standard error."""
+    """Open a stream like another one on a new descriptor, if that one is standard error."""
     try:
         if like.fileno() != 2:
             return like

@@ -355,7 +355,7 @@ def test_wrong_input_is_one_line(
         (["--task", "librry"], "unknown task of study small 'librry'; did you mean 'library'"),
         (["--task", "library", "--method", "at"], "unknown method of study small 'at'"),
         (["--task", "library", "--encoder", "x"], "unknown encoder of study small 'x'"),
-        (["--task", "library", "--out", str(taken)], "is there already: give a new folder"),
+        (["--task", "library", "--out", str(taken)], "already exists: give a new folder"),
         (["--task", "library", "--out", str(below / "model")], "cannot write"),
     ):
         out = [] if "--out" in arguments else ["--out", str(tmp_path / "model")]

@@ -54,7 +54,7 @@ def test_nothing_is_overwritten_and_nothing_is_written_of_wrong_input(
         ([tmp_path, "--label", "tema"], "no column 'tema' (it has: key, body, team)"),
         ([tmp_path, "--text", "body,other"], "no column 'other'"),
         ([tmp_path, "--name", "rte"], "rte is the name of a shipped task"),
-        ([tmp_path, "--name", "!"], "gives no name"),
+        ([tmp_path, "--name", "!"], "no task name"),
         ([tmp_path, "--train", tmp_path / "train.xlsx"], "expected a file that ends in .csv"),
     ):
         assert catsweep("new", *arguments) == 2
@@ -65,7 +65,7 @@ def test_nothing_is_overwritten_and_nothing_is_written_of_wrong_input(
     assert catsweep("new", tmp_path, "--name", "one") == 0
     before = (tmp_path / "one.yaml").read_text()
     assert catsweep("new", tmp_path, "--name", "one") == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert (tmp_path / "one.yaml").read_text() == before
 
 
@@ -85,13 +85,13 @@ def test_columns_are_guessed_by_their_names_and_values(tmp_path: Path) -> None:
     assert guess_columns(path, ["name"], None).text == ("name",)
     twice = [[*row, "pq"[n // 6]] for n, row in enumerate(found)]
     path = write_table(tmp_path / "b.csv", ["words", "name", "sort", "kind"], twice)
-    with pytest.raises(UserError, match="several columns may hold the labels"):
+    with pytest.raises(UserError, match="several columns look like labels"):
         guess_columns(path, [], None)
     assert guess_columns(path, [], "kind").counts == {"p": 6, "q": 6}
     path = write_table(tmp_path / "c.csv", ["words", "Label"], [row[1:] for row in found])
     assert guess_columns(path, [], None).label == "Label"
     path = write_table(tmp_path / "d.csv", ["words"], [[row[0]] for row in found])
-    with pytest.raises(UserError, match="no column may hold the labels"):
+    with pytest.raises(UserError, match="no column looks like labels"):
         guess_columns(path, [], None)
 
 
@@ -116,9 +116,9 @@ def test_a_check_names_duplicates_contradictions_and_what_leaks(tmp_path: Path) 
     told = list(check_lines(str(path), None, None))
     assert told[0] == "task leaky (leaky): accuracy"
     assert "  train: 4 rows, 2 labels, 1.8 words on average, 2 at most" in told[1]
-    assert "  train: 1 text stands there more than once" in told
+    assert "  train: 1 text occurs more than once" in told
     assert "  warning: 1 of the dev examples is in train as well" in told
-    assert "  warning: 1 text stands there with different labels, such as" in told
+    assert "  warning: 1 text occurs with different labels, such as" in told
     assert "    'same text': a, b" in told
 
 

@@ -78,7 +78,7 @@ def test_a_budget_that_is_none_is_refused(text: str) -> None:
     [
         ({"name": "gird"}, "unknown search 'gird'.*grid"),
         ({"scheduler": "ahsa"}, "unknown scheduler 'ahsa'.*asha"),
-        ({"name": "grid", "settings": 4}, "a grid is run whole"),
+        ({"name": "grid", "settings": 4}, "grid runs all settings"),
         ({"name": "tpe"}, "--search tpe needs a budget"),
         ({"name": "random", "hours": 1.0}, "--search random needs a budget"),
     ],

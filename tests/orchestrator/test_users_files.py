@@ -48,7 +48,7 @@ def test_a_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 2
-        assert done.stderr.startswith("catsweep: the current folder is gone")
+        assert done.stderr.startswith("catsweep: the current folder no longer exists")
         assert done.stderr.count("\n") == 1
         gone.mkdir()
 

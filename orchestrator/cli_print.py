@@ -1,7 +1,7 @@
-"""What the commands print: the state of a study, its tables, and what is wrong with its trials.
+"""What the commands print: the state of a study, its tables, and problems of its trials.
 
-In: a study, its store or a plan. Out: text on standard output, remarks on standard error. Whatever
-imports rich, scipy or pandas is imported where it is used.
+In: a study, its store or a plan. Out: text on standard output, remarks on standard error. Modules
+that need rich, scipy or pandas are imported where they are used.
 """
 
 import json
@@ -37,16 +37,16 @@ def show_plan(
     ahead: bool = False,
     detect: float | None = None,
 ) -> None:
-    """Print what is done and what is left; `slots` trials at once give the time.
+    """Print which trials are done and left; the time left assumes `slots` parallel trials.
 
-    With `ahead` also what is left will cost, what the tables of a study share, and what its
-    examples and seeds can show; `detect` is a gain to look for.
+    With `ahead`, also print what the study costs, which trials its tables share, and the smallest
+    gain that it can detect; `detect` is a gain to look for.
     """
     from orchestrator import progress
     from orchestrator.detectable import estimate_power, power_json, power_lines
     from orchestrator.outlook import estimate_outlook, outlook_json, outlook_lines
 
-    view = progress.look(study, store, slots)
+    view = progress.read_view(study, store, slots)
     outlook = estimate_outlook(study, view.plan, store) if ahead and view.plan.trials else None
     if as_json:
         more: dict[str, object] = {"outlook": outlook_json(outlook)} if outlook else {}
@@ -62,7 +62,7 @@ def show_plan(
 
 
 def troubles(plan: "Plan", store: "Store | None") -> list[str]:
-    """Say of each failed or corrupt trial what is wrong with it."""
+    """Describe what is wrong with each failed or corrupt trial."""
     from trainers.records.store import CorruptTrial, State
 
     lines = []
@@ -80,18 +80,18 @@ def troubles(plan: "Plan", store: "Store | None") -> list[str]:
 
 
 def without_checksums(store: "Store | None") -> list[str]:
-    """Say in a line how many of the trials that were read an older version recorded, if any."""
+    """Return a line if some of the trials read were recorded by a version without checksums."""
     old = store.without_checksum() if store else 0
     if not old:
         return []
     return [
         f"{old} trials were recorded without checksums by an older catsweep: tables and exports"
-        " hold their scores against their predictions"
+        " check their scores against their predictions"
     ]
 
 
 FRAME: Final = 5
-"""Lines of a screen beside the answer and what stands below it: command, title, blanks, prompt."""
+"""Lines of a screen that the answer cannot use: command, title, blank lines, prompt."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +125,7 @@ def print_report(
     """Write the tables to a folder, and print the answer.
 
     Raises:
-        UserError: the folder cannot be written, or trials do not belong in one table.
+        UserError: the folder cannot be written, or trials cannot be in one table.
     """
     from reports.page.publish import publish
     from reports.results.results import read_results
@@ -163,7 +163,7 @@ def print_report(
 
 
 def labels_of(study: Study) -> dict[str, str]:
-    """Return what methods, encoders and tasks are called: the study's labels, else their titles."""
+    """Return the display names of methods, encoders and tasks: the study's own, or titles."""
     from reports.verdicts.verdict import BASELINE
     from search_spaces.methods import METHODS
 
@@ -187,7 +187,7 @@ def _title(results: "Results", output: Output) -> str:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Say so where a folder cannot be written."""
+    """Raise UserError if a folder cannot be written."""
     try:
         yield
     except OSError as error:
@@ -197,7 +197,7 @@ def _writing(folder: Path) -> Iterator[None]:
 def write_tables(
     reports: "Sequence[Report]", folder: Path, pages: Mapping[str, bytes], output: Output
 ) -> None:
-    """Write tables and pages, which are by name, to a folder, and print the answer.
+    """Write tables, and pages by file name, to a folder; print the answer.
 
     Raises:
         UserError: the folder cannot be written.
@@ -224,7 +224,7 @@ def show_results(
     title: str = "",
     labels: Mapping[str, str] | None = None,
 ) -> None:
-    """Print the answer last, and where the files are that were written."""
+    """Print the tables if asked for, the answer, and where the files are."""
     from orchestrator.answer_lines import answer_lines, sentences
     from reports.tables.plain import to_json
     from reports.tables.terminal import to_text
@@ -253,7 +253,7 @@ def show_results(
 
 
 def _written(files: Sequence[Path], folder: Path) -> list[str]:
-    """Say where the tables are, and the page and folders beside them."""
+    """List where the tables, the page and the other folders are."""
     inside = Counter(file.parent.name for file in files if file.parent != folder)
     endings = dict.fromkeys(file.suffix for file in files if file.parent == folder)
     pages = [file for file in files if file.suffix == ".html"]
@@ -264,7 +264,7 @@ def _written(files: Sequence[Path], folder: Path) -> list[str]:
 
 
 def next_command(command: str, study: str, options: Mapping[str, object], *more: str) -> str:
-    """Write a command on the study of this one, with what its options were."""
+    """Return a command on the same study, with the same options."""
     given = [part for name, value in options.items() if value for part in (name, str(value))]
     if given[:2] == ["--store", str(DEFAULT_STORE)]:
         del given[:2]
@@ -272,4 +272,4 @@ def next_command(command: str, study: str, options: Mapping[str, object], *more:
 
 
 def _next(commands: Sequence[str]) -> list[str]:
-    return [f"{'next' if place == 0 else '':6}  {text}" for place, text in enumerate(commands)]
+    return [f"{'next' if index == 0 else '':6}  {text}" for index, text in enumerate(commands)]

@@ -187,7 +187,7 @@ def train(
         say(f"{study.name}: nothing to train, {plan.count(State.DONE)} trials are done")
         return plan
     slots = resources.resolve(*count_machine())
-    say(progress.headline(progress.look(study, store, slots.at_once, search)))
+    say(progress.headline(progress.read_view(study, store, slots.at_once, search)))
     say(f"store {store.root}; {slots}")
     trackers, failed = prepare_trackers(resources.track, study.name, store)
     warn(failed)

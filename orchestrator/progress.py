@@ -1,7 +1,7 @@
-"""The live view of a sweep, read from the store: by `run` as it goes, by `status` from elsewhere.
+"""The progress of a sweep, read from the store: shown live by `run`, and by `status` on request.
 
-In: a study and the store. Out: a `View` (numbers), and its renderings: a live panel in a
-terminal, a line now and then elsewhere, JSON.
+In: a study and the store. Out: a `View` (numbers), and its renderings: a live panel in a terminal,
+single lines elsewhere, JSON.
 """
 
 import sys
@@ -27,13 +27,13 @@ from trainers.records.store import State, Store
 
 REFRESH_SECONDS = 1.0
 LINE_SECONDS = 30.0
-LOOKING = 0.02
-"""The part of a core's time that the view takes from training, however many trials it counts."""
+MAX_LOAD = 0.02
+"""The largest fraction of a core's time that the live view may use."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """A plan, how many trials wait, where the running ones are, and how fast it goes."""
+    """A plan, the number of waiting trials, the progress of running ones, and the speed."""
 
     plan: Plan
     waiting: int
@@ -42,18 +42,19 @@ class View:
     seconds_left: float | None
 
 
-def look(
+def read_view(
     study: Study, store: Store | None, slots: int | None = None, search: Search | None = None
 ) -> View:
-    """Read the store. Time left is for `slots` trials at once, or for as many as run now.
+    """Read the progress of a study from the store.
 
-    What a search leaves out is not left, but missing.
+    The time left assumes `slots` parallel trials, by default as many as run now. With a search,
+    only the trials that it still has to run are waiting.
     """
     plan = make_plan(study, store)
     waiting = plan.count(State.MISSING)
     if search is not None:
         to_end = search.count_open(plan)
-        plan = _within(plan, to_end)
+        plan = _limit_to_search(plan, to_end)
         waiting = max(0, sum(to_end.values()) - plan.count(State.RUNNING))
     running = [
         (trial, progress)
@@ -73,8 +74,8 @@ def look(
     )
 
 
-def _within(plan: Plan, to_end: Mapping[Cell, int]) -> Plan:
-    """The same plan, with the seconds of so many trials of each cell left."""
+def _limit_to_search(plan: Plan, to_end: Mapping[Cell, int]) -> Plan:
+    """Return the plan with the time left for `to_end` trials per cell."""
     seconds = {
         cell.cell: cell.seconds_per_trial and to_end[cell.cell] * cell.seconds_per_trial
         for cell in plan.cells
@@ -86,8 +87,8 @@ def _within(plan: Plan, to_end: Mapping[Cell, int]) -> Plan:
     return replace(plan, cells=cells)
 
 
-def duration(seconds: float | None) -> str:
-    """Print seconds for people; `?` where nothing was measured yet."""
+def format_duration(seconds: float | None) -> str:
+    """Format seconds for people; `?` if nothing was measured yet."""
     if seconds is None:
         return "?"
     if seconds < 90:
@@ -98,7 +99,7 @@ def duration(seconds: float | None) -> str:
 
 
 def headline(view: View) -> str:
-    """One line: how many trials are done, running, failed and left, and how long it will take."""
+    """Return one line: the numbers of trials done, running, failed and left, and the time left."""
     plan = view.plan
     if not plan.trials:
         return f"{plan.study}: nothing to train, its tables only count data"
@@ -113,12 +114,12 @@ def headline(view: View) -> str:
     if view.trials_per_hour:
         parts.append(f"{view.trials_per_hour:.0f} trials/h")
     if view.waiting or plan.count(State.RUNNING):
-        parts.append(f"about {duration(view.seconds_left)} left")
+        parts.append(f"about {format_duration(view.seconds_left)} left")
     return f"{plan.study}: {', '.join(parts)}"
 
 
 def as_json(view: View) -> dict[str, Any]:
-    """Everything in the view, for programs."""
+    """Return the whole view as JSON."""
     return {
         "study": view.plan.study,
         "trials": len(view.plan.trials),
@@ -154,7 +155,7 @@ def panel(view: View, outlook: Outlook | None = None) -> Any:
     top = Text(one_line(headline(view)))
     if not view.plan.trials:
         return top
-    done = _ended(view.plan)
+    done = _count_ended(view.plan)
     total = done + view.plan.count(State.RUNNING) + view.waiting
     bar = ProgressBar(total=total, completed=done, width=60)
     running = [Text(one_line(line)) for line in _running_lines(view)]
@@ -162,7 +163,7 @@ def panel(view: View, outlook: Outlook | None = None) -> Any:
 
 
 def cells_table(view: View, outlook: Outlook | None = None) -> Any:
-    """Render trials per cell, done and missing, the best so far and the time, and GPU-hours."""
+    """Render a table of cells: trials by state, best score so far, time, GPU-hours."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -186,8 +187,8 @@ def cells_table(view: View, outlook: Outlook | None = None) -> Any:
             *(str(counts.get(state, 0)) for state in columns),
             str(missing),
             "--" if cell.best is None else f"{100 * cell.best:.1f}",
-            duration(cell.seconds_per_trial),
-            duration(cell.seconds_left),
+            format_duration(cell.seconds_per_trial),
+            format_duration(cell.seconds_left),
             *([format_hours(outlook.cells[cell.cell])] if outlook else []),
         )
     return table
@@ -195,20 +196,20 @@ def cells_table(view: View, outlook: Outlook | None = None) -> Any:
 
 def _running_lines(view: View) -> list[str]:
     return [
-        f"  {trial.describe()}: step {place.step}/{place.steps}"
-        + (f", loss {place.loss:.3f}" if place.loss is not None else "")
-        for trial, place in view.running
+        f"  {trial.describe()}: step {progress.step}/{progress.steps}"
+        + (f", loss {progress.loss:.3f}" if progress.loss is not None else "")
+        for trial, progress in view.running
     ]
 
 
 @contextmanager
 def live(study: Study, store: Store, slots: int | None, search: Search) -> Iterator[None]:
-    """Show the sweep on standard error while the block runs."""
+    """Show the progress on standard error while the block runs."""
     stop = threading.Event()
     show = _show_panel if sys.stderr.isatty() else _show_lines
-    glance = partial(look, study, store, slots, search)
+    glance = partial(read_view, study, store, slots, search)
     thread = threading.Thread(
-        target=_watch, args=(show, glance, stop), name="progress", daemon=True
+        target=_show_until_stopped, args=(show, glance, stop), name="progress", daemon=True
     )
     thread.start()
     try:
@@ -218,38 +219,40 @@ def live(study: Study, store: Store, slots: int | None, search: Search) -> Itera
         thread.join()
 
 
-def _watch(show: Callable[..., None], glance: Callable[[], View], stop: threading.Event) -> None:
-    with suppress(UserError):  # What cannot be read ends the sweep, too, which says it.
+def _show_until_stopped(
+    show: Callable[..., None], glance: Callable[[], View], stop: threading.Event
+) -> None:
+    with suppress(UserError):  # An unreadable store also ends the sweep, which reports it.
         show(glance, stop)
 
 
 def _show_panel(glance: Callable[[], View], stop: threading.Event) -> None:
     with live_area() as area:
-        for view, _ in _looks(glance, stop):
+        for view, _ in _read_views(glance, stop):
             area.update(panel(view), refresh=True)
 
 
 def _show_lines(glance: Callable[[], View], stop: threading.Event) -> None:
-    """Print a line when a trial ended, but not more than one in LINE_SECONDS, and at the end."""
-    shown, shown_at = _ended(glance().plan), 0.0
-    for view, stopping in _looks(glance, stop):
-        ended = _ended(view.plan)
+    """Print a line when a trial has ended, at most one per LINE_SECONDS, and one at the end."""
+    shown, shown_at = _count_ended(glance().plan), 0.0
+    for view, stopping in _read_views(glance, stop):
+        ended = _count_ended(view.plan)
         due = ended != shown and time.monotonic() - shown_at >= LINE_SECONDS
         if due or (stopping and ended != shown):
             say(f"{time.strftime('%H:%M:%S')} {headline(view)}")
             shown, shown_at = ended, time.monotonic()
 
 
-def _looks(glance: Callable[[], View], stop: threading.Event) -> Iterator[tuple[View, bool]]:
-    """Look every second, or less often where that takes long; the last look is after `stop`."""
+def _read_views(glance: Callable[[], View], stop: threading.Event) -> Iterator[tuple[View, bool]]:
+    """Read the view every second, or less often if that is slow, and once more after `stop`."""
     pause, stopping = REFRESH_SECONDS, False
     while not stopping:
         stopping = stop.wait(pause)
         start = time.thread_time()
         yield glance(), stopping
-        pause = max(REFRESH_SECONDS, (time.thread_time() - start) / LOOKING)
+        pause = max(REFRESH_SECONDS, (time.thread_time() - start) / MAX_LOAD)
 
 
-def _ended(plan: Plan) -> int:
+def _count_ended(plan: Plan) -> int:
     ended = (State.DONE, State.FAILED, State.PRUNED, State.CORRUPT)
     return sum(plan.count(state) for state in ended)

@@ -1,7 +1,7 @@
-"""The command `confirm`: is the method better, and not only its luckiest setting?
+"""The command `confirm`: is a method better, or only the luckiest of its settings?
 
-In: a study whose trials have ended. Out: its chosen settings trained with fresh seeds, and the
-report with what they show.
+In: a study whose trials have ended. Out: its chosen settings, trained with fresh seeds, and a
+report with the confirmation.
 """
 
 from typing import Annotated
@@ -41,7 +41,7 @@ def confirm(
     seeds: Annotated[int, typer.Option(max=1000, help="Fresh seeds of each chosen setting.")] = 5,
     tasks: TasksOption = None,
     methods: Annotated[
-        str | None, typer.Option("--methods", help="Only these methods, by commas.")
+        str | None, typer.Option("--methods", help="Only these methods, separated by commas.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be trained, and train nothing.")
@@ -60,7 +60,7 @@ def confirm(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train each method's chosen setting with fresh seeds, and test the methods on those alone."""
+    """Train each method's chosen setting with fresh seeds, and test the methods only on these."""
     from orchestrator.cli_run import run_study
     from orchestrator.confirm import choose_confirmation as choose
     from orchestrator.job import Resources, count_cores, parse_gpus

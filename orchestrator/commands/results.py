@@ -1,7 +1,7 @@
-"""The commands that hand results out: `report`, `export` and `best` of a study.
+"""The commands that write results: `report`, `export` and `best` of a study.
 
-In: a store of finished trials. Out: tables, files for other programs, a model's folder. Nothing is
-trained, but for `best --retrain`.
+In: a store of finished trials. Out: tables, files for other programs, a model folder. Only
+`best --retrain` trains.
 """
 
 import shlex
@@ -45,17 +45,15 @@ def report(
             help="Where to write (default: the store's reports folder).",
         ),
     ] = None,
-    html: Annotated[
-        bool, typer.Option("--html", help="Write one page with pictures, too.")
-    ] = False,
+    html: Annotated[bool, typer.Option("--html", help="Also write one page with figures.")] = False,
     figures: Annotated[
         bool, typer.Option("--figures", help="Write the main figures as PDF and PNG.")
     ] = False,
     all_figures: Annotated[
-        bool, typer.Option("--all-figures", help="Write every figure, also those of each cell.")
+        bool, typer.Option("--all-figures", help="Write all figures, including those of each cell.")
     ] = False,
     intervals: Annotated[
-        bool, typer.Option("--intervals", help="Give every tested gain its interval, too.")
+        bool, typer.Option("--intervals", help="Also give an interval for every tested gain.")
     ] = False,
     worth: WorthOption = None,
     wide: WideOption = False,
@@ -114,7 +112,7 @@ def export(
     store: StoreOption = DEFAULT_STORE,
     tasks: TasksOption = None,
     predictions: Annotated[
-        bool, typer.Option("--predictions", help="Every prediction, too: csv and parquet.")
+        bool, typer.Option("--predictions", help="Also write every prediction (csv and parquet).")
     ] = False,
 ) -> None:
     """Write all trials for other programs: tables, an Optuna storage, MLflow runs."""

@@ -1,7 +1,7 @@
 """The commands that make results: `plan`, `run` and `status` of a study.
 
-In: what was typed. Out: what is to do or was done, printed; `run` fills a store. Here as in the
-other commands, what imports torch, Ray or scipy is imported where it is used.
+In: the arguments of a command. Out: printed plans and results; `run` fills a store. As in the other
+commands, modules that need torch, Ray or scipy are imported where they are used.
 """
 
 import time
@@ -47,16 +47,17 @@ def plan(
     store: StoreOption = DEFAULT_STORE,
     tasks: TasksOption = None,
     slots: Annotated[
-        int | None, typer.Option(min=1, max=MAX_PARALLEL, help="Trials at once, for the time.")
+        int | None,
+        typer.Option(min=1, max=MAX_PARALLEL, help="Trials at once, for the time estimate."),
     ] = None,
     data: DataOption = None,
     detect: Annotated[
         float | None,
-        typer.Option(min=0.01, max=100, help="A gain in points: what it takes to find it."),
+        typer.Option(min=0.01, max=100, help="A gain in points: show what it takes to detect it."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what `run` would do, what it costs, and what gain its results could show."""
+    """Show what `run` would do, what it costs, and which gain its results could detect."""
     from orchestrator.data_versions import describe_other_data
     from orchestrator.job import count_cores
     from orchestrator.preflight import find_deviations
@@ -88,7 +89,9 @@ def run(
     budget: Annotated[
         str | None, typer.Option(help="40: settings of each cell; 2h: hours of this run; 40,2h.")
     ] = None,
-    search_seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of random and tpe.")] = 0,
+    search_seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Seed of random and tpe.")
+    ] = 0,
     keep_checkpoints: Annotated[
         str, typer.Option(help="Which trained models stay: best (one per cell), all or none.")
     ] = "best",
@@ -106,7 +109,7 @@ def run(
     """Train what the store lacks, then write the report. Run it again to resume."""
     from orchestrator.cli_run import run_study
     from orchestrator.job import Resources, parse_gpus
-    from orchestrator.progress import duration
+    from orchestrator.progress import format_duration
     from orchestrator.search import Search, parse_budget
     from orchestrator.tracking import parse_tracks
     from trainers.checkpoints import parse_keep
@@ -120,8 +123,8 @@ def run(
         checkpoint_every=checkpoint_every,
         track=parse_tracks(track or [], tensorboard),
     )
-    most, hours = parse_budget(budget)
-    how = Search(name=search, scheduler=scheduler, settings=most, hours=hours, seed=search_seed)
+    settings, hours = parse_budget(budget)
+    how = Search(name=search, scheduler=scheduler, settings=settings, hours=hours, seed=search_seed)
     keep = parse_keep(keep_checkpoints)
     begun = time.monotonic()
     ran = run_study(study, store, data, tasks, resources, how, keep, retry=retry)
@@ -132,7 +135,7 @@ def run(
     output = Output(
         details=details,
         quiet=quiet,
-        took=duration(time.monotonic() - begun) if ran.trained else "",
+        took=format_duration(time.monotonic() - begun) if ran.trained else "",
         next=(next_command("report", study, options, "--html", "--figures"),),
         confirm=next_command("confirm", study, options),
     )
@@ -143,12 +146,12 @@ def run(
 
 
 def _report(study: Study, store: "Store", output: Output) -> None:
-    """Write the report of a run; what goes wrong with it is told, and does not undo the run."""
+    """Write the report of a run; a failure is a warning, since the trials are kept."""
     try:
         print_report(study, store, store.reports / study.name, None, None, output)
     except (OutputLost, Unfinished):
         raise
-    except Exception as error:  # Whatever it is, the trials are done and kept.
+    except Exception as error:  # Whatever happens here, the trials are done and kept.
         if isinstance(error, UserError):
             raise
         say(f"warning: no report, {type(error).__name__}: {one_line(error)}; the trials are kept")
@@ -161,7 +164,7 @@ def status(
     tasks: TasksOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show where a sweep is, from any terminal, while it runs or after; what failed, and why."""
+    """Show the progress of a sweep, from any terminal, and which trials failed and why."""
     from orchestrator.data_versions import describe_other_data
 
     opened = open_existing_store(store)

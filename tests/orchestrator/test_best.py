@@ -187,7 +187,7 @@ def test_the_best_of_a_method_is_that_of_the_table(
     tests = [line for line in card.splitlines() if "library/tiny/cat: metric:accuracy" in line]
     assert tests == [f"{test['table']}: {test['signature']}" for test in reported]
     assert len(tests) == 2
-    assert "They do not allow for a choice among methods or encoders." in card
+    assert "They do not correct for a choice among methods or encoders." in card
 
 
 def test_a_card_has_the_lines_under_the_study_s_own_tables(tmp_path: Path) -> None:
@@ -322,8 +322,8 @@ def test_a_card_says_what_is_one_class_for_every_example_and_undefined(
     card = card_of(trial, result, splits)
     for line in (
         "| dev | mcc | 0.0000, undefined |",
-        "The model predicts one class for every example of `dev`.",
-        "Undefined: a 0/0, which counts 0; in macro_f1 that of some class.",
+        "The model predicts the same class for every example of `dev`.",
+        "Undefined: 0/0, which counts as 0",
     ):
         assert (line in card.splitlines()) == constant
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from orchestrator import say as printing
 from orchestrator.plan import make_plan
-from orchestrator.progress import look, panel
+from orchestrator.progress import panel, read_view
 from orchestrator.say import draw, echo, explain, say
 from search_spaces.study import Study, parse_study
 from tests.orchestrator.commands import catsweep
@@ -93,7 +93,7 @@ def test_names_in_what_rich_draws_are_no_markup(tmp_path: Path) -> None:
             store.write_progress(begun(trial))
             file = io.StringIO()
             console = Console(file=file, force_terminal=is_terminal, width=200, color_system=None)
-            console.print(panel(look(study, store)))
+            console.print(panel(read_view(study, store)))
         shown = file.getvalue()
         assert shown.count("x[/b][red]\\x1b[2J\\u202e\\x9b2K\\x07") == 2
         assert not {"\x1b[2J", "\u202e", "\x9b", "\x07"} & {*shown, shown}

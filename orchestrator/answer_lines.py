@@ -17,7 +17,7 @@ from search_spaces.text import clean
 INDENT: Final = "  "
 GAP: Final = "  "
 SHORTEST_NAME: Final = 18
-"""Characters of a row's name; standard deviations are left out where they leave it less."""
+"""Least characters for a row's name; standard deviations are left out to make room for it."""
 EXPLAINED: Final = {
     "†": "p < .05 before the corrections",
     "*": "p < .05 before the corrections, over seeds and examples",
@@ -35,7 +35,7 @@ def answer_lines(
     width: int,
     height: int | None = None,
 ) -> list[str]:
-    """Answer for each method, with as many rows of numbers as `height` lines hold."""
+    """Return the answer for each method, with as many rows of numbers as fit in `height` lines."""
     answers = find_answers(verdicts, labels)
     if not answers:
         line = "Nothing is compared yet: it takes a finished baseline and another method."
@@ -61,8 +61,8 @@ def _all_rows(answer: Answer, verdicts: Sequence[Verdict]) -> list[Verdict]:
     first = answer.verdicts[0]
     same = [v for v in verdicts if (v.encoder, v.method) == (first.encoder, first.method)]
     found: dict[tuple[str, str], Verdict] = {}
-    for of_answer in answer.verdicts:
-        for one in (of_answer, *(v for v in same if v.task == of_answer.task)):
+    for verdict in answer.verdicts:
+        for one in (verdict, *(v for v in same if v.task == verdict.task)):
             found.setdefault((one.task, one.split), one)
     return list(found.values())
 
@@ -183,7 +183,7 @@ def _score(side: Chosen, deviations: bool) -> str:
 
 
 def p_text(p: float | None) -> str:
-    """Write a p-value as journals do: `.59`, `.004`, `<.001`, `1.0`; `--` where there is none."""
+    """Format a p-value as in journals: `.59`, `.004`, `<.001`, `1.0`; `--` if there is none."""
     if p is None:
         return "--"
     if p < 0.001:
@@ -195,7 +195,7 @@ def p_text(p: float | None) -> str:
 
 
 def _legend(answers: Sequence[Answer], shown: Sequence[Verdict]) -> list[str]:
-    """Explain what is printed: the marks, and the adjusted p."""
+    """Explain the marks and the adjusted p-values that are printed."""
     signs = {_table_mark(one) for one in shown} | {
         sign(one) for answer in answers for one in answer.verdicts
     }

@@ -35,7 +35,7 @@ from trainers.records.store import State, Store
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chosen:
+class ChosenTrial:
     """A chosen trial, its record, and the number of finished trials that it was chosen from."""
 
     config: TrialConfig
@@ -45,7 +45,7 @@ class Chosen:
 
 def choose_trial(
     study: Study, store: Store, task: str, method: str | None, encoder: str | None
-) -> Chosen:
+) -> ChosenTrial:
     """Return the best trial: of the setting with the highest mean score over its seeds.
 
     The first setting wins a tie. Of its seeds, the one with the highest score is chosen, among
@@ -80,7 +80,7 @@ def choose_trial(
     assert cell.chosen is not None
     trials = [t for t in cell.chosen.trials if find_model(store, t.record.signature)]
     best = max(trials or cell.chosen.trials, key=lambda trial: trial.record.selection_score)
-    return Chosen(
+    return ChosenTrial(
         config=best.config,
         record=store.trusted(best.record.signature),
         finished=sum(len(one.finished) for one in found),
@@ -126,7 +126,7 @@ class ModelInfo:
 def write_best(
     study: Study,
     store: Store,
-    chosen: Chosen,
+    chosen: ChosenTrial,
     out: Path,
     *,
     retrain: bool,
@@ -192,7 +192,7 @@ def _empty_folder(out: Path) -> Iterator[Path]:
 
 
 def _retrain(
-    study: Study, scratch: Path, chosen: Chosen, data: Path | None, code: Path
+    study: Study, scratch: Path, chosen: ChosenTrial, data: Path | None, code: Path
 ) -> tuple[Path, TrialRecord, Store]:
     """Train one trial in a new store; return its model, its record and that store."""
     from orchestrator.job import Job, spin_briefly

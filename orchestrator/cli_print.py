@@ -43,8 +43,8 @@ def show_plan(
     gain that it can detect; `detect` is a gain to look for.
     """
     from orchestrator import progress
-    from orchestrator.detectable import estimate_power, power_json, power_lines
-    from orchestrator.outlook import estimate_outlook, outlook_json, outlook_lines
+    from orchestrator.detectable import describe_power, estimate_power, power_json
+    from orchestrator.outlook import describe_outlook, estimate_outlook, outlook_json
 
     view = progress.read_view(study, store, slots)
     outlook = estimate_outlook(study, view.plan, store) if ahead and view.plan.trials else None
@@ -54,14 +54,14 @@ def show_plan(
             more["can_show"] = power_json(estimate_power(study, detect, store))
         echo(json.dumps(progress.as_json(view) | more, indent=1))
         return
-    lines = [*without_checksums(store), *troubles(view.plan, store)]
+    lines = [*describe_unchecked(store), *describe_failures(view.plan, store)]
     if outlook:
-        shows = power_lines(estimate_power(study, detect, store), detect)
-        lines = [*outlook_lines(outlook), *shows, *lines]
+        shows = describe_power(estimate_power(study, detect, store), detect)
+        lines = [*describe_outlook(outlook), *shows, *lines]
     draw(progress.panel(view, outlook), lines)
 
 
-def troubles(plan: "Plan", store: "Store | None") -> list[str]:
+def describe_failures(plan: "Plan", store: "Store | None") -> list[str]:
     """Describe what is wrong with each failed or corrupt trial."""
     from trainers.records.store import CorruptTrial, State
 
@@ -79,7 +79,7 @@ def troubles(plan: "Plan", store: "Store | None") -> list[str]:
     return lines
 
 
-def without_checksums(store: "Store | None") -> list[str]:
+def describe_unchecked(store: "Store | None") -> list[str]:
     """Return a line if some of the trials read were recorded by a version without checksums."""
     old = store.without_checksum() if store else 0
     if not old:
@@ -98,10 +98,10 @@ FRAME: Final = 5
 class Output:
     """How a command prints and writes its results.
 
-    By default the answer and the numbers behind it; with `details` the tables before them, with
-    `quiet` the answer alone, `as_json` everything for programs. `next` are commands to go on with;
-    `confirm` comes before them where only trained models were compared. `took` is how long it took.
-    `wide` and `transpose` are for LaTeX.
+    By default it prints the answer and the numbers behind it; `details` prints the tables first,
+    `quiet` prints only the answer, and `as_json` prints everything as JSON. `next` lists commands
+    to suggest; `confirm` is suggested before them if only trained models were compared. `took` is
+    the time of the run. `wide` and `transpose` are for LaTeX.
     """
 
     details: bool = False
@@ -147,7 +147,7 @@ def print_report(
         files = write_reports(reports, folder, wide=output.wide, transpose=output.transpose)
         published = publish(results, reports, folder, extras) if extras else None
     warn(published.lacking if published else ())
-    lines = [*without_checksums(store), *left_out(study, reports), *results.confirmed.remarks]
+    lines = [*describe_unchecked(store), *left_out(study, reports), *results.confirmed.remarks]
     for line in [] if output.quiet else lines:
         say(line)
     files += published.files if published else ()
@@ -158,11 +158,11 @@ def print_report(
         folder,
         output,
         title=_title(results, output),
-        labels=labels_of(study),
+        labels=find_display_names(study),
     )
 
 
-def labels_of(study: Study) -> dict[str, str]:
+def find_display_names(study: Study) -> dict[str, str]:
     """Return the display names of methods, encoders and tasks: the study's own, or titles."""
     from reports.verdicts.verdict import BASELINE
     from search_spaces.methods import METHODS
@@ -172,7 +172,7 @@ def labels_of(study: Study) -> dict[str, str]:
 
 
 def _title(results: "Results", output: Output) -> str:
-    """`quickstart  15/15 trials  1 failed  90 s`."""
+    """Return the title, such as `quickstart  15/15 trials  1 failed  90 s`."""
     cells = results.cells
     finished, failed = (
         sum(len(cell.finished) for cell in cells),

@@ -146,7 +146,7 @@ def _find_claim_split(study: Study, task: Task) -> tuple[str, int]:
     return split, min([counted, *limits]) if split == "dev" else counted
 
 
-def power_lines(found: Sequence[TaskPower], detect: float | None = None) -> list[str]:
+def describe_power(found: Sequence[TaskPower], detect: float | None = None) -> list[str]:
     """Describe the power in sentences; nothing if no two methods are compared."""
     if not found:
         return []

@@ -85,7 +85,10 @@ class Resources:
             )
         each = (1.0 if gpus else 0.0) if self.gpus_per_trial is None else self.gpus_per_trial
         if each > gpus:
-            raise UserError(f"--gpus-per-trial {each:g}, but this machine has {gpus} GPUs")
+            raise UserError(
+                f"--gpus-per-trial {each:g}: this machine has only {gpus}"
+                f" {'GPU' if gpus == 1 else 'GPUs'}"
+            )
         most = _count_trials_on(gpus, each) if each else max(1, cores // (self.threads or 1))
         at_once = self.slots or most
         return Slots(at_once=at_once, threads=self.threads or max(1, cores // at_once), gpus=each)

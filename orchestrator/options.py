@@ -155,7 +155,7 @@ def open_begun_store(store: Path) -> "Store | None":
     return None
 
 
-def as_share(option: str, points: float | None) -> float | None:
+def points_to_share(option: str, points: float | None) -> float | None:
     """Convert points (per cent) to a number from 0 to 1; UserError unless finite."""
     if points is not None and not math.isfinite(points):
         raise UserError(f"{option}: expected a number of points, got {points}")

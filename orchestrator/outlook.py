@@ -116,7 +116,7 @@ def _measure_factors(plan: Plan, store: Store, study: Study) -> Factors:
     return {pair: median(factors) for pair, factors in found.items()}
 
 
-def outlook_lines(outlook: Outlook) -> list[str]:
+def describe_outlook(outlook: Outlook) -> list[str]:
     """Describe where the hours come from, and which trials the tables of the paper share."""
     rates = ", ".join(f"{rate / 1e12:.0f} TFLOP/s in {name}" for name, rate in RATES.items())
     lines = [

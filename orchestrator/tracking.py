@@ -25,13 +25,13 @@ from search_spaces.text import one_line, shorten
 from search_spaces.trial import TrialConfig
 from trainers.records.store import State, Store
 
-PATIENCE: Final = 30.0
+ANSWER_SECONDS: Final = 30.0
 """Seconds to wait for a tracker at the end of a trial."""
 
 MAX_REASON: Final = 160
 """Characters of a tracker's own error message that are shown."""
 
-PAUSE: Final = 300.0
+RETRY_SECONDS: Final = 300.0
 """Seconds before a failed tracker is tried again: otherwise every trial might wait for it."""
 
 
@@ -112,9 +112,9 @@ def _try_prepare(kind: type[Tracker], study: str, location: str) -> Exception | 
 
     threading.Thread(target=prepare, daemon=True).start()
     try:
-        return answers.get(timeout=PATIENCE)
+        return answers.get(timeout=ANSWER_SECONDS)
     except Empty:
-        return f"no answer in {PATIENCE:g} s"
+        return f"no answer in {ANSWER_SECONDS:g} s"
 
 
 def describe_refusal(tool: str, error: Exception | str) -> str:
@@ -144,22 +144,22 @@ class Tracking:
         for channel in self.channels:
             channel.log(tuple(curve))
 
-    def end(self, patience: float | None = None) -> None:
-        """End the trial's runs with its state in the store; wait at most `patience` seconds."""
+    def end(self, timeout: float | None = None) -> None:
+        """End the trial's runs with its state in the store; wait at most `timeout` seconds."""
         if self.config is None:
             return
         config, self.config = self.config, None
-        patience = PATIENCE if patience is None else patience
+        timeout = ANSWER_SECONDS if timeout is None else timeout
         if self.channels:
             try:
                 row = read_row(config, self.store)
             except UserError:  # Damaged or unreadable: commands that read results report it.
                 row = TrialRow(config=config, state=State.MISSING)
             ended = [channel.end(row) for channel in self.channels]
-            deadline = time.monotonic() + patience
+            deadline = time.monotonic() + timeout
             for channel, done in zip(self.channels, ended, strict=True):
                 if not done.wait(max(0.0, deadline - time.monotonic())):
-                    channel.refuse(f"no answer in {patience:g} s")
+                    channel.refuse(f"no answer in {timeout:g} s")
 
     def wait(self) -> None:
         """Wait until the trackers have handled all calls so far."""
@@ -218,7 +218,7 @@ class Channel:
         """Record a failure, and do not use the tracker for a while."""
         if not self.target.warned:
             self._remarks.put(describe_refusal(self.target.tool, error))
-        self._silent_until = time.monotonic() + PAUSE
+        self._silent_until = time.monotonic() + RETRY_SECONDS
 
     def take_remark(self) -> str | None:
         """Return the first failure since the last call, if there was one."""

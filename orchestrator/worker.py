@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.runner import TrialRunner
 
 REPORT_SECONDS = 10.0
-PARTING_SECONDS = 3.0
+CLEANUP_SECONDS = 3.0
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
@@ -82,7 +82,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
     def cleanup(self) -> None:
         """End the tracker runs of a trial that was stopped, within PARTING_SECONDS."""
         if self.stop_sweep is None:
-            self.runner.tracking.end(PARTING_SECONDS)
+            self.runner.tracking.end(CLEANUP_SECONDS)
 
     def _curve(self) -> dict[str, Any]:
         """Return the last epoch, its score and the curve as JSON, once an epoch is done."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli_print import Output, next_command, print_report, show_plan, troubles
+from orchestrator.cli_print import Output, describe_failures, next_command, print_report, show_plan
 from orchestrator.options import (
     DEFAULT_STORE,
     AddressOption,
@@ -28,7 +28,7 @@ from orchestrator.options import (
     TransposeOption,
     WideOption,
     WorthOption,
-    as_share,
+    points_to_share,
     read_study,
 )
 from orchestrator.say import say
@@ -88,9 +88,9 @@ def confirm(
         return
     keep_confirmation(opened, record)
     ran = run_study(wanted, store, data, None, resources, Search(), "none", retry=retry)
-    for line in troubles(ran.plan, opened):
+    for line in describe_failures(ran.plan, opened):
         say(line)
-    extras = Extras(html=False, figures=False, data=data, worth=as_share("--worth", worth))
+    extras = Extras(html=False, figures=False, data=data, worth=points_to_share("--worth", worth))
     options = {"--store": store, "--data": data, "--tasks": tasks}
     page = next_command("report", study, options, "--html", "--figures")
     output = Output(

@@ -26,7 +26,7 @@ from orchestrator.options import (
     TransposeOption,
     WideOption,
     WorthOption,
-    as_share,
+    points_to_share,
     read_study,
 )
 from orchestrator.paths import check_outside, path_or_uri_parser, path_parser
@@ -81,7 +81,7 @@ def report(
         all_figures=all_figures,
         intervals=intervals,
         data=data,
-        worth=as_share("--worth", worth),
+        worth=points_to_share("--worth", worth),
         command=shlex.join(["catsweep", *sys.argv[1:]]),
     )
     options = {"--store": store, "--data": data, "--tasks": tasks}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli_print import Output, next_command, print_report, show_plan, troubles
+from orchestrator.cli_print import Output, describe_failures, next_command, print_report, show_plan
 from orchestrator.options import (
     DEFAULT_STORE,
     MAX_PARALLEL,
@@ -28,8 +28,8 @@ from orchestrator.options import (
     TasksOption,
     ThreadsOption,
     TrackOption,
-    as_share,
     open_existing_store,
+    points_to_share,
     read_study,
 )
 from orchestrator.paths import path_parser
@@ -65,7 +65,7 @@ def plan(
     opened, at_once = open_existing_store(store), slots or count_cores()
     chosen = read_study(study, tasks, opened, data, to_train=True)
     notes = find_deviations(chosen, data)
-    gain = as_share("--detect", detect)
+    gain = points_to_share("--detect", detect)
     show_plan(chosen, opened, at_once, ahead=True, as_json=as_json, detect=gain)
     warn([*notes, *describe_other_data(chosen, opened, data)])
 
@@ -106,7 +106,7 @@ def run(
     details: DetailsOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train what the store lacks, then write the report. Run it again to resume."""
+    """Train the missing trials, then write the report. Run it again to resume."""
     from orchestrator.cli_run import run_study
     from orchestrator.job import Resources, parse_gpus
     from orchestrator.progress import format_duration
@@ -129,7 +129,7 @@ def run(
     begun = time.monotonic()
     ran = run_study(study, store, data, tasks, resources, how, keep, retry=retry)
     chosen, opened, done = ran.study, ran.store, ran.plan
-    for line in troubles(done, opened):
+    for line in describe_failures(done, opened):
         say(line)
     options = {"--store": store, "--data": data, "--tasks": tasks}
     output = Output(

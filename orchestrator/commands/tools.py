@@ -23,7 +23,7 @@ from orchestrator.options import (
     TransposeOption,
     WideOption,
     WorthOption,
-    as_share,
+    points_to_share,
 )
 from orchestrator.paths import path_or_uri_parser, path_parser
 from orchestrator.say import echo, say
@@ -57,7 +57,7 @@ def new(
 
     splits = {**find_splits(folder), **({"train": train} if train else {})}
     if "train" not in splits:
-        raise UserError(f"{folder}: no train.csv, .tsv, .jsonl or .parquet: name one, --train")
+        raise UserError(f"{folder}: no train.csv, .tsv, .jsonl or .parquet: name one with --train")
     columns = guess_columns(splits["train"], _listed(text), label)
     chosen = make_task_name(name or folder.absolute().name)
     files = write_study(folder, chosen, splits, columns)
@@ -174,7 +174,7 @@ def table(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the table of predictions made elsewhere, tested; files have id, gold, prediction."""
+    """Write tested tables of predictions made elsewhere; files have id, gold, prediction."""
     from orchestrator.cli_print import Output, write_tables
     from reports.page.publish import folder_page
     from reports.results.folder import read_folder
@@ -188,7 +188,7 @@ def table(
         _by_task("--positive", positive or []),
         _listed(tasks),
     )
-    share = as_share("--worth", worth)
+    share = points_to_share("--worth", worth)
     report = folder_report(results, judge_folder(results, intervals=intervals), share)
     target = out or folder.with_name(f"{folder.absolute().name}-tables")
     pages = {f"{results.name}.html": folder_page(results, report, share)} if html else {}

@@ -14,7 +14,7 @@ from orchestrator.tracker import TrackedTrial, Tracker
 from reports.exports.rows import TrialRow, run_name, settings
 from trainers.records.store import State, Store
 
-PATIENCE = 30
+ANSWER_SECONDS = 30
 """Seconds to wait for the server when a run begins; W&B's default is 90."""
 
 
@@ -50,7 +50,7 @@ class WeightsAndBiases(Tracker):
             config=settings(trial.config),
             dir=trial.location,
             resume="allow",
-            settings=wandb.Settings(console="off", silent=True, init_timeout=PATIENCE),
+            settings=wandb.Settings(console="off", silent=True, init_timeout=ANSWER_SECONDS),
         )
         logged = max(0, int(self.run.starting_step) - 1)
         if last_epoch is None and logged:

@@ -325,7 +325,7 @@ def test_a_card_says_what_is_one_class_for_every_example_and_undefined(
         "The model predicts the same class for every example of `dev`.",
         "Undefined: 0/0, which counts as 0",
     ):
-        assert (line in card.splitlines()) == constant
+        assert (line in card) == constant
 
 
 def test_the_best_of_a_variant_is_that_of_the_table(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.detectable import estimate_power, power_json, power_lines
+from orchestrator.detectable import describe_power, estimate_power, power_json
 from reports.statistics.power import Plan, Variation
 from reports.tables.write import write_reports
 from search_spaces.study import Study, load_study, parse_study
@@ -44,7 +44,7 @@ def test_each_task_with_its_examples_and_the_studys_seeds() -> None:
     assert (rte.split, rte.examples, rte.seeds) == ("dev", 277, 3)
     assert (banking.split, banking.examples) == ("test", 3_080)
     assert rte.smallest_gain == Plan(examples=277, seeds=3).smallest_gain()
-    (said, assumed) = power_lines([rte, banking])
+    (said, assumed) = describe_power([rte, banking])
     assert "3 seeds" in said
     assert f"RTE {100 * rte.smallest_gain:.1f} (277 dev examples)" in said
     assert "0.8 points" in assumed
@@ -53,7 +53,7 @@ def test_each_task_with_its_examples_and_the_studys_seeds() -> None:
 
 def test_one_seed_says_nothing_of_methods() -> None:
     found = estimate_power(study("seeds: [0, 1, 2]", "seeds: [0]"))
-    lines = power_lines(found)
+    lines = describe_power(found)
     assert "one seed" in lines[0]
     assert "seeds: [0, 1, 2, 3, 4]" in lines[0]
     assert "5 seeds" in lines[1]
@@ -67,7 +67,7 @@ def test_a_part_of_the_dev_set_shows_less() -> None:
 
 def test_one_method_is_compared_with_nothing() -> None:
     assert estimate_power(study("methods: [standard, at]", "methods: [at]")) == []
-    assert power_lines([]) == []
+    assert describe_power([]) == []
 
 
 def test_what_a_gain_takes() -> None:
@@ -82,7 +82,7 @@ def test_what_a_gain_takes() -> None:
     assert both[0] > 3
     assert both[1] > 277
     assert Plan(examples=both[1], seeds=both[0]).power(0.005) >= 0.8
-    lines = power_lines(estimate_power(study(), detect=0.01), 0.01)
+    lines = describe_power(estimate_power(study(), detect=0.01), 0.01)
     assert any("1 point on RTE cannot be detected on its 277" in line for line in lines)
 
 
@@ -114,7 +114,7 @@ def test_what_the_last_report_measured_takes_the_place_of_defaults(tmp_path: Pat
     assert (
         after.smallest_gain == Plan(examples=277, seeds=3, variation=after.measured).smallest_gain()
     )
-    lines = power_lines([after])
+    lines = describe_power([after])
     assert any(line.startswith("Measured on RTE in the last report: exactly one") for line in lines)
     assert not any(line.startswith("Assumed") for line in lines)
     (store.reports / study.name / "comparisons.json").write_text("{broken")

@@ -36,7 +36,7 @@ def test_what_is_not_asked_is_filled_in(
 
 
 def test_more_gpus_than_there_are_is_refused() -> None:
-    with pytest.raises(UserError, match="--gpus-per-trial 2, but this machine has 1 GPUs"):
+    with pytest.raises(UserError, match="--gpus-per-trial 2: this machine has only 1 GPU"):
         Resources(gpus_per_trial=2).resolve(8, 1)
 
 

@@ -50,7 +50,7 @@ def test_nothing_is_overwritten_and_nothing_is_written_of_wrong_input(
 ) -> None:
     write_rows(tmp_path / "train.csv", rows(20, "train"))
     for arguments, message in (
-        ([tmp_path / "none"], "no train.csv, .tsv, .jsonl or .parquet: name one, --train"),
+        ([tmp_path / "none"], "no train.csv, .tsv, .jsonl or .parquet: name one with --train"),
         ([tmp_path, "--label", "tema"], "no column 'tema' (it has: key, body, team)"),
         ([tmp_path, "--text", "body,other"], "no column 'other'"),
         ([tmp_path, "--name", "rte"], "rte is the name of a shipped task"),

@@ -8,10 +8,10 @@ from orchestrator.estimate import estimate_hours
 from orchestrator.outlook import (
     Hours,
     Outlook,
+    describe_outlook,
     estimate_outlook,
     format_hours,
     outlook_json,
-    outlook_lines,
 )
 from orchestrator.plan import make_plan
 from search_spaces.shipped_tasks import TASKS
@@ -51,7 +51,9 @@ def test_shared_trials_count_once_together_and_in_every_table_apart(study: Study
     assert {number: group.trials for number, group in found.tables.items()} == {3: 4, 7: 6}
     assert found.shared == {3: 4, 7: 4}
     assert found.sharers == {3: (7,), 7: (3,)}
-    assert "Table 7: 6 trials, 4 of them shared with table 3; " in "\n".join(outlook_lines(found))
+    assert "Table 7: 6 trials, 4 of them shared with table 3; " in "\n".join(
+        describe_outlook(found)
+    )
     assert (found.together.trials, found.apart.trials) == (6, 10)
     hours = {trial.method.name: hours_of(trial) or 0 for trial in study.trials()}
     once = 2 * sum(hours.values())
@@ -79,7 +81,7 @@ def test_the_whole_paper() -> None:
     assert found.together.hours is not None
     assert found.apart.hours is not None
     assert 5_000 < found.together.hours < found.apart.hours < 20_000
-    text = "\n".join(outlook_lines(found))
+    text = "\n".join(describe_outlook(found))
     assert "100 TFLOP/s in bf16" in text
     assert "Table 4: 1,089 trials, 1,089 of them shared with tables 5, 6 and 8; 8.8 GPU-h" in text
     assert "22,044 instead of 41,193 (46% less)" in text
@@ -97,7 +99,7 @@ def test_what_a_gpu_took_scales_its_task_and_encoder(study: Study, tmp_path: Pat
     assert found.together.measured
     for cell, group in found.cells.items():
         assert group.hours == pytest.approx((model.cells[cell].hours or 0) * factor)
-    assert any(line.startswith("*") and "scaled" in line for line in outlook_lines(found))
+    assert any(line.startswith("*") and "scaled" in line for line in describe_outlook(found))
 
 
 def test_what_a_cpu_took_says_nothing_of_a_gpu(study: Study, tmp_path: Path) -> None:
@@ -110,7 +112,7 @@ def test_an_unknown_encoder_is_said_and_not_guessed() -> None:
     found = ahead(parse_study(STUDY.replace("roberta-large", "some/encoder"), source="two"))
     assert found.together.hours is None
     assert format_hours(found.together) == "?"
-    lines = outlook_lines(found)
+    lines = describe_outlook(found)
     assert any("without the hub" in line for line in lines)
     assert lines[-1] == "Shared trials are trained once: 6 instead of 10 (40% less)."
 

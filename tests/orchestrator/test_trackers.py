@@ -281,7 +281,7 @@ def test_a_tracker_that_does_not_answer_is_waited_for_once(
             threading.Event().wait()
 
     monkeypatch.setattr(tracking, "load_tracker", lambda tool: Stuck)
-    monkeypatch.setattr(tracking, "PATIENCE", 0.1)
+    monkeypatch.setattr(tracking, "ANSWER_SECONDS", 0.1)
     store = Store(tmp_path / "store", create=True)
     runner = runner_of(store, "stuck")
     began = time.monotonic()
@@ -307,7 +307,7 @@ def test_what_does_not_answer_before_the_run_is_said_then_and_not_again(tmp_path
 def test_a_server_that_takes_the_call_and_never_answers_holds_up_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracking, "PATIENCE", 0.2)
+    monkeypatch.setattr(tracking, "ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         place = f"http://127.0.0.1:{server.getsockname()[1]}"
         store = Store(tmp_path / "store", create=True)

@@ -113,10 +113,10 @@ def read_study(
         UserError: the study, its tasks or its methods are wrong.
     """
     from orchestrator.data_versions import add_own_data
-    from orchestrator.own_code import load_own_metrics, method_finder
+    from orchestrator.own_code import load_own_metrics, make_method_finder
     from orchestrator.preflight import check_encoders, check_examples, check_names, check_tables
 
-    study = load_study(name, import_method if to_train else method_finder(store))
+    study = load_study(name, import_method if to_train else make_method_finder(store))
     study = load_own_metrics(study, store, to_train=to_train)
     check_tables(study)
     if tasks is not None:

@@ -37,15 +37,15 @@ class Outlook:
     """GPU-hours by cell, by table of the paper, and of all trials together.
 
     `shared` counts the trials that a table shares with other tables, and `sharers` are these
-    tables; `apart` is the cost of all tables if each were trained on its own.
+    tables; `separate` is the cost of all tables if each were trained on its own.
     """
 
     cells: Mapping[Cell, Hours]
     tables: Mapping[int, Hours]
     shared: Mapping[int, int]
     sharers: Mapping[int, tuple[int, ...]]
-    together: Hours
-    apart: Hours
+    total: Hours
+    separate: Hours
 
 
 def estimate_outlook(study: Study, plan: Plan, store: Store | None) -> Outlook:
@@ -61,8 +61,8 @@ def estimate_outlook(study: Study, plan: Plan, store: Store | None) -> Outlook:
         tables=tables,
         shared={number: sum(counts[group] for group in groups[number]) for number in numbers},
         sharers={number: tuple(sorted({*chain(*groups[number])} - {number})) for number in numbers},
-        together=_add_groups(cells.values()),
-        apart=_add_groups(tables.values()),
+        total=_add_groups(cells.values()),
+        separate=_add_groups(tables.values()),
     )
 
 
@@ -120,14 +120,14 @@ def describe_outlook(outlook: Outlook) -> list[str]:
     """Describe where the hours come from, and which trials the tables of the paper share."""
     rates = ", ".join(f"{rate / 1e12:.0f} TFLOP/s in {name}" for name, rate in RATES.items())
     lines = [
-        f"GPU-h: {format_hours(outlook.together)} for all {outlook.together.trials:,} trials on one"
+        f"GPU-h: {format_hours(outlook.total)} for all {outlook.total.trials:,} trials on one"
         f" GPU with {rates}; a lower bound from counted operations, without padding or idle time."
     ]
-    if outlook.together.measured:
+    if outlook.total.measured:
         lines.append(
             "*: scaled by the measured time of trials with this task and encoder on a GPU."
         )
-    if outlook.together.hours is None:
+    if outlook.total.hours is None:
         lines.append("?: not available (the size of the encoder is unknown without the hub).")
     lines += [
         f"Table {number}: {group.trials:,} trials{_describe_sharing(outlook, number)};"
@@ -157,7 +157,7 @@ def format_hours(group: Hours) -> str:
 
 
 def _describe_saving(outlook: Outlook) -> str:
-    wanted, trained = outlook.apart, outlook.together
+    wanted, trained = outlook.separate, outlook.total
     share = 1 - trained.trials / wanted.trials
     line = (
         f"Shared trials are trained once: {trained.trials:,} instead of {wanted.trials:,}"
@@ -175,8 +175,8 @@ def outlook_json(outlook: Outlook) -> dict[str, Any]:
     """Return the outlook as JSON; cells are in the order of the plan."""
     return {
         "gpu_operations_per_second": RATES,
-        "gpu_hours": outlook.together.hours,
-        "gpu_hours_measured": outlook.together.measured,
+        "gpu_hours": outlook.total.hours,
+        "gpu_hours_measured": outlook.total.measured,
         "gpu_hours_of_cells": [group.hours for group in outlook.cells.values()],
         "tables": [
             {
@@ -188,6 +188,6 @@ def outlook_json(outlook: Outlook) -> dict[str, Any]:
             }
             for number, group in outlook.tables.items()
         ],
-        "trials_of_all_tables": outlook.apart.trials,
-        "gpu_hours_of_all_tables": outlook.apart.hours,
+        "trials_of_all_tables": outlook.separate.trials,
+        "gpu_hours_of_all_tables": outlook.separate.hours,
     }

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Kept = TypeVar("Kept", bound="CodeRecord")
 
 
-def method_finder(store: "Store | None") -> Callable[[Source], Method]:
+def make_method_finder(store: "Store | None") -> Callable[[Source], Method]:
     """Return a function that finds methods in a store without running their code.
 
     A method whose code has changed since has the options of its last stored version.

@@ -75,13 +75,13 @@ class TrialRunner:
         self.run, self.curve, self.score = None, [], None
         self.crowded, self.remark = False, None
         free_memory(self.device)
-        mine = self._held.enter_context(self.store.lock(config.signature))
+        locked = self._held.enter_context(self.store.lock(config.signature))
         state = self.store.state(config.signature)
         self.stopped = state is State.PRUNED and self.job.every_epoch
         ended = state in {State.DONE, State.FAILED} or self.stopped
-        if mine and ended:
+        if locked and ended:
             self._release(config)
-        if ended or not mine:
+        if ended or not locked:
             self._held.close()
             return
         self.tracking.begin(config)

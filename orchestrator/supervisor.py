@@ -250,7 +250,7 @@ def _count_attempts(
 
 def _give_up(store: Store, trial: TrialConfig, cause: Exception) -> None:
     """Record a trial whose worker keeps dying as failed, unless another process trains it."""
-    with store.lock(trial.signature) as mine:
-        if mine and store.state(trial.signature) is not State.DONE:
+    with store.lock(trial.signature) as locked:
+        if locked and store.state(trial.signature) is not State.DONE:
             store.commit_failure(trial, make_failure(trial.signature, cause, kind="infrastructure"))
             store.forget_running(trial.signature)

@@ -54,11 +54,11 @@ def test_shared_trials_count_once_together_and_in_every_table_apart(study: Study
     assert "Table 7: 6 trials, 4 of them shared with table 3; " in "\n".join(
         describe_outlook(found)
     )
-    assert (found.together.trials, found.apart.trials) == (6, 10)
+    assert (found.total.trials, found.separate.trials) == (6, 10)
     hours = {trial.method.name: hours_of(trial) or 0 for trial in study.trials()}
     once = 2 * sum(hours.values())
-    assert found.together.hours == pytest.approx(once)
-    assert found.apart.hours == pytest.approx(once + 2 * (hours["standard"] + hours["cat"]))
+    assert found.total.hours == pytest.approx(once)
+    assert found.separate.hours == pytest.approx(once + 2 * (hours["standard"] + hours["cat"]))
     assert found.cells["rte", "roberta-large", "at"].hours == pytest.approx(2 * hours["at"])
 
 
@@ -69,18 +69,18 @@ def test_epochs_that_are_divided_are_not_those_of_the_trial_beside_it() -> None:
         " divide_by_k]}}",
         source="here",
     )
-    assert ahead(study).together.hours == sum(hours_of(trial) or 0 for trial in study.trials())
+    assert ahead(study).total.hours == sum(hours_of(trial) or 0 for trial in study.trials())
 
 
 def test_the_whole_paper() -> None:
     found = ahead(load_study("paper"))
-    assert (found.together.trials, found.apart.trials) == (22_044, 41_193)
+    assert (found.total.trials, found.separate.trials) == (22_044, 41_193)
     assert found.shared[4] == found.shared[5] == 1_089
     assert found.sharers[4] == (5, 6, 8)
     assert found.sharers[10] == (3, 7, 9)
-    assert found.together.hours is not None
-    assert found.apart.hours is not None
-    assert 5_000 < found.together.hours < found.apart.hours < 20_000
+    assert found.total.hours is not None
+    assert found.separate.hours is not None
+    assert 5_000 < found.total.hours < found.separate.hours < 20_000
     text = "\n".join(describe_outlook(found))
     assert "100 TFLOP/s in bf16" in text
     assert "Table 4: 1,089 trials, 1,089 of them shared with tables 5, 6 and 8; 8.8 GPU-h" in text
@@ -96,7 +96,7 @@ def test_what_a_gpu_took_scales_its_task_and_encoder(study: Study, tmp_path: Pat
     store.commit(first, type(result)(record=record, predictions=result.predictions))
     found, model = ahead(study, store), ahead(study)
     factor = 500 / 3600 / (hours_of(first) or 1)
-    assert found.together.measured
+    assert found.total.measured
     for cell, group in found.cells.items():
         assert group.hours == pytest.approx((model.cells[cell].hours or 0) * factor)
     assert any(line.startswith("*") and "scaled" in line for line in describe_outlook(found))
@@ -105,13 +105,13 @@ def test_what_a_gpu_took_scales_its_task_and_encoder(study: Study, tmp_path: Pat
 def test_what_a_cpu_took_says_nothing_of_a_gpu(study: Study, tmp_path: Path) -> None:
     store = Store(tmp_path / "store", create=True)
     keep(store, study.trials()[0], {"dev": 150}, seconds=1e6)
-    assert ahead(study, store).together == ahead(study).together
+    assert ahead(study, store).total == ahead(study).total
 
 
 def test_an_unknown_encoder_is_said_and_not_guessed() -> None:
     found = ahead(parse_study(STUDY.replace("roberta-large", "some/encoder"), source="two"))
-    assert found.together.hours is None
-    assert format_hours(found.together) == "?"
+    assert found.total.hours is None
+    assert format_hours(found.total) == "?"
     lines = describe_outlook(found)
     assert any("without the hub" in line for line in lines)
     assert lines[-1] == "Shared trials are trained once: 6 instead of 10 (40% less)."
@@ -125,6 +125,6 @@ def test_numbers_for_people_and_programs(study: Study) -> None:
     assert format_hours(Hours(trials=1, hours=2.0, measured=True)) == "2.0*"
     found = ahead(study)
     numbers = outlook_json(found)
-    assert numbers["gpu_hours"] == found.together.hours
+    assert numbers["gpu_hours"] == found.total.hours
     assert [entry["table"] for entry in numbers["tables"]] == [3, 7]
     assert sum(numbers["gpu_hours_of_cells"]) == pytest.approx(numbers["gpu_hours"])

@@ -75,8 +75,8 @@ RAY_SETTINGS = {
 class Session:
     """Where a sweep's trials run: a cluster's address or None, and the run's private folder.
 
-    `lost` says which service of Ray is gone, if any; `services` are the addresses of these parts by
-    what to say when one is gone. `failed_trackers` are those that the user was warned about.
+    `services` has the address of each service of Ray, by the message for when it is gone; `lost` is
+    that message with its context once one is gone. `failed_trackers` are those warned about.
     """
 
     address: str | None

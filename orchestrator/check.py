@@ -98,9 +98,9 @@ def _check_method(method: Method, options: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _describe_metrics(task: Task) -> str:
-    beside = [f"{get_metric(name).title} beside it" for name in task.beside]
+    others = [f"{get_metric(name).title} reported beside it" for name in task.beside]
     positive = f" of {quoted(task.positive)}" if task.positive else ""
-    return ", ".join([f"{get_metric(task.metric).title}{positive}", *beside])
+    return ", ".join([f"{get_metric(task.metric).title}{positive}", *others])
 
 
 def _token_counter(encoder: str | None, train: Sequence[Sequence[str]]) -> Count | None:

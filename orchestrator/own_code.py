@@ -185,7 +185,7 @@ def _find_changed_methods(study: Study, store: "Store") -> list[str]:
 
 
 def _find_changed_metrics(study: Study, store: "Store") -> list[str]:
-    """Describe metrics whose files differ from the store's copy, which is used, likewise."""
+    """Describe metrics whose files differ from the store's copy of the same version, likewise."""
     from trainers.records.kept_code import checksums, kept_metrics
 
     kept = {(record.name, record.code): record for record in kept_metrics(store)}

@@ -1,7 +1,7 @@
-"""The Ray cluster at `--address`: is it one, is it there, and does it take our token?
+"""Checks the Ray cluster at `--address`: does it exist, answer, and accept our token?
 
 In: the address. Out: nothing, or a UserError within seconds. Ray itself would wait for minutes, or
-end the process.
+exit the process.
 """
 
 import os
@@ -11,65 +11,66 @@ import sys
 from pathlib import Path
 
 from orchestrator import ask_cluster
-from orchestrator.ask_cluster import ABSENT, ELSEWHERE, OK, REFUSED
+from orchestrator.ask_cluster import ABSENT, NOT_A_NODE, OK, REFUSED
 from search_spaces.errors import UserError
 from search_spaces.text import one_line, quoted
 
-FORM = re.compile(r"[A-Za-z0-9._-]{1,253}:[0-9]{1,5}|\[[0-9A-Fa-f:.]{2,45}\]:[0-9]{1,5}")
+ADDRESS_FORM = re.compile(r"[A-Za-z0-9._-]{1,253}:[0-9]{1,5}|\[[0-9A-Fa-f:.]{2,45}\]:[0-9]{1,5}")
 IMPORT_SECONDS = 60.0
-"""Until a busy machine has imported Ray."""
+"""Time that a busy machine needs to import Ray."""
 
 MODES = ("token", "disabled")
 
 
 def check_address(address: str | None) -> None:
-    """Check that a Ray cluster is there, that it lets us in, and that this is one of its nodes.
+    """Check that a Ray cluster answers and accepts our token, and that this machine is a node of
+    it.
 
     Raises:
-        UserError: it is not so, or the address or the token's settings have no meaning.
+        UserError: one of these is not the case, or the address or the token's settings are invalid.
     """
     if address is None:
         return
     check_form(address)
     _check_token()
-    where, _, answer = _ask(address).partition("\n")
-    place = address if where in {"", address} else f"{address} ({where})"
-    what, _, reason = answer.strip().partition(" ")
-    if what == OK:
+    resolved, _, answer = _ask_cluster(address).partition("\n")
+    shown = address if resolved in {"", address} else f"{address} ({resolved})"
+    status, _, reason = answer.strip().partition(" ")
+    if status == OK:
         return
-    if what == REFUSED:
+    if status == REFUSED:
         raise UserError(
-            f"the Ray cluster at {place} refuses this token: set RAY_AUTH_MODE=token, and"
+            f"the Ray cluster at {shown} refuses this token: set RAY_AUTH_MODE=token, and"
             " RAY_AUTH_TOKEN_PATH to a file with the cluster's"
         )
-    if what == ELSEWHERE:
+    if status == NOT_A_NODE:
         raise UserError(
-            f"this machine is no node of the Ray cluster at {place}: start one here with"
-            f" `ray start --address={where}`"
+            f"this machine is not a node of the Ray cluster at {shown}: start one here with"
+            f" `ray start --address={resolved}`"
         )
-    raise UserError(f"no Ray cluster answers at {place} ({_why(what, reason)})")
+    raise UserError(f"no Ray cluster answers at {shown} ({_describe_silence(status, reason)})")
 
 
-def _why(what: str, reason: str) -> str:
-    if what == ABSENT and reason:
+def _describe_silence(status: str, reason: str) -> str:
+    if status == ABSENT and reason:
         return one_line(reason)
-    return f"what is there says nothing that Ray understands in {ask_cluster.SECONDS:.0f} s"
+    return f"no answer that Ray understands in {ask_cluster.ANSWER_SECONDS:.0f} s"
 
 
 def check_form(address: str) -> None:
     """Check that an address is HOST:PORT or `auto`."""
     port = address.rpartition(":")[2]
-    if address != "auto" and not (FORM.fullmatch(address) and 0 < int(port) < 2**16):
+    if address != "auto" and not (ADDRESS_FORM.fullmatch(address) and 0 < int(port) < 2**16):
         raise UserError(f"--address: expected HOST:PORT or auto, got {quoted(address)}")
 
 
 def _check_token() -> None:
-    """Check what Ray would end the process for, or take for something else."""
+    """Check the settings of the token, on which Ray would exit the process or misread them."""
     mode = os.environ.get("RAY_AUTH_MODE")
     if mode is not None and mode.lower() not in MODES:
         raise UserError(
             f"RAY_AUTH_MODE: expected {' or '.join(MODES)}, got {quoted(mode)}, which Ray would"
-            " count as disabled"
+            " treat as disabled"
         )
     path = os.environ.get("RAY_AUTH_TOKEN_PATH")
     if os.environ.get("RAY_AUTH_TOKEN") or (mode or "token").lower() == "disabled":
@@ -86,17 +87,17 @@ def _check_token() -> None:
         raise UserError(f"the token of Ray's cluster in {file} is empty")
 
 
-def _ask(address: str) -> str:
-    """Ask in a process of its own, which Ray may end; return what it could say."""
+def _ask_cluster(address: str) -> str:
+    """Ask in a separate process, which Ray may kill; return what it printed."""
     command = [sys.executable, "-P", str(Path(ask_cluster.__file__)), address]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     try:
-        said, _ = process.communicate(timeout=IMPORT_SECONDS + ask_cluster.SECONDS)
+        output, _ = process.communicate(timeout=IMPORT_SECONDS + ask_cluster.ANSWER_SECONDS)
     except subprocess.TimeoutExpired:
-        said = ""
+        output = ""
     finally:
         process.kill()
         process.wait()
-    return said
+    return output

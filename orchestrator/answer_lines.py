@@ -1,7 +1,7 @@
-"""The answer as the terminal prints it: each method's sentence, and the numbers behind it.
+"""The answer for the terminal: a sentence for each method, and the numbers behind it.
 
-In: verdicts, a width and a height. Out: lines of plain text, none wider than the width. Rows are
-left out, never the sentences, where the screen is too low for all.
+In: verdicts, a width and a height. Out: lines of plain text, none wider than the width. If the
+lines do not fit on the screen, rows of numbers are left out, never sentences.
 """
 
 import textwrap
@@ -17,7 +17,7 @@ from search_spaces.text import clean
 INDENT: Final = "  "
 GAP: Final = "  "
 SHORTEST_NAME: Final = 18
-"""Characters of a row's name; standard deviations are left out where they leave it less."""
+"""Least characters for a row's name; standard deviations are left out to make room for it."""
 EXPLAINED: Final = {
     "†": "p < .05 before the corrections",
     "*": "p < .05 before the corrections, over seeds and examples",
@@ -35,7 +35,7 @@ def answer_lines(
     width: int,
     height: int | None = None,
 ) -> list[str]:
-    """Answer for each method, with as many rows of numbers as `height` lines hold."""
+    """Return the answer for each method, with as many rows of numbers as fit in `height` lines."""
     answers = find_answers(verdicts, labels)
     if not answers:
         line = "Nothing is compared yet: it takes a finished baseline and another method."
@@ -48,7 +48,7 @@ def answer_lines(
 
 
 def sentences(verdicts: Iterable[Verdict], labels: Mapping[str, str], width: int) -> list[str]:
-    """The answers alone, a method each."""
+    """Return only the answers, one for each method."""
     answers = find_answers(verdicts, labels)
     return [line for one in answers for line in _sentence(one, answers, width, indent="")]
 
@@ -57,12 +57,12 @@ Choose = Callable[[Answer, Sequence[Verdict]], list[Verdict]]
 
 
 def _all_rows(answer: Answer, verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Those of its task on every split, the one that answers first."""
+    """Return the verdicts on every split of the answer's tasks, those of the answer first."""
     first = answer.verdicts[0]
     same = [v for v in verdicts if (v.encoder, v.method) == (first.encoder, first.method)]
     found: dict[tuple[str, str], Verdict] = {}
-    for of_answer in answer.verdicts:
-        for one in (of_answer, *(v for v in same if v.task == of_answer.task)):
+    for verdict in answer.verdicts:
+        for one in (verdict, *(v for v in same if v.task == verdict.task)):
             found.setdefault((one.task, one.split), one)
     return list(found.values())
 
@@ -104,7 +104,7 @@ def _blocks(
 def _sentence(
     answer: Answer, answers: Sequence[Answer], width: int, indent: str = INDENT
 ) -> list[str]:
-    """Question and answer in a line, the answers below each other; else the answer below."""
+    """Put question and answer in one line, answers aligned; if too wide, the answer below."""
     column = max(len(one.question) for one in answers)
     question = f"{clean(answer.question):{column}}{GAP}"
     line = f"{indent}{question}{clean(answer.words)}"
@@ -122,7 +122,7 @@ def _sentence(
 def _table(
     answer: Answer, verdicts: Sequence[Verdict], labels: Mapping[str, str], width: int
 ) -> list[str]:
-    """Scores of both, gain and p-values; deviations where there is room."""
+    """Return rows of scores, gain and p-values; standard deviations if there is room."""
     for deviations in (True, False):
         heads = ("", (clean(answer.against), clean(answer.method), "gain", "p", "p adj."))
         rows = [heads, *(row for one in verdicts for row in _rows(one, labels, deviations))]
@@ -142,7 +142,7 @@ def _lines(row: Row, name: int, widths: Sequence[int]) -> list[str]:
 
 
 def _rows(verdict: Verdict, labels: Mapping[str, str], deviations: bool) -> list[Row]:
-    """Its row, and that of its confirmation."""
+    """Return the row of a verdict, and that of its confirmation, if it has one."""
     fresh = verdict.confirmation
     found = [_row(verdict, labels, deviations)]
     if fresh is not None:
@@ -172,7 +172,7 @@ def _row(verdict: Verdict, labels: Mapping[str, str], deviations: bool, seeds: s
 
 
 def _table_mark(verdict: Verdict) -> str:
-    """The mark that stands without fresh seeds: their row has its own."""
+    """Return the mark of the row without fresh seeds; a confirmation's row has its own."""
     own = [mark for mark in verdict.marks if mark != "section"]
     return SIGNS[own[-1]] if own else ""
 
@@ -183,7 +183,7 @@ def _score(side: Chosen, deviations: bool) -> str:
 
 
 def p_text(p: float | None) -> str:
-    """Write a p-value as journals do: `.59`, `.004`, `<.001`, `1.0`; `--` where there is none."""
+    """Format a p-value as in journals: `.59`, `.004`, `<.001`, `1.0`; `--` if there is none."""
     if p is None:
         return "--"
     if p < 0.001:
@@ -195,7 +195,7 @@ def p_text(p: float | None) -> str:
 
 
 def _legend(answers: Sequence[Answer], shown: Sequence[Verdict]) -> list[str]:
-    """Explain what is printed: the marks, and the adjusted p."""
+    """Explain the marks and the adjusted p-values that are printed."""
     signs = {_table_mark(one) for one in shown} | {
         sign(one) for answer in answers for one in answer.verdicts
     }
@@ -221,7 +221,7 @@ def _constant(shown: Sequence[Verdict], labels: Mapping[str, str]) -> str:
 
 
 def _least(answers: Sequence[Answer], shown: Sequence[Verdict], labels: Mapping[str, str]) -> str:
-    """Say which gains are too small for so few examples, on tasks where nothing is shown."""
+    """Describe the gains that are too small to be detected, on tasks without a clear answer."""
     open_tasks = {one.key for answer in answers for one in answer.having("even")}
     least = {
         (task_called(one, labels), SPLIT_TITLES.get(one.split, one.split)): one.least

@@ -1,11 +1,11 @@
-"""catsweep as a library: `import catsweep` is this file, which a wheel puts in that place.
+"""catsweep as a library: a wheel installs this file as `catsweep/__init__.py`.
 
-In: names. Out: functions and types of the four packages, imported when they are asked for, so that
-the import itself is as light as the command line. Where another project's package hides one of
-them, an ImportError says which, and what to do.
+In: names. Out: functions and types of the four packages. They are imported on first use, so that
+`import catsweep` is fast. If another project's package hides one of the four, an ImportError says
+which, and what to do.
 """
 
-# Nothing is imported here: the command line begins with this file, and Ctrl-C is to be silent.
+# This file imports nothing: the command line starts with it, and Ctrl-C must be silent even here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -81,7 +81,7 @@ __all__ = [
     "win_probability",
 ]
 
-_PLACES = {
+_MODULES = {
     "orchestrator.library": ("Store", "compare", "load_study", "plan", "report", "run"),
     "orchestrator.plan": ("Plan",),
     "reports.compare": ("PairReport",),
@@ -112,29 +112,29 @@ _PLACES = {
     "trainers.methods.step": ("Losses", "Training", "backward"),
     "trainers.records.metrics": ("score",),
 }
-_MODULE_OF = {name: module for module, names in _PLACES.items() for name in names}
-_KNOWN_BY = {
+_MODULE_BY_NAME = {name: module for module, names in _MODULES.items() for name in names}
+_MARKER_FILES = {
     "search_spaces": "trial.py",
     "trainers": "loop.py",
     "reports": "study_reports.py",
     "orchestrator": "supervisor.py",
 }
-"""A file of each package that no other project's package of that name has beside the others."""
+"""A file by which each package is recognised: no other project's package has the same files."""
 
 
 def find_shadow() -> str | None:
-    """Say which of the packages is hidden by another project's, if one is."""
+    """Return a message if one of the packages is hidden by another project's, else None."""
     from importlib.util import find_spec
     from pathlib import Path
 
-    for package, file in _KNOWN_BY.items():
+    for package, file in _MARKER_FILES.items():
         spec = find_spec(package)
-        places = list(spec.submodule_search_locations or ()) if spec else []
-        if spec and not any((Path(place) / file).is_file() for place in places):
-            found = places[0] if places else spec.origin
+        folders = list(spec.submodule_search_locations or ()) if spec else []
+        if spec and not any((Path(folder) / file).is_file() for folder in folders):
+            found = folders[0] if folders else spec.origin
             return (
-                f"its package {package} is hidden by {found}: start from another folder, take that"
-                " one off PYTHONPATH, or install catsweep into an environment of its own"
+                f"its package {package} is hidden by {found}: start from another folder, remove"
+                " that one from PYTHONPATH, or install catsweep into its own environment"
             )
     return None
 
@@ -142,10 +142,10 @@ def find_shadow() -> str | None:
 def __getattr__(name: str) -> "Any":
     from importlib import import_module
 
-    if name not in _MODULE_OF:
+    if name not in _MODULE_BY_NAME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        return getattr(import_module(_MODULE_OF[name]), name)
+        return getattr(import_module(_MODULE_BY_NAME[name]), name)
     except ImportError as error:
         if shadow := find_shadow():
             raise ImportError(f"catsweep: {shadow}") from error

@@ -1,7 +1,8 @@
-"""The best trial of a study as a model to use: `catsweep best`.
+"""Writes the best trial of a study as a model folder: `catsweep best`.
 
-In: a study's trials, a store, a task and, if wanted, a method and an encoder. Out: a Hugging Face
-model folder with a model card, from the kept model or by training that one trial again.
+In: a study's trials, a store, a task and, optionally, a method and an encoder. Out: a Hugging Face
+model folder with a model card. The model is the one kept in the store; if none was kept, that trial
+is trained again.
 """
 
 import shutil
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.model_card import Card, first_split, model_card
+from orchestrator.model_card import Card, choose_split, model_card
 from orchestrator.say import say
 from reports.results.cells import read_groups
 from reports.results.predictions import is_of_one_class
@@ -34,29 +35,30 @@ from trainers.records.store import State, Store
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chosen:
-    """A trial, its record, and from how many finished trials it was chosen."""
+class ChosenTrial:
+    """A chosen trial, its record, and the number of finished trials that it was chosen from."""
 
     config: TrialConfig
     record: TrialRecord
     finished: int
 
 
-def choose(
+def choose_trial(
     study: Study, store: Store, task: str, method: str | None, encoder: str | None
-) -> Chosen:
-    """Return a trial of the setting with the highest mean over its seeds; the first wins a tie.
+) -> ChosenTrial:
+    """Return the best trial: of the setting with the highest mean score over its seeds.
 
-    Of the setting's seeds it is the one with the highest score, among those whose model is kept if
-    one is. `method` is a method as tables name it: `cat norm=mix`, where a study compares that.
+    The first setting wins a tie. Of its seeds, the one with the highest score is chosen, among
+    those whose model is kept, if there are any. `method` is a name as in tables, such as `cat
+    norm=mix` in a study that compares norms.
 
     Raises:
-        UserError: the study has no such task, method or encoder, or none of the trials finished.
+        UserError: the study has no such task, method or encoder, or no trial is finished.
         CorruptTrial: a result is truncated or altered.
     """
     cells, wanted = cells_of(study), (task, encoder, method)
-    for place, kind in enumerate(("task", "encoder", "method")):
-        name, known = wanted[place], dict.fromkeys(cell[place] for cell in cells)
+    for index, kind in enumerate(("task", "encoder", "method")):
+        name, known = wanted[index], dict.fromkeys(cell[index] for cell in cells)
         if name is not None and name not in known:
             raise unknown(f"{kind} of study {study.name}", name, known)
     groups = {
@@ -66,9 +68,11 @@ def choose(
     }
     found = [cell for cell in read_groups(groups, store, study.known_tasks) if cell.chosen]
     if not found:
-        raise UserError(f"no trial of study {study.name} on {task} is finished: catsweep run it")
+        raise UserError(
+            f"no trial of study {study.name} on {task} is finished: run catsweep run first"
+        )
     for trial in (trial for one in found for trial in one.finished):
-        store.trusted(trial.record.signature)  # A score that is no one's must choose nothing.
+        store.trusted(trial.record.signature)  # A damaged score must not choose a trial.
     cell = max(
         found,
         key=lambda one: round(one.chosen.selection_score, DECIMALS) if one.chosen else -2.0,
@@ -76,7 +80,7 @@ def choose(
     assert cell.chosen is not None
     trials = [t for t in cell.chosen.trials if find_model(store, t.record.signature)]
     best = max(trials or cell.chosen.trials, key=lambda trial: trial.record.selection_score)
-    return Chosen(
+    return ChosenTrial(
         config=best.config,
         record=store.trusted(best.record.signature),
         finished=sum(len(one.finished) for one in found),
@@ -86,7 +90,7 @@ def choose(
 def find_verdicts(
     study: Study, store: Store, signature: str
 ) -> tuple[list[tuple[str, Verdict]], str | None]:
-    """Return the verdicts on a trial's setting, each after its table; or why there are none."""
+    """Return the verdicts on a trial's setting with their tables, or why there are none."""
     try:
         results = read_results(study, store)
         found = [
@@ -97,13 +101,13 @@ def find_verdicts(
         ]
     except Unreadable:
         raise
-    except UserError as error:  # Of another trial: this one is none the worse.
+    except UserError as error:  # Of another trial, which does not affect this one.
         return [], str(error)
     return found, None
 
 
-def one_class(store: Store, record: TrialRecord) -> list[str]:
-    """Name the splits of which a trial predicts one class for every example.
+def find_one_class_splits(store: Store, record: TrialRecord) -> list[str]:
+    """Return the splits on which a trial predicts the same class for every example.
 
     Raises:
         CorruptTrial: predictions do not match their checksum.
@@ -112,8 +116,8 @@ def one_class(store: Store, record: TrialRecord) -> list[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class About:
-    """What only the user knows of a model: its licence and language, as the hub names them."""
+class ModelInfo:
+    """What only the user knows about a model: its licence and language, as the hub names them."""
 
     license: str | None = None
     language: str | None = None
@@ -122,17 +126,17 @@ class About:
 def write_best(
     study: Study,
     store: Store,
-    chosen: Chosen,
+    chosen: ChosenTrial,
     out: Path,
     *,
     retrain: bool,
     data: Path | None,
-    about: About,
+    about: ModelInfo,
 ) -> str:
     """Write the model folder; return a line for the user.
 
     Raises:
-        UserError: `out` is taken or cannot be written, or there is no model and none is trained.
+        UserError: `out` exists or cannot be written, or no model is kept and `retrain` is not set.
         CorruptTrial: predictions do not match their checksum.
     """
     signature = chosen.config.signature
@@ -161,8 +165,8 @@ def write_best(
                 finished=chosen.finished,
                 verdicts=verdicts,
                 problem=problem,
-                predicted=home.labels(record, first_split(record)),
-                one_class=one_class(home, record),
+                predicted=home.labels(record, choose_split(record)),
+                one_class=find_one_class_splits(home, record),
                 license=about.license,
                 language=about.language,
             )
@@ -179,18 +183,18 @@ def write_best(
 
 @contextmanager
 def _empty_folder(out: Path) -> Iterator[Path]:
-    """Refuse a folder that holds something; yield one beside it to work in."""
+    """Yield a scratch folder beside `out`; UserError unless `out` is missing or empty."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out} is there already: give a new folder")
+        raise UserError(f"{out} already exists: give a new folder")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".catsweep-", dir=out.parent) as scratch:
         yield Path(scratch)
 
 
 def _retrain(
-    study: Study, scratch: Path, chosen: Chosen, data: Path | None, code: Path
+    study: Study, scratch: Path, chosen: ChosenTrial, data: Path | None, code: Path
 ) -> tuple[Path, TrialRecord, Store]:
-    """Train one trial in a store of its own; return its model, its record and that store."""
+    """Train one trial in a new store; return its model, its record and that store."""
     from orchestrator.job import Job, spin_briefly
 
     spin_briefly()
@@ -217,27 +221,30 @@ def _retrain(
     model, record = find_model(store, config.signature), store.record(config.signature)
     if model is None:
         raise UserError(why_not_kept(store, config.signature) or "its model could not be written")
-    _say_if_different(chosen.record, record)
+    _warn_if_different(chosen.record, record)
     return model, record, store
 
 
-def _say_if_different(before: TrialRecord, now: TrialRecord) -> None:
-    """The same predictions come out on the same hardware; elsewhere the card has the new scores."""
+def _warn_if_different(before: TrialRecord, now: TrialRecord) -> None:
+    """Warn if the predictions differ from the stored ones, as they may on other hardware.
+
+    The model card has the new scores.
+    """
     if {name: file.sha256 for name, file in before.files.items()} != {
         name: file.sha256 for name, file in now.files.items()
     }:
         say(
-            f"warning: trained again, the predictions differ from the stored ones:"
+            f"warning: after training again, the predictions differ from the stored ones:"
             f" {now.metric} {now.selection_score:.4f} on {now.selection},"
-            f" was {before.selection_score:.4f}"
+            f" before {before.selection_score:.4f}"
         )
 
 
-def settle_models(keeping: Keeping, store: Store) -> None:
-    """Drop what a killed run left beside the best models.
+def remove_leftover_models(keeping: Keeping, store: Store) -> None:
+    """Remove what a killed run left beside the best models.
 
     Raises:
-        Unreadable: the folders of the models cannot be looked into.
+        Unreadable: the folders of the models cannot be listed.
     """
     checkpoints = Checkpoints(store, keeping)
     checkpoints.look()
@@ -245,8 +252,10 @@ def settle_models(keeping: Keeping, store: Store) -> None:
         checkpoints.settle(cell[0])
 
 
-def not_kept(keeping: Keeping, trained: Sequence[TrialConfig], store: Store) -> list[str]:
-    """Say of each cell in which this run trained whether its best model could not be kept."""
+def describe_unkept_models(
+    keeping: Keeping, trained: Sequence[TrialConfig], store: Store
+) -> list[str]:
+    """Describe the best models of this run's cells that could not be kept."""
     if keeping.keep == "none":
         return []
     checkpoints = Checkpoints(store, keeping)

@@ -1,13 +1,14 @@
-"""`catsweep check`: a look at a study's tasks, or at a task's file, before anything is trained.
+"""`catsweep check`: inspects tasks and methods before anything is trained.
 
-In: a name or a path. Out: what is in each task's rows, in lines; a UserError where one is wrong.
+In: the name or path of a study, a task's file or a method. Out: lines that describe the rows of
+each task and the contract of each own method; a UserError if something is wrong.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from orchestrator.own_code import metrics_known
+from orchestrator.own_code import load_task_metrics
 from search_spaces.errors import UserError
 from search_spaces.method import Method, OwnSettings, build_settings
 from search_spaces.methods import METHODS
@@ -25,16 +26,16 @@ from trainers.data.loading import deviation, load_task
 from trainers.records.metrics import get_metric
 
 MOST_LABELS = 12
-"""Of a split, by name; the others are counted."""
+"""Labels of a split that are listed by name; the others are only counted."""
 MOST_TEXTS = 3
 TEXT_WIDTH = 70
 
 
-def tasks_of(name: str) -> tuple[list[Task], Study | None]:
-    """Return the tasks of a study, or that of a task's file, and the study if it is one.
+def find_tasks(name: str) -> tuple[list[Task], Study | None]:
+    """Return the tasks of a study and the study itself, or a single task and None.
 
     Raises:
-        UserError: it is neither.
+        UserError: the name is neither a task nor a study.
     """
     if name in TASKS:
         return [TASKS[name]], None
@@ -47,39 +48,39 @@ def tasks_of(name: str) -> tuple[list[Task], Study | None]:
 
 
 def check_lines(name: str, data: Path | None, max_length: int | None) -> Iterator[str]:
-    """Look at every task; yield what there is to say of it.
+    """Inspect every task and own method; yield the lines that describe them.
 
     Raises:
-        UserError: a task's files are not there or not right, or a method breaks its contract.
+        UserError: a task's files are missing or wrong, or a method breaks its contract.
     """
     if is_source(name) and not is_yaml_file(name):
-        yield from _method_lines(import_method(find_source(name, Path())), {})
+        yield from _check_method(import_method(find_source(name, Path())), {})
         return
     if name in METHODS:
         method = METHODS[name]
-        yield from _method_lines(method, {n: 0.1 for n, o in method.options.items() if o.required})
+        yield from _check_method(method, {n: 0.1 for n, o in method.options.items() if o.required})
         return
-    tasks, study = tasks_of(name)
-    tasks = [metrics_known(task, None, to_train=True)[0] for task in tasks]
+    tasks, study = find_tasks(name)
+    tasks = [load_task_metrics(task, None, to_train=True)[0] for task in tasks]
     length = max_length or (study.parts[0].max_length if study else 128)
     encoder = next(iter(study.encoders), None) if study else None
     for task in tasks:
         check_metric_names(task)
         found = load_task(task, data)
         check_metrics(task, len(found.labels))
-        count = _counter(encoder, found.splits["train"].texts)
-        yield f"task {task.name} ({shown(task.title)}): {_scored(task)}"
+        count = _token_counter(encoder, found.splits["train"].texts)
+        yield f"task {task.name} ({shown(task.title)}): {_describe_metrics(task)}"
         yield from (f"  warning: {line}" for line in (deviation(found), *found.warnings) if line)
-        yield from _said(inspect_task(found, count, length), length, found.files)
+        yield from _describe_rows(inspect_task(found, count, length), length, found.files)
     if study is not None:
         for method in study.own_methods.values():
             trials = (trial for part in study.parts for trial in part.trials())
             point = next(trial.method for trial in trials if trial.method.name == method.name)
-            yield from _method_lines(method, point.options())
+            yield from _check_method(method, point.options())
 
 
-def _method_lines(method: Method, options: Mapping[str, Any]) -> Iterator[str]:
-    """Try a method's step with some options; UserError where it breaks its contract."""
+def _check_method(method: Method, options: Mapping[str, Any]) -> Iterator[str]:
+    """Try a method's step with some options; UserError if it breaks its contract."""
     from trainers.methods.conformance import check_step
     from trainers.methods.load import find_step
 
@@ -87,23 +88,23 @@ def _method_lines(method: Method, options: Mapping[str, Any]) -> Iterator[str]:
     given = build_settings(method, options)
     chosen = given.options() if isinstance(given, OwnSettings) else options
     settings = method.settings.model_validate(chosen)
-    said = ", ".join(f"{name}={value}" for name, value in chosen.items()) or "no options"
+    listed = ", ".join(f"{name}={value}" for name, value in chosen.items()) or "no options"
     code = f", code {method.code}" if method.code else ""
-    yield f"method {method.name} ({shown(method.title)}){code}: {said}"
+    yield f"method {method.name} ({shown(method.title)}){code}: {listed}"
     for found in check_step(settings, find_step(method.settings)):
         if found.wrong:
             raise UserError(f"method {method.name}: {found.what}: {found.wrong}")
         yield f"  {found.what}: {found.note or 'yes'}"
 
 
-def _scored(task: Task) -> str:
-    beside = [f"{get_metric(name).title} beside it" for name in task.beside]
+def _describe_metrics(task: Task) -> str:
+    others = [f"{get_metric(name).title} reported beside it" for name in task.beside]
     positive = f" of {quoted(task.positive)}" if task.positive else ""
-    return ", ".join([f"{get_metric(task.metric).title}{positive}", *beside])
+    return ", ".join([f"{get_metric(task.metric).title}{positive}", *others])
 
 
-def _counter(encoder: str | None, train: Sequence[Sequence[str]]) -> Count | None:
-    """Count tokens as an encoder does; without one nothing is counted."""
+def _token_counter(encoder: str | None, train: Sequence[Sequence[str]]) -> Count | None:
+    """Return a function that counts tokens with an encoder's tokenizer; None without an encoder."""
     if encoder is None:
         return None
     from trainers.encoders.encoder import load_encoder
@@ -117,7 +118,7 @@ def _counter(encoder: str | None, train: Sequence[Sequence[str]]) -> Count | Non
     return count
 
 
-def _said(found: Inspection, max_length: int, files: Mapping[str, Path]) -> Iterator[str]:
+def _describe_rows(found: Inspection, max_length: int, files: Mapping[str, Path]) -> Iterator[str]:
     for name, split in found.splits.items():
         cut = "" if split.cut is None else f", {split.cut:,} cut at {max_length}"
         where = f" ({files[name]})" if name in files else ""
@@ -130,22 +131,22 @@ def _said(found: Inspection, max_length: int, files: Mapping[str, Path]) -> Iter
     rest = f", and {len(counts) - MOST_LABELS} more" if len(counts) > MOST_LABELS else ""
     yield f"  labels of train: {named}{rest}"
     for name, n in found.repeated.items():
-        yield f"  {name}: {_texts(n)} more than once"
+        yield f"  {name}: {_count_texts(n)} more than once"
     for name, n in found.shared.items():
         are = "is" if n == 1 else "are"
         yield f"  warning: {n:,} of the {name} examples {are} in train as well"
     if found.contradicted:
         n = len(found.contradicted)
-        yield f"  warning: {_texts(n)} with different labels, such as"
+        yield f"  warning: {_count_texts(n)} with different labels, such as"
         for text, labels in found.contradicted[:MOST_TEXTS]:
-            yield f"    {_short(text)}: {', '.join(map(shown, labels))}"
+            yield f"    {_shorten(text)}: {', '.join(map(shown, labels))}"
     yield "  the first training rows:"
-    yield from (f"    {shown(label)}: {_short(text)}" for label, text in found.examples)
+    yield from (f"    {shown(label)}: {_shorten(text)}" for label, text in found.examples)
 
 
-def _texts(n: int) -> str:
-    return "1 text stands there" if n == 1 else f"{n:,} texts stand there"
+def _count_texts(n: int) -> str:
+    return "1 text occurs" if n == 1 else f"{n:,} texts occur"
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     return quoted(shorten(text, TEXT_WIDTH))

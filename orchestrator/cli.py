@@ -1,9 +1,10 @@
-"""The command line as a process: its commands, and how each of them ends.
+"""The command line: its commands, and their exit codes.
 
-Help and errors answer in under a second: whatever imports torch, Ray or scipy is imported where it
-is used. Exit codes: 0 all done, 1 some trials failed (or standard output did), 2 the input was
-wrong, 75 (EX_TEMPFAIL) Ray ended before the trials did, so that the same command goes on, 130
-interrupted. `main.py` runs this; the commands are in `commands/`.
+In: the arguments of the process. Out: an exit code: 0 all done, 1 some trials failed (or standard
+output did), 2 wrong input, 75 (EX_TEMPFAIL) Ray ended before the trials did, so the same command
+continues, 130 interrupted, 141 the reader of a pipe is gone. Help and errors take less than a
+second, because modules that need torch, Ray or scipy are imported where they are used. `main.py`
+runs this; the commands are in `commands/`.
 """
 
 import atexit
@@ -21,7 +22,7 @@ from orchestrator.commands.confirmation import confirm
 from orchestrator.commands.results import best, export, report
 from orchestrator.commands.sweep import plan, run, status, studies
 from orchestrator.commands.tools import check, compare, new, table
-from orchestrator.endings import INTERRUPTED, INTERRUPTED_LINE, UNFINISHED, unfinished_line
+from orchestrator.endings import INTERRUPTED, INTERRUPTED_MESSAGE, UNFINISHED, describe_unfinished
 from orchestrator.say import echo, explain, say
 from search_spaces.errors import OutputLost, Unfinished, UserError
 
@@ -42,7 +43,7 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
 """All commands, in the order of the help."""
 
 BROKEN_PIPE = 141
-"""What a shell says of a program whose reader is gone, as in `| head`."""
+"""The exit code that a shell reports if the reader of a pipe is gone, as in `| head`."""
 
 ABOUT: Final = """Sweep, resume and significance-test fine-tuning methods for text classifiers.
 
@@ -77,7 +78,7 @@ for command in COMMANDS:
     app.command()(command)
 
 
-def _tell_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         echo(f"catsweep {version('catsweep')}")
         raise typer.Exit
@@ -87,16 +88,18 @@ def _tell_version(wanted: bool) -> None:
 def _options(
     _: Annotated[
         bool,
-        typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     """Handle the options given before the command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit; the user's mistakes become one line and exit code 2."""
-    # Imports and records make many objects and hardly any garbage: look for it less often, and not
-    # once more at exit.
+    """Run the command line and exit; wrong input becomes one line and exit code 2."""
+    # Imports and records create many objects but hardly any garbage: collect it less often, and not
+    # at exit.
     gc.set_threshold(100_000, 20, 50)
     atexit.register(gc.freeze)
     sys.exit(_run(arguments))
@@ -106,7 +109,9 @@ def _check_current_folder() -> None:
     try:
         Path.cwd()
     except OSError as error:
-        raise UserError(f"the current folder is gone ({error.strerror}): cd to another") from error
+        raise UserError(
+            f"the current folder no longer exists ({error.strerror}): cd to another one"
+        ) from error
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -121,7 +126,7 @@ def _run(arguments: Sequence[str] | None) -> int:
             say(f"catsweep: {error}")
         return BROKEN_PIPE if error.quietly else 1
     except Unfinished as error:
-        say(unfinished_line(error))
+        say(describe_unfinished(error))
         return UNFINISHED
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
@@ -129,12 +134,12 @@ def _run(arguments: Sequence[str] | None) -> int:
         message = getattr(error, "format_message", None)  # Typer's usage errors have one.
         if message is None:
             raise
-        said = message()  # The help itself where no command was given.
-        if said.startswith("Usage:"):
-            explain(said)
+        text = message()  # The help itself if no command was given.
+        if text.startswith("Usage:"):
+            explain(text)
         else:
-            say(f"catsweep: {said} (see catsweep --help)")
+            say(f"catsweep: {text} (see catsweep --help)")
         return 2
     if result == INTERRUPTED:
-        say(INTERRUPTED_LINE)
+        say(INTERRUPTED_MESSAGE)
     return result if isinstance(result, int) else 0

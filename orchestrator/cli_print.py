@@ -1,7 +1,7 @@
-"""What the commands print: the state of a study, its tables, and what is wrong with its trials.
+"""What the commands print: the state of a study, its tables, and problems of its trials.
 
-In: a study, its store or a plan. Out: text on standard output, remarks on standard error. Whatever
-imports rich, scipy or pandas is imported where it is used.
+In: a study, its store or a plan. Out: text on standard output, remarks on standard error. Modules
+that need rich, scipy or pandas are imported where they are used.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from orchestrator.endings import terminate_as_interrupt
 from orchestrator.options import DEFAULT_STORE
-from orchestrator.say import echo, explain, say, screen, warn
+from orchestrator.say import echo, explain, say, screen_size, warn
 from search_spaces.errors import UserError
 from search_spaces.study import Study
 
@@ -37,36 +37,36 @@ def show_plan(
     ahead: bool = False,
     detect: float | None = None,
 ) -> None:
-    """Print what is done and what is left; `slots` trials at once give the time.
+    """Print which trials are done and left; the time left assumes `slots` parallel trials.
 
-    With `ahead` also what is left will cost, what the tables of a study share, and what its
-    examples and seeds can show; `detect` is a gain to look for.
+    With `ahead`, also print what the study costs, which trials its tables share, and the smallest
+    gain that it can detect; `detect` is a gain to look for.
     """
     from orchestrator import progress
-    from orchestrator.detectable import showing_lines, showings, showings_json
-    from orchestrator.outlook import look_ahead, outlook_json, outlook_lines
+    from orchestrator.detectable import describe_power, estimate_power, power_json
+    from orchestrator.outlook import describe_outlook, estimate_outlook, outlook_json
     from orchestrator.view_text import view_lines, wrap_line
 
-    view = progress.look(study, store, slots)
-    outlook = look_ahead(study, view.plan, store) if ahead and view.plan.trials else None
+    view = progress.read_view(study, store, slots)
+    outlook = estimate_outlook(study, view.plan, store) if ahead and view.plan.trials else None
     if as_json:
         more: dict[str, object] = {"outlook": outlook_json(outlook)} if outlook else {}
         if outlook:
-            more["can_show"] = showings_json(showings(study, detect, store))
+            more["can_show"] = power_json(estimate_power(study, detect, store))
         echo(json.dumps(progress.as_json(view) | more, indent=1))
         return
-    lines = [*without_checksums(store), *troubles(view.plan, store)]
+    lines = [*describe_unchecked(store), *describe_failures(view.plan, store)]
     if outlook:
-        shows = showing_lines(showings(study, detect, store), detect)
-        lines = ["", *outlook_lines(outlook), *shows, *lines]
-    width, _ = screen()
+        shows = describe_power(estimate_power(study, detect, store), detect)
+        lines = ["", *describe_outlook(outlook), *shows, *lines]
+    width, _ = screen_size()
     echo("\n".join(view_lines(view, study.names, width, outlook=outlook)))
     for line in lines:
         echo("\n".join(wrap_line(line, width)))
 
 
-def troubles(plan: "Plan", store: "Store | None") -> list[str]:
-    """Say of each failed or corrupt trial what is wrong with it."""
+def describe_failures(plan: "Plan", store: "Store | None") -> list[str]:
+    """Describe what is wrong with each failed or corrupt trial."""
     from trainers.records.store import CorruptTrial, State
 
     lines = []
@@ -83,29 +83,29 @@ def troubles(plan: "Plan", store: "Store | None") -> list[str]:
     return lines
 
 
-def without_checksums(store: "Store | None") -> list[str]:
-    """Say in a line how many of the trials that were read an older version recorded, if any."""
+def describe_unchecked(store: "Store | None") -> list[str]:
+    """Return a line if some of the trials read were recorded by a version without checksums."""
     old = store.without_checksum() if store else 0
     if not old:
         return []
     return [
         f"{old} trials were recorded without checksums by an older catsweep: tables and exports"
-        " hold their scores against their predictions"
+        " check their scores against their predictions"
     ]
 
 
 FRAME: Final = 5
-"""Lines of a screen beside the answer and what stands below it: command, title, blanks, prompt."""
+"""Lines of a screen that the answer cannot use: command, title, blank lines, prompt."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
     """How a command prints and writes its results.
 
-    By default the answer and the numbers behind it; with `details` the tables before them, with
-    `quiet` the answer alone, `as_json` everything for programs. `next` are commands to go on with;
-    `confirm` comes before them where only trained models were compared. `took` is how long it took.
-    `wide` and `transpose` are for LaTeX.
+    By default it prints the answer and the numbers behind it; `details` prints the tables first,
+    `quiet` prints only the answer, and `as_json` prints everything as JSON. `next` lists commands
+    to suggest; `confirm` is suggested before them if only trained models were compared. `took` is
+    the time of the run. `wide` and `transpose` are for LaTeX.
     """
 
     details: bool = False
@@ -129,7 +129,7 @@ def print_report(
     """Write the tables to a folder, and print the answer.
 
     Raises:
-        UserError: the folder cannot be written, or trials do not belong in one table.
+        UserError: the folder cannot be written, or trials cannot be in one table.
     """
     from reports.page.publish import publish
     from reports.results.results import read_results
@@ -151,7 +151,7 @@ def print_report(
         files = write_reports(reports, folder, wide=output.wide, transpose=output.transpose)
         published = publish(results, reports, folder, extras) if extras else None
     warn(published.lacking if published else ())
-    lines = [*without_checksums(store), *left_out(study, reports), *results.confirmed.remarks]
+    lines = [*describe_unchecked(store), *left_out(study, reports), *results.confirmed.remarks]
     for line in [] if output.quiet else lines:
         say(line)
     files += published.files if published else ()
@@ -162,12 +162,12 @@ def print_report(
         folder,
         output,
         title=_title(results, output),
-        labels=labels_of(study),
+        labels=find_display_names(study),
     )
 
 
-def labels_of(study: Study) -> dict[str, str]:
-    """Return what methods, encoders and tasks are called: the study's labels, else their titles."""
+def find_display_names(study: Study) -> dict[str, str]:
+    """Return the display names of methods, encoders and tasks: the study's own, or titles."""
     from reports.verdicts.verdict import BASELINE
     from search_spaces.methods import METHODS
 
@@ -176,7 +176,7 @@ def labels_of(study: Study) -> dict[str, str]:
 
 
 def _title(results: "Results", output: Output) -> str:
-    """`quickstart  15/15 trials  1 failed  90 s`."""
+    """Return the title, such as `quickstart  15/15 trials  1 failed  90 s`."""
     cells = results.cells
     finished, failed = (
         sum(len(cell.finished) for cell in cells),
@@ -191,7 +191,7 @@ def _title(results: "Results", output: Output) -> str:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Say so where a folder cannot be written."""
+    """Raise UserError if a folder cannot be written."""
     try:
         yield
     except OSError as error:
@@ -201,7 +201,7 @@ def _writing(folder: Path) -> Iterator[None]:
 def write_tables(
     reports: "Sequence[Report]", folder: Path, pages: Mapping[str, bytes], output: Output
 ) -> None:
-    """Write tables and pages, which are by name, to a folder, and print the answer.
+    """Write tables, and pages by file name, to a folder; print the answer.
 
     Raises:
         UserError: the folder cannot be written.
@@ -228,7 +228,7 @@ def show_results(
     title: str = "",
     labels: Mapping[str, str] | None = None,
 ) -> None:
-    """Print the answer last, and where the files are that were written."""
+    """Print the tables if asked for, the answer, and where the files are."""
     from orchestrator.answer_lines import answer_lines, sentences
     from reports.tables.plain import to_json
     from reports.tables.terminal import to_text
@@ -240,7 +240,7 @@ def show_results(
         both = {"tables": tables, "comparisons": comparisons_of(reports)}
         echo(json.dumps(both, indent=1))
         return
-    width, height = screen()
+    width, height = screen_size()
     if output.quiet:
         echo("\n".join(sentences(verdicts, labels or {}, width)))
         return
@@ -257,7 +257,7 @@ def show_results(
 
 
 def _written(files: Sequence[Path], folder: Path, width: int) -> list[str]:
-    """Say where the tables are, and the page and folders beside them; no path is broken."""
+    """List where the tables, the page and the other folders are; no path is broken."""
     inside = Counter(file.parent.name for file in files if file.parent != folder)
     endings = dict.fromkeys(file.suffix for file in files if file.parent == folder)
     pages = [file for file in files if file.suffix == ".html"]
@@ -272,7 +272,7 @@ def _written(files: Sequence[Path], folder: Path, width: int) -> list[str]:
 
 
 def next_command(command: str, study: str, options: Mapping[str, object], *more: str) -> str:
-    """Write a command on the study of this one, with what its options were."""
+    """Return a command on the same study, with the same options."""
     given = [part for name, value in options.items() if value for part in (name, str(value))]
     if given[:2] == ["--store", str(DEFAULT_STORE)]:
         del given[:2]
@@ -280,4 +280,4 @@ def next_command(command: str, study: str, options: Mapping[str, object], *more:
 
 
 def _next(commands: Sequence[str]) -> list[str]:
-    return [f"{'next' if place == 0 else '':7}  {text}" for place, text in enumerate(commands)]
+    return [f"{'next' if index == 0 else '':7}  {text}" for index, text in enumerate(commands)]

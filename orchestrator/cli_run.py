@@ -1,7 +1,7 @@
-"""The steps of `catsweep run`: clear the way, decide what is missing, train it.
+"""The steps of `catsweep run`: check the input, set trials aside, train what is missing.
 
-In: a study, a store and how to run. Out: a filled store and the last plan. Ray is imported only
-when there is something to train.
+In: a study, a store and how to run. Out: a filled store and the last plan. Ray is imported only if
+there is something to train.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ran:
-    """What a run was of, where it ended, and whether it trained anything."""
+class RunResult:
+    """The study, the store and the last plan of a run, and whether it trained anything."""
 
     study: Study
     store: "Store"
@@ -33,7 +33,7 @@ class Ran:
 
 
 def run_study(
-    named: str | Study,
+    study_or_name: str | Study,
     store: Path,
     data: Path | None,
     tasks: str | None,
@@ -42,38 +42,38 @@ def run_study(
     keep: "Keep",
     *,
     retry: bool,
-) -> Ran:
-    """Train what a store lacks of a study; what a user should know is told before.
+) -> RunResult:
+    """Train the trials of a study that a store lacks; warnings are printed first.
 
-    `tasks` are of a study that is `named` by its name or path; another one is trained as it is.
+    `tasks` narrows a study that is given by its name or path; a `Study` is trained as it is.
 
     Raises:
-        UserError, Unfinished, KeyboardInterrupt: as `check` and `train`.
+        UserError, Unfinished, KeyboardInterrupt: as `check_run` and `train`.
     """
-    from orchestrator.data_versions import keep_own_data, other_versions
-    from orchestrator.options import begun_store, read_study
+    from orchestrator.data_versions import find_other_versions, keep_own_data
+    from orchestrator.options import open_begun_store, read_study
     from orchestrator.own_code import keep_own_code
-    from orchestrator.preflight import check_files_of
+    from orchestrator.preflight import check_task_files
     from trainers.records.store import Store
 
-    begun = begun_store(store)
-    study = named
+    begun = open_begun_store(store)
+    study = study_or_name
     if not isinstance(study, Study):
         study = read_study(study, tasks, begun, data, to_train=True)
-    check_files_of(study, data)
-    notes = check(study, begun, data, resources, search, retry=retry)
-    notes += other_versions(study, data, begun)
-    opened = Store(store, create=True)  # Not before: a run that is refused leaves nothing.
+    check_task_files(study, data)
+    warnings = check_run(study, begun, data, resources, search, retry=retry)
+    warnings += find_other_versions(study, data, begun)
+    opened = Store(store, create=True)  # Only now: a refused run writes nothing.
     keep_own_data(study, data, opened)
     keep_own_code(study, opened)
-    warn(notes)
-    clear_the_way(study, opened, data, retry)
+    warn(warnings)
+    set_trials_aside(study, opened, data, retry)
     before = opened.ended()
     plan = train(study, opened, data, resources, search, keep)
-    return Ran(study=study, store=opened, plan=plan, trained=opened.ended() != before)
+    return RunResult(study=study, store=opened, plan=plan, trained=opened.ended() != before)
 
 
-def check(
+def check_run(
     study: Study,
     store: "Store | None",
     data: Path | None,
@@ -82,14 +82,14 @@ def check(
     *,
     retry: bool,
 ) -> list[str]:
-    """Find what would end a run, before anything is written; return what the user should know.
+    """Check everything that could end a run, before anything is written; return warnings.
 
     Raises:
-        UserError: a folder, an address, data or an encoder is of no use, or a trial is corrupt.
+        UserError: a folder, an address, data or an encoder cannot be used, or a trial is corrupt.
     """
     from orchestrator.address import check_address, check_form
-    from orchestrator.data_versions import stale_lines, stale_trials
-    from orchestrator.job import this_machine
+    from orchestrator.data_versions import describe_stale_trials, find_stale_trials
+    from orchestrator.job import count_machine
     from orchestrator.plan import make_plan
     from orchestrator.preflight import check_all
     from orchestrator.tracking import check_trackers
@@ -101,25 +101,28 @@ def check(
     if store and not retry:
         for trial in plan.having(State.CORRUPT):
             store.check(trial.signature)
-    stale = stale_trials(study, store, data) if store else {}
+    stale = find_stale_trials(study, store, data) if store else {}
     if stale and not retry:
         raise UserError(
-            f"study {study.name}: {'; '.join(stale_lines(stale))}: add --retry to set them aside"
-            " and train them again, or give another --store"
+            f"study {study.name}: {'; '.join(describe_stale_trials(stale))}: add --retry to set"
+            " them aside and train them again, or give another --store"
         )
-    missing = [*search.wanted(plan), *(_to_retry(plan, store, stale) if store and retry else [])]
+    missing = [
+        *search.list_wanted(plan),
+        *(_find_trials_to_retry(plan, store, stale) if store and retry else []),
+    ]
     if not missing:
         return []
-    resources.resolve(*this_machine())
+    resources.resolve(*count_machine())
     check_trackers(resources.track)
     check_address(resources.address)
     return check_all(missing, data, study.known_tasks)
 
 
-def _to_retry(
+def _find_trials_to_retry(
     plan: "Plan", store: "Store", stale: Mapping[str, Sequence[TrialConfig]]
 ) -> list[TrialConfig]:
-    """Return the failed, corrupt and stale trials; every file is read: a size may hide a change."""
+    """Return the failed, corrupt and stale trials; all files are read to find altered ones."""
     from trainers.records.store import State
 
     damaged = [t for t in plan.having(State.DONE) if not store.is_whole(t.signature)]
@@ -127,28 +130,24 @@ def _to_retry(
     return [*plan.having(State.CORRUPT, State.FAILED), *damaged, *others]
 
 
-def clear_the_way(study: Study, store: "Store", data: Path | None, retry: bool) -> None:
-    """Set corrupt, failed and stale trials aside on request, and say how many failed are left."""
-    from orchestrator.data_versions import stale_trials
+def set_trials_aside(study: Study, store: "Store", data: Path | None, retry: bool) -> None:
+    """With `retry`, set corrupt, failed and stale trials aside; else say how many have failed."""
+    from orchestrator.data_versions import find_stale_trials
     from orchestrator.plan import make_plan
     from trainers.records.store import State
 
     plan = make_plan(study, store)
     if retry:
-        stale = stale_trials(study, store, data)
+        stale = find_stale_trials(study, store, data)
         old = {trial.signature for trials in stale.values() for trial in trials}
-        for trial in _to_retry(plan, store, stale):
+        for trial in _find_trials_to_retry(plan, store, stale):
             name = trial.signature
             aside = store.set_aside(name, store.record_read(name) if name in old else None)
-            if aside:  # Else another process was quicker.
+            if aside:  # Otherwise another process did it first.
                 say(f"set aside: {aside}")
     elif failed := plan.count(State.FAILED):
-        said = (
-            "1 trial failed before and is"
-            if failed == 1
-            else f"{failed} trials failed before and are"
-        )
-        say(f"{said} left alone; --retry trains failed trials again")
+        trials = "1 trial" if failed == 1 else f"{failed} trials"
+        say(f"{trials} failed before and will not be trained; --retry trains failed trials again")
 
 
 def train(
@@ -159,17 +158,17 @@ def train(
     search: "Search",
     keep: "Keep",
 ) -> "Plan":
-    """Train what the search wants of a study and the store lacks; return the last plan.
+    """Train the trials that a search selects and the store lacks; return the last plan.
 
     Raises:
         UserError: no trial can succeed.
-        Unfinished: Ray ended, or cannot start; what is finished is kept.
-        KeyboardInterrupt: a signal came; what is finished is kept.
+        Unfinished: Ray ended or cannot start; finished trials are kept.
+        KeyboardInterrupt: a signal came; finished trials are kept.
     """
     from orchestrator import progress
-    from orchestrator.best import not_kept, settle_models
+    from orchestrator.best import describe_unkept_models, remove_leftover_models
     from orchestrator.endings import terminate_as_interrupt
-    from orchestrator.job import Job, this_machine
+    from orchestrator.job import Job, count_machine
     from orchestrator.plan import make_plan
     from orchestrator.streams import quiet
     from orchestrator.tracking import prepare_trackers
@@ -179,19 +178,19 @@ def train(
     from trainers.records.store import State
 
     keeping = keeping_of(study.name, keep, cells_of(study))
-    settle_models(keeping, store)
+    remove_leftover_models(keeping, store)
     store.clear_running()
     plan = make_plan(study, store)
-    missing = search.wanted(plan)
+    missing = search.list_wanted(plan)
     if not missing:
         keep_search(store, search.record(plan))
         say(f"{study.name}: nothing to train, {plan.count(State.DONE)} trials are done")
         return plan
-    slots = resources.resolve(*this_machine())
-    say(progress.headline(progress.look(study, store, slots.at_once, search)))
+    slots = resources.resolve(*count_machine())
+    say(progress.headline(progress.read_view(study, store, slots.at_once, search)))
     say(f"store {store.root}; {slots}")
-    tracked, troubles = prepare_trackers(resources.track, study.name, store)
-    warn(troubles)
+    trackers, failed = prepare_trackers(resources.track, study.name, store)
+    warn(failed)
     job = Job(
         store=store.root,
         identity=store.mark.identity,
@@ -201,11 +200,11 @@ def train(
         keeping=keeping,
         own_tasks=study.own_tasks,
         study=study.name,
-        tracked=tracked,
+        trackers=trackers,
     )
     with terminate_as_interrupt(), quiet(), progress.live(study, store, slots.at_once, search):
         from orchestrator.supervisor import sweep
 
         done = sweep(study, store, job, slots, search, resources.address)
-    warn(not_kept(keeping, missing, store))
+    warn(describe_unkept_models(keeping, missing, store))
     return done

@@ -1,7 +1,8 @@
-"""Ray around a sweep: started on this machine, closed to others, or joined; watched; shut down.
+"""Ray during a sweep: starts it on this machine or joins a cluster, watches it, shuts it down.
 
-In: a cluster's address, or none. Out: a `Session` to run trials in. Whatever Ray does at its end,
-the sweep ends within seconds, with one line, and leaves no process and no folder behind.
+In: a cluster's address, or none. Out: a `Session` to run trials in. A Ray started here accepts no
+connections from other machines. However Ray ends, the sweep ends within seconds, with one line, and
+leaves no process and no folder behind.
 """
 
 import atexit
@@ -19,58 +20,63 @@ from pathlib import Path
 
 from orchestrator.endings import (
     INTERRUPTED,
-    INTERRUPTED_LINE,
-    NOTED,
+    INTERRUPTED_MESSAGE,
+    RECEIVED,
     UNFINISHED,
-    hold_signals,
+    defer_signals,
+    describe_unfinished,
     interrupt_main,
+    interrupt_on_signals,
     raise_if_interrupted,
-    take_signals,
-    unfinished_line,
 )
-from orchestrator.guard import tell_end
+from orchestrator.guard import report_end
 from orchestrator.job import Slots
+from orchestrator.run_folder import RAY, TOKEN, TUNE, end_processes, private_folder
 from orchestrator.say import leave_terminal, say
-from orchestrator.session import RAY, TOKEN, TUNE, end_processes, private_folder
 from search_spaces.errors import Unfinished, UserError
 from search_spaces.text import one_line
 
 OBJECT_STORE_BYTES = 128 * 1024**2
-LOOK_SECONDS = 0.25
-PATIENCE = {True: 0.25, False: 20.0}
-"""Seconds that a part of Ray may be silent, by whether it is our own: a cluster's may restart."""
+POLL_SECONDS = 0.25
+SILENT_SECONDS = {True: 0.25, False: 20.0}
+"""Seconds for which a service of Ray may not answer, by whether Ray is local.
+
+The services of a cluster may be restarting.
+"""
 
 GRACE_SECONDS = 15.0
-"""For an orderly end before the time; what takes longer is ended. The usual end may take more."""
+"""Time for an orderly exit after an interruption; then the process is killed. A normal exit may
+take four times as long."""
 
 RAY_SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     "TUNE_WARN_THRESHOLD_S": "60",
-    # A trial that failed has no score.
+    # A failed trial has no score.
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
-    # A trial that asked for no GPU sees none.
+    # A trial that asks for no GPU sees none.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
     "RAY_AIR_NEW_OUTPUT": "0",
-    # Workers stay where `run` was called: an encoder may be a folder below it.
+    # Workers keep the current folder: an encoder may be given by a relative path.
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
-    # Seconds until Ray ends a driver that it has left, without a word: well after `_watch` does.
+    # Seconds until Ray silently kills a driver that lost its cluster; `_watch_ray` acts earlier.
     "RAY_gcs_rpc_server_reconnect_timeout_s": "60",
-    # Tune's actors have an environment of their own: processes made before they are asked for, one
-    # for each core, would never be used.
+    # Tune's actors have their own environment, so processes that Ray starts in advance, one per
+    # core, would never be used.
     "RAY_prestart_worker_first_driver": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
-    # Ray would give them 15, and beside any other process they would starve.
+    # Ray's default of 15 would starve workers beside any other process.
     "RAY_worker_niceness": "0",
 }
 
 
 @dataclass(kw_only=True)
 class Session:
-    """Where a sweep's trials run: a cluster's address or none, and the run's private folder.
+    """Where a sweep's trials run: a cluster's address or None, and the run's private folder.
 
-    `failed_trackers` are those that it was said of: it is said once.
+    `services` has the address of each service of Ray, by the message for when it is gone; `lost` is
+    that message with its context once one is gone. `failed_trackers` are those warned about.
     """
 
     address: str | None
@@ -79,25 +85,25 @@ class Session:
     failed_trackers: set[str] = field(default_factory=set)
     closing: threading.Event = field(default_factory=threading.Event)
     closed: threading.Event = field(default_factory=threading.Event)
-    parts: dict[str, tuple[str, int]] = field(default_factory=dict)
+    services: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     @property
     def scratch(self) -> Path:
-        """Where Tune writes what nobody reads."""
+        """The folder for Tune's files, which nobody reads."""
         return self.folder / TUNE
 
 
 @contextmanager
 def ray_session(address: str | None) -> Iterator[Session]:
-    """Set what Ray reads when it is imported; at the end shut it down, if it was started.
+    """Set the environment that Ray reads on import; shut Ray down at the end, if it was started.
 
     Raises:
-        Unfinished: Ray ended within the block.
+        Unfinished: Ray ended inside the block.
     """
     with private_folder() as folder:
         session = Session(address=address, folder=folder)
         before = _set_environment(session)
-        watch = threading.Thread(target=_watch, args=(session,), name="watch", daemon=True)
+        watch = threading.Thread(target=_watch_ray, args=(session,), name="watch", daemon=True)
         watch.start()
         try:
             yield session
@@ -106,43 +112,43 @@ def ray_session(address: str | None) -> Iterator[Session]:
                 raise Unfinished(session.lost) from error
             raise
         finally:
-            hold_signals()
+            defer_signals()
             session.closing.set()
             _shut_down(session)
             session.closed.set()
             watch.join()
-            _put(before)
+            _set_variables(before)
 
 
 def _set_environment(session: Session) -> dict[str, str | None]:
-    """Set what is to be, and what the user did not set; return what was in place of the first."""
+    """Set Ray's environment variables; return the previous values of those to restore."""
     for name, value in RAY_SETTINGS.items():
         os.environ.setdefault(name, value)
     if session.address is not None:
         return {}
-    return _put(
+    return _set_variables(
         {
-            # Ray counts a mode that it does not know as none, and without one whoever reaches a
-            # port can run code.
+            # Without a token, whoever reaches a port of Ray can run code; Ray treats an unknown
+            # mode as none.
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(session.folder / TOKEN),
             "RAY_AUTH_TOKEN": None,
-            # Else Ray takes the host's address for 127.0.0.1, and for others opens all interfaces.
+            # Otherwise Ray uses the host's address, not 127.0.0.1, and listens on all interfaces.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
             "RAY_TMPDIR": None,
         }
     )
 
 
-def _put(variables: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Set environment variables, or take them out; return what was there."""
+def _set_variables(variables: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Set environment variables, or remove those that are None; return their previous values."""
     before = {name: os.environ.pop(name, None) for name in variables}
     os.environ |= {name: value for name, value in variables.items() if value is not None}
     return before
 
 
 def connect(session: Session, slots: Slots) -> None:
-    """Join the cluster, or start Ray on this machine; from here on it is watched.
+    """Join the cluster, or start Ray on this machine; from then on it is watched.
 
     Raises:
         UserError: the cluster cannot be joined.
@@ -150,13 +156,13 @@ def connect(session: Session, slots: Slots) -> None:
     """
     import ray
 
-    # Ours stays in place: what Ray's raises, may get lost, and nobody would know of it.
+    # Keep our own handler: an exception from Ray's may get lost unnoticed.
     ray._private.utils.set_sigterm_handler = lambda _handler: None
     try:
         if session.address is not None:
             ray.init(address=session.address, log_to_driver=False, logging_level=logging.CRITICAL)
         else:
-            _start(session.folder / RAY, (slots.at_once or 1) * slots.threads)
+            _start_ray(session.folder / RAY, (slots.at_once or 1) * slots.threads)
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise_if_interrupted()
         if session.address is not None:
@@ -165,15 +171,15 @@ def connect(session: Session, slots: Slots) -> None:
             ) from error
         raise Unfinished(f"Ray cannot start ({one_line(error)})") from error
     finally:
-        take_signals()  # Again: below Python, Ray has put a handler of its own in place.
-    session.parts = _parts()
+        interrupt_on_signals()  # Again: Ray has set a handler of its own in C++.
+    session.services = _find_services()
 
 
-def _start(folder: Path, cores: int) -> None:
+def _start_ray(folder: Path, cores: int) -> None:
     import ray
 
     ray.init(
-        address="local",  # Never one that `ray start` left behind, nor RAY_ADDRESS.
+        address="local",  # Not a Ray that `ray start` left behind, nor RAY_ADDRESS.
         num_cpus=cores,
         include_dashboard=False,
         log_to_driver=False,
@@ -184,35 +190,35 @@ def _start(folder: Path, cores: int) -> None:
     )
 
 
-def _parts() -> dict[str, tuple[str, int]]:
-    """Return the addresses of the parts of Ray without which a driver is lost."""
+def _find_services() -> dict[str, tuple[str, int]]:
+    """Return the addresses of the services that a driver needs, by what is wrong without them."""
     import ray
 
-    here = ray.get_runtime_context()
-    host, _, port = here.gcs_address.rpartition(":")
-    parts = {"its control service is gone": (host.strip("[]"), int(port))}
+    context = ray.get_runtime_context()
+    host, _, port = context.gcs_address.rpartition(":")
+    services = {"its control service is gone": (host.strip("[]"), int(port))}
     for node in ray.nodes():
-        if node["NodeID"] == here.get_node_id():
-            where = (node["NodeManagerAddress"], node["NodeManagerPort"])
-            parts["its node manager is gone"] = where
-    return parts
+        if node["NodeID"] == context.get_node_id():
+            address = (node["NodeManagerAddress"], node["NodeManagerPort"])
+            services["its node manager is gone"] = address
+    return services
 
 
-def _watch(session: Session) -> None:
-    """End the sweep when a part of Ray is gone: Ray would end the process, some time, in its way.
+def _watch_ray(session: Session) -> None:
+    """Interrupt the sweep when a service of Ray is gone; Ray itself would exit the process later.
 
-    An interrupt that gets lost is repeated, and an end that takes long is cut short.
+    An interrupt that got lost is repeated, and an exit that takes too long is forced.
     """
-    patience = PATIENCE[session.address is None]
-    heard: dict[str, float] = {}
-    while not (session.lost or NOTED or session.closing.wait(LOOK_SECONDS)):
-        for what, where in session.parts.items():
-            if _answers(where):
-                heard[what] = time.monotonic()
-            elif time.monotonic() - heard.setdefault(what, time.monotonic()) >= patience:
-                session.lost = f"Ray ended ({what})"
+    limit = SILENT_SECONDS[session.address is None]
+    last_seen: dict[str, float] = {}
+    while not (session.lost or RECEIVED or session.closing.wait(POLL_SECONDS)):
+        for problem, address in session.services.items():
+            if _is_reachable(address):
+                last_seen[problem] = time.monotonic()
+            elif time.monotonic() - last_seen.setdefault(problem, time.monotonic()) >= limit:
+                session.lost = f"Ray ended ({problem})"
                 interrupt_main()
-    early = bool(session.lost or NOTED)
+    early = bool(session.lost or RECEIVED)
     deadline = time.monotonic() + GRACE_SECONDS * (1 if early else 4)
     while not session.closing.wait(2.0) and time.monotonic() < deadline:
         interrupt_main()
@@ -220,20 +226,20 @@ def _watch(session: Session) -> None:
         _end_at_once(session)
 
 
-def _answers(where: tuple[str, int]) -> bool:
+def _is_reachable(address: tuple[str, int]) -> bool:
     try:
-        socket.create_connection(where, timeout=2.0).close()
+        socket.create_connection(address, timeout=2.0).close()
     except (ConnectionError, TimeoutError, socket.gaierror):
         return False
-    except OSError:  # Of this process: no more open files.
+    except OSError:  # A fault of this process, as too many open files.
         return True
     return True
 
 
 def _shut_down(session: Session) -> None:
-    """Shut Ray down where it is still there; else it would abort, so it has no last word at all."""
+    """Shut Ray down if it is reachable; otherwise skip its clean-up, which would abort."""
     ray = sys.modules.get("ray")
-    if not all(map(_answers, session.parts.values())):
+    if not all(map(_is_reachable, session.services.values())):
         atexit.register(_exit_before_ray, _exit_code(session))
     elif ray is not None:
         with suppress(Exception):
@@ -242,21 +248,21 @@ def _shut_down(session: Session) -> None:
 
 def _exit_before_ray(code: int) -> None:
     leave_terminal()
-    tell_end(code)
+    report_end(code)
     os._exit(code)
 
 
 def _exit_code(session: Session) -> int:
-    return INTERRUPTED if NOTED and session.lost is None else UNFINISHED
+    return INTERRUPTED if RECEIVED and session.lost is None else UNFINISHED
 
 
 def _end_at_once(session: Session) -> None:
-    """End this process from the thread that watches; the main thread hangs somewhere in Ray."""
+    """Exit from the watching thread, because the main thread hangs inside Ray."""
     end_processes(session.folder)
     shutil.rmtree(session.folder, ignore_errors=True)
     leave_terminal()
     code = _exit_code(session)
-    lost = unfinished_line(session.lost or "Ray did not end")
-    say(INTERRUPTED_LINE if code == INTERRUPTED else lost)
-    tell_end(code)
+    lost = describe_unfinished(session.lost or "Ray did not end")
+    say(INTERRUPTED_MESSAGE if code == INTERRUPTED else lost)
+    report_end(code)
     os._exit(code)

@@ -1,20 +1,20 @@
-"""`python -m catsweep`, and where the script `catsweep` begins; a wheel puts it in that place.
+"""The entry point of `catsweep` and `python -m catsweep`; installed as `catsweep/__main__.py`.
 
-In: the process's start. Out: `orchestrator.main`, imported from where it is installed: neither the
-current folder nor a project of the same package names comes first.
+In: the start of the process. Out: a call of `orchestrator.main`, imported from where it is
+installed, even if the current folder or another project has packages of the same names.
 """
 
 import signal
 import sys
 
-if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # As `orchestrator.main` has it.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # As in `orchestrator.main`.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def main() -> None:
-    """Run the command line; another project's package in the way is one line and exit code 2."""
+    """Run the command line; one line and exit code 2 if another project hides a package."""
     if __name__ == "__main__" and not sys.flags.safe_path:
-        del sys.path[0]  # The current folder, where there may be a `trainers` of somebody's own.
+        del sys.path[0]  # The current folder, which may have an unrelated package `trainers`.
     from catsweep import find_shadow
 
     if shadow := find_shadow():

@@ -1,6 +1,7 @@
-"""Confirmation: the chosen settings of a study, trained again with seeds that no choice has seen.
+"""Confirmation: the chosen settings of a study, trained again with fresh seeds.
 
-In: a study whose trials have ended, and its store. Out: a `Confirmation` to train, and its record.
+In: the results of a study whose trials have ended. Out: a `Confirmation` to train, and its record.
+Fresh seeds are seeds that had no part in choosing the settings.
 """
 
 from collections.abc import Sequence
@@ -14,13 +15,13 @@ from search_spaces.text import one_line
 from trainers.records.confirmations import ConfirmationRecord, ConfirmedCell
 
 
-def confirm(
+def choose_confirmation(
     results: Results, seeds: int, methods: Sequence[str] | None
 ) -> tuple[Confirmation, ConfirmationRecord]:
-    """Choose what is to be confirmed: each method's chosen setting, and the baseline's beside it.
+    """Choose what to confirm: the chosen settings of each method and of the baseline.
 
     Raises:
-        UserError: no such method, nothing to compare, or a cell whose choice is not made yet.
+        UserError: a method is unknown, there is nothing to compare, or a cell has no choice yet.
     """
     study = results.study
     known = dict.fromkeys(cell.method for cell in results.cells)
@@ -32,11 +33,11 @@ def confirm(
         for cell in results.cells
         if cell.method == BASELINE or methods is None or cell.method in methods
     ]
-    cells = _compared(wanted)
+    cells = _drop_uncompared(wanted)
     if not cells:
         raise UserError(
-            f"study {study.name} has no method beside {BASELINE} on one task and encoder: there is"
-            " nothing to confirm"
+            f"study {study.name} has no task and encoder with both {BASELINE} and another method:"
+            " there is nothing to confirm"
         )
     for cell in cells:
         _refuse_undecided(study.name, cell)
@@ -58,8 +59,8 @@ def confirm(
     return confirm_settings(study, chosen, fresh), record
 
 
-def _compared(cells: Sequence[CellResult]) -> list[CellResult]:
-    """Leave out what has nothing beside it: a baseline alone, or a method without one."""
+def _drop_uncompared(cells: Sequence[CellResult]) -> list[CellResult]:
+    """Drop the cells without a comparison: a baseline alone, or a method without a baseline."""
     groups: dict[tuple[str, str], list[CellResult]] = {}
     for cell in cells:
         groups.setdefault((cell.task, cell.encoder), []).append(cell)
@@ -72,11 +73,11 @@ def _compared(cells: Sequence[CellResult]) -> list[CellResult]:
 
 
 def _refuse_undecided(study: str, cell: CellResult) -> None:
-    """A choice is made when all trials have ended: what is confirmed earlier may not be chosen."""
+    """Raise UserError if trials of a cell have not ended, since its choice may still change."""
     if cell.missing:
         raise UserError(
             f"{cell.name}: {cell.missing} of its trials {'is' if cell.missing == 1 else 'are'} not"
             f" finished, so its setting is not chosen yet: catsweep run {one_line(study)}"
         )
     if cell.chosen is None:
-        raise UserError(f"{cell.name}: no trial gave a score, so there is nothing to confirm")
+        raise UserError(f"{cell.name}: no trial has a score, so there is nothing to confirm")

@@ -1,7 +1,8 @@
-"""A study's own tasks with their rows: read from its files, or remembered by the store.
+"""The data of a study: the rows of its own tasks, and trials that were trained on other rows.
 
-In: a study, the data folder, the store. Out: the same study, whose trials are named by their data;
-and what a store has of trials that were trained on other data.
+In: a study, the data folder, the store. Out: the same study with the rows of its own tasks, read
+from files or known from the store, so that their digest is part of each trial's signature; and the
+stored trials that saw other data.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,18 +19,18 @@ if TYPE_CHECKING:
     from trainers.records.store import Store
 
 
-def with_own_data(study: Study, data: Path | None, store: "Store | None") -> Study:
-    """Name the rows of a study's own tasks; without its files, those that the store knows.
+def add_own_data(study: Study, data: Path | None, store: "Store | None") -> Study:
+    """Add the rows of a study's own tasks, from their files or, without them, from the store.
 
     Raises:
-        UserError: a task's files are not there or not right, or its metric is not for its labels.
+        UserError: a task's files are missing or wrong, or its metric does not fit its labels.
     """
     if not study.own_tasks:
         return study
     from trainers.data.hub import pinned
 
     own = {name: pinned(task) for name, task in study.own_tasks.items()}
-    found = {name: _identity(study, task, data, store) for name, task in own.items()}
+    found = {name: _find_identity(study, task, data, store) for name, task in own.items()}
     tasks = {
         name: task.model_copy(
             update={
@@ -44,7 +45,9 @@ def with_own_data(study: Study, data: Path | None, store: "Store | None") -> Stu
     return study.with_data(digests, tasks)
 
 
-def _identity(study: Study, task: Task, data: Path | None, store: "Store | None") -> "Identity":
+def _find_identity(
+    study: Study, task: Task, data: Path | None, store: "Store | None"
+) -> "Identity":
     from trainers.data.identity import identify, kept_identities
     from trainers.data.rows import DataAbsent
 
@@ -54,55 +57,62 @@ def _identity(study: Study, task: Task, data: Path | None, store: "Store | None"
         known = kept_identities(store, task.name) if store else []
         if len(known) == 1:
             return known[0]
-        more = f"; the store has trials of {len(known)} versions of them" if known else ""
+        more = f"; the store has trials on {len(known)} versions of them" if known else ""
         raise UserError(f"study {study.name}: {error}{more}") from error
     except UserError as error:
         raise UserError(f"study {study.name}: {error}") from error
 
 
 def keep_own_data(study: Study, data: Path | None, store: "Store") -> None:
-    """Note in the store which rows a study's own tasks have; UserError where it cannot."""
+    """Record in the store which rows a study's own tasks have.
+
+    Raises:
+        UserError: the record cannot be written.
+    """
     from trainers.data.identity import identify, keep_identity
 
     for task in study.own_tasks.values():
         keep_identity(store, identify(task, data))
 
 
-def other_versions(study: Study, data: Path | None, store: "Store | None") -> list[str]:
-    """Say which of a study's trials the store has of other rows of its own tasks: those stay.
+def find_other_versions(study: Study, data: Path | None, store: "Store | None") -> list[str]:
+    """Describe stored trials of a study's own tasks that were trained on other rows or code.
 
     Raises:
         UserError: a record of a task's data cannot be read.
     """
-    from orchestrator.own_code import other_code
+    from orchestrator.own_code import find_other_code
     from trainers.data.identity import kept_identities
 
     if store is None:
         return []
-    lines = other_code(study, store)
-    finished = store.ended()
+    lines = find_other_code(study, store)
+    ended = store.ended()
     for name, task in study.own_tasks.items():
         identities = {known.digest: known for known in kept_identities(store, name)}
-        now = _identity(study, task, data, store)
+        now = _find_identity(study, task, data, store)
         identities.pop(now.digest, None)
         trials = [trial for trial in study.trials() if trial.task == name]
         for digest, before in identities.items():
             others = (trial.model_copy(update={"data": digest}) for trial in trials)
-            there = sum(trial.signature in finished for trial in others)
-            if there:
+            n = sum(trial.signature in ended for trial in others)
+            if n:
                 lines.append(
-                    f"task {name}: {_were(there)} trained on other data"
-                    f" ({_difference(before, now)}): they stay in the store, and are not of this"
-                    " study as its data are now"
+                    f"task {name}: {_count_trained(n)} trained on other data"
+                    f" ({_describe_difference(before, now)}): they stay in the store, but do not"
+                    " belong to this study with its present data"
                 )
     return lines
 
 
-def stale_trials(study: Study, store: "Store", data: Path | None) -> dict[str, list[TrialConfig]]:
-    """Find trials of shipped tasks, of those whose records were read, that saw other rows.
+def find_stale_trials(
+    study: Study, store: "Store", data: Path | None
+) -> dict[str, list[TrialConfig]]:
+    """Find trials of shipped tasks that were trained on other rows than the files have now.
 
-    Returns them by what differs from the files as they are now, in words. A study's own tasks have
-    none: other rows are other trials. Rows that are in no file, as the hub's, are not looked at.
+    Only trials whose records have been read are checked. They are returned by a description of what
+    differs. A study's own tasks have no stale trials, since other rows make other trials, and rows
+    that are not in files (those of the hub) are not checked.
 
     Raises:
         UserError: the files cannot be read.
@@ -124,47 +134,47 @@ def stale_trials(study: Study, store: "Store", data: Path | None) -> dict[str, l
         before = record.fingerprints
         differing = [name for name in seen if before.get(name, seen[name]) != seen[name]]
         if differing:
-            found.setdefault(f"task {trial.task}: {_listed(differing)}", []).append(trial)
+            found.setdefault(f"task {trial.task}: {_join_splits(differing)}", []).append(trial)
     return found
 
 
-def data_notes(study: Study, store: "Store | None", data: Path | None) -> list[str]:
-    """Say which of a study's trials the store has of other data than there are now.
+def describe_other_data(study: Study, store: "Store | None", data: Path | None) -> list[str]:
+    """Describe stored trials that were trained on other data than the study has now.
 
-    Of shipped tasks those whose records were read. What cannot be read now is not looked at: the
-    store is shown all the same.
+    For shipped tasks, only trials whose records have been read are checked. Files that cannot be
+    read are skipped, so that the store can be shown all the same.
     """
     if store is None:
         return []
     try:
-        stale = stale_trials(study, store, data)
+        stale = find_stale_trials(study, store, data)
     except UserError:
         stale = {}
-    lines = [f"{line}; `run --retry` trains them again" for line in stale_lines(stale)]
-    return [*other_versions(study, data, store), *lines]
+    lines = [f"{line}; `run --retry` trains them again" for line in describe_stale_trials(stale)]
+    return [*find_other_versions(study, data, store), *lines]
 
 
-def stale_lines(stale: Mapping[str, Sequence[TrialConfig]]) -> list[str]:
-    """Say of how many trials which data differ."""
+def describe_stale_trials(stale: Mapping[str, Sequence[TrialConfig]]) -> list[str]:
+    """Describe how many trials were trained on other data, and what differs."""
     return [
-        f"{_were(len(trials))} trained on other data than is there now ({what})"
+        f"{_count_trained(len(trials))} trained on other data than the present files ({what})"
         for what, trials in stale.items()
     ]
 
 
-def _were(n: int) -> str:
+def _count_trained(n: int) -> str:
     return "1 trial was" if n == 1 else f"{n} trials were"
 
 
-def _listed(splits: Sequence[str]) -> str:
+def _join_splits(splits: Sequence[str]) -> str:
     return f"{', '.join(splits)} {'differs' if len(splits) == 1 else 'differ'}"
 
 
-def _difference(before: "Identity", now: "Identity") -> str:
-    """Say in which splits, or else in what of its definition, a task differs from what it was."""
+def _describe_difference(before: "Identity", now: "Identity") -> str:
+    """Describe which splits of a task differ, or else which part of its definition."""
     names = dict.fromkeys([*before.splits, *now.splits])
     splits = [name for name in names if before.splits.get(name) != now.splits.get(name)]
     if splits:
-        return _listed(splits)
+        return _join_splits(splits)
     what = "the order of its labels" if before.labels != now.labels else "metric, dev or difficult"
     return f"{what} differs"

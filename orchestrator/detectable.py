@@ -1,9 +1,9 @@
-"""What a study can show: the smallest gain of a method that its examples and seeds let be seen.
+"""The smallest gain of a method that a study can detect with its examples and seeds.
 
-In: a study, its store, and a gain to look for or none. Out: a `Showing` for each task, and its text
-and JSON. It speaks of the test of methods (`reports/statistics/method_test.py`) on the split that
-tables end with. How predictions vary is taken from the tests of methods in the study's last report
-where it has some on a task, and is else as `Variation` has it by default.
+In: a study, its store, and, if given, a gain to look for. Out: a `TaskPower` for each task, and its
+text and JSON. The power is that of the test of methods (`reports/statistics/method_test.py`) on the
+split that the tables report last. How much predictions vary is measured in the study's last report;
+for a task that has no such test there, the defaults of `Variation` are assumed.
 """
 
 import json
@@ -21,19 +21,19 @@ from search_spaces.tasks import Task
 if TYPE_CHECKING:
     from trainers.records.store import Store
 
-ADVISED: Final = 5
-"""Seeds that are spoken of where a study has one, which says nothing of methods."""
+DEFAULT_SEEDS: Final = 5
+"""Seeds assumed for a study with a single seed, which cannot show anything about methods."""
 MORE_SEEDS: Final = (10, 20, 50, 100, 200, 500)
-"""Tried where more examples alone do not find a gain."""
+"""Numbers of seeds to try if more examples alone are not enough to detect a gain."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Showing:
-    """Of one task: its examples on a split, the seeds of each setting, and the smallest gain.
+class TaskPower:
+    """The power on one task: examples of a split, seeds of each setting, smallest detectable gain.
 
-    `takes` are the pairs (seeds, examples) that find a gain to look for: more seeds on these
-    examples, more examples with these seeds, or, where neither is ever enough, more of both.
-    `measured` is how predictions vary in the study's last report, None where defaults are taken.
+    `takes` are the pairs (seeds, examples) that are enough for a gain to look for: more seeds on
+    these examples, more examples with these seeds or, if neither is ever enough, more of both.
+    `measured` is how predictions vary in the study's last report, None if defaults are assumed.
     """
 
     task: str
@@ -46,73 +46,73 @@ class Showing:
     measured: Variation | None = None
 
 
-def showings(
+def estimate_power(
     study: Study, detect: float | None = None, store: "Store | None" = None
-) -> list[Showing]:
-    """Work out what each task can show; one whose examples are not counted yet is left out.
+) -> list[TaskPower]:
+    """Compute the smallest detectable gain on each task; `detect` is a gain between 0 and 1.
 
-    `detect` is a gain between 0 and 1.
+    A task is left out if its examples are not counted yet, or if it has fewer than two methods.
     """
-    found, counts = [], _seeds(study)
-    known = measured_in(store.reports / study.name) if store else {}
+    found, counts = [], _count_seeds(study)
+    variations = read_variations(store.reports / study.name) if store else {}
     for name in study.tasks:
         seeds = counts.get(name, 0)
-        split, examples = _shown(study, study.task(name))
-        if examples < 2 or len(_methods(study, name)) < 2:
+        split, examples = _find_claim_split(study, study.task(name))
+        if examples < 2 or len(_list_methods(study, name)) < 2:
             continue
-        variation = known.get(name)
+        variation = variations.get(name)
         plan = Plan(
             examples=examples,
-            seeds=seeds if seeds > 1 else ADVISED,
+            seeds=seeds if seeds > 1 else DEFAULT_SEEDS,
             variation=variation or Variation(),
         )
         found.append(
-            Showing(
+            TaskPower(
                 task=name,
                 title=study.task(name).title,
                 split=split,
                 examples=examples,
                 seeds=seeds,
                 smallest_gain=plan.smallest_gain(),
-                takes=_takes(plan, detect) if detect else (),
+                takes=_find_sufficient(plan, detect) if detect else (),
                 measured=variation,
             )
         )
     return found
 
 
-def measured_in(reports: Path) -> dict[str, Variation]:
-    """Return how predictions vary on each task, by the tests of methods in a study's report.
+def read_variations(reports: Path) -> dict[str, Variation]:
+    """Return how predictions vary on each task: means over the tests in a study's report.
 
-    Means over these tests; a report that is not there, or not of this version, has none.
+    The result is empty if there is no report, or if another version wrote it.
     """
     try:
         entries = json.loads((reports / "comparisons.json").read_bytes())
         tests = [(entry["task"], entry["gain"]) for entry in entries if entry["gain"]]
-        of_task: dict[str, list[Variation]] = {}
+        by_task: dict[str, list[Variation]] = {}
         for task, gain in tests:
-            of_task.setdefault(task, []).append(Variation.of(_test_of(gain)))
+            by_task.setdefault(task, []).append(Variation.of(_parse_test(gain)))
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return {task: _mean(found) for task, found in of_task.items()}
+    return {task: _mean(variations) for task, variations in by_task.items()}
 
 
-def _test_of(gain: dict[str, Any]) -> MethodTest:
+def _parse_test(gain: dict[str, Any]) -> MethodTest:
     effects = Effects(**gain["effects"])
     pairs = {name: tuple(gain[name]) for name in ("seeds", "deviations")}
     return MethodTest(**gain | pairs | {"effects": effects})
 
 
-def _mean(found: Sequence[Variation]) -> Variation:
+def _mean(variations: Sequence[Variation]) -> Variation:
     return Variation(
         **{
-            name: fmean(getattr(one, name) for one in found)
+            name: fmean(getattr(one, name) for one in variations)
             for name in ("discordant", "repeated", "seed_deviation")
         }
     )
 
 
-def _takes(plan: Plan, gain: float) -> tuple[tuple[int, int], ...]:
+def _find_sufficient(plan: Plan, gain: float) -> tuple[tuple[int, int], ...]:
     seeds, examples = seeds_for(plan, gain), examples_for(plan, gain)
     found = [(seeds, plan.examples)] if seeds else []
     found += [(plan.seeds, examples)] if examples else []
@@ -122,23 +122,23 @@ def _takes(plan: Plan, gain: float) -> tuple[tuple[int, int], ...]:
     return tuple((n, needed) for n, needed in both if needed)[:1]
 
 
-def _methods(study: Study, task: str) -> set[str]:
+def _list_methods(study: Study, task: str) -> set[str]:
     return {method for part in study.parts if task in part.tasks for method in part.methods}
 
 
-def _seeds(study: Study) -> dict[str, int]:
-    """Seeds of each setting by task: the fewest that one of its methods has."""
-    of_methods: dict[tuple[str, str], set[int]] = {}
+def _count_seeds(study: Study) -> dict[str, int]:
+    """Count the seeds of each setting by task: the fewest of any of its methods."""
+    by_method: dict[tuple[str, str], set[int]] = {}
     for trial in study.trials():
-        of_methods.setdefault((trial.task, trial.method.name), set()).add(trial.seed)
+        by_method.setdefault((trial.task, trial.method.name), set()).add(trial.seed)
     found: dict[str, int] = {}
-    for (task, _), seeds in of_methods.items():
+    for (task, _), seeds in by_method.items():
         found[task] = min(len(seeds), found.get(task, len(seeds)))
     return found
 
 
-def _shown(study: Study, task: Task) -> tuple[str, int]:
-    """Return the labelled split that a claim is about, and how many of its examples count."""
+def _find_claim_split(study: Study, task: Task) -> tuple[str, int]:
+    """Return the labelled split that a claim is about, and how many of its examples are used."""
     split = "test" if task.counts.get("test") else "dev"
     most = {part.max_eval_samples for part in study.parts if task.name in part.tasks}
     counted = task.counts.get(split, 0)
@@ -146,12 +146,12 @@ def _shown(study: Study, task: Task) -> tuple[str, int]:
     return split, min([counted, *limits]) if split == "dev" else counted
 
 
-def showing_lines(found: Sequence[Showing], detect: float | None = None) -> list[str]:
-    """Say it in sentences; nothing where no two methods are compared."""
+def describe_power(found: Sequence[TaskPower], detect: float | None = None) -> list[str]:
+    """Describe the power in sentences; nothing if no two methods are compared."""
     if not found:
         return []
     seeds = {one.seeds for one in found}
-    of = f"{ADVISED if seeds == {1} else min(seeds)} seeds"
+    seeds_text = f"{DEFAULT_SEEDS if seeds == {1} else min(seeds)} seeds"
     gains = "; ".join(
         f"{one.title} {100 * one.smallest_gain:.1f} ({one.examples:,} {one.split} examples)"
         for one in found
@@ -159,43 +159,47 @@ def showing_lines(found: Sequence[Showing], detect: float | None = None) -> list
     lines = []
     if 1 in seeds:
         lines.append(
-            "A method has one seed: nothing here can show that a method, and not only a trained"
-            " model, is better. Set seeds: [0, 1, 2, 3, 4] in the study for that."
+            "A method has one seed: the results can show that one trained model is better than"
+            " another, but not that a method is. Set seeds: [0, 1, 2, 3, 4] in the study for that."
         )
     lines.append(
-        f"Smallest gain in points that the test of methods finds with power {POWER:g} and {of} of"
-        f" each setting (two-sided, p < .05, for accuracy): {gains}."
+        f"Smallest gain in points that the test of methods detects with power {POWER:g} and"
+        f" {seeds_text} of each setting (two-sided, p < .05, for accuracy): {gains}."
     )
     if detect is not None:
-        lines += [_detecting(one, detect) for one in found]
+        lines += [_describe_sufficient(one, detect) for one in found]
     for one in found:
         if one.measured:
-            lines.append(f"Measured on {one.title} in the last report: {_varies(one.measured)}.")
+            lines.append(
+                f"Measured on {one.title} in the last report: {_describe_variation(one.measured)}."
+            )
     if any(one.measured is None for one in found):
-        lines.append(f"Assumed{' elsewhere' if len(lines) > 2 else ''}: {_varies(Variation())}.")
+        lines.append(
+            f"Assumed{' elsewhere' if len(lines) > 2 else ''}: {_describe_variation(Variation())}."
+        )
     return lines
 
 
-def _varies(of_all: Variation) -> str:
+def _describe_variation(variation: Variation) -> str:
     return (
-        f"exactly one of two models is right on {of_all.discordant:.0%} of the examples;"
-        f" {of_all.repeated:.0%} of that repeats with other seeds; a score's standard deviation"
-        f" over seeds is {100 * of_all.seed_deviation:.2g} points"
+        f"exactly one of two models is right on {variation.discordant:.0%} of the examples;"
+        f" {variation.repeated:.0%} of that repeats with other seeds; a score's standard deviation"
+        f" over seeds is {100 * variation.seed_deviation:.2g} points"
     )
 
 
-def _detecting(one: Showing, detect: float) -> str:
-    """Say what a gain takes on one task."""
+def _describe_sufficient(one: TaskPower, detect: float) -> str:
+    """Describe how many seeds and examples are enough to detect a gain on one task."""
     points = f"{100 * detect:g} point{'' if detect == 0.01 else 's'}"
     ways = " or ".join(f"{seeds:,} seeds on {n:,} examples" for seeds, n in one.takes)
     if any(n == one.examples for _, n in one.takes):
-        return f"A gain of {points} on {one.title} takes {ways}."
+        return f"Detecting a gain of {points} on {one.title} takes {ways}."
     return (
-        f"A gain of {points} on {one.title} is not found on its {one.examples:,} examples, with"
-        f" any number of seeds; it takes {ways or 'more than can be had'}."
+        f"A gain of {points} on {one.title} cannot be detected on its {one.examples:,} examples"
+        f" with any number of seeds; it takes {ways or 'more examples than are feasible'}."
     )
 
 
-def showings_json(found: Sequence[Showing]) -> list[dict[str, Any]]:
-    """The same for programs; gains between 0 and 1."""
+def power_json(found: Sequence[TaskPower]) -> list[dict[str, Any]]:
+    """Return the same as JSON, with gains between 0 and 1."""
     return [asdict(one) | {"power": POWER} for one in found]

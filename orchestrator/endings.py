@@ -1,6 +1,7 @@
-"""How a sweep ends before its time: by Ctrl-C, SIGTERM (Slurm), SIGHUP (a closed terminal).
+"""How a sweep is interrupted: by Ctrl-C, SIGTERM (Slurm) or SIGHUP (a closed terminal).
 
-In: signals. Out: KeyboardInterrupt, raised where the sweep is and noted, for it may get lost there.
+In: signals. Out: KeyboardInterrupt in the main thread. Each signal is also recorded, because code
+that catches exceptions may swallow the KeyboardInterrupt.
 """
 
 import signal
@@ -14,89 +15,94 @@ from typing import Any
 from search_spaces.errors import Unfinished
 
 UNFINISHED, INTERRUPTED = 75, 130
-"""Exit codes: EX_TEMPFAIL, try again; and what a shell gives a command that Ctrl-C ended."""
+"""Exit codes: EX_TEMPFAIL (try again), and that of a command that Ctrl-C ended, as in a shell."""
 
-INTERRUPTED_LINE = "catsweep: interrupted; finished trials are kept, run the same command to resume"
+INTERRUPTED_MESSAGE = (
+    "catsweep: interrupted; finished trials are kept, run the same command to resume"
+)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-NOTED: list[int] = []
-"""The signals that came to this sweep."""
+RECEIVED: list[int] = []
+"""The signals that this sweep received."""
 
 
 @contextmanager
 def terminate_as_interrupt() -> Iterator[None]:
-    """Let all of them leave the block as KeyboardInterrupt, whoever drops or changes it on the way.
+    """Raise KeyboardInterrupt from the block for each of SIGNALS, even if it was caught inside.
 
-    After that the process is to end, and further signals are ignored: nothing disturbs its end.
+    After a signal the process is about to exit, so further signals are ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    NOTED.clear()
+    RECEIVED.clear()
     before, hook = {number: signal.getsignal(number) for number in SIGNALS}, sys.unraisablehook
-    take_signals()
-    sys.unraisablehook = partial(_say_unless_interrupted, hook)
+    interrupt_on_signals()
+    sys.unraisablehook = partial(_report_unless_interrupted, hook)
     try:
         yield
     except Unfinished:
         raise
     except Exception as error:
-        if NOTED:  # An import makes an ImportError of it.
+        if RECEIVED:  # An import turns it into an ImportError.
             raise KeyboardInterrupt from error
         raise
     finally:
-        hold_signals()
+        defer_signals()
         sys.unraisablehook = hook
         for number, handler in before.items():
-            signal.signal(number, signal.SIG_IGN if NOTED else handler)
+            signal.signal(number, signal.SIG_IGN if RECEIVED else handler)
     raise_if_interrupted()
 
 
-def _say_unless_interrupted(
-    hook: Callable[["sys.UnraisableHookArgs"], Any], what: "sys.UnraisableHookArgs"
+def _report_unless_interrupted(
+    hook: Callable[["sys.UnraisableHookArgs"], Any], unraisable: "sys.UnraisableHookArgs"
 ) -> None:
-    if not issubclass(what.exc_type, KeyboardInterrupt):
-        hook(what)
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+        hook(unraisable)
 
 
-def unfinished_line(what: object) -> str:
-    """Say that a run ended before its trials did, and not by their fault."""
-    return f"catsweep: {what}; finished trials are kept: run the same command again to resume"
+def describe_unfinished(reason: object) -> str:
+    """Return the message of a run that ended before its trials did, for no fault of theirs."""
+    return f"catsweep: {reason}; finished trials are kept: run the same command again to resume"
 
 
 def raise_if_interrupted() -> None:
-    """Raise again what Python drops when it is raised in a hook after a fork; Ray forks often."""
-    if NOTED:
+    """Raise KeyboardInterrupt if a signal came.
+
+    Python drops an exception that is raised in a hook after a fork, and Ray forks often.
+    """
+    if RECEIVED:
         raise KeyboardInterrupt
 
 
-def take_signals() -> None:
-    """Take the signals, also from a library that took them."""
-    _handle(_interrupt)
+def interrupt_on_signals() -> None:
+    """Raise KeyboardInterrupt on each signal, even if a library has set its own handlers."""
+    _set_handler(_interrupt)
 
 
-def hold_signals() -> None:
-    """Only note signals from here on: what follows is short, and must come to its end."""
-    _handle(_note)
+def defer_signals() -> None:
+    """Only record signals from now on: what follows is short and must not be interrupted."""
+    _set_handler(_record_signal)
 
 
 def interrupt_main() -> None:
-    """End the sweep from another thread."""
+    """Interrupt the main thread from another thread."""
     main = threading.main_thread().ident
     if main is not None:
         signal.pthread_kill(main, signal.SIGTERM)
 
 
-def _handle(handler: Callable[[int, object], None]) -> None:
+def _set_handler(handler: Callable[[int, object], None]) -> None:
     if threading.current_thread() is threading.main_thread():
         for number in SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # As a shell has it behind `&`.
+            if signal.getsignal(number) is not signal.SIG_IGN:  # Ignored for a job behind `&`.
                 signal.signal(number, handler)
 
 
-def _note(number: int, _frame: object) -> None:
-    NOTED.append(number)
+def _record_signal(number: int, _frame: object) -> None:
+    RECEIVED.append(number)
 
 
 def _interrupt(number: int, _frame: object) -> None:
-    NOTED.append(number)
+    RECEIVED.append(number)
     raise KeyboardInterrupt

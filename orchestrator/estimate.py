@@ -1,9 +1,10 @@
-"""GPU-hours of trials that nothing was measured of: operations at a stated rate. Pure; no torch.
+"""Estimated GPU-hours of trials, from the number of operations at a fixed rate.
 
-In: trials. Out: hours on one GPU, or None for an encoder of unknown size. A forward pass of a token
-takes 2 operations per weight of the encoder's layers, and attention; a step takes its method's cost
-in forward passes. No padding, since batches are packed. It is a floor: short batches leave a GPU
-idle, and loading, tokenising and Python are not in it.
+In: trials and tasks; the size of an encoder that is not listed here is read from its `config.json`.
+Out: hours on one GPU, or None for an encoder of unknown size. A forward pass takes, per token, 2
+operations per weight of the encoder's layers, plus attention; a training step takes its method's
+cost in forward passes. Batches are packed, so there is no padding. The estimate is a lower bound:
+it leaves out idle time on short batches, loading, tokenising and Python. Torch is not needed.
 """
 
 import json
@@ -19,20 +20,20 @@ from search_spaces.trial import TrialConfig
 from trainers.data.hub import locate_encoder
 
 RATES: Final = {"bf16": 100e12, "fp32": 10e12}
-"""Operations per second: a third of the peak of an A100 (312 and, without TF32, 19.5 TFLOP/s) in
-bf16, and half in fp32."""
+"""Assumed operations per second by precision: a third of an A100's peak in bf16 (312 TFLOP/s), and
+half of its peak in fp32 (19.5 TFLOP/s without TF32)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """An encoder's layers, their width and that of their feed-forward part."""
+    """The number of an encoder's layers, their width and the width of their feed-forward part."""
 
     layers: int
     width: int
     inner: int
 
     def forward(self, tokens: float) -> float:
-        """Operations of a forward pass over one example of so many tokens."""
+        """Return the operations of a forward pass over one example of `tokens` tokens."""
         weights = 4 * self.width**2 + 2 * self.width * self.inner
         attention = 2 * tokens * self.width
         return self.layers * tokens * 2 * (weights + attention)
@@ -49,26 +50,26 @@ SHAPES: Final[dict[str, Shape]] = {
     "google-bert/bert-base-cased": BASE,
     "tiny": Shape(layers=2, width=64, inner=128),
 }
-"""Of hub names with and without their owner, so that no network is needed."""
+"""Shapes of common encoders by hub name, so that no network is needed."""
 
 
-def model_hours(trial: TrialConfig, task: Task) -> float | None:
-    """Hours of one trial of a task on one GPU; None where the size of either is unknown.
+def estimate_hours(trial: TrialConfig, task: Task) -> float | None:
+    """Estimate the hours of a trial on one GPU; None if the size of task or encoder is unknown.
 
-    Tokens are those of BERT's vocabulary: other encoders' differ by a few percent.
+    Tokens are counted with BERT's vocabulary; other vocabularies differ by a few percent.
     """
-    shape = shape_of(trial.encoder)
+    shape = find_shape(trial.encoder)
     if shape is None or task.tokens is None or "train" not in task.counts:
         return None
     tokens = min(task.tokens, trial.max_length)
-    cost = trial.method.cost * train_rows(trial, task) + _watched(trial, task)
+    cost = trial.method.cost * count_train_rows(trial, task) + _count_scored_each_epoch(trial, task)
     examples = trial.trained_epochs * cost
-    operations = shape.forward(tokens) * (examples + _predicted(trial, task))
+    operations = shape.forward(tokens) * (examples + _count_scored_once(trial, task))
     return operations / RATES[trial.precision] / 3600
 
 
-def train_rows(trial: TrialConfig, task: Task) -> float:
-    """How many rows a trial trains on, from the known size of its task."""
+def count_train_rows(trial: TrialConfig, task: Task) -> float:
+    """Count the rows that a trial trains on, from the known size of its task."""
     rows = task.counts["train"] * trial.train_fraction
     if trial.select_on == "heldout":
         rows *= 1 - trial.heldout_fraction
@@ -77,29 +78,29 @@ def train_rows(trial: TrialConfig, task: Task) -> float:
     return rows
 
 
-def _watched(trial: TrialConfig, task: Task) -> float:
-    """The rows that each epoch is scored on."""
+def _count_scored_each_epoch(trial: TrialConfig, task: Task) -> float:
+    """Count the rows that are predicted after each epoch."""
     if trial.select_on == "dev":
-        return _scored(trial, task, "dev")
+        return _count_scored(trial, task, "dev")
     return task.counts["train"] * trial.heldout_fraction
 
 
-def _predicted(trial: TrialConfig, task: Task) -> float:
-    """The rows that are predicted once, at the end: those of the other splits."""
+def _count_scored_once(trial: TrialConfig, task: Task) -> float:
+    """Count the rows that are predicted once, at the end: those of the other splits."""
     splits = set(task.counts) - {"train", trial.select_on}
-    return sum(_scored(trial, task, split) for split in splits)
+    return sum(_count_scored(trial, task, split) for split in splits)
 
 
-def _scored(trial: TrialConfig, task: Task, split: str) -> int:
-    """The rows of a dev or test split that are predicted."""
+def _count_scored(trial: TrialConfig, task: Task, split: str) -> int:
+    """Count the rows of a dev or test split that are predicted."""
     rows = task.counts.get(split, 0)
-    most = trial.max_eval_samples if split.startswith("dev") else None
-    return rows if most is None else min(rows, most)
+    limit = trial.max_eval_samples if split.startswith("dev") else None
+    return rows if limit is None else min(rows, limit)
 
 
 @cache
-def shape_of(encoder: str) -> Shape | None:
-    """Look an encoder up by hub name, or in the `config.json` of its folder; nothing is loaded."""
+def find_shape(encoder: str) -> Shape | None:
+    """Find an encoder's shape by hub name (with or without its owner), or in its `config.json`."""
     by_bare_name = {name.rpartition("/")[2]: shape for name, shape in SHAPES.items()}
     found = SHAPES.get(encoder) or by_bare_name.get(encoder)
     return found or _read_shape(encoder)
@@ -118,7 +119,7 @@ def _read_shape(encoder: str) -> Shape | None:
         return None
 
 
-def summed(hours: Iterable[float | None]) -> float | None:
-    """Add hours up; None where one is unknown."""
+def add_hours(hours: Iterable[float | None]) -> float | None:
+    """Add hours; None if any of them is unknown."""
     known = list(hours)
     return None if None in known else sum(hour for hour in known if hour is not None)

@@ -1,8 +1,8 @@
-"""A run in a process of its own, watched by the one that the user started.
+"""Runs `catsweep run` in a child process, which the process that the user started watches.
 
-In: signals, which are handed on. Out: the run's own exit code; or, where the process ends without
-a word (Ray exits it below Python, the system is short of memory, native code crashes), one line,
-the exit code of an unfinished run, a terminal as it was, and no process or folder left behind.
+In: signals, which are forwarded to the child. Out: the child's exit code. If the child dies without
+reporting one (Ray ends it, the system is short of memory, native code crashes), the guard prints
+one line, restores the terminal, removes processes and folders, and exits with UNFINISHED.
 """
 
 import os
@@ -10,47 +10,47 @@ import signal
 import sys
 
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-_TOLD: list[int] = []
-"""The pipe on which this process tells how it ends, if another one waits for that."""
+_END_PIPES: list[int] = []
+"""The pipe to the guard, on which this process reports its exit code; empty without a guard."""
 
 
 def guard_run() -> None:
-    """Split this process: what returns is the run, and the other one waits for its end.
+    """Fork this process: the child returns and runs, and the parent waits until it has ended.
 
-    Nothing heavy may be imported yet, and no thread be running. A system that cannot wait for
-    several signals at once (macOS) has one process, as before.
+    No threads may be running, and nothing large should be imported yet. A system that cannot wait
+    for several signals at once (macOS) gets no guard.
     """
     if not hasattr(signal, "sigwaitinfo"):
         return
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # Ignored, it would take the exit code with it.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # If ignored, the exit code would be lost.
     reader, writer = os.pipe()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {*SIGNALS, signal.SIGCHLD})
     guard, run = os.getpid(), os.fork()
     if run == 0:
         os.close(reader)
-        _TOLD.append(writer)
-        _end_with(guard)
+        _END_PIPES.append(writer)
+        _end_with_guard(guard)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return
     os.close(writer)
-    status = _wait_for(run)
+    status = _wait_for_run(run)
     os.set_blocking(reader, False)
     try:
-        told = os.read(reader, 16)
+        reported = os.read(reader, 16)
     except BlockingIOError:
-        told = b""
-    _end_like(status, told)
+        reported = b""
+    _exit_like(status, reported)
 
 
-def tell_end(code: int) -> None:
-    """Tell how this process is about to end, so that nobody takes it for an accident."""
-    for pipe in _TOLD:
+def report_end(code: int) -> None:
+    """Report to the guard with which code this process is about to exit."""
+    for pipe in _END_PIPES:
         with open(pipe, "wb", closefd=False) as file:
             file.write(b"%d " % code)
 
 
-def _end_with(guard: int) -> None:
-    """Have the system kill this process when its guard is killed: one process for the user."""
+def _end_with_guard(guard: int) -> None:
+    """Make the system kill this process when its guard dies (Linux)."""
     if sys.platform == "linux":
         import ctypes
 
@@ -60,40 +60,40 @@ def _end_with(guard: int) -> None:
             os._exit(1)
 
 
-def _wait_for(run: int) -> int:
-    """Hand signals on until the run's process has ended; return its wait status."""
+def _wait_for_run(run: int) -> int:
+    """Forward signals until the run has ended; return its wait status."""
     while True:
-        came = signal.sigwaitinfo({*SIGNALS, signal.SIGCHLD})
-        if came.si_signo == signal.SIGCHLD:
+        received = signal.sigwaitinfo({*SIGNALS, signal.SIGCHLD})
+        if received.si_signo == signal.SIGCHLD:
             ended, status = os.waitpid(run, os.WNOHANG)
             if ended:
                 return status
-        elif came.si_code <= 0:  # Sent by a process; a terminal sends them to both of us.
-            os.kill(run, came.si_signo)
+        elif received.si_code <= 0:  # Sent by a process; a terminal signals the run as well.
+            os.kill(run, received.si_signo)
 
 
-def _end_like(status: int, told: bytes) -> None:
-    """End as the run did: with the code that it told, by its signal, or as an unfinished run."""
-    if told:
-        os._exit(int(told.split()[0]))
+def _exit_like(status: int, reported: bytes) -> None:
+    """Exit with the run's reported code, or by the same signal, or as an unfinished run."""
+    if reported:
+        os._exit(int(reported.split()[0]))
     number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     if number in {*SIGNALS, signal.SIGPIPE}:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
-    from orchestrator.endings import UNFINISHED, unfinished_line
+    from orchestrator.endings import UNFINISHED, describe_unfinished
+    from orchestrator.run_folder import clear_leftovers
     from orchestrator.say import leave_terminal, say
-    from orchestrator.session import clear_leftovers
     from orchestrator.streams import open_streams
 
     open_streams()
     leave_terminal()
-    say(unfinished_line(_accident(number)))
+    say(describe_unfinished(_describe_death(number)))
     clear_leftovers()
     os._exit(UNFINISHED)
 
 
-def _accident(number: int) -> str:
+def _describe_death(number: int) -> str:
     if number == signal.SIGKILL:
         return "the run was killed (SIGKILL; the system does that when memory is short)"
     if number:

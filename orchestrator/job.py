@@ -1,4 +1,4 @@
-"""How trials run, and what a worker is told: small types without heavy imports."""
+"""How trials run, and what a worker receives: small types without heavy imports."""
 
 import math
 import os
@@ -17,26 +17,27 @@ from search_spaces.text import quoted
 from trainers.checkpoints import Keeping
 
 CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
-"""What a container (cgroup 2) gets of CPU time: microseconds in each period of so many."""
+"""CPU limit of a container (cgroup 2): a quota and a period, both in microseconds."""
 
 SPINS = 1_000
-"""Turns that a waiting thread takes before it sleeps. libgomp's own count is 300,000: a step of two
-threads on two cores takes .8 of the time alone, and 1.9 times as long beside one busy process
-(`python -m tests.benchmarks.neighbours`)."""
+"""Iterations for which an OpenMP thread spins before it sleeps; libgomp's default is 300,000. With
+that default a training step (two threads, two cores) takes 0.8 times as long alone, but 1.9 times
+as long beside one busy process (`python -m tests.benchmarks.neighbours`)."""
 
 SMALLEST_SHARE = 1e-4
-"""Of a GPU: Ray counts in ten-thousandths."""
+"""Smallest share of a GPU: Ray counts in ten-thousandths."""
 
 
-SHORTEST = 0.1
-"""Seconds between checkpoints."""
+MIN_CHECKPOINT_SECONDS = 0.1
+"""Shortest time between two checkpoints of a trial, in seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """How trials run, as asked. Nothing here is in a trial's name; threads may change last bits.
+    """How trials run, as the user asked for it.
 
-    `track`: trackers, each with the place of its runs or None.
+    Nothing here is part of a trial's signature, but `threads` may change the last bits of its
+    results. `track` lists trackers, each with the place of its runs, or None for the default.
     """
 
     slots: int | None = None
@@ -47,7 +48,7 @@ class Resources:
     track: tuple[tuple[str, str | None], ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what the command line would, as from Python.
+        """Check the values as the command line does, for callers from Python.
 
         Raises:
             UserError: a number is out of its range.
@@ -56,22 +57,25 @@ class Resources:
             number = getattr(self, name)
             if number is not None and not (isinstance(number, int) and number >= 1):
                 raise UserError(f"{name}: expected 1 or more, got {number!r}")
-        if not (math.isfinite(self.checkpoint_every) and self.checkpoint_every >= SHORTEST):
+        if not (
+            math.isfinite(self.checkpoint_every) and self.checkpoint_every >= MIN_CHECKPOINT_SECONDS
+        ):
             raise UserError(
-                f"--checkpoint-every: expected at least {SHORTEST} seconds, got"
+                f"--checkpoint-every: expected at least {MIN_CHECKPOINT_SECONDS} seconds, got"
                 f" {self.checkpoint_every}"
             )
         if self.gpus_per_trial is not None:
             parse_gpus(f"{self.gpus_per_trial}")
 
     def resolve(self, cores: int, gpus: int) -> "Slots":
-        """Fill in what was not asked: a GPU each where there are some, else a core each.
+        """Fill in the defaults: one GPU per trial if the machine has any, else one core.
 
-        On a cluster the number of trials at once is what fits it. `auto` measures how many trials
-        share a GPU, each with a core of its own; without a GPU it asks for none.
+        On a cluster as many trials run at once as fit. With `auto` the number of trials that share
+        a GPU is measured, and each has its own core; on a machine without GPUs, trials use none.
 
         Raises:
-            UserError: more GPUs are asked for than this machine has; Ray would wait for ever.
+            UserError: a trial asks for more GPUs than this machine has, so that Ray would wait
+                forever.
         """
         if self.gpus_per_trial == "auto":
             return self._shared(cores, gpus)
@@ -81,8 +85,11 @@ class Resources:
             )
         each = (1.0 if gpus else 0.0) if self.gpus_per_trial is None else self.gpus_per_trial
         if each > gpus:
-            raise UserError(f"--gpus-per-trial {each:g}, but this machine has {gpus} GPUs")
-        most = _trials_on(gpus, each) if each else max(1, cores // (self.threads or 1))
+            raise UserError(
+                f"--gpus-per-trial {each:g}: this machine has only {gpus}"
+                f" {'GPU' if gpus == 1 else 'GPUs'}"
+            )
+        most = _count_trials_on(gpus, each) if each else max(1, cores // (self.threads or 1))
         at_once = self.slots or most
         return Slots(at_once=at_once, threads=self.threads or max(1, cores // at_once), gpus=each)
 
@@ -98,9 +105,11 @@ class Resources:
 
 @dataclass(frozen=True, kw_only=True)
 class Slots:
-    """How trials run, decided: how many at once (None: what fits), CPU threads and GPUs of each.
+    """How trials run, with all defaults filled in.
 
-    `measured`: a trial has `gpus` until one like it was measured, then what that one used.
+    `at_once` is the number of parallel trials (None: as many as fit); `threads` and `gpus` are
+    those of each trial. If `measured`, a trial gets `gpus` until one of its kind has been measured,
+    and then the share that this one needed.
     """
 
     at_once: int | None
@@ -116,13 +125,13 @@ class Slots:
         return f"{at_once} at once, {self.threads} CPU threads each{gpus}"
 
 
-def _trials_on(gpus: int, each: float) -> int:
-    """Count the trials that have room; a part is of one GPU, not of two."""
+def _count_trials_on(gpus: int, each: float) -> int:
+    """Count the trials that fit on the GPUs; a share never spans two of them."""
     return gpus * int(1 / each + SMALLEST_SHARE) if each < 1 else int(gpus / each)
 
 
 def parse_gpus(text: str | None) -> float | Literal["auto"] | None:
-    """Read `--gpus-per-trial`: 0 to 1, a whole number or `auto`; UserError for anything else."""
+    """Parse `--gpus-per-trial`: 0 to 1, a whole number or `auto`; UserError for anything else."""
     if text is None:
         return None
     if text == "auto":
@@ -132,56 +141,59 @@ def parse_gpus(text: str | None) -> float | Literal["auto"] | None:
         if number == 0 or SMALLEST_SHARE <= number <= 1 or (number > 1 and number.is_integer()):
             return number
     raise UserError(
-        f"--gpus-per-trial: expected a part of one, a whole number or auto, got {quoted(text)}"
+        f"--gpus-per-trial: expected a fraction below 1, a whole number or auto, got {quoted(text)}"
     )
 
 
-def this_machine() -> tuple[int, int]:
-    """(CPU cores that this process may use, GPUs that it sees); imports torch."""
+def count_machine() -> tuple[int, int]:
+    """Return (CPU cores that this process may use, GPUs that it sees). Imports torch."""
     import torch
 
-    return cores(), torch.cuda.device_count()
+    return count_cores(), torch.cuda.device_count()
 
 
-def cores() -> int:
-    """CPU cores that this process may use: those it may run on, within its container's limit."""
+def count_cores() -> int:
+    """Count the CPU cores that this process may use, within its container's limit."""
     if sys.platform != "linux":
         return os.cpu_count() or 1
     allowed = len(os.sched_getaffinity(0))
-    with suppress(OSError, ValueError):  # No such file, or no limit: its first word is "max".
+    with suppress(OSError, ValueError):  # There is no such file, or no limit ("max").
         quota, period = CPU_LIMIT.read_text().split()
         return min(allowed, math.ceil(int(quota) / int(period)))
     return allowed
 
 
 def spin_briefly() -> None:
-    """Let OpenMP's threads sleep soon where they wait for each other; before torch is imported.
+    """Make waiting OpenMP threads sleep soon; call this before torch is imported.
 
-    By default they spin for milliseconds, on cores that others could use. The user's word counts.
+    By default they spin for milliseconds on cores that other processes could use. A setting of the
+    user's own takes precedence.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", str(SPINS))
 
 
-class Tracked(BaseModel):
-    """A tracker of a run, by name, and where it keeps its runs.
+class TrackerTarget(BaseModel):
+    """A tracker by name, and where it stores its runs.
 
-    `said`: that it does not answer was said before the run; workers say nothing more of it.
+    `warned` means that the user was warned before the run that the tracker does not answer; workers
+    do not repeat it.
     """
 
     model_config = ConfigDict(frozen=True)
 
     tool: str
-    place: str
-    said: bool = False
+    location: str
+    warned: bool = False
 
 
 class Job(BaseModel):
-    """What every worker is told; `launch` names one round of trials handed to Ray Tune.
+    """What every worker receives.
 
-    `every_epoch`: report each epoch's score, as early stopping needs; else some seconds' epochs.
-    `own_tasks`: those that the study defines, by name. `keeping`: which trained models stay;
-    `tracked`: the trackers that are told of each trial, in the study's name.
+    `launch` identifies one round of trials handed to Ray Tune. `every_epoch` makes workers report
+    after each epoch, as early stopping needs, and not only every few seconds. `own_tasks` are the
+    tasks that the study defines, by name; `keeping` says which trained models are kept; `trackers`
+    log each trial under the study's name.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -196,4 +208,4 @@ class Job(BaseModel):
     keeping: Keeping | None = None
     own_tasks: dict[str, Task] = {}
     study: str = ""
-    tracked: tuple[Tracked, ...] = ()
+    trackers: tuple[TrackerTarget, ...] = ()

@@ -1,7 +1,7 @@
-"""What `import catsweep` offers of a study: load, plan, run, report, look into a store, compare.
+"""The functions of `import catsweep`: load a study, plan, run, report, compare, read a store.
 
 In: a study's name, path or `Study`, and a store's folder. Out: the types that the command line
-prints; DataFrames of what a store holds. A mistake is a `UserError`, as everywhere.
+prints, and DataFrames of a store's contents. Wrong input raises `UserError`, as everywhere.
 """
 
 from collections.abc import Iterable
@@ -20,51 +20,51 @@ if TYPE_CHECKING:
     from reports.tables.report import Report
     from trainers.records import store as stores
 
-Place = str | Path
+PathLike = str | Path
 STORE = "catsweep-store"
 
 
 def load_study(
     study: str | Study,
     *,
-    store: Place | None = None,
-    data: Place | None = None,
+    store: PathLike | None = None,
+    data: PathLike | None = None,
     tasks: str | Iterable[str] | None = None,
     to_train: bool = True,
 ) -> Study:
     """Load a shipped study by name, or a YAML file by path, with the rows of its own tasks.
 
-    Without `to_train` no code of the user's is run: what the store knows of own methods counts.
+    Without `to_train` no code of the user's is run: own methods are looked up in the store.
 
     Raises:
-        UserError: there is none, or something in it cannot be.
+        UserError: there is no such study, or it is not valid.
     """
-    from orchestrator.options import existing_store, read_study
+    from orchestrator.options import open_existing_store, read_study
 
     if isinstance(study, Study):
-        return study if tasks is None else study.narrow(_names(tasks))
-    opened = existing_store(Path(store)) if store is not None else None
-    names = ",".join(_names(tasks)) if tasks is not None else None
-    return read_study(str(study), names, opened, _path(data), to_train=to_train)
+        return study if tasks is None else study.narrow(_list_names(tasks))
+    opened = open_existing_store(Path(store)) if store is not None else None
+    names = ",".join(_list_names(tasks)) if tasks is not None else None
+    return read_study(str(study), names, opened, _make_path(data), to_train=to_train)
 
 
-def plan(study: str | Study, store: Place = STORE, *, data: Place | None = None) -> "Plan":
-    """Return a study's trials with the state that each has in the store, and the time left.
+def plan(study: str | Study, store: PathLike = STORE, *, data: PathLike | None = None) -> "Plan":
+    """Return a study's trials with their states in the store, and the time left.
 
     Raises:
         UserError: as `load_study`, or the store cannot be read.
     """
-    from orchestrator.options import existing_store
+    from orchestrator.options import open_existing_store
     from orchestrator.plan import make_plan
 
-    return make_plan(load_study(study, store=store, data=data), existing_store(Path(store)))
+    return make_plan(load_study(study, store=store, data=data), open_existing_store(Path(store)))
 
 
 def run(
-    study: Place | Study,
-    store: Place = STORE,
+    study: PathLike | Study,
+    store: PathLike = STORE,
     *,
-    data: Place | None = None,
+    data: PathLike | None = None,
     tasks: str | Iterable[str] | None = None,
     slots: int | None = None,
     threads: int | None = None,
@@ -79,13 +79,13 @@ def run(
     track: str | Iterable[str] = (),
     retry: bool = False,
 ) -> "Plan":
-    """Train what the store lacks of a study, on Ray; call it again to resume. Return the last plan.
+    """Train a study's missing trials with Ray, and return the last plan; call it again to resume.
 
     The arguments are the options of `catsweep run`.
 
     Raises:
-        UserError: input, permissions or space are wrong; nothing that is finished is lost.
-        Unfinished: Ray ended before the trials did: call it again.
+        UserError: wrong input, missing permission or a full disk; finished trials are kept.
+        Unfinished: Ray ended before the trials did; call it again.
         KeyboardInterrupt: a signal came.
     """
     from orchestrator.cli_run import run_study
@@ -94,7 +94,7 @@ def run(
     from orchestrator.tracking import parse_tracks
     from trainers.checkpoints import parse_keep
 
-    most, hours = parse_budget(budget)
+    settings, hours = parse_budget(budget)
     resources = Resources(
         slots=slots,
         threads=threads,
@@ -103,31 +103,31 @@ def run(
         checkpoint_every=checkpoint_every,
         track=parse_tracks([track] if isinstance(track, str) else list(track)),
     )
-    done = run_study(
+    result = run_study(
         load_study(study, tasks=tasks) if isinstance(study, Study) else str(study),
         Path(store),
-        _path(data),
-        ",".join(_names(tasks)) if tasks is not None else None,
+        _make_path(data),
+        ",".join(_list_names(tasks)) if tasks is not None else None,
         resources,
-        Search(name=search, scheduler=scheduler, settings=most, hours=hours, seed=search_seed),
+        Search(name=search, scheduler=scheduler, settings=settings, hours=hours, seed=search_seed),
         parse_keep(keep_checkpoints),
         retry=retry,
     )
-    return done.plan
+    return result.plan
 
 
 def report(
     study: str | Study,
-    store: Place = STORE,
+    store: PathLike = STORE,
     *,
-    data: Place | None = None,
-    out: Place | None = None,
+    data: PathLike | None = None,
+    out: PathLike | None = None,
     intervals: bool = False,
 ) -> "list[Report]":
-    """Return a study's tables with their tests; with `out` write them there in every format, too.
+    """Return a study's tables with their tests; with `out`, also write them there in all formats.
 
     Raises:
-        UserError: as `load_study`, or trials do not belong in one table.
+        UserError: as `load_study`, or trials cannot be in one table.
     """
     from reports.results.results import read_results
     from reports.study_reports import study_reports
@@ -137,17 +137,17 @@ def report(
 
     chosen = load_study(study, store=store, data=data, to_train=False)
     results = read_results(chosen, Stored(Path(store), create=False))
-    found = study_reports(results, judge(results, intervals=intervals), _path(data))
+    reports = study_reports(results, judge(results, intervals=intervals), _make_path(data))
     if out is not None:
-        write_reports(found, Path(out))
-    return found
+        write_reports(reports, Path(out))
+    return reports
 
 
 def compare(
-    baseline: Place,
-    system: Place,
+    baseline: PathLike,
+    system: PathLike,
     *,
-    store: Place = STORE,
+    store: PathLike = STORE,
     split: str = "dev",
     metrics: str | Iterable[str] = (),
     labels: str | Iterable[str] = (),
@@ -155,28 +155,30 @@ def compare(
     """Test two stored trials, or two files of predictions, on the same examples.
 
     Raises:
-        UserError: one cannot be read, or they do not have the same examples.
+        UserError: one of them cannot be read, or their examples differ.
     """
     from reports.compare import compare_pair, read_side
 
     sides = (read_side(str(name), Path(store), split) for name in (baseline, system))
-    return compare_pair(*sides, metrics=_names(metrics), labels=_names(labels))
+    return compare_pair(*sides, metrics=_list_names(metrics), labels=_list_names(labels))
 
 
 class Store:
-    """A folder of trials, to look into.
+    """The results in a store, as DataFrames.
 
     Raises:
-        UserError: there is none, or it cannot be read.
+        UserError: there is no store in this folder, or it cannot be read.
     """
 
-    def __init__(self, folder: Place = STORE) -> None:
+    def __init__(self, folder: PathLike = STORE) -> None:
         from trainers.records.store import Store as Stored
 
         self.stored: stores.Store = Stored(Path(folder), create=False)
 
     def trials(self, study: str | Study | None = None) -> "pd.DataFrame":
-        """Return one row per trial of a study, or per trial that ended: settings, scores, times.
+        """Return one row per trial: settings, scores, times.
+
+        The trials are those of a study or, by default, all that have ended.
 
         Raises:
             UserError: a record is damaged.
@@ -195,7 +197,7 @@ class Store:
         """Return one row per example: its id, gold and predicted label, and a logit per label.
 
         Raises:
-            UserError: no trial of this name has these predictions, or they are damaged.
+            UserError: there are no such predictions, or they are damaged.
         """
         import pandas as pd
 
@@ -207,8 +209,8 @@ class Store:
         found = self.stored.predictions(record, split)
         labels: dict[str, Any] = {
             "id": found.ids,
-            "gold": [record.labels[place] for place in found.gold],
-            "predicted": [record.labels[place] for place in found.predicted],
+            "gold": [record.labels[index] for index in found.gold],
+            "predicted": [record.labels[index] for index in found.predicted],
         }
         logits = {f"logit {name}": found.logits[:, k] for k, name in enumerate(record.labels)}
         return pd.DataFrame(labels | logits)
@@ -224,10 +226,10 @@ class Store:
             raise UserError(f"{path} cannot be read ({error})") from error
 
 
-def _names(names: str | Iterable[str]) -> list[str]:
-    """Take one name, or several."""
+def _list_names(names: str | Iterable[str]) -> list[str]:
+    """Return a list of one or several names."""
     return [names] if isinstance(names, str) else list(names)
 
 
-def _path(place: Place | None) -> Path | None:
-    return None if place is None else Path(place)
+def _make_path(path: PathLike | None) -> Path | None:
+    return None if path is None else Path(path)

@@ -1,8 +1,8 @@
-"""Where the process of `catsweep` begins: what holds before anything else is imported.
+"""The start of the process: signal handling and streams, before anything large is imported.
 
-Ctrl-C ends it at once and without a word (a shell's $? is 130) as long as nothing is to be cleaned
-up; the commands that write and train take over from there. Only the interpreter's own start is
-earlier.
+Ctrl-C ends the process at once and silently (exit code 130 in a shell) while there is nothing to
+clean up; commands that write or train set their own handlers. Only the start of the interpreter
+comes earlier.
 """
 
 import signal
@@ -13,8 +13,8 @@ if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # Not ignored
 
 
 def main() -> None:
-    """Run the command line on the process's own arguments and streams, and exit."""
-    from orchestrator.guard import guard_run, tell_end
+    """Run the command line on the arguments and streams of the process, and exit."""
+    from orchestrator.guard import guard_run, report_end
 
     if sys.argv[1:2] == ["run"]:
         guard_run()
@@ -28,8 +28,8 @@ def main() -> None:
 
         run()
     except SystemExit as end:
-        tell_end(end.code if isinstance(end.code, int) else int(end.code is not None))
+        report_end(end.code if isinstance(end.code, int) else int(end.code is not None))
         raise
     except Exception:
-        tell_end(1)
+        report_end(1)
         raise

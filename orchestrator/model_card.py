@@ -1,4 +1,4 @@
-"""A model card: what a model folder's README.md says of it. Pure.
+"""The model card, the README.md of a model folder.
 
 In: a `Card`. Out: Markdown with the metadata block that the Hugging Face hub reads.
 """
@@ -20,17 +20,17 @@ from trainers.records.outcome import Labelled, TrialRecord
 
 SHOWN_LABELS = 200
 FIRST_SPLITS = ("test", "dev")
-"""The split that a card speaks of first, where the trial has it."""
+"""The splits that a card reports first, if the trial has them."""
 TITLES = {"heldout": "held-out training rows", "test_difficult": "difficult test set"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What is known of a model: one trial, the best of `finished`; `method` is its method's title.
+    """What is known about a model: its trial, the best of `finished`, and its method's title.
 
-    `verdicts` are those of its setting, each with the table that it stands under; `problem` says
-    why there are none. `predicted` are its predictions of `split`; `one_class` names the splits of
-    which it predicts one class for every example. `license` and `language` are the user's.
+    `verdicts` are those on its setting, each with the name of its table; `problem` says why there
+    are none. `predicted` are its predictions on `split`; `one_class` lists the splits on which it
+    predicts the same class for every example. `license` and `language` come from the user.
     """
 
     study: str
@@ -48,31 +48,31 @@ class Card:
 
     @property
     def split(self) -> str:
-        """The split that the card speaks of first: test, else dev, else the one that chose."""
-        return first_split(self.record)
+        """The split that the card reports first: test, else dev, else the selection split."""
+        return choose_split(self.record)
 
     @property
     def verdict(self) -> Verdict | None:
-        """The setting against the baseline's, on that split."""
+        """The verdict on the setting against the baseline's, on that split."""
         return next((one for _, one in self.verdicts if one.split == self.split), None)
 
 
-def first_split(record: TrialRecord) -> str:
-    """Return test, else dev, else the split that chose."""
+def choose_split(record: TrialRecord) -> str:
+    """Return test, else dev, else the split that the model was selected on."""
     return next((split for split in FIRST_SPLITS if split in record.scores), record.selection)
 
 
 def model_card(card: Card) -> str:
-    """Write the card: what the model is and how it did, its use, scores, settings and tests."""
+    """Return the text of the card: description, use, scores, settings, tests and origin."""
     parts = (
         _metadata(card),
-        _what(card),
-        _use(card.task, card.config),
-        _scores(card),
-        _classes(card),
-        _settings(card.config),
-        _tests(card),
-        _origin(card.config, card.record),
+        _describe_model(card),
+        _describe_use(card.task, card.config),
+        _list_scores(card),
+        _list_classes(card),
+        _list_settings(card.config),
+        _list_tests(card),
+        _describe_origin(card.config, card.record),
     )
     return "\n".join(part for part in parts if part)
 
@@ -92,12 +92,14 @@ def _metadata(card: Card) -> str:
     if task.hub:
         fields["datasets"] = [task.hub.name]
     fields["metrics"] = [_hub_metric(name) for name in card.record.scores[card.split]]
-    fields["model-index"] = [{"name": f"{task.title}, {card.method}", "results": _index(card)}]
+    fields["model-index"] = [
+        {"name": f"{task.title}, {card.method}", "results": _index_scores(card)}
+    ]
     return f"---\n{yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)}---\n"
 
 
-def _index(card: Card) -> list[dict[str, Any]]:
-    """The scores of test and dev sets, as the hub reads them."""
+def _index_scores(card: Card) -> list[dict[str, Any]]:
+    """Return the scores on test and dev sets in the format of the hub."""
     named = {"name": card.task.title, "type": card.task.hub.name if card.task.hub else "local"}
     return [
         {
@@ -115,17 +117,17 @@ def _index(card: Card) -> list[dict[str, Any]]:
 
 
 def _hub_metric(name: str) -> str:
-    """Return the metric's name on the hub, where it is another one."""
+    """Return the metric's name on the hub."""
     return {"mcc": "matthews_correlation", "macro_f1": "f1"}.get(name, name)
 
 
-def _what(card: Card) -> str:
+def _describe_model(card: Card) -> str:
     labels = ", ".join(card.record.labels[:SHOWN_LABELS])
     more = " and more, see config.json" if len(card.record.labels) > SHOWN_LABELS else ""
     trials = "trial" if card.finished == 1 else "trials"
     return (
         f"# {card.task.title}, {card.method}\n\n"
-        f"{_how_it_did(card)}\n\n"
+        f"{_describe_result(card)}\n\n"
         f"It is `{card.config.encoder}`, fine-tuned with the method `{card.config.method.name}` by"
         f" catsweep: the best of {card.finished} finished {trials} of study `{card.study}`, chosen"
         f" by {short_name(card.record.metric)} on `{card.record.selection}`.\n\n"
@@ -133,18 +135,18 @@ def _what(card: Card) -> str:
     )
 
 
-def _how_it_did(card: Card) -> str:
-    """Say in one sentence what the model is, its score, and whether it beats the baseline."""
+def _describe_result(card: Card) -> str:
+    """Describe in one sentence the model, its score, and whether it beats the baseline."""
     metric = get_metric(card.record.metric)
     score = 100 * card.record.scores[card.split][card.record.metric].value
     title = TITLES.get(card.split, f"{card.split} set")
     return (
         f"A classifier of {card.task.title} texts into {len(card.record.labels)} labels:"
-        f" {score:.1f} {metric.title} on the {title}{_beside_the_baseline(card)}."
+        f" {score:.1f} {metric.title} on the {title}{_compare_with_baseline(card)}."
     )
 
 
-def _beside_the_baseline(card: Card) -> str:
+def _compare_with_baseline(card: Card) -> str:
     if card.config.method.name == BASELINE:
         return ". It is ordinary fine-tuning, the baseline of its study"
     verdict = card.verdict
@@ -153,15 +155,15 @@ def _beside_the_baseline(card: Card) -> str:
     points = 100 * abs(verdict.delta)
     where = "above" if verdict.delta > 0 else "below"
     level = f"{points:.1f} points {where}" if verdict.delta else "the same as"
-    many = len(verdict.system.trials)
-    of = f"; over {many} seeds its setting is" if many > 1 else ","
+    n_seeds = len(verdict.system.trials)
+    subject = f"; over {n_seeds} seeds its setting is" if n_seeds > 1 else ","
     return (
-        f"{of} {level} ordinary fine-tuning"
-        f" ({100 * verdict.baseline.score:.1f}; {_certainty(verdict)})"
+        f"{subject} {level} ordinary fine-tuning"
+        f" ({100 * verdict.baseline.score:.1f}; {_describe_test(verdict)})"
     )
 
 
-def _certainty(verdict: Verdict) -> str:
+def _describe_test(verdict: Verdict) -> str:
     if verdict.p_value is None:
         return "not tested"
     value = f"p = {verdict.p_value:.2g}"
@@ -172,13 +174,13 @@ def _certainty(verdict: Verdict) -> str:
     return f"not significant, {value}"
 
 
-def _use(task: Task, config: TrialConfig) -> str:
+def _describe_use(task: Task, config: TrialConfig) -> str:
     pair = len(task.text) > 1
     text = '{"text": "a text", "text_pair": "its pair"}' if pair else '"a text"'
     head = (
-        "Its head is linear on the last hidden state at [CLS]; a dense layer [W; -W] and [I, -I]"
-        " express it exactly in transformers' own classes, because a(z) - a(-z) = z. BERT's and"
-        " RoBERTa's layers are stored as ELECTRA's, which are the same.\n"
+        "Its head is linear on the last hidden state at [CLS]. In transformers' own classes it is a"
+        " dense layer [W; -W] followed by [I, -I], which is exactly the same because"
+        " a(z) - a(-z) = z. Layers of BERT and RoBERTa are stored as ELECTRA's, which are equal.\n"
         if config.head == "linear"
         else ""
     )
@@ -186,12 +188,12 @@ def _use(task: Task, config: TrialConfig) -> str:
         "## Use\n\n```python\nfrom transformers import pipeline\n\n"
         'classify = pipeline("text-classification", model="THIS FOLDER", truncation=True)\n'
         f"classify({text})\n```\n\n"
-        f"No code beside transformers' own is needed. Trained on at most {config.max_length}"
-        f" tokens, to which `truncation=True` cuts. {head}"
+        f"Only transformers is needed. The model was trained on at most {config.max_length}"
+        f" tokens per example; `truncation=True` cuts longer ones. {head}"
     )
 
 
-def _scores(card: Card) -> str:
+def _list_scores(card: Card) -> str:
     record = card.record
     rows = [
         f"| {split} | {metric} | {found.value:.4f}{', undefined' if found.undefined else ''} |"
@@ -204,15 +206,19 @@ def _scores(card: Card) -> str:
             "| split | metric | value |\n| --- | --- | ---: |",
             *rows,
             "",
-            *(f"{note}\n" for note in _notes(card.task, card.config, record, card.one_class)),
-            f"The score on `{record.selection}` chose the model, so it is too high on average."
-            f" Weights of epoch {record.selected_epoch} of {card.config.trained_epochs}.\n",
+            *(
+                f"{note}\n"
+                for note in _describe_caveats(card.task, card.config, record, card.one_class)
+            ),
+            f"The model was selected by its score on `{record.selection}`, so this score is too"
+            f" high on average. Weights of epoch {record.selected_epoch} of"
+            f" {card.config.trained_epochs}.\n",
         )
     )
 
 
-def _classes(card: Card) -> str:
-    """A table of each class's precision, recall and F1."""
+def _list_classes(card: Card) -> str:
+    """Return a table of precision, recall and F1 per class."""
     if card.predicted is None:
         return ""
     from sklearn.metrics import precision_recall_fscore_support
@@ -222,7 +228,7 @@ def _classes(card: Card) -> str:
         card.predicted.gold, card.predicted.predicted, labels=range(len(names)), zero_division=0
     )
     rows = [
-        f"| {_cell(name)} | {precision:.3f} | {recall:.3f} | {f1:.3f} | {support} |"
+        f"| {_escape_cell(name)} | {precision:.3f} | {recall:.3f} | {f1:.3f} | {support} |"
         for name, precision, recall, f1, support in zip(names, *columns, strict=True)
     ][:SHOWN_LABELS]
     return "\n".join(
@@ -235,35 +241,35 @@ def _classes(card: Card) -> str:
     )
 
 
-def _cell(text: str) -> str:
-    """A label in a cell of a Markdown table."""
+def _escape_cell(text: str) -> str:
+    """Escape a label for a cell of a Markdown table."""
     return text.replace("\\", "\\\\").replace("|", "\\|")
 
 
-def _settings(config: TrialConfig) -> str:
+def _list_settings(config: TrialConfig) -> str:
     rows = [f"| {name} | {json.dumps(value)} |" for name, value in config.point.items()]
-    every = json.dumps(json.loads(config.canonical_json()), indent=1, sort_keys=True)
+    all_settings = json.dumps(json.loads(config.canonical_json()), indent=1, sort_keys=True)
     return "\n".join(
         (
             "## Settings\n\n| setting | value |\n| --- | --- |",
             *rows,
             "",
             "<details><summary>All settings, with defaults</summary>\n",
-            f"```json\n{every}\n```\n\n</details>\n",
+            f"```json\n{all_settings}\n```\n\n</details>\n",
         )
     )
 
 
-def _notes(
+def _describe_caveats(
     task: Task, config: TrialConfig, record: TrialRecord, one_class: Sequence[str]
 ) -> list[str]:
-    """Say what the scores do not show of themselves."""
+    """Return notes on what the scores alone do not show."""
     notes = []
     if one_class:
         splits = ", ".join(f"`{split}`" for split in one_class)
-        notes.append(f"The model predicts one class for every example of {splits}.")
+        notes.append(f"The model predicts the same class for every example of {splits}.")
     if any(found.undefined for scores in record.scores.values() for found in scores.values()):
-        notes.append("Undefined: a 0/0, which counts 0; in macro_f1 that of some class.")
+        notes.append("Undefined: 0/0, which counts as 0 (for macro_f1, in at least one class).")
     if config.precision == "bf16":
         notes.append("Scored in bf16; in fp32 the last digits differ.")
     rows, published = config.max_eval_samples, task.counts
@@ -272,23 +278,23 @@ def _notes(
     return notes
 
 
-def _tests(card: Card) -> str:
-    """Nothing for the baseline itself, and where there is none to compare with."""
+def _list_tests(card: Card) -> str:
+    """Return the tests; empty for the baseline itself, and without a baseline."""
     lines = [f"{table}: {one.note()}" for table, one in card.verdicts]
     lines += [f"not tested: {card.problem}"] if card.problem else []
     if not lines:
         return ""
-    of = (
+    explanation = (
         "The tests compare the method's best setting with that of `standard`, on the same task and"
-        " encoder. They do not allow for a choice among methods or encoders.\n"
+        " encoder. They do not correct for a choice among methods or encoders.\n"
     )
-    return "\n".join((f"## Tests against `{BASELINE}`\n", of, "```", *lines, "```\n"))
+    return "\n".join((f"## Tests against `{BASELINE}`\n", explanation, "```", *lines, "```\n"))
 
 
-def _origin(config: TrialConfig, record: TrialRecord) -> str:
+def _describe_origin(config: TrialConfig, record: TrialRecord) -> str:
     versions = ", ".join(f"{name} {found}" for name, found in record.environment.versions.items())
-    prints = ", ".join(f"{name} {found}" for name, found in record.fingerprints.items())
+    fingerprints = ", ".join(f"{name} {found}" for name, found in record.fingerprints.items())
     return (
         f"## Origin\n\nTrial `{config.signature}`, finished {record.finished_at} on"
-        f" {record.environment.device}. {versions}.\n\nFingerprints of the data: {prints}.\n"
+        f" {record.environment.device}. {versions}.\n\nFingerprints of the data: {fingerprints}.\n"
     )

@@ -1,7 +1,7 @@
-"""`catsweep new`: a study and a task file of one's own, written from a look at the data.
+"""`catsweep new`: writes a study and a task file for the user's own data.
 
-In: the files of the splits. Out: two commented YAML files that run as they are; a UserError where
-nobody can guess which columns are texts and which labels.
+In: the files of the splits. Out: two commented YAML files that run as they are; a UserError if the
+columns of texts and labels cannot be guessed.
 """
 
 import re
@@ -22,13 +22,14 @@ from trainers.records.files import write_file
 LABELS: Final = ("label", "labels", "target", "class", "category", "intent", "team", "topic", "y")
 IDS: Final = ("id", "idx", "index", "key", "uid", "guid")
 UNBALANCED: Final = 3.0
-"""Times as many rows as the rarest label has: from here on macro-F1 is proposed."""
+"""macro-F1 is proposed if the most frequent label has more than this times the rows of the
+rarest."""
 FEWEST_FOR_LABEL: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """Which columns are texts, labels and ids, and how many rows each label has."""
+    """The columns of texts, labels and ids, and the number of rows of each label."""
 
     text: tuple[str, ...]
     label: str
@@ -36,18 +37,18 @@ class Columns:
     counts: Mapping[str, int]
 
 
-def task_name(text: str) -> str:
-    """Make a task's name of a folder's; UserError where nothing is left, or a task has it."""
+def make_task_name(text: str) -> str:
+    """Make a task's name from a folder's; UserError if nothing is left or a shipped task has it."""
     name = re.sub(r"[^a-z0-9._-]+", "-", text.casefold()).strip("-._")[:90]
     if not name:
-        raise UserError(f"{quoted(text)} gives no name for the task: give one, --name")
+        raise UserError(f"no task name can be made from {quoted(text)}: give one with --name")
     if name in TASKS:
-        raise UserError(f"{name} is the name of a shipped task: give another, --name")
+        raise UserError(f"{name} is the name of a shipped task: give another one with --name")
     return name
 
 
 def find_splits(folder: Path) -> dict[str, Path]:
-    """Find the files of the splits in a folder, by their names."""
+    """Find the files of the splits in a folder by their names."""
     names = {"train": ("train",), "dev": ("dev", "validation", "valid", "val"), "test": ("test",)}
     found = {}
     for split, stems in names.items():
@@ -58,56 +59,58 @@ def find_splits(folder: Path) -> dict[str, Path]:
 
 
 def guess_columns(path: Path, text: Sequence[str], label: str | None) -> Columns:
-    """Look at a file's rows; what was asked for is not guessed.
+    """Guess the columns of a file from its rows, except those that the user named.
 
     Raises:
-        UserError: a column is missing, or none looks like texts or labels.
+        UserError: a named column is missing, or none looks like texts or labels.
     """
     names = list(dict.fromkeys(reader_of(path).header(path)))
     values = read_table(path, [*names]).columns
-    chosen = label or _label_of(path, {name: values[name] for name in names if name not in text})
+    chosen = label or _guess_label(path, {name: values[name] for name in names if name not in text})
     check_header(path, names, (*text, chosen))
     ids = next((name for name in names if _is_id(name, values[name], {*text, chosen})), None)
     others = {name: values[name] for name in names if name not in {chosen, ids}}
     return Columns(
-        text=tuple(text) or (_text_of(path, others),),
+        text=tuple(text) or (_guess_text(path, others),),
         label=chosen,
         id=ids,
         counts=dict(Counter(map(str, values[chosen])).most_common()),
     )
 
 
-def _label_of(path: Path, values: Mapping[str, Sequence[Any]]) -> str:
+def _guess_label(path: Path, values: Mapping[str, Sequence[Any]]) -> str:
     by_name = {name.casefold(): name for name in values}
-    for usual in LABELS:
-        if usual in by_name:
-            return by_name[usual]
-    few = {name: len(set(map(str, column))) for name, column in values.items()}
-    most = max(FEWEST_FOR_LABEL, min(1_000, len(next(iter(values.values()))) // 2))
-    likely = [name for name, n in few.items() if 2 <= n <= most]
+    for common in LABELS:
+        if common in by_name:
+            return by_name[common]
+    n_values = {name: len(set(map(str, column))) for name, column in values.items()}
+    limit = max(FEWEST_FOR_LABEL, min(1_000, len(next(iter(values.values()))) // 2))
+    likely = [name for name, n in n_values.items() if 2 <= n <= limit]
     if len(likely) != 1:
-        what = "several columns" if likely else "no column"
-        raise UserError(f"{path}: {what} may hold the labels ({_listed(few)}): name one, --label")
+        problem = "several columns look" if likely else "no column looks"
+        raise UserError(
+            f"{path}: {problem} like labels ({_join_names(n_values)}): name one with --label"
+        )
     return likely[0]
 
 
-def _text_of(path: Path, values: Mapping[str, Sequence[Any]]) -> str:
+def _guess_text(path: Path, values: Mapping[str, Sequence[Any]]) -> str:
     lengths = {
         name: sum(map(len, column)) / len(column)
         for name, column in values.items()
         if all(isinstance(value, str) for value in column)
     }
     if not lengths:
-        raise UserError(f"{path}: no column may hold the texts: name one or two, --text")
+        raise UserError(f"{path}: no column looks like texts: name one or two with --text")
     return max(lengths, key=lambda name: lengths[name])
 
 
 def _is_id(name: str, column: Sequence[Any], taken: set[str]) -> bool:
-    usual = name.casefold() in IDS or name.casefold().endswith(("_id", "-id"))
-    return usual and name not in taken and len(set(map(str, column))) == len(column)
+    is_common = name.casefold() in IDS or name.casefold().endswith(("_id", "-id"))
+    return is_common and name not in taken and len(set(map(str, column))) == len(column)
 
 
-def _listed(names: Sequence[str] | Mapping[str, object]) -> str:
+def _join_names(names: Sequence[str] | Mapping[str, object]) -> str:
     return ", ".join(map(shown, names)) or "none"
 
 
@@ -117,15 +120,15 @@ def write_study(
     """Write `study.yaml` and `NAME.yaml` into a folder.
 
     Raises:
-        UserError: one is there already, or the folder cannot be written.
+        UserError: one of them exists already, or the folder cannot be written.
     """
     contents = {
-        folder / f"{name}.yaml": _task(folder, name, splits, columns),
-        folder / "study.yaml": _study(name),
+        folder / f"{name}.yaml": _write_task(folder, name, splits, columns),
+        folder / "study.yaml": _write_study(name),
     }
     for path in contents:
         if is_there(path):
-            raise UserError(f"{path} is there already: remove it, or give another folder or --name")
+            raise UserError(f"{path} already exists: remove it, or give another folder or --name")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, text in contents.items():
@@ -135,7 +138,7 @@ def write_study(
     return list(contents)
 
 
-def _task(folder: Path, name: str, splits: Mapping[str, Path], columns: Columns) -> str:
+def _write_task(folder: Path, name: str, splits: Mapping[str, Path], columns: Columns) -> str:
     counts = list(columns.counts.values())
     unbalanced = len(counts) > 2 and counts[0] > UNBALANCED * counts[-1]
     most = ", ".join(f"{shown(label)} {n:,}" for label, n in list(columns.counts.items())[:6])
@@ -143,35 +146,35 @@ def _task(folder: Path, name: str, splits: Mapping[str, Path], columns: Columns)
         f"# {len(counts)} labels in {sum(counts):,} training rows: {most}"
         f"{', ...' if len(counts) > 6 else ''}",
         f"name: {name}",
-        f"title: {_written(name.replace('-', ' ').capitalize())}    # in tables",
+        f"title: {_to_yaml(name.replace('-', ' ').capitalize())}    # in tables",
         "files:    # .csv, .tsv, .jsonl or .parquet; paths start at this file's folder",
-        *(f"  {split}: {_written(_path(folder, path))}" for split, path in splits.items()),
+        *(f"  {split}: {_to_yaml(_relative_path(folder, path))}" for split, path in splits.items()),
     ]
     if "dev" not in splits:
-        lines.append("dev: 10%    # drawn per class from train, which no trial trains on")
-    text = ", ".join(map(_written, columns.text))
+        lines.append("dev: 10%    # of train, drawn per class; no trial trains on these rows")
+    text = ", ".join(map(_to_yaml, columns.text))
     lines += [
         f"text: [{text}]    # one column, or two of pairs",
-        f"label: {_written(columns.label)}",
+        f"label: {_to_yaml(columns.label)}",
     ]
     if columns.id:
-        lines.append(f"id: {_written(columns.id)}    # names the examples")
+        lines.append(f"id: {_to_yaml(columns.id)}    # names the examples")
     lines.append(
         f"metric: {'macro_f1' if unbalanced else 'accuracy'}"
         "    # or accuracy, mcc, macro_f1; f1 with positive: LABEL"
     )
     if unbalanced:
-        lines.append("beside: accuracy    # printed beside it, untested")
+        lines.append("beside: accuracy    # also reported, but not tested")
     return "\n".join(lines) + "\n"
 
 
-def _study(name: str) -> str:
+def _write_study(name: str) -> str:
     return (
         f"name: {name}-study\n"
-        f"tasks: [./{name}.yaml]    # more, shipped ones too: mrpc, rte, ...\n"
-        "encoders: [tiny]    # to try it; then a hub name, a folder, or packaged:minilm\n"
+        f"tasks: [./{name}.yaml]    # add others, also shipped ones: mrpc, rte, ...\n"
+        "encoders: [tiny]    # for a first try; then a hub name, a folder, or packaged:minilm\n"
         "methods: [standard, cat]\n"
-        "axes:    # every combination is a trial; each method takes the axes that it has\n"
+        "axes:    # every combination is a trial; a method uses only the axes that it has\n"
         "  lr: [1e-3, 3e-3]    # for pre-trained encoders 1e-5 to 1e-4\n"
         "  epsilon: [5e-3]\n"
         "  tau: [0.1]\n"
@@ -181,14 +184,14 @@ def _study(name: str) -> str:
     )
 
 
-def _path(folder: Path, path: Path) -> str:
-    """Write a path from the folder if it lies there, else from the root."""
-    there, here = path.absolute(), folder.absolute()
-    return str(there.relative_to(here) if there.is_relative_to(here) else there)
+def _relative_path(folder: Path, path: Path) -> str:
+    """Return a path relative to the folder if it is inside it, else the absolute path."""
+    absolute, parent = path.absolute(), folder.absolute()
+    return str(absolute.relative_to(parent) if absolute.is_relative_to(parent) else absolute)
 
 
-def _written(text: str) -> str:
-    """Write a value in YAML, quoted where it would be read as something else."""
+def _to_yaml(text: str) -> str:
+    """Write a value as YAML, with quotes if it would otherwise be read as another type."""
     import yaml
 
     return yaml.safe_dump(text, allow_unicode=True, width=10**6).removesuffix("...\n").strip()

@@ -1,6 +1,6 @@
-"""What the commands take: their options, and the study and the store that these name.
+"""The options of the commands, and the study and the store that they name.
 
-In: what was typed. Out: types for typer; a checked study; an open store, or none.
+In: the arguments of a command. Out: types for typer; a checked study; an open store, or none.
 """
 
 import math
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.places import check_writable, place
+from orchestrator.paths import check_writable, path_parser
 from search_spaces.errors import UserError
 from search_spaces.own_methods import import_method
 from search_spaces.study import Study, load_study
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from trainers.records.store import Store
 
 DEFAULT_STORE = Path("catsweep-store")
-MOST = 100_000
-"""Trials at once, or threads: more than the largest clusters have cores for one study."""
+MAX_PARALLEL = 100_000
+"""Most trials at once, or threads per trial: more than the cores of the largest clusters."""
 
 
 def complete_study(beginning: str) -> list[str]:
@@ -33,7 +33,7 @@ StudyArgument = Annotated[
     str,
     typer.Argument(
         metavar="STUDY",
-        help="A shipped study's name, or a YAML file.",
+        help="Name of a shipped study, or a YAML file.",
         autocompletion=complete_study,
     ),
 ]
@@ -43,8 +43,8 @@ StoreOption = Annotated[
         "--store",
         metavar="FOLDER",
         envvar="CATSWEEP_STORE",
-        parser=place("--store"),
-        help="The folder of finished trials.",
+        parser=path_parser("--store"),
+        help="Folder of finished trials.",
     ),
 ]
 DataOption = Annotated[
@@ -53,8 +53,8 @@ DataOption = Annotated[
         "--data",
         metavar="FOLDER",
         envvar="CATSWEEP_DATA",
-        parser=place("--data"),
-        help="A folder of the tasks' files; without it, the hub.",
+        parser=path_parser("--data"),
+        help="Folder with the tasks' files (default: the Hugging Face hub).",
     ),
 ]
 TasksOption = Annotated[
@@ -66,19 +66,25 @@ TasksOption = Annotated[
 SlotsOption = Annotated[
     int | None,
     typer.Option(
-        "--slots", metavar="N", min=1, max=MOST, help="Trials at once (default: one per core)."
+        "--slots",
+        metavar="N",
+        min=1,
+        max=MAX_PARALLEL,
+        help="Trials at once (default: one per core).",
     ),
 ]
 ThreadsOption = Annotated[
     int | None,
-    typer.Option("--threads", metavar="N", min=1, max=MOST, help="CPU threads of each trial."),
+    typer.Option(
+        "--threads", metavar="N", min=1, max=MAX_PARALLEL, help="CPU threads of each trial."
+    ),
 ]
 GpusOption = Annotated[
     str | None,
     typer.Option(
         "--gpus-per-trial",
         metavar="N",
-        help="GPUs of each (default: one if there is one, none with --address); auto: measured.",
+        help="GPUs per trial (default: 1 if available, 0 with --address); auto: measured.",
     ),
 ]
 AddressOption = Annotated[
@@ -86,7 +92,7 @@ AddressOption = Annotated[
     typer.Option(
         "--address",
         metavar="HOST:PORT",
-        help="A Ray cluster's address (auto: the one of this node).",
+        help="Address of a Ray cluster (auto: the cluster of this node).",
     ),
 ]
 CheckpointOption = Annotated[
@@ -100,7 +106,7 @@ TrackOption = Annotated[
     typer.Option(
         "--track",
         metavar="TOOL[:PLACE]",
-        help="Follow the trials in tensorboard, wandb, mlflow or trackio; may be repeated.",
+        help="Log the trials to tensorboard, wandb, mlflow or trackio; may be repeated.",
     ),
 ]
 RetryOption = Annotated[
@@ -125,7 +131,7 @@ TransposeOption = Annotated[
 DetailsOption = Annotated[
     bool, typer.Option("--details", help="Print the tables and each test before the answer.")
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print the answer alone.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -137,17 +143,20 @@ def read_study(
     *,
     to_train: bool = False,
 ) -> Study:
-    """Load a study with the rows of its own tasks; to train it, its encoders must be there.
+    """Load and check a study, with the rows of its own tasks.
 
-    Without their files the store may know the rows. The code of its own methods is run to train it,
-    and for nothing else.
+    The rows come from the tasks' files or, without them, from the store. With `to_train`, encoders
+    are checked as well, and the code of the study's own methods is imported; otherwise it is not.
+
+    Raises:
+        UserError: the study, its tasks or its methods are wrong.
     """
-    from orchestrator.data_versions import with_own_data
-    from orchestrator.own_code import remembered, with_own_metrics
+    from orchestrator.data_versions import add_own_data
+    from orchestrator.own_code import load_own_metrics, make_method_finder
     from orchestrator.preflight import check_encoders, check_examples, check_names, check_tables
 
-    study = load_study(name, import_method if to_train else remembered(store))
-    study = with_own_metrics(study, store, to_train=to_train)
+    study = load_study(name, import_method if to_train else make_method_finder(store))
+    study = load_own_metrics(study, store, to_train=to_train)
     check_tables(study)
     if tasks is not None:
         study = study.narrow([task.strip() for task in tasks.split(",")])
@@ -155,34 +164,38 @@ def read_study(
     if to_train:
         check_encoders(study)
     check_examples(study)
-    return with_own_data(study, data, store)
+    return add_own_data(study, data, store)
 
 
-def existing_store(store: Path) -> "Store | None":
-    """Open the store if there is one: plan and status answer without one, too."""
+def open_existing_store(store: Path) -> "Store | None":
+    """Open the store if there is one, else return None: plan and status work without a store."""
     from trainers.records.files import is_there, listing
     from trainers.records.store import Store
 
-    nothing = not is_there(store) or (store.is_dir() and not listing(store))
-    return None if nothing else Store(store, create=False)
+    is_empty = not is_there(store) or (store.is_dir() and not listing(store))
+    return None if is_empty else Store(store, create=False)
 
 
-def begun_store(store: Path) -> "Store | None":
-    """Open the store that `run` goes on with; None where it is to make one, and can."""
+def open_begun_store(store: Path) -> "Store | None":
+    """Open the store that `run` continues; None if it has to create one.
+
+    Raises:
+        UserError: the store cannot be opened or created.
+    """
     from trainers.records.store import Store
 
     try:
-        there = (store / "store.json").exists() or (store.exists() and not store.is_dir())
+        exists = (store / "store.json").exists() or (store.exists() and not store.is_dir())
     except OSError:
-        there = True  # Opening it says what is wrong.
-    if there:
+        exists = True  # Opening it reports what is wrong.
+    if exists:
         return Store(store, create=False)
     check_writable("store", store)
     return None
 
 
-def as_share(option: str, points: float | None) -> float | None:
-    """Read points, which are per cent, as a number from 0 to 1."""
+def points_to_share(option: str, points: float | None) -> float | None:
+    """Convert points (per cent) to a number from 0 to 1; UserError unless finite."""
     if points is not None and not math.isfinite(points):
-        raise UserError(f"{option}: expected points, got {points}")
+        raise UserError(f"{option}: expected a number of points, got {points}")
     return None if points is None else points / 100

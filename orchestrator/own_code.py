@@ -1,7 +1,7 @@
-"""A study's own methods with their code: imported by those who train, remembered for all others.
+"""The code of a study's own methods and metrics: imported to train, else known from the store.
 
-In: a study's sources, the store. Out: what is known of its methods, without their code being run;
-the code in the store, from which workers take it.
+In: a study's sources, the store. Out: what is known of its methods without running their code; a
+copy of the code in the store, from which workers load it.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 Kept = TypeVar("Kept", bound="CodeRecord")
 
 
-def remembered(store: "Store | None") -> Callable[[Source], Method]:
-    """Return what looks methods up in a store, and never runs their code.
+def make_method_finder(store: "Store | None") -> Callable[[Source], Method]:
+    """Return a function that finds methods in a store without running their code.
 
-    A method whose code has changed since is known as it was last: which options it has.
+    A method whose code has changed since has the options of its last stored version.
     """
 
     def find(source: Source) -> Method:
@@ -38,10 +38,10 @@ def remembered(store: "Store | None") -> Callable[[Source], Method]:
             if source.code == record.code:
                 return record.known()
         if source.code is None:
-            return _only(source, known).known()
+            return _pick_record(source, known).known()
         if not known:
             raise UserError(
-                f"method {source.name}: this store knows nothing of it: `catsweep plan` shows what"
+                f"method {source.name}: it is not in this store: `catsweep plan` shows what"
                 " `catsweep run` would train"
             )
         return replace(known[-1].known(), code=source.code)
@@ -49,8 +49,8 @@ def remembered(store: "Store | None") -> Callable[[Source], Method]:
     return find
 
 
-def _only(source: Source, known: Sequence[Kept]) -> Kept:
-    """Return the one record of code whose file is gone from where the study says it is."""
+def _pick_record(source: Source, known: Sequence[Kept]) -> Kept:
+    """Return the only record of a source whose file is missing; UserError if it is not unique."""
     same = [record for record in known if record.said == source.said]
     if len(same) == 1:
         return same[0]
@@ -60,41 +60,43 @@ def _only(source: Source, known: Sequence[Kept]) -> Kept:
     raise UserError(f"{source.noun} {source.name}: {source.absent}{more}")
 
 
-def with_own_metrics(study: Study, store: "Store | None", *, to_train: bool) -> Study:
-    """Load the metrics that a study's own tasks name by a file, and call them by their code.
+def load_own_metrics(study: Study, store: "Store | None", *, to_train: bool) -> Study:
+    """Load the metrics that a study's own tasks name by a file, and rename them NAME@CODE.
 
-    Those who do not train load the store's copy: the tests of a report call it.
+    Commands that do not train load the store's copy, which the tests of a report call.
 
     Raises:
-        UserError: there is no such function, or its values cannot be.
+        UserError: there is no such function, or its values are not those of a metric.
     """
     tasks, sources = dict[str, Task](), dict[str, Source]()
     for name, task in study.own_tasks.items():
-        tasks[name], found = metrics_known(task, store, to_train=to_train)
+        tasks[name], found = load_task_metrics(task, store, to_train=to_train)
         sources |= found
     return study.with_metrics(tasks, sources) if sources else study
 
 
-def metrics_known(
+def load_task_metrics(
     task: Task, store: "Store | None", *, to_train: bool
 ) -> tuple[Task, dict[str, Source]]:
-    """Return a task that names its metrics by their code, and the sources of these.
+    """Return a task whose own metrics are named NAME@CODE, and the sources of these metrics.
 
     Raises:
-        UserError: as `with_own_metrics`.
+        UserError: as `load_own_metrics`.
     """
     metrics = [metric for metric in (task.metric, *task.beside) if is_source(metric)]
     if not metrics:
         return task, {}
-    known = {metric: _known(metric, task, store, to_train=to_train) for metric in metrics}
-    called = {metric: name for metric, (name, _) in known.items()}
-    beside = tuple(called.get(metric, metric) for metric in task.beside)
-    metric = called.get(task.metric, task.metric)
+    known = {metric: _load_metric(metric, task, store, to_train=to_train) for metric in metrics}
+    names = {metric: name for metric, (name, _) in known.items()}
+    beside = tuple(names.get(metric, metric) for metric in task.beside)
+    metric = names.get(task.metric, task.metric)
     return task.model_copy(update={"metric": metric, "beside": beside}), dict(known.values())
 
 
-def _known(metric: str, task: Task, store: "Store | None", *, to_train: bool) -> tuple[str, Source]:
-    """Return the name of a metric by its code, and its source; this process then knows it."""
+def _load_metric(
+    metric: str, task: Task, store: "Store | None", *, to_train: bool
+) -> tuple[str, Source]:
+    """Register a metric in this process; return its name NAME@CODE, and its source."""
     from trainers.records.kept_code import kept_metrics, know_kept_metric
     from trainers.records.metrics import METRICS
     from trainers.records.own_metrics import metric_of
@@ -103,24 +105,24 @@ def _known(metric: str, task: Task, store: "Store | None", *, to_train: bool) ->
     kept = [one for one in kept_metrics(store) if one.name == source.name] if store else []
     if source.code is None and to_train:
         raise UserError(f"task {task.name}: metric {source.name}: {source.absent}")
-    code = source.code or _only(source, kept).code
+    code = source.code or _pick_record(source, kept).code
     if store and code in [record.code for record in kept]:
         know_kept_metric(store.code, f"{source.name}@{code}")
     elif to_train:
         metric_of(source, load_named(source))
     else:
         raise UserError(
-            f"task {task.name}: metric {source.name}: this store knows nothing of it as it is now:"
+            f"task {task.name}: metric {source.name}: its present code is not in this store:"
             " `catsweep plan` shows what `catsweep run` would train"
         )
     return f"{source.name}@{code}", source
 
 
 def keep_own_code(study: Study, store: "Store") -> None:
-    """Copy the code of a study's own methods and metrics into the store; methods load from there.
+    """Copy the code of a study's own methods and metrics into the store; load the methods from it.
 
     Raises:
-        UserError: it cannot be written, or is not complete.
+        UserError: the code cannot be written, or is incomplete.
     """
     from trainers.records.kept_code import keep_method, keep_metric, load_method_type
     from trainers.records.metrics import get_metric
@@ -134,31 +136,33 @@ def keep_own_code(study: Study, store: "Store") -> None:
         load_method_type(store.code, OwnSettings(name=name, code=method.code))
 
 
-def other_code(study: Study, store: "Store") -> list[str]:
-    """Say which of a study's trials the store has of other code of its own methods."""
+def find_other_code(study: Study, store: "Store") -> list[str]:
+    """Describe stored trials that were trained with other code of a study's own methods."""
     from trainers.records.kept_code import kept_methods
 
-    lines = [*_under_one_version(study, store), *_metrics_under_one_version(study, store)]
-    finished = store.ended()
+    lines = [*_find_changed_methods(study, store), *_find_changed_metrics(study, store)]
+    ended = store.ended()
     for name, method in study.own_methods.items():
         trials = [trial for trial in study.trials() if trial.method.name == name]
         others = {record.code for record in kept_methods(store) if record.name == name}
         for code in sorted(others - {method.code}):
-            there = sum(_of_code(trial, code).signature in finished for trial in trials)
-            if there:
+            n = sum(_with_code(trial, code).signature in ended for trial in trials)
+            if n:
                 lines.append(
-                    f"method {name}: {there} {'trial was' if there == 1 else 'trials were'} trained"
+                    f"method {name}: {n} {'trial was' if n == 1 else 'trials were'} trained"
                     f" with other code ({study.sources[name].said} has changed since): they stay in"
-                    " the store, and are not of this study as its code is now"
+                    " the store, but do not belong to this study with its present code"
                 )
     return lines
 
 
-def _under_one_version(study: Study, store: "Store") -> list[str]:
-    """Say of which methods the store has other files under the same explicit version: those count.
+def _find_changed_methods(study: Study, store: "Store") -> list[str]:
+    """Describe methods whose files differ from the store's copy of the same explicit version.
+
+    The store's copy is used.
 
     Raises:
-        UserError: their options differ.
+        UserError: the options of the two differ.
     """
     from trainers.records.kept_code import checksums, kept_methods
 
@@ -175,19 +179,19 @@ def _under_one_version(study: Study, store: "Store") -> list[str]:
             )
         lines.append(
             f"method {name}: {source.said} differs from the store's copy of the same version"
-            f" ({record.said}): that copy is what is trained"
+            f" ({record.said}): the store's copy is trained"
         )
     return lines
 
 
-def _metrics_under_one_version(study: Study, store: "Store") -> list[str]:
-    """Say the same of metrics: the store's copy scores."""
+def _find_changed_metrics(study: Study, store: "Store") -> list[str]:
+    """Describe metrics whose files differ from the store's copy of the same version, likewise."""
     from trainers.records.kept_code import checksums, kept_metrics
 
     kept = {(record.name, record.code): record for record in kept_metrics(store)}
     return [
         f"metric {source.name}: {source.said} differs from the store's copy of the same version"
-        f" ({record.said}): that copy is what scores"
+        f" ({record.said}): the store's copy is used"
         for source in study.sources.values()
         if source.noun == "metric" and source.files
         if (record := kept.get((source.name, source.code or "")))
@@ -195,5 +199,5 @@ def _metrics_under_one_version(study: Study, store: "Store") -> list[str]:
     ]
 
 
-def _of_code(trial: TrialConfig, code: str) -> TrialConfig:
+def _with_code(trial: TrialConfig, code: str) -> TrialConfig:
     return trial.model_copy(update={"method": trial.method.model_copy(update={"code": code})})

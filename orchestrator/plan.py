@@ -1,7 +1,8 @@
-"""What is to do: the trials that a study wants against what the store holds. Pure.
+"""The plan of a study: which of its trials are done, running or missing, and the time left.
 
-In: a study and a store. Out: a `Plan`: each trial's state, counts per cell, seconds left.
-`run`, `plan` and `status` decide by the same plan; only `run` acts on it.
+In: a study and a store, which is read but not changed. Out: a `Plan` with the state of each trial,
+counts per cell and seconds left. `plan`, `run` and `status` use the same plan; only `run` acts on
+it.
 """
 
 from collections import Counter
@@ -9,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from orchestrator.estimate import model_hours
+from orchestrator.estimate import estimate_hours
 from search_spaces.cells import Cell, cells_of
 from search_spaces.shipped_tasks import TASKS, get_task
 from search_spaces.study import Study
@@ -20,9 +21,9 @@ from trainers.records.store import State, Store
 
 @dataclass(frozen=True, kw_only=True)
 class CellPlan:
-    """A cell's trials by state, its best score so far, seconds left.
+    """A cell's trials by state, its best score so far, and the seconds of training left.
 
-    `seconds_left` is None as long as nothing comparable was measured.
+    `seconds_per_trial` and `seconds_left` are None until a comparable trial has been measured.
     """
 
     cell: Cell
@@ -39,9 +40,10 @@ class CellPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The trials of a study, and in the same order the state of each by signature.
+    """The trials of a study and their states.
 
-    `grids` has the same trials by cell.
+    `states` maps each trial's signature to its state, in the order of `trials`; `grids` has the
+    same trials by cell.
     """
 
     study: str
@@ -61,20 +63,22 @@ class Plan:
 
     @property
     def seconds_left(self) -> float | None:
-        """Training seconds left over all cells, or None when a cell cannot be estimated."""
+        """Seconds of training left in all cells, or None if a cell cannot be estimated."""
         parts = [cell.seconds_left for cell in self.cells]
         known = [part for part in parts if part is not None]
         return sum(known) if len(known) == len(parts) else None
 
 
 def make_plan(study: Study, store: Store | None) -> Plan:
-    """Compare a study's trials with the store (None: there is no store yet)."""
+    """Compare a study's trials with the store; None means that there is no store yet."""
     trials, grids = study.trials(), cells_of(study)
     states = {trial.signature: State.MISSING for trial in trials}
     if store is not None:
-        finished = store.ended()
-        states = {name: _state(store, name, finished) for name in states}
-    seconds = {name: _seconds(store, name, state) for name, state in states.items() if store}
+        ended = store.ended()
+        states = {name: _read_state(store, name, ended) for name in states}
+    seconds = {
+        name: _measure_seconds(store, name, state) for name, state in states.items() if store
+    }
     names = dict(zip(trials, states, strict=True))
     cells = {cell: {names[trial]: trial for trial in grid} for cell, grid in grids.items()}
     return Plan(
@@ -82,25 +86,25 @@ def make_plan(study: Study, store: Store | None) -> Plan:
         trials=trials,
         grids=grids,
         states=states,
-        cells=_cells(cells, states, seconds, store, study.known_tasks),
+        cells=_plan_cells(cells, states, seconds, store, study.known_tasks),
     )
 
 
-def _state(store: Store, name: str, finished: set[str]) -> State:
-    if name in finished:
+def _read_state(store: Store, name: str, ended: set[str]) -> State:
+    if name in ended:
         return store.state(name)
     return State.RUNNING if store.is_locked(name) else State.MISSING
 
 
-def _seconds(store: Store, name: str, state: State) -> float | None:
-    """Return what a finished trial took, or what a running one will take at its pace so far."""
+def _measure_seconds(store: Store, name: str, state: State) -> float | None:
+    """Return the seconds of a finished trial, or of a running one if it keeps its pace."""
     if state is State.DONE:
         return store.record(name).seconds
-    place = store.progress(name) if state is State.RUNNING else None
-    return place.seconds * place.steps / place.step if place and place.step else None
+    progress = store.progress(name) if state is State.RUNNING else None
+    return progress.seconds * progress.steps / progress.step if progress and progress.step else None
 
 
-def _cells(
+def _plan_cells(
     grouped: Mapping[Cell, Mapping[str, TrialConfig]],
     states: Mapping[str, State],
     seconds: Mapping[str, float | None],
@@ -110,35 +114,36 @@ def _cells(
     measured = {
         cell: median(known)
         for cell, members in grouped.items()
-        if (known := _known(members, states, seconds))
+        if (known := _measured_seconds(members, states, seconds))
     }
-    typical = {cell: _typical(members.values()) for cell, members in grouped.items()}
-    found = {cell: estimate_seconds(cell, measured, typical, tasks) for cell in grouped}
+    typical = {cell: _pick_typical(members.values()) for cell, members in grouped.items()}
+    estimates = {cell: estimate_seconds(cell, measured, typical, tasks) for cell in grouped}
     return [
-        _cell(members, states, store, cell=cell, seconds=found[cell])
+        _plan_cell(members, states, store, cell=cell, seconds=estimates[cell])
         for cell, members in grouped.items()
     ]
 
 
-def _steps(trial: TrialConfig) -> int:
-    """A trial's epochs, times the cost of a step in forward passes."""
+def _count_passes(trial: TrialConfig) -> int:
+    """Return a trial's epochs, times the cost of a training step in forward passes."""
     return trial.trained_epochs * trial.method.cost
 
 
-def _typical(members: Collection[TrialConfig]) -> TrialConfig:
-    return sorted(members, key=_steps)[len(members) // 2]
+def _pick_typical(members: Collection[TrialConfig]) -> TrialConfig:
+    """Return the trial with the median number of passes."""
+    return sorted(members, key=_count_passes)[len(members) // 2]
 
 
-def _known(
+def _measured_seconds(
     names: Collection[str], states: Mapping[str, State], seconds: Mapping[str, float | None]
 ) -> list[float]:
-    """Seconds of a cell's finished trials; of its running ones as long as none is finished."""
-    found = {name: taken for name in names if (taken := seconds.get(name)) is not None}
-    done = [taken for name, taken in found.items() if states[name] is State.DONE]
-    return done or list(found.values())
+    """Return the seconds of a cell's finished trials, or else of its running ones."""
+    known = {name: taken for name in names if (taken := seconds.get(name)) is not None}
+    done = [taken for name, taken in known.items() if states[name] is State.DONE]
+    return done or list(known.values())
 
 
-def _cell(
+def _plan_cell(
     names: Collection[str],
     states: Mapping[str, State],
     store: Store | None,
@@ -165,31 +170,36 @@ def estimate_seconds(
     typical: Mapping[Cell, TrialConfig],
     tasks: Mapping[str, Task] = TASKS,
 ) -> float | None:
-    """Estimate a trial's seconds: its cell's, or those of cells like it, scaled by their work.
+    """Estimate the seconds of a cell's trials from those of similar cells.
 
-    Other methods on the same task and encoder are asked first, then other tasks of the encoder; the
-    median of what they say. Across encoders nothing is said: small ones are not limited by their
-    operations. `typical` has a trial of each cell.
+    A measured cell has its own seconds. For any other, the seconds of the measured cells are scaled
+    by the ratio of the work, and the median is taken: over other methods on the same task and
+    encoder or, failing that, over other tasks with the same encoder. Other encoders say nothing,
+    because the time of small ones does not depend on the number of operations. `typical` has one
+    trial of each cell.
     """
     if cell in measured:
         return measured[cell]
-    for alike in (slice(0, 2), slice(1, 2)):
-        said = [
+    for shared in (slice(0, 2), slice(1, 2)):
+        estimates = [
             seconds * ratio
             for other, seconds in measured.items()
-            if other[alike] == cell[alike]
-            and (ratio := _times_the_work(typical[cell], typical[other], tasks)) is not None
+            if other[shared] == cell[shared]
+            and (ratio := _compare_work(typical[cell], typical[other], tasks)) is not None
         ]
-        if said:
-            return median(said)
+        if estimates:
+            return median(estimates)
     return None
 
 
-def _times_the_work(
+def _compare_work(
     trial: TrialConfig, other: TrialConfig, tasks: Mapping[str, Task]
 ) -> float | None:
-    """By operations; between methods on one task also without knowing the size of the encoder."""
-    ours, theirs = (model_hours(one, get_task(one.task, tasks)) for one in (trial, other))
+    """Return how many times as much work a trial is as another; None if it is unknown.
+
+    Work is operations. Two methods on one task are compared without the size of the encoder, too.
+    """
+    ours, theirs = (estimate_hours(one, get_task(one.task, tasks)) for one in (trial, other))
     if ours and theirs:
         return ours / theirs
-    return _steps(trial) / _steps(other) if trial.task == other.task else None
+    return _count_passes(trial) / _count_passes(other) if trial.task == other.task else None

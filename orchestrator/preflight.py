@@ -1,8 +1,8 @@
-"""Checks before anything is trained: a wrong task, file, column or encoder is found here.
+"""Checks before training: they find a wrong task, file, column or encoder.
 
-In: trials, the data folder. Out: a UserError, or nothing but what `check_all` has to warn of.
-Names and files are quick; `check_all` loads every task and encoder once, as a worker will (and
-fills the hub's cache).
+In: a study or trials, and the data folder. Out: a UserError, or nothing but the warnings of
+`find_deviations` and `check_all`. Names and files are checked quickly; `check_all` loads every task
+and encoder once, as a worker will, which also fills the hub's cache.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,12 +24,12 @@ from trainers.data.identity import check_metric_names
 from trainers.data.loading import check_files, check_folder, deviation_of, selection_split
 
 COUNTED_BYTES = 32 * 2**20
-"""Larger files are not counted before a run: it takes a second and more."""
+"""Rows of larger files are not counted before a run: that takes a second or more."""
 
 
 def check_names(study: Study) -> None:
-    """Check that every task is known and can be selected on."""
-    with _named(study):
+    """Check that every task is known, and has a split to select on."""
+    with _name_study(study):
         for part in study.parts:
             for name in part.tasks:
                 task = study.task(name)
@@ -38,8 +38,8 @@ def check_names(study: Study) -> None:
 
 
 def check_encoders(study: Study) -> None:
-    """Check that packaged encoders are installed, and that folders are there."""
-    with _named(study):
+    """Check that packaged encoders are installed, and that encoder folders exist."""
+    with _name_study(study):
         for part in study.parts:
             for name in part.encoders:
                 locate_encoder(name)
@@ -48,8 +48,8 @@ def check_encoders(study: Study) -> None:
 
 
 @contextmanager
-def _named(study: Study) -> Iterator[None]:
-    """Say in which study something is wrong."""
+def _name_study(study: Study) -> Iterator[None]:
+    """Add the name of the study to errors."""
     try:
         yield
     except UserError as error:
@@ -57,46 +57,50 @@ def _named(study: Study) -> Iterator[None]:
 
 
 def check_tables(study: Study) -> None:
-    """Check that every table of the paper that a study names shows one of the tasks beside it."""
+    """Check that each table of the paper is listed in a part with at least one of its tasks."""
     if not study.tables:
         return
-    shown_by = {number: layout.columns for number, layout in paper_layouts().items()}
-    shown_by |= {number: layout.describes for number, layout in data_layouts().items()}
+    tasks_by_table = {number: layout.columns for number, layout in paper_layouts().items()}
+    tasks_by_table |= {number: layout.describes for number, layout in data_layouts().items()}
     for number in study.tables:
-        beside = {task for part in study.parts if number in part.tables for task in part.tasks}
-        if beside.isdisjoint(shown_by[number]):
+        tasks = {task for part in study.parts if number in part.tables for task in part.tasks}
+        if tasks.isdisjoint(tasks_by_table[number]):
             raise UserError(
-                f"study {study.name}: tables: {number} is of {', '.join(shown_by[number])}, and"
-                f" none of them is a task beside it; leave {number} out of tables"
+                f"study {study.name}: tables: table {number} shows"
+                f" {', '.join(tasks_by_table[number])}, and none of them is among the tasks of its"
+                f" part; remove {number} from tables"
             )
 
 
 def check_examples(study: Study) -> None:
-    """Check that a task is scored on the same examples in all parts: after training a report would.
+    """Check that a task is scored on the same examples in all parts of a study.
 
-    A cell is selected on one split, too; two methods may differ in it, which costs a mark alone.
+    All trials of a cell must be selected on one split, too. Two methods may differ in it: that only
+    costs them a mark. Without this check a report would fail after training.
     """
     first: dict[tuple[str, str], object] = {}
     for part in (part for part in study.parts if part.methods):
-        for task, name in product(part.tasks, _settings_of_examples(part)):
+        for task, name in product(part.tasks, _list_example_settings(part)):
             value = getattr(part, name)
             if first.setdefault((task, name), value) != value:
                 raise UserError(
                     f"study {study.name}: {name} of task {task} is {first[task, name]} in one part"
-                    f" and {value} in another, and no report takes both: make two studies of them"
+                    f" and {value} in another, and a report cannot combine them: make two studies"
                 )
-    ways = {(task, part.select_on) for part in study.parts for task in part.tasks if part.methods}
-    if len(ways) > len({task for task, _ in ways}):
+    selections = {
+        (task, part.select_on) for part in study.parts for task in part.tasks if part.methods
+    }
+    if len(selections) > len({task for task, _ in selections}):
         for cell, trials in cells_of(study).items():
             if len({trial.select_on for trial in trials}) > 1:
                 raise UserError(
-                    f"study {study.name}: some trials of {' '.join(cell)} have select_on: dev, some"
-                    " heldout, and no report takes both: make two studies of them"
+                    f"study {study.name}: some trials of {' '.join(cell)} have select_on: dev and"
+                    " others heldout, and a report cannot combine them: make two studies"
                 )
 
 
-def _settings_of_examples(part: Part) -> list[str]:
-    """Name the settings by which a part's dev, held-out and test examples are drawn."""
+def _list_example_settings(part: Part) -> list[str]:
+    """Return the settings that determine a part's dev, held-out and test examples."""
     names = ["max_eval_samples", "difficulty"]
     if part.difficulty == "encoder":
         names.append("difficulty_encoder")
@@ -107,8 +111,8 @@ def _settings_of_examples(part: Part) -> list[str]:
     return names
 
 
-def check_files_of(study: Study, data: Path | None) -> None:
-    """Check that the files are there, with their columns, of every task to train on."""
+def check_task_files(study: Study, data: Path | None) -> None:
+    """Check that every task to train on has its files, with their columns."""
     if data is not None:
         check_folder(data)
     trained_on = {task for part in study.parts if part.methods for task in part.tasks}
@@ -117,32 +121,32 @@ def check_files_of(study: Study, data: Path | None) -> None:
             check_files(study.task(name), data)
 
 
-def deviations(study: Study, data: Path | None) -> list[str]:
-    """Say of each task what its files in the data folder lack, or how their rows differ.
+def find_deviations(study: Study, data: Path | None) -> list[str]:
+    """Describe for each task what its files lack, or how they differ from the published rows.
 
-    Nothing is loaded but lines of files, and nothing is said of large ones or of the hub's.
+    Only the rows of files in the data folder are counted; large files and the hub's are skipped.
 
     Raises:
-        UserError: there is no such folder, and a task is to come from it.
+        UserError: a task is to be read from the data folder, which does not exist.
     """
     published = [task for task in map(study.task, study.tasks) if task.hub and task.counts]
     if data is None or not published:
         return []
     check_folder(data)
-    found = (_deviation(task, data) for task in published)
-    return [line for line in found if line]
+    lines = (_find_deviation(task, data) for task in published)
+    return [line for line in lines if line]
 
 
-def _deviation(task: Task, data: Path) -> str | None:
+def _find_deviation(task: Task, data: Path) -> str | None:
     try:
         files = check_files(task, data)
         small = {split: f for split, f in files.items() if f.stat().st_size <= COUNTED_BYTES}
-        return deviation_of(task, {split: _count(f) for split, f in small.items()}, files)
+        return deviation_of(task, {split: _count_rows(f) for split, f in small.items()}, files)
     except (UserError, OSError) as error:
         return str(error)
 
 
-def _count(path: Path) -> int:
+def _count_rows(path: Path) -> int:
     """Count the rows below the header."""
     return sum(1 for _, row in csv_rows(path) if row) - 1
 
@@ -150,20 +154,21 @@ def _count(path: Path) -> int:
 def check_all(
     trials: Iterable[TrialConfig], data: Path | None, tasks: Mapping[str, Task] = TASKS
 ) -> list[str]:
-    """Load every task and encoder that these trials need; return what a user should know.
+    """Load every task and encoder that these trials need; return warnings.
 
-    That is one line for a task whose rows are not the published ones, for labels that differ in
-    case alone, and for an encoder whose batches are padded.
+    There is a warning for each task whose rows are not the published ones, for labels that differ
+    only in case, and for each encoder whose batches are padded.
 
     Raises:
-        UserError: as `prepare` does, or an encoder lacks a head or positions that are wanted.
+        UserError: a task or encoder cannot be loaded, or an encoder lacks the head or the positions
+            that a trial asks for.
     """
     from trainers.encoders.classifier import check_native_head
     from trainers.encoders.encoder import check_length
     from trainers.encoders.packing import can_be_packed
     from trainers.prepared import Warm, warm_key
 
-    notes: list[str] = []
+    warnings: list[str] = []
     warm = Warm(tasks)
     for trial in {(warm_key(trial), trial.head): trial for trial in trials}.values():
         prepared = warm.prepared(trial, data)
@@ -172,9 +177,11 @@ def check_all(
         if trial.head == "native":
             check_native_head(encoder)
         if prepared.deviation:
-            notes.append(prepared.deviation)
-        notes += prepared.warnings
+            warnings.append(prepared.deviation)
+        warnings += prepared.warnings
         if not can_be_packed(encoder):
             kind = encoder.config.model_type
-            notes.append(f"encoder {trial.encoder}: {kind} batches are padded, not packed: slower")
-    return list(dict.fromkeys(notes))
+            warnings.append(
+                f"encoder {trial.encoder}: {kind} batches are padded, not packed, which is slower"
+            )
+    return list(dict.fromkeys(warnings))

@@ -1,4 +1,4 @@
-"""The live view of a sweep, read from the store: by `run` as it goes, by `status` from elsewhere.
+"""The progress of a sweep, read from the store: shown live by `run`, and by `status` on request.
 
 In: a study and the store. Out: a `View` (numbers), its first line and its JSON; `live` shows it as
 a panel in a terminal and as a line now and then elsewhere. `view_text.py` lays out the panel.
@@ -31,7 +31,7 @@ TOLD = (State.RUNNING, State.FAILED, State.PRUNED, State.CORRUPT)
 """States that the first line counts where there are such trials."""
 LATEST = 3
 """Finished trials that the live view names."""
-LOOKING = 0.02
+MAX_LOAD = 0.02
 """The part of a core's time that the view takes from training, however many trials it counts."""
 
 
@@ -52,18 +52,19 @@ class View:
     seconds_left: float | None
 
 
-def look(
+def read_view(
     study: Study, store: Store | None, slots: int | None = None, search: Search | None = None
 ) -> View:
-    """Read the store. Time left is for `slots` trials at once, or for as many as run now.
+    """Read the progress of a study from the store.
 
-    What a search leaves out is not left, but missing.
+    The time left assumes `slots` parallel trials, by default as many as run now. With a search,
+    only the trials that it still has to run are waiting.
     """
     plan = make_plan(study, store)
     waiting = plan.count(State.MISSING)
     if search is not None:
-        to_end = search.to_end(plan)
-        plan = _within(plan, to_end)
+        to_end = search.count_open(plan)
+        plan = _limit_to_search(plan, to_end)
         waiting = max(0, sum(to_end.values()) - plan.count(State.RUNNING))
     running = [
         (trial, progress)
@@ -95,8 +96,8 @@ def _find_latest(plan: Plan, store: Store) -> list[tuple[TrialConfig, float]]:
     return [(trial, record.selection_score) for trial, record in last]
 
 
-def _within(plan: Plan, to_end: Mapping[Cell, int]) -> Plan:
-    """The same plan, with the seconds of so many trials of each cell left."""
+def _limit_to_search(plan: Plan, to_end: Mapping[Cell, int]) -> Plan:
+    """Return the plan with the time left for `to_end` trials per cell."""
     seconds = {
         cell.cell: cell.seconds_per_trial and to_end[cell.cell] * cell.seconds_per_trial
         for cell in plan.cells
@@ -108,8 +109,8 @@ def _within(plan: Plan, to_end: Mapping[Cell, int]) -> Plan:
     return replace(plan, cells=cells)
 
 
-def duration(seconds: float | None) -> str:
-    """Print seconds for people; `?` where nothing was measured yet."""
+def format_duration(seconds: float | None) -> str:
+    """Format seconds for people; `?` if nothing was measured yet."""
     if seconds is None:
         return "?"
     if seconds < 90:
@@ -120,7 +121,7 @@ def duration(seconds: float | None) -> str:
 
 
 def headline(view: View) -> str:
-    """One line: how many trials are done, running, failed and left, and how long it will take."""
+    """Return one line: the numbers of trials done, running, failed and left, and the time left."""
     plan = view.plan
     if not plan.trials:
         return f"{plan.study}: nothing to train, its tables only count data"
@@ -132,12 +133,12 @@ def headline(view: View) -> str:
     if view.trials_per_hour:
         parts.append(f"{view.trials_per_hour:.0f} trials/h")
     if view.seconds_left is not None and (view.waiting or plan.count(State.RUNNING)):
-        parts.append(f"about {duration(view.seconds_left)} left")
+        parts.append(f"about {format_duration(view.seconds_left)} left")
     return f"{plan.study}: {', '.join(parts)}"
 
 
 def as_json(view: View) -> dict[str, Any]:
-    """Everything in the view, for programs."""
+    """Return the whole view as JSON."""
     return {
         "study": view.plan.study,
         "trials": len(view.plan.trials),
@@ -166,12 +167,12 @@ def as_json(view: View) -> dict[str, Any]:
 
 @contextmanager
 def live(study: Study, store: Store, slots: int | None, search: Search) -> Iterator[None]:
-    """Show the sweep on standard error while the block runs."""
+    """Show the progress on standard error while the block runs."""
     stop = threading.Event()
     show = partial(_show_panel, study) if sys.stderr.isatty() else _show_lines
-    glance = partial(look, study, store, slots, search)
+    glance = partial(read_view, study, store, slots, search)
     thread = threading.Thread(
-        target=_watch, args=(show, glance, stop), name="progress", daemon=True
+        target=_show_until_stopped, args=(show, glance, stop), name="progress", daemon=True
     )
     thread.start()
     try:
@@ -181,8 +182,10 @@ def live(study: Study, store: Store, slots: int | None, search: Search) -> Itera
         thread.join()
 
 
-def _watch(show: Callable[..., None], glance: Callable[[], View], stop: threading.Event) -> None:
-    with suppress(UserError):  # What cannot be read ends the sweep, too, which says it.
+def _show_until_stopped(
+    show: Callable[..., None], glance: Callable[[], View], stop: threading.Event
+) -> None:
+    with suppress(UserError):  # An unreadable store also ends the sweep, which reports it.
         show(glance, stop)
 
 
@@ -190,7 +193,7 @@ def _show_panel(study: Study, glance: Callable[[], View], stop: threading.Event)
     from orchestrator.view_text import view_lines
 
     with live_area() as area:
-        for view, _ in _looks(glance, stop):
+        for view, _ in _read_views(glance, stop):
             width, height = live_screen()
             area.update("\n".join(view_lines(view, study.names, width, height)), refresh=True)
 
@@ -198,7 +201,7 @@ def _show_panel(study: Study, glance: Callable[[], View], stop: threading.Event)
 def _show_lines(glance: Callable[[], View], stop: threading.Event) -> None:
     """Print a line when a trial ended, but not more than one in LINE_SECONDS, and at the end."""
     shown, shown_at = count_ended(glance().plan), 0.0
-    for view, stopping in _looks(glance, stop):
+    for view, stopping in _read_views(glance, stop):
         ended = count_ended(view.plan)
         due = ended != shown and time.monotonic() - shown_at >= LINE_SECONDS
         if due or (stopping and ended != shown):
@@ -206,14 +209,14 @@ def _show_lines(glance: Callable[[], View], stop: threading.Event) -> None:
             shown, shown_at = ended, time.monotonic()
 
 
-def _looks(glance: Callable[[], View], stop: threading.Event) -> Iterator[tuple[View, bool]]:
-    """Look every second, or less often where that takes long; the last look is after `stop`."""
+def _read_views(glance: Callable[[], View], stop: threading.Event) -> Iterator[tuple[View, bool]]:
+    """Read the view every second, or less often if that is slow, and once more after `stop`."""
     pause, stopping = REFRESH_SECONDS, False
     while not stopping:
         stopping = stop.wait(pause)
         start = time.thread_time()
         yield glance(), stopping
-        pause = max(REFRESH_SECONDS, (time.thread_time() - start) / LOOKING)
+        pause = max(REFRESH_SECONDS, (time.thread_time() - start) / MAX_LOAD)
 
 
 def count_ended(plan: Plan) -> int:

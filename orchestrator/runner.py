@@ -1,7 +1,7 @@
-"""Runs trials one after the other in one process: lock, warm start, checkpoints, commit.
+"""Runs trials one after the other in one process: lock, resume, checkpoint, commit.
 
 In: a Job (where the store and the data are) and trial settings. Out: finished trials, or recorded
-failures, in the store. Knows nothing of Ray: `worker.py` is its Ray Tune face.
+failures, in the store. This module does not use Ray; `worker.py` makes a Ray Tune actor of it.
 """
 
 import os
@@ -35,9 +35,9 @@ PROGRESS_EVERY = 1.0
 
 
 class TrialRunner:
-    """Trains one trial at a time; keeps the task and the encoder of the last one warm.
+    """Trains one trial at a time, and keeps the task and the encoder of the last one in memory.
 
-    `gpus` is the share of a GPU that its trials have.
+    `gpus` is the number or share of GPUs that each trial has.
 
     Raises:
         UserError: this machine does not see the driver's store.
@@ -45,7 +45,7 @@ class TrialRunner:
 
     def __init__(self, job: Job, gpus: float = 0.0) -> None:
         self.job, self.gpus = job, gpus
-        self.store = _shared_store(job)
+        self.store = _open_shared_store(job)
         self.checkpoints = Checkpoints(self.store, job.keeping) if job.keeping else None
         torch.set_num_threads(job.threads)
         self.device = pick_device()
@@ -58,37 +58,37 @@ class TrialRunner:
         self.score: float | None = None
         self.crowded = self.stopped = False
         self.remark: str | None = None
-        self.tracking = Tracking(job.tracked, job.study, self.store)
-        self._owned = ExitStack()
+        self.tracking = Tracking(job.trackers, job.study, self.store)
+        self._held = ExitStack()
 
     def start(self, config: TrialConfig) -> None:
-        """Lock a trial and bring it to where its checkpoint left it; a failure is recorded.
+        """Lock a trial and restore it from its checkpoint; a failure is recorded.
 
-        A trial that is finished, or that another process trains, is left alone; so is one that was
-        stopped with its setting, as long as trials are stopped early.
+        Nothing happens if the trial is finished or another process trains it, or if its setting
+        was stopped early and this run stops settings early as well.
 
         Raises:
-            Unreadable: its lock or its checkpoint may not be read.
+            Unreadable: its lock or its checkpoint cannot be read.
         """
-        self._owned.close()
+        self._held.close()
         self.tracking.end()
         self.run, self.curve, self.score = None, [], None
         self.crowded, self.remark = False, None
         free_memory(self.device)
-        mine = self._owned.enter_context(self.store.lock(config.signature))
+        locked = self._held.enter_context(self.store.lock(config.signature))
         state = self.store.state(config.signature)
         self.stopped = state is State.PRUNED and self.job.every_epoch
         ended = state in {State.DONE, State.FAILED} or self.stopped
-        if mine and ended:
+        if locked and ended:
             self._release(config)
-        if ended or not mine:
-            self._owned.close()
+        if ended or not locked:
+            self._held.close()
             return
         self.tracking.begin(config)
         try:
-            self.run = self._resumed(config)
+            self.run = self._restore(config)
         except Unreadable:
-            self._owned.close()
+            self._held.close()
             raise
         except Exception as error:
             self._fail(config, error)
@@ -96,13 +96,13 @@ class TrialRunner:
             free_memory(self.device)
             return
         self._meter = DeviceMeter(self.device, self.gpus)
-        self._saved_at = self._told_at = time.monotonic()
-        self._tell(self.run)
+        self._saved_at = self._reported_at = time.monotonic()
+        self._write_progress(self.run)
 
-    def _resumed(self, config: TrialConfig) -> TrialRun:
-        """Bring a trial to where its checkpoint left it, or begin afresh where that is of no use.
+    def _restore(self, config: TrialConfig) -> TrialRun:
+        """Restore a trial from its checkpoint, or start it over if the checkpoint is unusable.
 
-        `remark` then says so.
+        In the second case `remark` says so.
         """
         prepared = self.warm.prepared(config, self.job.data)
         run = TrialRun(config, prepared, self.device, self.store.code)
@@ -111,18 +111,18 @@ class TrialRunner:
             return run
         except UnusableSnapshot as error:
             self.remark = (
-                f"trial {config.signature} begins afresh: its checkpoint is of no use ({error})"
+                f"trial {config.signature} starts over: its checkpoint is unusable ({error})"
             )
-        del run  # It may be half restored.
+        del run  # It may be partly restored.
         free_memory(self.device)
         return TrialRun(config, prepared, self.device, self.store.code)
 
     def advance(self) -> bool:
-        """Train one epoch; after the last one commit. Returns whether the trial is over.
+        """Train one epoch, and commit after the last one; return whether the trial is over.
 
         Raises:
-            StoreFull: there is no space to keep what was trained.
-            OSError: the store or the machine fails; the trial is not to blame.
+            StoreFull: the disk has no space for the results.
+            OSError: the store or the machine failed, not the trial.
         """
         if self.run is None:
             return True
@@ -131,34 +131,34 @@ class TrialRunner:
             if not self._train(self.run):
                 return False
         except (StoreFull, OSError):
-            self._owned.close()
+            self._held.close()
             raise
         except Exception as error:
             self._fail(config, error)
-        # Not before here: an error holds the frames that it came from, and they the model.
+        # Only here: the frames of a caught error still refer to the model.
         free_memory(self.device)
         return True
 
     def _train(self, run: TrialRun) -> bool:
-        """Train one epoch; after the last one commit. Returns whether the trial is over."""
+        """Train one epoch, and commit after the last one; return whether the trial is over."""
         if not run.done:
             run.train_epoch(lambda: self._after_step(run))
-            self._note(run)
+            self._update_curve(run)
         if run.done:
             self._commit(run)
         return run.done
 
-    def _note(self, run: TrialRun) -> None:
-        """Keep the curve so far, and the score that its weights would be selected with."""
+    def _update_curve(self, run: TrialRun) -> None:
+        """Store the curve so far, and the score by which a trial is selected."""
         self.curve = run.place.curve
-        self.tracking.tell(self.curve)
+        self.tracking.log(self.curve)
         self.score = run.config.selected([epoch["score"] for epoch in self.curve])
 
     def _commit(self, run: TrialRun) -> None:
         result = run.result()
         self._meter.look()
         record = result.record.model_copy(update={"device_use": self._meter.read()})
-        # The model before its result, the clean-up after it: a kill loses no best model.
+        # Keep the model before the result, clean up after it: a kill then loses no best model.
         if self.checkpoints:
             self.checkpoints.offer(run, record.selection_score)
         self.store.commit(run.config, replace(result, record=record))
@@ -172,59 +172,62 @@ class TrialRunner:
         if now - self._saved_at >= self.job.checkpoint_every:
             save_snapshot(run, self.store.checkpoint(run.config.signature))
             self._saved_at = time.monotonic()
-        if now - self._told_at >= PROGRESS_EVERY:
+        if now - self._reported_at >= PROGRESS_EVERY:
             self._meter.look()
-            self._tell(run)
-            self._told_at = now
+            self._write_progress(run)
+            self._reported_at = now
 
-    def _tell(self, run: TrialRun) -> None:
-        place = run.place
+    def _write_progress(self, run: TrialRun) -> None:
+        position = run.place
         progress = ProgressRecord(
             signature=run.config.signature,
             launch=self.job.launch,
             host=platform.node(),
             pid=os.getpid(),
-            step=place.step,
+            step=position.step,
             steps=run.total_steps,
-            seconds=place.train_seconds + place.evaluate_seconds + place.epoch_seconds,
+            seconds=position.train_seconds + position.evaluate_seconds + position.epoch_seconds,
             loss=run.mean_losses().get("loss"),
             updated_at=time.time(),
         )
         self.store.write_progress(progress)
 
     def _fail(self, config: TrialConfig, error: Exception) -> None:
-        """Record a trial's own failure; StoreFull and OSError are not the trial's."""
+        """Record the failure of a trial; raise StoreFull and OSError, which are not its fault."""
         if isinstance(error, StoreFull | OSError):
-            self._owned.close()
+            self._held.close()
             raise error
         self.curve, self.score = [], None
-        record = failure(config.signature, error, gpus=self.gpus)
+        record = make_failure(config.signature, error, gpus=self.gpus)
         self.crowded = record.crowded
         self.store.commit_failure(config, record)
         self.tracking.end()
         self._release(config)
-        if record.kind not in {"configuration", "diverged"}:  # Those are the settings' alone.
+        if record.kind not in {
+            "configuration",
+            "diverged",
+        }:  # These two depend on the settings alone.
             self.warm.forget()
 
     def _release(self, config: TrialConfig) -> None:
         self.run = None
         self.store.forget_running(config.signature)
-        self._owned.close()
+        self._held.close()
 
 
-def _shared_store(job: Job) -> Store:
-    here = f"node {platform.node()} does not see the driver's store in {job.store}"
+def _open_shared_store(job: Job) -> Store:
+    problem = f"node {platform.node()} does not see the driver's store in {job.store}"
     try:
         store = Store(job.store, create=False)
     except UserError as error:
-        raise UserError(f"{here} ({error}): share that folder with every node") from error
+        raise UserError(f"{problem} ({error}): share that folder with every node") from error
     if store.mark.identity != job.identity:
-        raise UserError(f"{here} but another one: share that folder with every node")
+        raise UserError(f"{problem} but another one: share that folder with every node")
     return store
 
 
 def classify(error: Exception) -> Fault:
-    """Name what kind of failure an exception is; OSError never comes here."""
+    """Return the kind of failure of an exception that is not an OSError."""
     if isinstance(error, UserError):
         return "configuration"
     if isinstance(error, Diverged):
@@ -232,10 +235,10 @@ def classify(error: Exception) -> Fault:
     return "out_of_memory" if ran_out_of_memory(error) else "exception"
 
 
-def failure(
+def make_failure(
     signature: str, error: Exception, *, kind: Fault | None = None, gpus: float = 0.0
 ) -> FailureRecord:
-    """Put an exception on record."""
+    """Make the record of a failed trial from an exception."""
     return FailureRecord(
         signature=signature,
         kind=kind or classify(error),

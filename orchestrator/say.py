@@ -1,7 +1,8 @@
-"""The one place that writes to the terminal: results on standard output, remarks on standard error.
+"""The only module that writes to the terminal: results to standard output, remarks to standard
+error.
 
-In: text, or what rich draws. Out: characters that every terminal takes and none obeys: line feeds
-stay, all other controls are printed as escapes. Remarks never fail; lost results are OutputLost.
+In: text, or objects that rich can draw. Out: text without control characters: line feeds are kept,
+all others are printed as escapes. Printing a remark never fails; losing a result raises OutputLost.
 """
 
 import os
@@ -16,11 +17,11 @@ from search_spaces.errors import OutputLost
 from search_spaces.text import clean, one_line
 
 WIDTH: Final = 120
-"""Columns of what is drawn where no terminal says how many it has."""
+"""Number of columns if no terminal reports one."""
 
 NARROWEST: Final = 40
 WIDEST: Final = 200
-"""Columns of a terminal between which anything is laid out."""
+"""Limits of the number of columns that layouts use."""
 
 SHOW_CURSOR: Final = "\x1b[?25h"
 
@@ -28,9 +29,9 @@ Item = TypeVar("Item")
 
 
 def calm_libraries() -> None:
-    """Have the warnings of libraries printed as remarks, and none of them end a command.
+    """Print the warnings of libraries as remarks, and let none of them end a command.
 
-    As PYTHONWARNINGS=error would, here and in the processes that are started from here.
+    PYTHONWARNINGS=error would turn warnings into errors here and in child processes.
     """
     os.environ.pop("PYTHONWARNINGS", None)
     if any(action == "error" for action, *_ in warnings.filters):
@@ -51,44 +52,44 @@ def _remark(
 
 
 def say(line: object) -> None:
-    """Tell people something, in one line beside what programs read."""
+    """Print one line to standard error, beside the results that programs read."""
     explain(one_line(line))
 
 
 def warn(lines: Iterable[str]) -> None:
-    """Tell people what they should know of, a line each."""
+    """Print warnings, one line each."""
     for line in lines:
         say(f"warning: {line}")
 
 
 def explain(text: str) -> None:
-    """Tell people something in lines of ours: a name in it is `shown`."""
+    """Print lines to standard error; names in them must have gone through `shown`."""
     if sys.stderr is not None:
         sys.stderr.write(f"{clean(text)}\n")
 
 
 def echo(text: str) -> None:
-    """Print what a command was asked for, in lines of ours."""
+    """Print a command's result to standard output; its lines are kept."""
     if sys.stdout is not None:
         sys.stdout.write(f"{clean(text)}\n")
         sys.stdout.flush()
 
 
-def screen() -> tuple[int, int | None]:
-    """Return how many columns there are, and how many lines; a pipe has no end of lines."""
+def screen_size() -> tuple[int, int | None]:
+    """Return the numbers of columns and lines of the terminal; lines are None for a pipe."""
     if not sys.stdout.isatty():
-        return _clamped(_columns_said() or WIDTH), None
+        return _clamp(_read_columns() or WIDTH), None
     size = shutil.get_terminal_size((80, 24))
-    return _clamped(size.columns), size.lines
+    return _clamp(size.columns), size.lines
 
 
-def _columns_said() -> int:
-    """Return what COLUMNS says, 0 where it says nothing."""
-    said = os.environ.get("COLUMNS", "")
-    return int(said) if said.isdecimal() else 0
+def _read_columns() -> int:
+    """Return the value of COLUMNS, or 0 if it is not a number."""
+    value = os.environ.get("COLUMNS", "")
+    return int(value) if value.isdecimal() else 0
 
 
-def _clamped(columns: int) -> int:
+def _clamp(columns: int) -> int:
     return min(WIDEST, max(NARROWEST, columns))
 
 
@@ -105,11 +106,11 @@ def live_area() -> Any:
 def live_screen() -> tuple[int, int]:
     """Return the columns and lines of the terminal that standard error is."""
     size = os.get_terminal_size(sys.stderr.fileno())
-    return (_clamped(size.columns), max(1, size.lines - 1)) if size.columns else (80, 23)
+    return (_clamp(size.columns), max(1, size.lines - 1)) if size.columns else (80, 23)
 
 
 def leave_terminal() -> None:
-    """Give the terminal back before an end without a clean-up: a live view hid its cursor."""
+    """Restore the cursor, which a live view hides, before an exit without clean-up."""
     if sys.stderr.isatty():
         sys.stderr.write(SHOW_CURSOR)
     with suppress(OutputLost, OSError):
@@ -117,8 +118,8 @@ def leave_terminal() -> None:
         sys.stderr.flush()
 
 
-def watched(title: str, items: Sequence[Item]) -> Iterable[Item]:
-    """Show on standard error, where that is a terminal, how far a loop is."""
+def show_progress(title: str, items: Sequence[Item]) -> Iterable[Item]:
+    """Show the progress of a loop on standard error, if that is a terminal."""
     from rich.console import Console
     from rich.progress import track
 

@@ -1,9 +1,10 @@
 """Which of a study's trials are run: SEARCHES.
 
 In: a plan and a `Search`: its name, scheduler, budget and seed. Out: the trials that may still run.
-Every search chooses among the points of the study's grid: a trial keeps its name, whoever suggested
-it, and nothing is trained twice. What it draws is a setting, with all its seeds: to choose among
-seeds is to choose the luckiest. `tpe.py` suggests, `stopping.py` stops early.
+Every search chooses among the points of the study's grid, so a trial has the same signature in
+every search, and nothing is trained twice. A search draws settings, each with all its seeds:
+choosing among seeds would only find the luckiest. `tpe.py` suggests settings, `stopping.py` stops
+them early.
 """
 
 import re
@@ -21,15 +22,18 @@ from search_spaces.trial import TrialConfig
 from trainers.records.searches import CellDraw, SearchRecord, digest
 from trainers.records.store import State
 
-MOST_HOURS = 1_000_000
-"""More than a century: longer is a slip of the finger."""
+MAX_HOURS = 1_000_000
+"""Longest budget in hours, more than a century: anything longer is a typing error."""
 
-OPEN = frozenset({State.MISSING, State.RUNNING})
+OPEN_STATES = frozenset({State.MISSING, State.RUNNING})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """How settings are chosen: `settings` is the budget of each cell, `hours` of the whole run."""
+    """How settings are chosen.
+
+    The budget is `settings` per cell and `hours` for the whole run; None means no limit.
+    """
 
     name: str = "grid"
     scheduler: str = "fifo"
@@ -39,13 +43,15 @@ class Search:
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
-            raise UserError(f"the seed of a search is from 0 to 2**32 - 1, got {self.seed}")
+            raise UserError(f"the seed of a search must be from 0 to 2**32 - 1, got {self.seed}")
         if self.name not in SEARCHES:
             raise unknown("search", self.name, SEARCHES)
         if self.scheduler not in SCHEDULERS:
             raise unknown("scheduler", self.scheduler, SCHEDULERS)
         if self.name == "grid" and self.settings is not None:
-            raise UserError("--budget: a grid is run whole; give hours, or --search random or tpe")
+            raise UserError(
+                "--budget: --search grid runs all settings; give hours, or --search random or tpe"
+            )
         if self.name != "grid" and self.settings is None:
             raise UserError(f"--search {self.name} needs a budget: --budget 40 (settings per cell)")
 
@@ -56,38 +62,38 @@ class Search:
 
     @property
     def open_states(self) -> frozenset[State]:
-        """The states of trials that it may still run.
+        """The states of trials that may still run.
 
-        A trial that was stopped early is trained to its end by a search that stops none, but for an
-        adaptive one: that one has learnt from its score, and has it in its budget.
+        A search without early stopping trains pruned trials to the end. An adaptive search does
+        not: it has learnt from their scores, and they count towards its budget.
         """
         if self.stops_early or SEARCHES[self.name].sampling == "adaptive":
-            return OPEN
-        return OPEN | {State.PRUNED}
+            return OPEN_STATES
+        return OPEN_STATES | {State.PRUNED}
 
-    def wanted(self, plan: Plan) -> list[TrialConfig]:
-        """Return the trials that may still run, in the study's order; empty when all is done."""
-        chosen = [trial for trials in self.drawn(plan).values() for trial in trials]
+    def list_wanted(self, plan: Plan) -> list[TrialConfig]:
+        """Return the trials that may still run, in the study's order; empty if all are done."""
+        chosen = [trial for trials in self.draw(plan).values() for trial in trials]
         return [trial for trial in chosen if plan.states[trial.signature] in self.open_states]
 
-    def to_end(self, plan: Plan) -> dict[Cell, int]:
-        """Count the trials of each cell that are still to end, those that run among them."""
+    def count_open(self, plan: Plan) -> dict[Cell, int]:
+        """Count the trials of each cell that have not ended yet, including those that run now."""
         counts = {}
-        for cell, trials in self.drawn(plan).items():
+        for cell, trials in self.draw(plan).items():
             counts[cell] = sum(plan.states[t.signature] in self.open_states for t in trials)
             if SEARCHES[self.name].sampling == "adaptive" and self.settings is not None:
-                ended = sum(plan.states[t.signature] not in OPEN for t in plan.grids[cell])
+                ended = sum(plan.states[t.signature] not in OPEN_STATES for t in plan.grids[cell])
                 budget = self.settings * max(map(len, settings_of(plan.grids[cell])))
                 counts[cell] = min(counts[cell], max(0, budget - ended))
         return counts
 
-    def drawn(self, plan: Plan) -> dict[Cell, Sequence[TrialConfig]]:
-        """Return the trials of each cell that it draws, those that ended among them."""
-        draw = SEARCHES[self.name]
-        return {cell: draw.choose(self, trials, plan) for cell, trials in plan.grids.items()}
+    def draw(self, plan: Plan) -> dict[Cell, Sequence[TrialConfig]]:
+        """Return the trials that the search draws in each cell, including those that have ended."""
+        kind = SEARCHES[self.name]
+        return {cell: kind.choose(self, trials, plan) for cell, trials in plan.grids.items()}
 
     def record(self, plan: Plan) -> SearchRecord:
-        """Say which trials it draws, from which grids, for the store to keep."""
+        """Return the record, for the store, of the trials drawn and the grids they come from."""
         return SearchRecord(
             study=plan.study,
             search=self.name,
@@ -103,19 +109,19 @@ class Search:
                     grid=digest(trial.signature for trial in plan.grids[cell]),
                     drawn=tuple(trial.signature for trial in trials),
                 )
-                for cell, trials in self.drawn(plan).items()
+                for cell, trials in self.draw(plan).items()
                 if trials
             ),
         )
 
 
 def parse_budget(text: str | None) -> tuple[int | None, float | None]:
-    """Read `--budget`: `40` settings of each cell, `2h` hours, or `40,2h`; UserError otherwise."""
+    """Parse `--budget`: `40` settings per cell, `2h` hours, or `40,2h`; UserError otherwise."""
     settings, hours = None, None
     for part in map(str.strip, text.split(",")) if text else ():
         if settings is None and re.fullmatch(r"[1-9][0-9]{0,8}", part):
             settings = int(part)
-        elif hours is None and 0 < _hours(part) <= MOST_HOURS:
+        elif hours is None and 0 < _hours(part) <= MAX_HOURS:
             hours = _hours(part)
         else:
             raise UserError(
@@ -125,7 +131,7 @@ def parse_budget(text: str | None) -> tuple[int | None, float | None]:
 
 
 def _hours(text: str) -> float:
-    """Read `2.5h`; 0 for anything else."""
+    """Parse `2.5h`; return 0 for anything else."""
     found = re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)h", text)
     return float(found[1]) if found else 0.0
 
@@ -135,19 +141,19 @@ def _grid(_search: Search, trials: Sequence[TrialConfig], _plan: Plan) -> Sequen
 
 
 def _random(search: Search, trials: Sequence[TrialConfig], _plan: Plan) -> Sequence[TrialConfig]:
-    """The same settings whenever it is asked: drawn without replacement, by the seed alone."""
+    """Draw settings without replacement; they depend only on the seed and the grid."""
     assert search.settings is not None
     settings = settings_of(trials)
     order = np.random.default_rng(search.seed).permutation(len(settings))
-    chosen = {id(t) for place in order[: search.settings].tolist() for t in settings[place]}
+    chosen = {id(t) for index in order[: search.settings].tolist() for t in settings[index]}
     return [trial for trial in trials if id(trial) in chosen]
 
 
 def _tpe(search: Search, trials: Sequence[TrialConfig], plan: Plan) -> Sequence[TrialConfig]:
-    """All of the cell as long as its budget lasts; `TreeSearch` chooses among them.
+    """Return all trials of the cell while its budget lasts; `TreeSearch` chooses among them.
 
-    When as many settings have begun, only their seeds are left: other processes may train some now,
-    and one may not end there.
+    Once the budget is used up, only the open seeds of the settings that have begun are left. Those
+    that other processes train now stay in the list, in case one of them does not end there.
     """
     assert search.settings is not None
     begun = [
@@ -157,19 +163,19 @@ def _tpe(search: Search, trials: Sequence[TrialConfig], plan: Plan) -> Sequence[
     ]
     if len(begun) < search.settings:
         return trials
-    return [t for setting in begun for t in setting if plan.states[t.signature] in OPEN]
+    return [t for setting in begun for t in setting if plan.states[t.signature] in OPEN_STATES]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draw:
-    """How a search chooses among a cell's trials, and what reports have to know of that."""
+class SearchKind:
+    """How a search chooses among a cell's trials, and the kind of sampling, which reports need."""
 
     choose: Callable[[Search, Sequence[TrialConfig], Plan], Sequence[TrialConfig]]
     sampling: Sampling
 
 
-SEARCHES: dict[str, Draw] = {
-    "grid": Draw(choose=_grid, sampling="grid"),
-    "random": Draw(choose=_random, sampling="random"),
-    "tpe": Draw(choose=_tpe, sampling="adaptive"),
+SEARCHES: dict[str, SearchKind] = {
+    "grid": SearchKind(choose=_grid, sampling="grid"),
+    "random": SearchKind(choose=_random, sampling="random"),
+    "tpe": SearchKind(choose=_tpe, sampling="adaptive"),
 }

@@ -1,7 +1,7 @@
-"""Schedulers that stop settings early: SCHEDULERS, from Ray Tune.
+"""Schedulers of Ray Tune that stop settings early: SCHEDULERS.
 
-In: a scheduler's name. Out: Ray Tune's scheduler, and a call for each trial that it stops. A
-setting is stopped with all its seeds. What a stopped trial leaves is its curve: it has no
+In: a scheduler's name. Out: a Ray Tune scheduler that calls a function for each trial it stops. A
+setting is stopped with all its seeds. Of a stopped trial only the curve is kept; it has no
 predictions.
 """
 
@@ -18,7 +18,7 @@ Curve = Sequence[EpochRecord]
 
 
 def _asha(epochs: int) -> Any:
-    """Asynchronous successive halving (Li et al. 2020): a third goes on from each rung."""
+    """Asynchronous successive halving (Li et al. 2020): the best third passes each rung."""
     from ray.tune.schedulers import ASHAScheduler
 
     return ASHAScheduler(
@@ -48,36 +48,39 @@ SCHEDULERS: dict[str, Callable[[int], Any] | None] = {
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A setting, as a scheduler knows trials: all its seeds are one to it."""
+class SchedulerTrial:
+    """A setting as a Ray Tune scheduler sees it: one trial, whatever its number of seeds."""
 
     trial_id: str
 
 
-class Nobody:
-    """Stands for Tune's controller: no trial of a setting is paused, so none is asked for."""
+class NoController:
+    """A stand-in for Tune's controller without live trials: a setting is never paused."""
 
     def get_live_trials(self) -> list[Any]:
         """Return no trial."""
         return []
 
 
-class SettingJudge:
-    """One of Tune's schedulers for each cell, number of epochs, and number of seeds.
+class SettingScheduler:
+    """One of Tune's schedulers per cell, number of epochs and number of seeds.
 
-    A setting is judged by the mean of its seeds' scores at an epoch, among the settings that have
-    as many seeds there: so it is never compared by the luck of one seed with the mean of several,
-    and counts once, however many seeds it has. With one seed this is the scheduler itself.
+    A setting is judged by the mean score of its seeds at an epoch, among settings with the same
+    number of seeds at that epoch. So a single seed is never compared with a mean of several, and a
+    setting counts once, whatever its number of seeds. With one seed this is Tune's scheduler
+    itself.
     """
 
     def __init__(self, build: Callable[[int], Any], cells: Mapping[str, Cell]) -> None:
         self.build, self.cells = build, dict(cells)
-        self.inner: dict[tuple[Any, ...], Any] = {}
+        self.schedulers: dict[tuple[Any, ...], Any] = {}
         self.scores: dict[tuple[TrialConfig, int], list[float]] = {}
         self.over: set[tuple[Any, ...]] = set()
 
-    def hear(self, trial: TrialConfig, epoch: int, score: float, *, last: bool = False) -> bool:
-        """Take in a trial's score at an epoch; return whether its setting is to be stopped."""
+    def add_score(
+        self, trial: TrialConfig, epoch: int, score: float, *, last: bool = False
+    ) -> bool:
+        """Add a trial's score at an epoch; return whether to stop its setting."""
         from ray.tune.schedulers import TrialScheduler
 
         setting = trial.at_seed(0)
@@ -87,59 +90,60 @@ class SettingJudge:
         key = (*cell, trial.trained_epochs, len(scores))
         if (key, setting) in self.over:
             return False
-        if key not in self.inner:
-            self.inner[key] = self.build(trial.trained_epochs)
-        scheduler, judged, nobody = self.inner[key], Judged(setting.signature), Nobody()
+        if key not in self.schedulers:
+            self.schedulers[key] = self.build(trial.trained_epochs)
+        scheduler = self.schedulers[key]
+        judged, controller = SchedulerTrial(setting.signature), NoController()
         result = {"epoch": epoch, "score": fmean(scores)}
-        scheduler.on_trial_add(nobody, judged)
+        scheduler.on_trial_add(controller, judged)
         if last:
-            scheduler.on_trial_complete(nobody, judged, result)
+            scheduler.on_trial_complete(controller, judged, result)
             return False
-        stops = scheduler.on_trial_result(nobody, judged, result) == TrialScheduler.STOP
+        stops = scheduler.on_trial_result(controller, judged, result) == TrialScheduler.STOP
         if stops:
             self.over.add((key, setting))
         return bool(stops)
 
-    def hear_curve(self, trial: TrialConfig, curve: Curve) -> None:
-        """Take in a trial that ended before, as far as it would have been trained now."""
+    def add_curve(self, trial: TrialConfig, curve: Curve) -> None:
+        """Add the curve of an earlier trial, up to the epoch where it would be stopped now."""
         scores: list[float] = []
         for epoch in curve:
             scores.append(epoch.score)
-            if self.hear(trial, epoch.epoch, trial.selected(scores)):
+            if self.add_score(trial, epoch.epoch, trial.selected(scores)):
                 break
 
 
-def early_stopping(
+def build_scheduler(
     name: str,
     past: Sequence[tuple[TrialConfig, Curve]],
     prune: Callable[[TrialConfig, dict[str, Any]], None],
     cells: Mapping[str, Cell] | None = None,
 ) -> Any:
-    """Build Ray Tune's scheduler: settings of one cell and number of epochs are compared.
+    """Build a Ray Tune scheduler that compares settings of the same cell and number of epochs.
 
-    It is told the curves of the past trials first, so that a sweep that was interrupted stops as
-    many. `prune` is called with a trial that is stopped, and its last result; all seeds of a
-    setting are stopped together. `cells` has the cell of each trial by signature; one that is not
-    there is in that of its task, encoder and method.
+    It starts with the curves of `past` trials, so that an interrupted sweep stops as many settings
+    as an uninterrupted one. `prune` is called with each stopped trial and its last result; all
+    seeds of a setting are stopped together. `cells` maps a trial's signature to its cell; the
+    default is the trial's task, encoder and method.
     """
     from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
     build = SCHEDULERS[name]
     if build is None:
         return FIFOScheduler()
-    judge = SettingJudge(build, cells or {})
+    by_setting = SettingScheduler(build, cells or {})
     for trial, curve in past:
-        judge.hear_curve(trial, curve)
+        by_setting.add_curve(trial, curve)
 
     class EarlyStopping(FIFOScheduler):  # type: ignore[misc]
-        """Stops settings as `judge` says. A pause would need a checkpoint: it goes on instead.
+        """Stops a trial when `by_setting` stops its setting; a trial is never paused.
 
-        Its state is the object's own, never a closure's (`tpe.TreeSearch` says why).
+        All state is in attributes, never in closures (see `tpe.TreeSearch`).
         """
 
-        def __init__(self, judge: SettingJudge, stopped: set[TrialConfig]) -> None:
+        def __init__(self, by_setting: SettingScheduler, stopped: set[TrialConfig]) -> None:
             super().__init__()
-            self.judge, self.stopped = judge, stopped
+            self.by_setting, self.stopped = by_setting, stopped
 
         def on_trial_result(self, _controller: Any, trial: Any, result: dict[str, Any]) -> str:
             config = parse_trial(trial.config["trial"])
@@ -147,7 +151,7 @@ def early_stopping(
                 return str(TrialScheduler.CONTINUE)
             setting = config.at_seed(0)
             if setting not in self.stopped:
-                if not self.judge.hear(config, result["epoch"], result["score"]):
+                if not self.by_setting.add_score(config, result["epoch"], result["score"]):
                     return str(TrialScheduler.CONTINUE)
                 self.stopped.add(setting)
             prune(config, result)
@@ -156,11 +160,11 @@ def early_stopping(
         def on_trial_complete(self, _controller: Any, trial: Any, result: dict[str, Any]) -> None:
             if result.get("score") is not None:
                 config = parse_trial(trial.config["trial"])
-                self.judge.hear(config, result["epoch"], result["score"], last=True)
+                self.by_setting.add_score(config, result["epoch"], result["score"], last=True)
 
-    return EarlyStopping(judge, _stopped(past))
+    return EarlyStopping(by_setting, _find_stopped(past))
 
 
-def _stopped(past: Iterable[tuple[TrialConfig, Curve]]) -> set[TrialConfig]:
-    """Return the settings of which a seed was stopped before its last epoch."""
+def _find_stopped(past: Iterable[tuple[TrialConfig, Curve]]) -> set[TrialConfig]:
+    """Return the settings that have a seed that was stopped before its last epoch."""
     return {trial.at_seed(0) for trial, curve in past if len(curve) < trial.trained_epochs}

@@ -1,7 +1,8 @@
-"""The process's streams: any encoding takes any text, and a stream that fails ends nothing else.
+"""The standard streams of the process: they accept any text, and their failures are handled.
 
-In: what the process was started with. Out: standard output, whose loss is OutputLost; standard
-error, which never fails; and a block in which libraries reach neither.
+In: the streams that the process was started with. Out: a standard output that raises OutputLost
+when it fails; a standard error that never fails; and a context in which libraries can write to
+neither.
 """
 
 import io
@@ -18,48 +19,50 @@ OUTPUTS: Final = (1, 2)
 
 
 class Results(io.TextIOWrapper):
-    """Standard output; once it has failed, the rest of the process writes to nowhere."""
+    """Standard output; after a failure, everything else written to it is discarded."""
 
     def write(self, text: str, /) -> int:
         """Write, or raise OutputLost."""
-        with _lost(self.fileno()):
+        with _report_loss(self.fileno()):
             return super().write(text)
 
     def flush(self) -> None:
         """Flush, or raise OutputLost."""
-        with _lost(self.fileno()):
+        with _report_loss(self.fileno()):
             super().flush()
 
 
 class Remarks(io.TextIOWrapper):
-    """Standard error: a sweep goes on when nobody can read about it."""
+    """Standard error; a failure is ignored, so that a sweep continues."""
 
     def write(self, text: str, /) -> int:
-        """Write if it can be."""
+        """Write; discard the text if that fails."""
         try:
             return super().write(text)
         except OSError:
-            _to_nowhere(self.fileno())
+            _redirect_to_null(self.fileno())
             return len(text)
 
     def flush(self) -> None:
-        """Flush if it can be."""
+        """Flush; ignore a failure."""
         try:
             super().flush()
         except OSError:
-            _to_nowhere(self.fileno())
+            _redirect_to_null(self.fileno())
 
 
 @contextmanager
-def _lost(number: int) -> Iterator[None]:
+def _report_loss(number: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        _to_nowhere(number)  # Else the interpreter tries again at its end, and complains.
+        _redirect_to_null(
+            number
+        )  # Otherwise the interpreter tries again at exit, and prints an error.
         raise OutputLost(error) from error
 
 
-def _to_nowhere(number: int) -> None:
+def _redirect_to_null(number: int) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     if nowhere != number:
         os.dup2(nowhere, number)
@@ -67,22 +70,23 @@ def _to_nowhere(number: int) -> None:
 
 
 def open_streams() -> None:
-    """Prepare the process's streams, once: any encoding takes any text, and closed ones are open.
+    """Replace the process's standard streams; call this once.
 
-    A closed one is opened on nothing: else the next file would get its number, and be written to.
+    The new streams accept any text in any encoding. A closed stream is opened on the null device:
+    otherwise the next file that is opened would get its descriptor, and output would go there.
     """
     for number, stream in enumerate((sys.stdin, sys.stdout, sys.stderr)):
         if stream is None:
-            _to_nowhere(number)
+            _redirect_to_null(number)
     sys.stdin = sys.stdin or Path(os.devnull).open()  # noqa: SIM115
     sys.stdout, sys.stderr = (
-        open_text(1, sys.stdout, Results),
-        open_text(2, sys.stderr, Remarks),
+        open_output(1, sys.stdout, Results),
+        open_output(2, sys.stderr, Remarks),
     )
 
 
-def open_text(number: int, before: TextIO | None, kind: type[io.TextIOWrapper]) -> TextIO:
-    """Open a file descriptor for text as `before` has it; what its encoding lacks is escaped."""
+def open_output(number: int, before: TextIO | None, kind: type[io.TextIOWrapper]) -> TextIO:
+    """Open a descriptor for text in the encoding of `before`; escape what it cannot encode."""
     encoding = before.encoding if before else "utf-8"
     binary = io.BufferedWriter(io.FileIO(number, "w", closefd=False))
     return kind(binary, encoding, "backslashreplace", line_buffering=kind is Remarks)
@@ -90,10 +94,10 @@ def open_text(number: int, before: TextIO | None, kind: type[io.TextIOWrapper]) 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Send the descriptors of both outputs nowhere; `sys.stderr` gets one of its own meanwhile."""
+    """Discard what is written to descriptors 1 and 2; meanwhile `sys.stderr` keeps working."""
     before, saved = sys.stderr, {number: os.dup(number) for number in OUTPUTS}
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):  # noqa: PTH123
-        sys.stderr = _on(saved[2], before)
+        sys.stderr = _open_on(saved[2], before)
         for number in OUTPUTS:
             os.dup2(nowhere.fileno(), number)
         try:
@@ -106,12 +110,12 @@ def quiet() -> Iterator[None]:
                 os.close(descriptor)
 
 
-def _on(descriptor: int, like: TextIO) -> TextIO:
-    """A text file on another descriptor, if the one that it is like writes to standard error."""
+def _open_on(descriptor: int, like: TextIO) -> TextIO:
+    """Open a stream like another one on a new descriptor, if that one is standard error."""
     try:
         if like.fileno() != 2:
             return like
     except (OSError, ValueError):
         return like
     like.flush()
-    return open_text(descriptor, like, Remarks)
+    return open_output(descriptor, like, Remarks)

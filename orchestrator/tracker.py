@@ -1,7 +1,7 @@
-"""What a program that people watch training with is to catsweep: `Tracker`, a class of four calls.
+"""The interface of an experiment tracker: subclass `Tracker` to support another program.
 
-In: one trial, its epochs, its end. Out: a run in that program. A new one is a file in
-`orchestrator/trackers/`, named as `--track` names it, with one subclass.
+In: a trial, its epochs, its end. Out: a run in the tracker. To add a tracker, add a file with one
+subclass to `orchestrator/trackers/`; the file's name is what `--track` accepts.
 """
 
 from abc import ABC, abstractmethod
@@ -14,61 +14,61 @@ from search_spaces.trial import TrialConfig
 from trainers.records.store import Store
 
 LOSS: Final = "loss/"
-"""Begins the name of each loss."""
+"""Prefix of the name of each loss."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
-    """What a tracker's run is of, and where it is kept."""
+class TrackedTrial:
+    """The trial of a tracker's run, and where the tracker stores the run."""
 
     study: str
-    place: str
+    location: str
     config: TrialConfig
 
 
 class Tracker(ABC):
-    """One trial's run in another program. All is called in a thread of the worker, in order.
+    """One trial's run in a tracker. The worker calls the methods in order, from one thread.
 
-    What `begin`, `tell` and `end` raise is one warning, and costs the trial nothing. They may
-    take long: training does not wait, but for `end`, and for that not for ever.
+    An exception from `begin`, `log` or `end` becomes one warning; the trial is not affected. These
+    methods may be slow: training waits only for `end`, and only for a limited time.
     """
 
     package: ClassVar[str]
-    """The module that has to be installed."""
+    """The module that must be importable."""
     install: ClassVar[str]
-    """What pip is to install where it is not."""
+    """What to install with pip if it is not."""
 
     @classmethod
     @abstractmethod
-    def place(cls, given: str | None, study: str, store: Store) -> str:
-        """Return where runs are kept, for workers: from what the user gave, or the default."""
+    def locate(cls, given: str | None, study: str, store: Store) -> str:
+        """Return where workers store runs: the place that the user gave, or the default."""
 
     @classmethod  # noqa: B027
     def check(cls, given: str | None) -> None:
-        """Refuse what the user gave, before anything is written; UserError."""
+        """Raise UserError if the user's place cannot be used; nothing is written yet."""
 
     @classmethod  # noqa: B027
-    def prepare(cls, study: str, place: str) -> None:
-        """Do once, in the driver, what workers would do at the same time."""
+    def prepare(cls, study: str, location: str) -> None:
+        """Run once in the driver what the workers would otherwise all do at the same time."""
 
     @abstractmethod
-    def begin(self, trial: Trial, told: int | None) -> int:
-        """Begin the run or go on with it; return the last epoch that it has.
+    def begin(self, trial: TrackedTrial, last_epoch: int | None) -> int:
+        """Begin the run or continue it; return the last epoch that it has.
 
-        `told` is the last epoch that an interrupted part of this attempt told; None: it is new,
-        and what the program has of the trial is of an earlier attempt.
+        `last_epoch` is the last epoch that was logged before this attempt was interrupted. None
+        means a new attempt: whatever the tracker has of the trial belongs to an earlier one.
         """
 
     @abstractmethod
-    def tell(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Add one epoch: its score, `loss/<name>` and `seconds/train`; `epoch` counts from 1."""
+    def log(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Log one epoch: its score, `loss/<name>` and `seconds/train`; `epoch` counts from 1."""
 
     @abstractmethod
     def end(self, row: TrialRow) -> None:
-        """End the run: done, failed, pruned, or missing where the trial was only interrupted."""
+        """End the run as done, failed or pruned, or as missing if the trial was interrupted."""
 
 
-def values_of(epoch: Mapping[str, Any]) -> dict[str, float]:
-    """Return what trackers are told of an epoch, by name."""
+def epoch_values(epoch: Mapping[str, Any]) -> dict[str, float]:
+    """Return the values of an epoch that trackers log, by name."""
     losses = {f"{LOSS}{name}": value for name, value in epoch["losses"].items()}
     return {"score": epoch["score"], **losses, "seconds/train": epoch["train_seconds"]}

@@ -1,7 +1,7 @@
-"""One disposable Ray Tune experiment.
+"""One round of trials as a Ray Tune experiment.
 
-In: a `Round`: trials, their GPUs, and how they are chosen; and where they run. Out: what went wrong
-outside the trials; what they gave is in the store.
+In: a `Round` (trials, their GPUs, and how they are chosen) and the session to run it in. Out: the
+fault that ended the round, if any; results are in the store.
 """
 
 import json
@@ -19,9 +19,9 @@ from search_spaces.trial import TrialConfig, parse_trial
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """One disposable Tune experiment: trials with each one's GPUs, and how they are chosen.
+    """The trials of one Tune experiment, the GPUs of each, and how trials are chosen.
 
-    Without a `searcher` all trials run, in order.
+    Without a `searcher` all trials run, in order. `seconds` limits the time of the round.
     """
 
     trials: Sequence[TrialConfig]
@@ -33,80 +33,84 @@ class Round:
     seconds: float | None = None
 
 
-def run_round(begin: Round, session: Session) -> Exception | None:
-    """Run one Tune experiment; return what went wrong outside its trials."""
+def run_round(this_round: Round, session: Session) -> Exception | None:
+    """Run one Tune experiment; return the fault that ended it, if it was not a trial's own.
+
+    Raises:
+        UserError: a worker reports that no trial can succeed.
+    """
     import ray
     from ray import tune
 
     from orchestrator.worker import TrialWorker
 
     if not ray.is_initialized():
-        connect(session, begin.slots)
+        connect(session, this_round.slots)
         raise_if_interrupted()
-        _say_what_no_node_has(begin)
+        _warn_if_too_large(this_round)
 
     def resources(config: dict[str, str]) -> Any:
-        gpus = begin.gpus[parse_trial(config["trial"]).signature]
-        return tune.PlacementGroupFactory([{"CPU": begin.slots.threads, "GPU": gpus}])
+        gpus = this_round.gpus[parse_trial(config["trial"]).signature]
+        return tune.PlacementGroupFactory([{"CPU": this_round.slots.threads, "GPU": gpus}])
 
-    trainable = tune.with_parameters(TrialWorker, job=begin.job.model_dump_json())
-    names = [trial.canonical_json() for trial in begin.trials]
-    space = {} if begin.searcher else {"trial": tune.grid_search(names)}
+    trainable = tune.with_parameters(TrialWorker, job=this_round.job.model_dump_json())
+    names = [trial.canonical_json() for trial in this_round.trials]
+    space = {} if this_round.searcher else {"trial": tune.grid_search(names)}
     tuner = tune.Tuner(
         tune.with_resources(trainable, resources),
         param_space=space,
         tune_config=tune.TuneConfig(
             reuse_actors=True,
-            max_concurrent_trials=begin.slots.at_once,
-            search_alg=begin.searcher,
-            scheduler=begin.scheduler,
-            num_samples=len(names) if begin.searcher else 1,
-            time_budget_s=begin.seconds,
+            max_concurrent_trials=this_round.slots.at_once,
+            search_alg=this_round.searcher,
+            scheduler=this_round.scheduler,
+            num_samples=len(names) if this_round.searcher else 1,
+            time_budget_s=this_round.seconds,
         ),
         run_config=tune.RunConfig(
             storage_path=str(session.scratch),
-            name=begin.job.launch,
+            name=this_round.job.launch,
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=0),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            stop=_stop_when_told(session.failed_trackers, measured=begin.slots.measured),
+            stop=_build_stopper(session.failed_trackers, measured=this_round.slots.measured),
         ),
     )
-    return _fit(tuner)
+    return _run_tuner(tuner)
 
 
-def _stop_when_told(failed: set[str], *, measured: bool) -> Any:
+def _build_stopper(failed: set[str], *, measured: bool) -> Any:
     from ray import tune
 
-    class StopWhenTold(tune.Stopper):  # type: ignore[misc]
-        """Ends the experiment once a worker says that no trial can succeed.
+    class StopOnRequest(tune.Stopper):  # type: ignore[misc]
+        """Ends the experiment when a worker reports that no trial can succeed.
 
-        Or, where shares are measured, once one ran out of memory beside others: the rest would at
-        the same share. Those that run go on from their checkpoints in the next round.
+        If shares are measured, it also ends when a trial runs out of memory on a shared GPU, since
+        others with the same share would as well. Running trials resume in the next round.
         """
 
         def __init__(self) -> None:
-            self.told = False
+            self.stopped = False
 
         def __call__(self, _trial_id: str, result: dict[str, Any]) -> bool:
             if "remark" in result:
                 say(f"warning: {result['remark']}")
-            for tracker, said in json.loads(result.get("trackers", "{}")).items():
+            for tracker, line in json.loads(result.get("trackers", "{}")).items():
                 if tracker not in failed:
                     failed.add(tracker)
-                    say(f"warning: {said}")
+                    say(f"warning: {line}")
             crowded = measured and result.get("crowded", False)
-            self.told = self.told or crowded or result.get("stop_sweep") is not None
-            return self.told
+            self.stopped = self.stopped or crowded or result.get("stop_sweep") is not None
+            return self.stopped
 
         def stop_all(self) -> bool:
-            return self.told
+            return self.stopped
 
-    return StopWhenTold()
+    return StopOnRequest()
 
 
-def _fit(tuner: Any) -> Exception | None:
-    """Fit; raise what a worker says to the user, return any other fault."""
+def _run_tuner(tuner: Any) -> Exception | None:
+    """Run the experiment; raise a worker's message for the user, return any other fault."""
     try:
         results = tuner.fit()
     except Exception as error:  # Ray raises many types: a killed worker, a lost node.
@@ -119,7 +123,7 @@ def _fit(tuner: Any) -> Exception | None:
 
 
 def ran_out_of_memory(fault: BaseException | None) -> bool:
-    """Say whether Ray killed a worker for its node's memory: that ends a round, whoever it was."""
+    """Return whether Ray killed a worker because its node ran out of memory."""
     from ray.exceptions import OutOfMemoryError
 
     if fault is None or isinstance(fault, OutOfMemoryError):
@@ -127,14 +131,14 @@ def ran_out_of_memory(fault: BaseException | None) -> bool:
     return ran_out_of_memory(fault.__cause__)
 
 
-def _say_what_no_node_has(begin: Round) -> None:
-    """Warn of trials that no node is large enough for: Ray waits for one, and says nothing."""
+def _warn_if_too_large(this_round: Round) -> None:
+    """Warn if no node is large enough for a trial: Ray would wait for one without a message."""
     import ray
 
-    wanted = {"CPU": begin.slots.threads, "GPU": max(begin.gpus.values())}
+    wanted = {"CPU": this_round.slots.threads, "GPU": max(this_round.gpus.values())}
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if not any(all(node.get(k, 0) >= amount for k, amount in wanted.items()) for node in nodes):
         say(
-            f"warning: no node has what a trial needs, {wanted['CPU']} CPUs and"
-            f" {wanted['GPU']:g} GPUs; waiting for one that does"
+            f"warning: no node has the {wanted['CPU']} CPUs and {wanted['GPU']:g} GPUs that a trial"
+            " needs; waiting for one"
         )

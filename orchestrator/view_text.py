@@ -7,7 +7,7 @@ Running trials stand above the table, and are never cut; the table is, where the
 import textwrap
 from typing import Final
 
-from orchestrator.outlook import Outlook, add_hours, hours_text
+from orchestrator.outlook import Outlook, format_hours, sum_groups
 from orchestrator.plan import CellPlan
 from orchestrator.progress import View, count_ended, headline
 from reports.tables.text_grid import Row, grid_lines
@@ -101,7 +101,7 @@ def _table(view: View, names: DisplayNames, width: int, outlook: Outlook | None)
         row = [_cell_text(cells.get((task, encoder, method)), scored) for method in methods]
         if outlook:
             own = [outlook.cells[cell] for cell in cells if cell[:2] == (task, encoder)]
-            row.append(hours_text(add_hours(own)))
+            row.append(format_hours(sum_groups(own)))
         rows.append((clean(name), row))
     heads = [clean(names(method)) for method in methods] + (["GPU-h"] if outlook else [])
     what = "trials done of all" + (", and the best score so far" if scored else "")

@@ -1,7 +1,7 @@
-"""The runner as Ray Tune knows it: an actor that is reused from trial to trial.
+"""The runner as a Ray Tune actor, which is reused from trial to trial.
 
-In: `config["trial"]`, a trial's canonical JSON, and the launch's Job. Out: through Ray only "done"
-and the curve of scores, for searches; results go to the store.
+In: `config["trial"]`, a trial's canonical JSON, and the Job of the launch. Out: results go to the
+store; Ray gets only "done", the curve of scores (for searches) and messages for the user.
 """
 
 import gc
@@ -20,38 +20,38 @@ if TYPE_CHECKING:
     from orchestrator.runner import TrialRunner
 
 REPORT_SECONDS = 10.0
-PARTING_SECONDS = 3.0
+CLEANUP_SECONDS = 3.0
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
-    """One actor, many trials: `step` trains some epochs, `reset_config` names the next trial.
+    """An actor for many trials: `step` trains some epochs, `reset_config` sets the next trial.
 
-    A trial is begun in its first step. Before that Tune may give it to another actor that is free
-    earlier, and a lock that this one held would keep that one from training it.
+    A trial begins, and is locked, in its first step. Until then Tune may still give it to another
+    actor, which could not train it if this one held the lock.
     """
 
     def setup(self, config: dict[str, Any], job: str = "") -> None:
-        """Open the store; the first trial is to come."""
+        """Open the store; the first trial begins in the first step."""
         self.stop_sweep: str | None = None
-        self.coming: str | None = config["trial"]
+        self.next_trial: str | None = config["trial"]
         try:
             gpus = self.trial_resources.required_resources.get("GPU", 0.0)
-            self.runner = _runner(Job.model_validate_json(job), gpus)
+            self.runner = _build_runner(Job.model_validate_json(job), gpus)
         except UserError as error:
             self.stop_sweep = str(error)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Take another trial in the same process."""
-        self.coming = new_config["trial"]
+        """Set the next trial, which runs in the same process."""
+        self.next_trial = new_config["trial"]
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train for some seconds.
+        """Train for some seconds, and return a result for Tune.
 
-        `stop_sweep` is a line for the user when no trial can succeed; `crowded` says that this one
-        ran out of memory beside others, and is to be planned anew; `stopped` that it was not begun,
-        since its setting was stopped; `remark` is a line about it, and `trackers` a line for each
-        tracker that failed.
+        In the result, `stop_sweep` is a line for the user if no trial can succeed. `crowded` means
+        that the trial ran out of memory on a shared GPU and must be planned again, `stopped` that
+        it did not begin because its setting was stopped. `remark` is a line about the trial, and
+        `trackers` has a line for each tracker that failed.
         """
         done = True
         if self.stop_sweep is None:
@@ -61,26 +61,31 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
                 self.stop_sweep = str(error)
         crowded = self.stop_sweep is None and self.runner.crowded
         stopped = self.stop_sweep is None and self.runner.stopped
-        told = {"done": done, "stop_sweep": self.stop_sweep, "crowded": crowded, "stopped": stopped}
-        return told | self._remark() | self._curve()
+        result = {
+            "done": done,
+            "stop_sweep": self.stop_sweep,
+            "crowded": crowded,
+            "stopped": stopped,
+        }
+        return result | self._take_remarks() | self._curve()
 
-    def _remark(self) -> dict[str, Any]:
-        """Return what there is to say of the trial and of trackers, once."""
+    def _take_remarks(self) -> dict[str, Any]:
+        """Return the lines about the trial and its trackers, each once."""
         if self.stop_sweep:
             return {}
-        said, self.runner.remark = self.runner.remark, None
+        remark, self.runner.remark = self.runner.remark, None
         trackers = self.runner.tracking.remarks()
-        return ({"remark": said} if said else {}) | (
+        return ({"remark": remark} if remark else {}) | (
             {"trackers": json.dumps(trackers)} if trackers else {}
         )
 
     def cleanup(self) -> None:
-        """End what trackers have of a trial that was stopped, in a few seconds."""
+        """End the tracker runs of a trial that was stopped, within PARTING_SECONDS."""
         if self.stop_sweep is None:
-            self.runner.tracking.end(PARTING_SECONDS)
+            self.runner.tracking.end(CLEANUP_SECONDS)
 
     def _curve(self) -> dict[str, Any]:
-        """Return where the trial's curve ends, and the curve as JSON; nothing before an epoch."""
+        """Return the last epoch, its score and the curve as JSON, once an epoch is done."""
         curve = [] if self.stop_sweep else self.runner.curve
         if not curve:
             return {}
@@ -88,9 +93,9 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         return {"epoch": curve[-1]["epoch"], "score": score, "curve": json.dumps(curve)}
 
     def _advance(self) -> bool:
-        """Train epochs until the trial is over or REPORT_SECONDS are: each report costs some ms."""
-        if self.coming is not None:
-            trial, self.coming = self.coming, None
+        """Train until the trial is over or REPORT_SECONDS have passed: a report costs some ms."""
+        if self.next_trial is not None:
+            trial, self.next_trial = self.next_trial, None
             self.runner.start(parse_trial(trial))
         start = time.monotonic()
         while not self.runner.advance():
@@ -99,8 +104,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         return True
 
 
-def _runner(job: Job, gpus: float) -> "TrialRunner":
-    """Import torch and transformers without looking for garbage among what stays; then begin."""
+def _build_runner(job: Job, gpus: float) -> "TrialRunner":
+    """Import torch and transformers without garbage collection, and build the runner."""
     spin_briefly()
     gc.disable()
     from orchestrator.runner import TrialRunner

@@ -1,14 +1,14 @@
-"""The command `confirm`: is the method better, and not only its luckiest setting?
+"""The command `confirm`: is a method better, or only the luckiest of its settings?
 
-In: a study whose trials have ended. Out: its chosen settings trained with fresh seeds, and the
-report with what they show.
+In: a study whose trials have ended. Out: its chosen settings, trained with fresh seeds, and a
+report with the confirmation.
 """
 
 from typing import Annotated
 
 import typer
 
-from orchestrator.cli_print import Output, next_command, print_report, show_plan, troubles
+from orchestrator.cli_print import Output, describe_failures, next_command, print_report, show_plan
 from orchestrator.options import (
     DEFAULT_STORE,
     AddressOption,
@@ -28,7 +28,7 @@ from orchestrator.options import (
     TransposeOption,
     WideOption,
     WorthOption,
-    as_share,
+    points_to_share,
     read_study,
 )
 from orchestrator.say import say
@@ -41,7 +41,7 @@ def confirm(
     seeds: Annotated[int, typer.Option(max=1000, help="Fresh seeds of each chosen setting.")] = 5,
     tasks: TasksOption = None,
     methods: Annotated[
-        str | None, typer.Option("--methods", help="Only these methods, by commas.")
+        str | None, typer.Option("--methods", help="Only these methods, separated by commas.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be trained, and train nothing.")
@@ -60,10 +60,10 @@ def confirm(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train each method's chosen setting with fresh seeds, and test the methods on those alone."""
+    """Train each method's chosen setting with fresh seeds, and test the methods only on these."""
     from orchestrator.cli_run import run_study
-    from orchestrator.confirm import confirm as choose
-    from orchestrator.job import Resources, cores, parse_gpus
+    from orchestrator.confirm import choose_confirmation as choose
+    from orchestrator.job import Resources, count_cores, parse_gpus
     from orchestrator.search import Search
     from orchestrator.tracking import parse_tracks
     from reports.page.publish import Extras
@@ -84,13 +84,13 @@ def confirm(
     named = None if methods is None else [name.strip() for name in methods.split(",")]
     wanted, record = choose(read_results(chosen, opened), seeds, named)
     if dry_run:
-        show_plan(wanted, opened, slots or cores(), as_json=as_json)
+        show_plan(wanted, opened, slots or count_cores(), as_json=as_json)
         return
     keep_confirmation(opened, record)
     ran = run_study(wanted, store, data, None, resources, Search(), "none", retry=retry)
-    for line in troubles(ran.plan, opened):
+    for line in describe_failures(ran.plan, opened):
         say(line)
-    extras = Extras(html=False, figures=False, data=data, worth=as_share("--worth", worth))
+    extras = Extras(html=False, figures=False, data=data, worth=points_to_share("--worth", worth))
     options = {"--store": store, "--data": data, "--tasks": tasks}
     page = next_command("report", study, options, "--html", "--figures")
     output = Output(

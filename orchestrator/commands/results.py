@@ -1,7 +1,7 @@
-"""The commands that hand results out: `report`, `export` and `best` of a study.
+"""The commands that write results: `report`, `export` and `best` of a study.
 
-In: a store of finished trials. Out: tables, files for other programs, a model's folder. Nothing is
-trained, but for `best --retrain`.
+In: a store of finished trials. Out: tables, files for other programs, a model folder. Only
+`best --retrain` trains.
 """
 
 import shlex
@@ -26,11 +26,11 @@ from orchestrator.options import (
     TransposeOption,
     WideOption,
     WorthOption,
-    as_share,
+    points_to_share,
     read_study,
 )
-from orchestrator.places import check_outside, place, target
-from orchestrator.say import echo, warn, watched
+from orchestrator.paths import check_outside, path_or_uri_parser, path_parser
+from orchestrator.say import echo, show_progress, warn
 from search_spaces.text import one_line
 
 
@@ -41,17 +41,16 @@ def report(
     out: Annotated[
         Path | None,
         typer.Option(
-            parser=place("--out"), help="Where to write (default: the store's reports folder)."
+            parser=path_parser("--out"),
+            help="Where to write (default: the store's reports folder).",
         ),
     ] = None,
-    html: Annotated[
-        bool, typer.Option("--html", help="Write one page with pictures, too.")
-    ] = False,
+    html: Annotated[bool, typer.Option("--html", help="Also write one page with figures.")] = False,
     figures: Annotated[
         bool, typer.Option("--figures", help="Write the main figures as PDF and PNG.")
     ] = False,
     all_figures: Annotated[
-        bool, typer.Option("--all-figures", help="Write every figure, also those of each cell.")
+        bool, typer.Option("--all-figures", help="Write all figures, including those of each cell.")
     ] = False,
     intervals: Annotated[
         bool,
@@ -69,7 +68,7 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write the tables with their tests: LaTeX, Markdown, CSV and JSON; a page and figures."""
-    from orchestrator.data_versions import data_notes
+    from orchestrator.data_versions import describe_other_data
     from reports.page.publish import Extras
     from trainers.data.loading import check_folder
     from trainers.records.store import Store
@@ -79,14 +78,14 @@ def report(
     opened = Store(store, create=False)
     chosen = read_study(study, tasks, opened, data)
     folder = out or opened.reports / chosen.name
-    check_outside("--out", folder, opened.root, but=opened.reports)
+    check_outside("--out", folder, opened.root, allowed=opened.reports)
     extras = Extras(
         html=html,
         figures=figures or all_figures,
         all_figures=all_figures,
         intervals=intervals or html or figures or all_figures,
         data=data,
-        worth=as_share("--worth", worth),
+        worth=points_to_share("--worth", worth),
         command=shlex.join(["catsweep", *sys.argv[1:]]),
     )
     options = {"--store": store, "--data": data, "--tasks": tasks}
@@ -101,7 +100,7 @@ def report(
         confirm=next_command("confirm", study, options),
     )
     print_report(chosen, opened, folder, data, extras, output)
-    warn(data_notes(chosen, opened, data))
+    warn(describe_other_data(chosen, opened, data))
 
 
 def export(
@@ -110,27 +109,27 @@ def export(
     out: Annotated[
         str | None,
         typer.Option(
-            parser=target("--out"),
+            parser=path_or_uri_parser("--out"),
             help="The file, or a tracking server's URI (default: the store's exports).",
         ),
     ] = None,
     store: StoreOption = DEFAULT_STORE,
     tasks: TasksOption = None,
     predictions: Annotated[
-        bool, typer.Option("--predictions", help="Every prediction, too: csv and parquet.")
+        bool, typer.Option("--predictions", help="Also write every prediction (csv and parquet).")
     ] = False,
 ) -> None:
     """Write all trials for other programs: tables, an Optuna storage, MLflow runs."""
-    from orchestrator.data_versions import other_versions
+    from orchestrator.data_versions import find_other_versions
     from reports.exports.targets import export as write
     from trainers.records.store import Store
 
-    opened, watch = Store(store, create=False), partial(watched, "trials")
+    opened, watch = Store(store, create=False), partial(show_progress, "trials")
     if out is not None and "://" not in out:
-        check_outside("--out", Path(out), opened.root, but=opened.exports)
+        check_outside("--out", Path(out), opened.root, allowed=opened.exports)
     with terminate_as_interrupt():
         chosen = read_study(study, tasks, opened)
-        warn(other_versions(chosen, None, opened))
+        warn(find_other_versions(chosen, None, opened))
         lines = write(chosen, opened, to, out, predictions=predictions, watch=watch)
     for line in lines:
         echo(one_line(line))
@@ -140,7 +139,8 @@ def best(
     study: StudyArgument,
     task: Annotated[str, typer.Option(help="The task whose best trial is wanted.")],
     out: Annotated[
-        Path, typer.Option(parser=place("--out"), help="The model folder to write; a new one.")
+        Path,
+        typer.Option(parser=path_parser("--out"), help="The model folder to write; a new one."),
     ],
     method: Annotated[str | None, typer.Option(help="Only trials of this method.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Only trials of this encoder.")] = None,
@@ -157,16 +157,16 @@ def best(
     ] = None,
 ) -> None:
     """Write the best trial as a Hugging Face model folder, with a model card."""
-    from orchestrator.best import About, choose, write_best
-    from orchestrator.data_versions import other_versions
+    from orchestrator.best import ModelInfo, choose_trial, write_best
+    from orchestrator.data_versions import find_other_versions
     from trainers.records.store import Store
 
     opened = Store(store, create=False)
     chosen = read_study(study, None, opened, data)
-    check_outside("--out", out, opened.root, but=opened.exports)
-    warn(other_versions(chosen, data, opened))
-    found = choose(chosen, opened, task, method, encoder)
+    check_outside("--out", out, opened.root, allowed=opened.exports)
+    warn(find_other_versions(chosen, data, opened))
+    found = choose_trial(chosen, opened, task, method, encoder)
     with terminate_as_interrupt():
-        about = About(license=license_, language=language)
+        about = ModelInfo(license=license_, language=language)
         line = write_best(chosen, opened, found, out, retrain=retrain, data=data, about=about)
     echo(one_line(line))

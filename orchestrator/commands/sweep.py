@@ -1,7 +1,7 @@
 """The commands that make results: `studies`, and `plan`, `run` and `status` of one.
 
-In: what was typed. Out: what is to do or was done, printed; `run` fills a store. Here as in the
-other commands, what imports torch, Ray or scipy is imported where it is used.
+In: the arguments of a command. Out: printed plans and results; `run` fills a store. As in the other
+commands, modules that need torch, Ray or scipy are imported where they are used.
 """
 
 import json
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli_print import Output, next_command, print_report, show_plan, troubles
+from orchestrator.cli_print import Output, describe_failures, next_command, print_report, show_plan
 from orchestrator.options import (
     DEFAULT_STORE,
-    MOST,
+    MAX_PARALLEL,
     AddressOption,
     CheckpointOption,
     DataOption,
@@ -30,12 +30,12 @@ from orchestrator.options import (
     TasksOption,
     ThreadsOption,
     TrackOption,
-    as_share,
-    existing_store,
+    open_existing_store,
+    points_to_share,
     read_study,
 )
-from orchestrator.places import place
-from orchestrator.say import echo, say, screen, warn
+from orchestrator.paths import path_parser
+from orchestrator.say import echo, say, screen_size, warn
 from search_spaces.errors import OutputLost, Unfinished, UserError
 from search_spaces.study import Study, describe_shipped
 from search_spaces.text import one_line
@@ -50,7 +50,7 @@ def studies(as_json: JsonOption = False) -> None:
     if as_json:
         echo(json.dumps(found, indent=1))
         return
-    width, _ = screen()
+    width, _ = screen_size()
     longest = max(map(len, found))
     for name, description in found.items():
         text = f"{name:{longest}}  {description}"
@@ -62,26 +62,27 @@ def plan(
     store: StoreOption = DEFAULT_STORE,
     tasks: TasksOption = None,
     slots: Annotated[
-        int | None, typer.Option(min=1, max=MOST, help="Trials at once, for the time.")
+        int | None,
+        typer.Option(min=1, max=MAX_PARALLEL, help="Trials at once, for the time estimate."),
     ] = None,
     data: DataOption = None,
     detect: Annotated[
         float | None,
-        typer.Option(min=0.01, max=100, help="A gain in points: what it takes to find it."),
+        typer.Option(min=0.01, max=100, help="A gain in points: show what it takes to detect it."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what `run` would do, what it costs, and what gain its results could show."""
-    from orchestrator.data_versions import data_notes
-    from orchestrator.job import cores
-    from orchestrator.preflight import deviations
+    """Show what `run` would do, what it costs, and which gain its results could detect."""
+    from orchestrator.data_versions import describe_other_data
+    from orchestrator.job import count_cores
+    from orchestrator.preflight import find_deviations
 
-    opened, at_once = existing_store(store), slots or cores()
+    opened, at_once = open_existing_store(store), slots or count_cores()
     chosen = read_study(study, tasks, opened, data, to_train=True)
-    notes = deviations(chosen, data)
-    gain = as_share("--detect", detect)
+    notes = find_deviations(chosen, data)
+    gain = points_to_share("--detect", detect)
     show_plan(chosen, opened, at_once, ahead=True, as_json=as_json, detect=gain)
-    warn([*notes, *data_notes(chosen, opened, data)])
+    warn([*notes, *describe_other_data(chosen, opened, data)])
 
 
 def run(
@@ -103,23 +104,27 @@ def run(
     budget: Annotated[
         str | None, typer.Option(help="40: settings of each cell; 2h: hours of this run; 40,2h.")
     ] = None,
-    search_seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of random and tpe.")] = 0,
+    search_seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Seed of random and tpe.")
+    ] = 0,
     keep_checkpoints: Annotated[
         str, typer.Option(help="Which trained models stay: best (one per cell), all or none.")
     ] = "best",
     track: TrackOption = None,
     tensorboard: Annotated[
         Path | None,
-        typer.Option(parser=place("--tensorboard"), help="Short for --track tensorboard:FOLDER."),
+        typer.Option(
+            parser=path_parser("--tensorboard"), help="Short for --track tensorboard:FOLDER."
+        ),
     ] = None,
     retry: RetryOption = False,
     details: DetailsOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train what the store lacks, then write the report. Run it again to resume."""
+    """Train the missing trials, then write the report. Run it again to resume."""
     from orchestrator.cli_run import run_study
     from orchestrator.job import Resources, parse_gpus
-    from orchestrator.progress import duration
+    from orchestrator.progress import format_duration
     from orchestrator.search import Search, parse_budget
     from orchestrator.tracking import parse_tracks
     from trainers.checkpoints import parse_keep
@@ -133,35 +138,35 @@ def run(
         checkpoint_every=checkpoint_every,
         track=parse_tracks(track or [], tensorboard),
     )
-    most, hours = parse_budget(budget)
-    how = Search(name=search, scheduler=scheduler, settings=most, hours=hours, seed=search_seed)
+    settings, hours = parse_budget(budget)
+    how = Search(name=search, scheduler=scheduler, settings=settings, hours=hours, seed=search_seed)
     keep = parse_keep(keep_checkpoints)
     begun = time.monotonic()
     ran = run_study(study, store, data, tasks, resources, how, keep, retry=retry)
     chosen, opened, done = ran.study, ran.store, ran.plan
-    for line in troubles(done, opened):
+    for line in describe_failures(done, opened):
         say(line)
     options = {"--store": store, "--data": data, "--tasks": tasks}
     output = Output(
         details=details,
         quiet=quiet,
-        took=duration(time.monotonic() - begun) if ran.trained else "",
+        took=format_duration(time.monotonic() - begun) if ran.trained else "",
         next=(next_command("report", study, options, "--html", "--figures"),),
         confirm=next_command("confirm", study, options),
     )
     _report(chosen, opened, data, output)
-    unfinished = how.wanted(done) if how.hours is None else []
+    unfinished = how.list_wanted(done) if how.hours is None else []
     if unfinished or done.count(State.FAILED) or done.count(State.CORRUPT):
         raise typer.Exit(1)
 
 
 def _report(study: Study, store: "Store", data: Path | None, output: Output) -> None:
-    """Write the report of a run; what goes wrong with it is told, and does not undo the run."""
+    """Write the report of a run; a failure is a warning, since the trials are kept."""
     try:
         print_report(study, store, store.reports / study.name, data, None, output)
     except (OutputLost, Unfinished):
         raise
-    except Exception as error:  # Whatever it is, the trials are done and kept.
+    except Exception as error:  # Whatever happens here, the trials are done and kept.
         if isinstance(error, UserError):
             raise
         say(f"warning: no report, {type(error).__name__}: {one_line(error)}; the trials are kept")
@@ -174,12 +179,12 @@ def status(
     tasks: TasksOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show where a sweep is, from any terminal, while it runs or after; what failed, and why."""
-    from orchestrator.data_versions import data_notes
+    """Show the progress of a sweep, from any terminal, and which trials failed and why."""
+    from orchestrator.data_versions import describe_other_data
 
-    opened = existing_store(store)
+    opened = open_existing_store(store)
     if opened is None:
         raise UserError(f"--store: nothing was trained in {store}: name a store, or run the study")
     chosen = read_study(study, tasks, opened, data)
     show_plan(chosen, opened, None, as_json=as_json)
-    warn(data_notes(chosen, opened, data))
+    warn(describe_other_data(chosen, opened, data))

@@ -1,7 +1,7 @@
-"""The commands beside a sweep: `new` and `check` before it, `compare` and `table` of any systems.
+"""The other commands: `new` and `check` before a sweep, `compare` and `table` for any systems.
 
-In: a user's own files, or two stored trials. Out: a study to begin with; what is in the data and
-whether own methods work; a paired test; a table of predictions made elsewhere.
+In: a user's own files, or two stored trials. Out: a first study; a description of the data and a
+test of own methods; a paired test; a table of predictions made elsewhere.
 """
 
 import csv
@@ -23,9 +23,9 @@ from orchestrator.options import (
     TransposeOption,
     WideOption,
     WorthOption,
-    as_share,
+    points_to_share,
 )
-from orchestrator.places import place, target
+from orchestrator.paths import path_or_uri_parser, path_parser
 from orchestrator.say import echo, say
 from search_spaces.errors import UserError
 from search_spaces.text import quoted
@@ -33,25 +33,33 @@ from search_spaces.text import quoted
 
 def new(
     folder: Annotated[
-        Path, typer.Argument(parser=place("folder"), help="Where train.csv and the others are.")
+        Path,
+        typer.Argument(
+            parser=path_parser("folder"), help="Folder with train.csv and the other files."
+        ),
     ],
     train: Annotated[
-        Path | None, typer.Option(parser=place("--train"), help="The training rows, elsewhere.")
+        Path | None,
+        typer.Option(
+            parser=path_parser("--train"), help="File of the training rows, if elsewhere."
+        ),
     ] = None,
     text: Annotated[
-        str | None, typer.Option(help="The column of texts (two by commas: pairs).")
+        str | None, typer.Option(help="The column of texts (two, separated by a comma, for pairs).")
     ] = None,
     label: Annotated[str | None, typer.Option(help="The column of labels.")] = None,
-    name: Annotated[str | None, typer.Option(help="The task's name (the folder's).")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the task (default: the folder's).")
+    ] = None,
 ) -> None:
-    """Write a study and a task of your own, from a look at your data; then run them."""
-    from orchestrator.new_study import find_splits, guess_columns, task_name, write_study
+    """Write a study and a task file for your own data."""
+    from orchestrator.new_study import find_splits, guess_columns, make_task_name, write_study
 
     splits = {**find_splits(folder), **({"train": train} if train else {})}
     if "train" not in splits:
-        raise UserError(f"{folder}: no train.csv, .tsv, .jsonl or .parquet: name one, --train")
+        raise UserError(f"{folder}: no train.csv, .tsv, .jsonl or .parquet: name one with --train")
     columns = guess_columns(splits["train"], _listed(text), label)
-    chosen = task_name(name or folder.absolute().name)
+    chosen = make_task_name(name or folder.absolute().name)
     files = write_study(folder, chosen, splits, columns)
     for file in files:
         echo(f"written: {file}")
@@ -67,10 +75,11 @@ def check(
     ],
     data: DataOption = None,
     max_length: Annotated[
-        int | None, typer.Option(min=4, help="Tokens to which texts are cut (the study's).")
+        int | None,
+        typer.Option(min=4, help="Tokens to which texts are cut (default: the study's)."),
     ] = None,
 ) -> None:
-    """Look at a study's tasks (labels, lengths, duplicates) and try the steps of its methods."""
+    """Inspect a study's tasks (labels, lengths, duplicates) and try the steps of its methods."""
     from orchestrator.check import check_lines
 
     for line in check_lines(what, data, max_length):
@@ -81,34 +90,40 @@ def compare(
     baseline: Annotated[
         str,
         typer.Argument(
-            parser=target("baseline"),
+            parser=path_or_uri_parser("baseline"),
             help="A stored trial's signature, or a CSV, JSONL or Parquet file.",
         ),
     ],
     system: Annotated[
-        str, typer.Argument(parser=target("system"), help="Another, with the same examples.")
+        str,
+        typer.Argument(
+            parser=path_or_uri_parser("system"), help="Another, with the same examples."
+        ),
     ],
     store: StoreOption = DEFAULT_STORE,
     split: Annotated[str, typer.Option(help="The split of stored trials.")] = "dev",
     metrics: Annotated[
-        str | None, typer.Option("--metrics", help="By commas: accuracy, f1, mcc, macro_f1.")
+        str | None,
+        typer.Option("--metrics", help="Separated by commas: accuracy, f1, mcc, macro_f1."),
     ] = None,
     labels: Annotated[
         str | None,
-        typer.Option("--labels", help="All labels as a row of CSV, f1's positive one second."),
+        typer.Option(
+            "--labels", help="All labels as a row of CSV; the second is the positive one of f1."
+        ),
     ] = None,
     details: DetailsOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Test two systems on the same examples; a file has columns id, gold, prediction."""
-    from orchestrator.say import screen
+    from orchestrator.say import screen_size
     from reports.compare import compare_pair, read_side
     from reports.compare_text import to_answer, to_dict, to_text
 
     sides = (read_side(name, store, split) for name in (baseline, system))
     found = compare_pair(*sides, metrics=_listed(metrics), labels=_listed(labels))
-    width, _ = screen()
+    width, _ = screen_size()
     if as_json:
         echo(json.dumps(to_dict(found), indent=1))
     elif quiet:
@@ -118,7 +133,7 @@ def compare(
 
 
 def _listed(text: str | None) -> list[str]:
-    """Split at commas, as a row of CSV: a part in double quotes may hold some."""
+    """Split at commas, as a row of CSV: a part in double quotes may contain commas."""
     if not text:
         return [] if text is None else [""]
     return [part.strip() for row in csv.reader([text], skipinitialspace=True) for part in row]
@@ -128,7 +143,7 @@ def table(
     folder: Annotated[
         Path,
         typer.Argument(
-            parser=place("folder"), help="Holds SYSTEM/TASK.csv, or SYSTEM/TASK/SEED.csv."
+            parser=path_parser("folder"), help="Holds SYSTEM/TASK.csv, or SYSTEM/TASK/SEED.csv."
         ),
     ],
     baseline: Annotated[str, typer.Option(help="The system that all others are tested against.")],
@@ -141,16 +156,16 @@ def table(
     ] = None,
     positive: Annotated[
         list[str] | None,
-        typer.Option(metavar="[TASK=]LABEL", help="The label that f1 is of; may be repeated."),
+        typer.Option(metavar="[TASK=]LABEL", help="The positive label of f1; may be repeated."),
     ] = None,
     tasks: TasksOption = None,
     out: Annotated[
         Path | None,
-        typer.Option(parser=place("--out"), help="Where to write (default: FOLDER-tables)."),
+        typer.Option(parser=path_parser("--out"), help="Where to write (default: FOLDER-tables)."),
     ] = None,
-    html: Annotated[bool, typer.Option("--html", help="Write one page, too.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="Also write one page.")] = False,
     intervals: Annotated[
-        bool, typer.Option("--intervals", help="Give gains of one seed their interval, too.")
+        bool, typer.Option("--intervals", help="Also give intervals for gains of one seed.")
     ] = False,
     worth: WorthOption = None,
     wide: WideOption = False,
@@ -159,36 +174,36 @@ def table(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the table of predictions made elsewhere, tested; files have id, gold, prediction."""
+    """Write tested tables of predictions made elsewhere; files have id, gold, prediction."""
     from orchestrator.cli_print import Output, write_tables
     from reports.page.publish import folder_page
     from reports.results.folder import read_folder
     from reports.tables.folder_table import folder_report
     from reports.verdicts.judge_folder import judge_folder
 
-    read = read_folder(
+    results = read_folder(
         folder,
         baseline,
         _by_task("--metric", metric or []),
         _by_task("--positive", positive or []),
         _listed(tasks),
     )
-    share = as_share("--worth", worth)
-    report = folder_report(read, judge_folder(read, intervals=intervals), share)
-    place_of = out or folder.with_name(f"{folder.absolute().name}-tables")
-    pages = {f"{read.name}.html": folder_page(read, report, share)} if html else {}
+    share = points_to_share("--worth", worth)
+    report = folder_report(results, judge_folder(results, intervals=intervals), share)
+    target = out or folder.with_name(f"{folder.absolute().name}-tables")
+    pages = {f"{results.name}.html": folder_page(results, report, share)} if html else {}
     output = Output(details=details, quiet=quiet, as_json=as_json, wide=wide, transpose=transpose)
-    write_tables([report], place_of, pages, output)
+    write_tables([report], target, pages, output)
 
 
 def _by_task(option: str, given: Sequence[str]) -> dict[str, str]:
-    """Read `TASK=VALUE`, or `VALUE` for all other tasks."""
+    """Parse `TASK=VALUE`, or `VALUE` for all other tasks."""
     found: dict[str, str] = {}
     for text in given:
         task, _, value = text.rpartition("=")
         if not value.strip():
             raise UserError(f"{option}: expected TASK=VALUE or VALUE, got {quoted(text)}")
         if task.strip() in found:
-            raise UserError(f"{option}: {task.strip() or 'a value for all tasks'} is there twice")
+            raise UserError(f"{option}: {task.strip() or 'a value for all tasks'} is given twice")
         found[task.strip()] = value.strip()
     return found

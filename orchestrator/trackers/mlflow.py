@@ -1,14 +1,14 @@
-"""MLflow: a run per trial while it trains, where `catsweep export --to mlflow` would write it.
+"""MLflow: one run per trial, in the place where `catsweep export --to mlflow` would write it.
 
-The run is found by its tag, the signature. An export afterwards leaves it as it is.
+A run is found by the trial's signature, which is a tag. A later export does not change it.
 """
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.places import check_writable
-from orchestrator.tracker import LOSS, Tracker, Trial
+from orchestrator.paths import check_writable
+from orchestrator.tracker import LOSS, TrackedTrial, Tracker
 from reports.exports.mlflow_runs import LiveRun, open_experiment
 from reports.exports.rows import TrialRow
 from search_spaces.errors import UserError
@@ -22,32 +22,32 @@ class MLflow(Tracker):
     install = "catsweep[mlflow]"
 
     @classmethod
-    def place(cls, given: str | None, study: str, store: Store) -> str:
-        """Return a tracking URI, or the path of a SQLite file: by default that of an export."""
+    def locate(cls, given: str | None, study: str, store: Store) -> str:
+        """Return a tracking URI, or the path of a SQLite file (default: the file of an export)."""
         found = given or os.environ.get("MLFLOW_TRACKING_URI")
         found = found or str(store.exports / f"{study}.mlflow.db")
         return found if "://" in found else str(Path(found).absolute())
 
     @classmethod
     def check(cls, given: str | None) -> None:
-        """Look whether the file's folder can be written."""
+        """Raise UserError if the folder of the file is not writable."""
         if given and "://" not in given:
             if Path(given).is_dir():
                 raise UserError(f"--track mlflow:{given} is a folder: give a file's name or a URI")
             check_writable("--track mlflow:", Path(given).parent)
 
     @classmethod
-    def prepare(cls, study: str, place: str) -> None:
-        """Make the experiment, before several workers would."""
-        open_experiment(study, place)
+    def prepare(cls, study: str, location: str) -> None:
+        """Create the experiment once, before several workers try to."""
+        open_experiment(study, location)
 
-    def begin(self, trial: Trial, told: int | None) -> int:
-        """Begin the run, or go on with it; runs of an earlier attempt are deleted."""
-        self.run = LiveRun(trial.study, trial.place, trial.config)
-        return self.run.resume() if told is not None else self.run.begin()
+    def begin(self, trial: TrackedTrial, last_epoch: int | None) -> int:
+        """Begin the run or continue it; runs of an earlier attempt are deleted."""
+        self.run = LiveRun(trial.study, trial.location, trial.config)
+        return self.run.resume() if last_epoch is not None else self.run.begin()
 
-    def tell(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Send the score and the losses, named as an export names them."""
+    def log(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Send the score and the losses under the names that an export uses."""
         losses = {key.removeprefix(LOSS): v for key, v in values.items() if key.startswith(LOSS)}
         self.run.tell(epoch, values["score"], losses)
 

@@ -1,6 +1,6 @@
-"""TensorBoard: an event file per trial, in `FOLDER/<task>/<encoder>/<method>/<signature>/`.
+"""TensorBoard: one event file per trial, in `FOLDER/<task>/<encoder>/<method>/<signature>/`.
 
-TensorBoard shows the path as the run's name. A resumed trial writes its file anew.
+TensorBoard shows the path as the run's name. A resumed trial rewrites its file.
 """
 
 import re
@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.places import check_writable
-from orchestrator.tracker import Tracker, Trial
+from orchestrator.paths import check_writable
+from orchestrator.tracker import TrackedTrial, Tracker
 from reports.exports.rows import TrialRow
 from search_spaces.trial import TrialConfig
 from trainers.records.store import Store
@@ -23,24 +23,24 @@ class TensorBoard(Tracker):
     install = "tensorboardX"
 
     @classmethod
-    def place(cls, given: str | None, study: str, store: Store) -> str:
-        """Return the folder of all event files; `runs` as PyTorch's writer has it."""
+    def locate(cls, given: str | None, study: str, store: Store) -> str:
+        """Return the folder of all event files (default: `runs`, as in PyTorch's SummaryWriter)."""
         return str(Path(given or "runs").absolute())
 
     @classmethod
     def check(cls, given: str | None) -> None:
-        """Look whether the folder can be written."""
+        """Raise UserError if the folder is not writable."""
         check_writable("--track tensorboard:", Path(given or "runs"))
 
-    def begin(self, trial: Trial, told: int | None) -> int:
-        """Remove what an interrupted attempt wrote, and name the trial.
+    def begin(self, trial: TrackedTrial, last_epoch: int | None) -> int:
+        """Remove the event file of an interrupted attempt, and open a new one.
 
-        Not a SummaryWriter: that one has a thread, and its `flush` does not wait for it.
+        This does not use SummaryWriter, whose `flush` does not wait for its own thread.
         """
         from tensorboardX.event_file_writer import EventsWriter
         from tensorboardX.summary import text
 
-        folder = event_folder(Path(trial.place), trial.config)
+        folder = event_folder(Path(trial.location), trial.config)
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("events.out.tfevents.*"):
             path.unlink()
@@ -48,8 +48,8 @@ class TensorBoard(Tracker):
         self._add(text("trial", trial.config.describe()), 0)
         return 0
 
-    def tell(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Write the values, on the disk when this returns."""
+    def log(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Write the values; they are on the disk when this returns."""
         from tensorboardX.summary import scalar
 
         for name, value in values.items():
@@ -57,8 +57,8 @@ class TensorBoard(Tracker):
         self.writer.flush()
 
     def end(self, row: TrialRow) -> None:
-        """Add the scores at the last epoch, and end the file."""
-        self.tell(len(row.epochs), row.scores)
+        """Write the scores at the last epoch, and close the file."""
+        self.log(len(row.epochs), row.scores)
         self.writer.close()
 
     def _add(self, summary: Any, step: int) -> None:
@@ -68,6 +68,6 @@ class TensorBoard(Tracker):
 
 
 def event_folder(folder: Path, config: TrialConfig) -> Path:
-    """Where a trial's event file lies."""
+    """Return the folder of a trial's event file."""
     encoder = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(config.encoder).name)
     return folder / config.task / encoder / config.method.name / config.signature

@@ -1,7 +1,7 @@
-"""Trackio: a run per trial, named by the trial's signature, in the study's project.
+"""Trackio: one run per trial, named by the trial's signature, in the study's project.
 
-In a folder, or in a Space or on a server as Trackio's own variables say (`TRACKIO_SPACE_ID`,
-`TRACKIO_SERVER_URL`).
+Runs are stored in a folder, or in a Space or on a server if Trackio's own environment variables
+(`TRACKIO_SPACE_ID`, `TRACKIO_SERVER_URL`) say so.
 """
 
 import os
@@ -11,17 +11,17 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from orchestrator.places import check_writable
-from orchestrator.tracker import Tracker, Trial
+from orchestrator.paths import check_writable
+from orchestrator.tracker import TrackedTrial, Tracker
 from reports.exports.rows import TrialRow, settings
 from trainers.records.store import Store
 
 FOLDER = "TRACKIO_DIR"
-ELSEWHERE = ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL")
+REMOTE = ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL")
 
 
 def _last_step(project: str, run: str) -> int:
-    """Return the last step in the folder: a kill loses what was told and not yet written."""
+    """Return the last step in the folder: a killed process may have logged more than it wrote."""
     from trackio.sqlite_storage import SQLiteStorage
 
     return SQLiteStorage.get_max_step_for_run(project, run) or 0
@@ -34,29 +34,29 @@ class Trackio(Tracker):
     install = "catsweep[trackio]"
 
     @classmethod
-    def place(cls, given: str | None, study: str, store: Store) -> str:
-        """Return the folder, or nothing where Trackio is to use its own."""
+    def locate(cls, given: str | None, study: str, store: Store) -> str:
+        """Return the folder, or an empty string if Trackio is to use its own."""
         return str(Path(given).absolute()) if given else ""
 
     @classmethod
     def check(cls, given: str | None) -> None:
-        """Look whether the folder can be written."""
+        """Raise UserError if the folder is not writable."""
         if given:
             check_writable("--track trackio:", Path(given))
 
-    def begin(self, trial: Trial, told: int | None) -> int:
-        """Begin the run, or go on with it; one of an earlier attempt in the folder is deleted."""
-        if trial.place:
-            os.environ[FOLDER] = trial.place  # Read when Trackio is imported.
+    def begin(self, trial: TrackedTrial, last_epoch: int | None) -> int:
+        """Begin the run or continue it; a run of an earlier attempt in the folder is deleted."""
+        if trial.location:
+            os.environ[FOLDER] = trial.location  # Read when Trackio is imported.
         import trackio
 
-        name, here = trial.config.signature, not any(map(os.environ.get, ELSEWHERE))
-        if told is None and here:
+        name, is_local = trial.config.signature, not any(map(os.environ.get, REMOTE))
+        if last_epoch is None and is_local:
             with suppress(ValueError):  # No such project yet.
                 for run in trackio.Api().runs(trial.study):
                     if run.name == name:
                         run.delete()
-        with redirect_stdout(StringIO()):  # It names its project and itself.
+        with redirect_stdout(StringIO()):  # Trackio prints its project and its name.
             self.run: Any = trackio.init(
                 project=trial.study,
                 name=name,
@@ -67,12 +67,12 @@ class Trackio(Tracker):
                 auto_log_gpu=False,
                 auto_log_cpu=False,
             )
-        if told is None:
+        if last_epoch is None:
             return 0
-        return min(told, _last_step(trial.study, name)) if here else told
+        return min(last_epoch, _last_step(trial.study, name)) if is_local else last_epoch
 
-    def tell(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Hand the values on; Trackio writes or sends them from a thread of its own."""
+    def log(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Queue the values; Trackio writes or sends them from its own thread."""
         self.run.log(dict(values), step=epoch)
 
     def end(self, row: TrialRow) -> None:

@@ -1,7 +1,7 @@
-"""Weights & Biases: a run per trial, with the trial's signature as its id, in the study's project.
+"""Weights & Biases: one run per trial in the study's project; the run's id is the signature.
 
-Online or offline, to which server and for whom: by W&B's own variables (`WANDB_MODE`,
-`WANDB_API_KEY`, `WANDB_BASE_URL`, `WANDB_ENTITY`, ...).
+W&B's own environment variables (`WANDB_MODE`, `WANDB_API_KEY`, `WANDB_BASE_URL`, `WANDB_ENTITY`,
+...) choose between online and offline, the server and the account.
 """
 
 import os
@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orchestrator.places import check_writable
-from orchestrator.tracker import Tracker, Trial
+from orchestrator.paths import check_writable
+from orchestrator.tracker import TrackedTrial, Tracker
 from reports.exports.rows import TrialRow, run_name, settings
 from trainers.records.store import State, Store
 
-PATIENCE = 30
-"""Seconds for the server's answer at the beginning of a run; W&B's own are 90."""
+ANSWER_SECONDS = 30
+"""Seconds to wait for the server when a run begins; W&B's default is 90."""
 
 
 class WeightsAndBiases(Tracker):
@@ -25,19 +25,19 @@ class WeightsAndBiases(Tracker):
     install = "catsweep[wandb]"
 
     @classmethod
-    def place(cls, given: str | None, study: str, store: Store) -> str:
-        """Return the folder in which W&B makes its folder `wandb`."""
+    def locate(cls, given: str | None, study: str, store: Store) -> str:
+        """Return the folder in which W&B creates its folder `wandb`."""
         return str(Path(_folder(given)).absolute())
 
     @classmethod
     def check(cls, given: str | None) -> None:
-        """Look whether the folder can be written."""
+        """Raise UserError if the folder is not writable."""
         check_writable("--track wandb:", Path(_folder(given)))
 
-    def begin(self, trial: Trial, told: int | None) -> int:
-        """Begin the run, or go on with it.
+    def begin(self, trial: TrackedTrial, last_epoch: int | None) -> int:
+        """Begin the run or continue it.
 
-        An offline run that goes on is a second folder of the same id: `wandb sync` joins them.
+        A continued offline run gets a second folder with the same id; `wandb sync` joins them.
         """
         import wandb
 
@@ -48,25 +48,25 @@ class WeightsAndBiases(Tracker):
             group=f"{trial.config.task} {Path(trial.config.encoder).name}",
             job_type=trial.config.method.name,
             config=settings(trial.config),
-            dir=trial.place,
+            dir=trial.location,
             resume="allow",
-            settings=wandb.Settings(console="off", silent=True, init_timeout=PATIENCE),
+            settings=wandb.Settings(console="off", silent=True, init_timeout=ANSWER_SECONDS),
         )
-        there = max(0, int(self.run.starting_step) - 1)
-        if told is None and there:
+        logged = max(0, int(self.run.starting_step) - 1)
+        if last_epoch is None and logged:
             self.run.finish()
             raise RuntimeError(
-                f"its run {trial.config.signature} has {there} epochs of an earlier attempt, and"
+                f"the run {trial.config.signature} has {logged} epochs of an earlier attempt, and"
                 " W&B does not overwrite them: delete that run"
             )
-        return max(there, told or 0)
+        return max(logged, last_epoch or 0)
 
-    def tell(self, epoch: int, values: Mapping[str, float]) -> None:
-        """Hand the values on; W&B sends them from a process of its own."""
+    def log(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Queue the values; W&B sends them from its own process."""
         self.run.log(dict(values), step=epoch)
 
     def end(self, row: TrialRow) -> None:
-        """End the run, with the scores as its summary; returns when all is sent or written."""
+        """End the run with the scores as its summary; return when everything is sent or written."""
         self.run.summary.update({"state": row.state.value, **row.scores})
         self.run.finish(exit_code=1 if row.state is State.FAILED else 0)
 

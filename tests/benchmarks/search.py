@@ -21,7 +21,7 @@ from statistics import median
 
 import numpy as np
 
-from orchestrator.stopping import Nobody, early_stopping
+from orchestrator.stopping import NoController, build_scheduler
 from orchestrator.tpe import CellSearch
 from search_spaces.cells import cells_of
 from search_spaces.study import load_study
@@ -53,26 +53,26 @@ def suggested(trials: list[TrialConfig], seed: int) -> Iterator[tuple[TrialConfi
     """Yield all trials as TPE asks for them."""
     search = CellSearch(trials, {}, len(trials), seed)
     while (trial := search.suggest()) is not None:
-        yield trial, search.tell
+        yield trial, search.add_result
 
 
 def play(
     order: Iterator[tuple[TrialConfig, Tell]], scheduler: str, records: Records, best: float
 ) -> float | None:
     """Return the seconds until the best score is reached, or None if its trial is stopped."""
-    stopper, seconds = early_stopping(scheduler, [], lambda _trial, _result: None), 0.0
+    stopper, seconds = build_scheduler(scheduler, [], lambda _trial, _result: None), 0.0
     for trial, tell in order:
         record, live = records[trial.signature], Running(trial)
-        stopper.on_trial_add(Nobody(), live)
+        stopper.on_trial_add(NoController(), live)
         score = 0.0
         for epoch in record.epochs:
             seconds += epoch.train_seconds + epoch.evaluate_seconds
             score, last = epoch.score, epoch.epoch == len(record.epochs)
             result = {"epoch": epoch.epoch, "score": score}
-            if not last and stopper.on_trial_result(Nobody(), live, result) == "STOP":
+            if not last and stopper.on_trial_result(NoController(), live, result) == "STOP":
                 break
         else:
-            stopper.on_trial_complete(Nobody(), live, result)
+            stopper.on_trial_complete(NoController(), live, result)
             if score >= best:
                 return seconds
         tell(trial, score)

@@ -201,7 +201,7 @@ def test_a_cluster_at_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             with pytest.raises(UserError, match=f"{address} refuses this token"):
                 check_address(address)
         with started(path, folder, "--address", address, "--threads", "64") as driver:
-            line = "no node has what a trial needs, 64 CPUs and 0 GPUs"
+            line = "no node has the 64 CPUs and 0 GPUs that a trial needs"
             wait_for(lambda: line in driver.log.read_text(), driver)
         done = run(path, folder, "--address", address, "--gpus-per-trial", "0.5")
         assert "no node" not in done.stderr

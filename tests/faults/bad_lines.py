@@ -3,7 +3,7 @@
 from tests.faults.cases import Case, both, folder, pipe, remove, write
 
 LONG = "x" * 5_000
-NUMBER = "expected a part of one, a whole number or auto"
+NUMBER = "a whole number or auto"
 BUDGET = "--budget: expected 40 (settings per cell), 2h or 40,2h"
 
 
@@ -42,7 +42,7 @@ LINES = [
     run("a search seed beyond bounds", "--search-seed", str(2**32), says=("'--search-seed'",)),
     run("an unknown search", "--search", "rndom", says=("unknown search 'rndom'", "'random'")),
     run("a search without a budget", "--search", "random", says=("needs a budget: --budget 40",)),
-    run("a grid with a budget", "--budget", "4", says=("--budget: a grid is run whole",)),
+    run("a grid with a budget", "--budget", "4", says=("--search grid runs all settings",)),
     run("an unknown scheduler", "--scheduler", "asah", says=("unknown scheduler 'asah'", "'asha'")),
     run("unknown models to keep", "--keep-checkpoints", "some", says=("--keep-checkpoints: ",)),
     run("unknown tasks", "--tasks", LONG, says=("unknown task of study small 'xxx",)),
@@ -205,7 +205,7 @@ LINES = [
         "data",
         "--retrain",
         *STORE,
-        says=("data is there already: give a new folder",),
+        says=("data already exists: give a new folder",),
     ),
     line("no store", "report", "s.yaml", "--store", "none", says=("no store in none",)),
     line("an empty path", "status", "s.yaml", "--store", "", says=("--store: the path is empty",)),

@@ -61,7 +61,7 @@ def test_every_name_is_there_and_says_what_it_is(name: str) -> None:
 
 
 def test_the_names_are_listed_once_and_are_the_lazy_ones() -> None:
-    assert sorted(api.__all__) == api.__all__ == sorted(api._MODULE_OF) == dir(api)
+    assert sorted(api.__all__) == api.__all__ == sorted(api._MODULE_BY_NAME) == dir(api)
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         _ = api.trian
 

@@ -12,9 +12,9 @@ import torch
 from safetensors import safe_open
 
 from orchestrator import supervisor
-from orchestrator.best import choose, settle_models
+from orchestrator.best import choose_trial, remove_leftover_models
 from orchestrator.cli import main
-from orchestrator.job import Job, Tracked
+from orchestrator.job import Job, TrackerTarget
 from orchestrator.plan import Plan, make_plan
 from orchestrator.runner import TrialRunner
 from search_spaces.cells import cells_of
@@ -178,7 +178,7 @@ def test_a_model_that_was_kept_for_all_variants_makes_room_for_the_cell_s_own(
     store, cell = Store(tmp_path / "store", create=True), ("library", "tiny", "standard x=y")
     finish(runner_of(store, keeping(WEAK, GOOD)), GOOD)
     apart = keeping_of("s", "best", {WEAK.cell: [WEAK], cell: [GOOD]})
-    settle_models(apart, store)
+    remove_leftover_models(apart, store)
     assert kept(store) == [GOOD.signature]
     finish(runner_of(store, apart), WEAK)
     assert kept(store) == [WEAK.signature]
@@ -337,7 +337,7 @@ def test_what_a_worker_is_told_survives_the_journey() -> None:
         threads=1,
         checkpoint_every=1,
         keeping=told,
-        tracked=(Tracked(tool="tensorboard", place="t"),),
+        trackers=(TrackerTarget(tool="tensorboard", location="t"),),
     )
     assert Job.model_validate_json(sent.model_dump_json()) == sent
     assert json.loads(sent.model_dump_json())["keeping"]["keep"] == "best"
@@ -369,4 +369,4 @@ def test_of_settings_the_one_with_the_highest_mean_is_kept(tmp_path: Path, first
     assert {*kept(store)} <= {trial.signature for trial in settings["steady"]}
     assert kept(store)
     study = study_of(settings["lucky"] + settings["steady"])
-    assert choose(study, store, WEAK.task, None, None).record.signature in kept(store)
+    assert choose_trial(study, store, WEAK.task, None, None).record.signature in kept(store)

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli_run import clear_the_way
-from orchestrator.runner import failure
+from orchestrator.cli_run import set_trials_aside
+from orchestrator.runner import make_failure
 from search_spaces.study import load_study
 from tests.orchestrator.commands import catsweep
 from tests.results import keep
@@ -65,8 +65,8 @@ def bad_studies() -> dict[str, tuple[str, str]]:
         ),
         "not YAML": ("name: small|name: [", "not YAML"),
         "table": ("epochs: 1|tables: [11]", "less than or equal to 10, got 11"),
-        "table of others": ("epochs: 1|tables: [3]", "tables: 3 is of mnli, qqp, qnli, mrpc, rte"),
-        "data of others": ("epochs: 1|tables: [2]", "2 is of clinc150, banking77, hwu64, and none"),
+        "table of others": ("epochs: 1|tables: [3]", "table 3 shows mnli, qqp, qnli, mrpc, rte"),
+        "data of others": ("epochs: 1|tables: [2]", "2 shows clinc150, banking77, hwu64, and none"),
         "include": ("epochs: 1|includes: [table33]", "unknown study 'table33'; did you mean 't"),
         "file": ("epochs: 1|includes: [./gone.yaml]", "/gone.yaml"),
         "chain": ("epochs: 1|includes: [paper]", "study paper: it includes others and cannot be"),
@@ -255,7 +255,7 @@ def test_a_corrupt_curve_of_a_pruned_trial_is_set_aside_by_retry(
     error = capsys.readouterr().err
     assert f"trial {folder.name} is corrupt" in error
     assert "pruned.json" in error
-    clear_the_way(study, store, None, retry=True)
+    set_trials_aside(study, store, None, retry=True)
     assert not folder.exists()
     assert "set aside" in capsys.readouterr().err
 
@@ -286,7 +286,7 @@ def test_a_retry_finds_what_no_size_shows(
     path.write_bytes(data)
     assert catsweep("report", "quickstart", "--store", store.root) == 2
     assert "--retry" in capsys.readouterr().err
-    clear_the_way(study, Store(store.root, create=True), None, retry=True)
+    set_trials_aside(study, Store(store.root, create=True), None, retry=True)
     assert "set aside" in capsys.readouterr().err
     assert not folder.exists()
     assert len(Store(store.root, create=False).ended()) == 14
@@ -296,7 +296,7 @@ def test_a_failed_trial_stays_in_sight(tmp_path: Path, capsys: pytest.CaptureFix
     store = finished_quickstart(tmp_path)
     trial = load_study("quickstart").trials()[4]
     shutil.rmtree(store.folder(trial.signature))
-    store.commit_failure(trial, failure(trial.signature, MemoryError("17 GiB")))
+    store.commit_failure(trial, make_failure(trial.signature, MemoryError("17 GiB")))
     assert catsweep("run", "quickstart", "--store", store.root) == 1
     error = capsys.readouterr().err
     assert "1 trial failed before" in error

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli import main
-from orchestrator.confirm import confirm
+from orchestrator.confirm import choose_confirmation
 from reports.results.results import Results, read_results
 from reports.statistics.method_test import method_test
 from reports.tables.report import Report
@@ -64,7 +64,7 @@ def confirmed(
     methods: list[str] | None = None,
 ) -> tuple[Confirmation, ConfirmationRecord]:
     """Write the record, and finish the trials as if they had been trained."""
-    wanted, record = confirm(read_results(study, store), seeds, methods)
+    wanted, record = choose_confirmation(read_results(study, store), seeds, methods)
     keep_confirmation(store, record)
     for trial in wanted.trials():
         finish(store, trial, right(trial))
@@ -74,7 +74,7 @@ def confirmed(
 def test_each_chosen_setting_is_trained_with_seeds_that_chose_nothing(
     study: Study, store: Store
 ) -> None:
-    wanted, record = confirm(read_results(study, store), 5, None)
+    wanted, record = choose_confirmation(read_results(study, store), 5, None)
     trials = wanted.trials()
     assert len(trials) == len(set(trials)) == 2 * 3 * 5
     assert {trial.lr for trial in trials} == {2e-3}, "the settings with the highest mean"
@@ -86,14 +86,14 @@ def test_each_chosen_setting_is_trained_with_seeds_that_chose_nothing(
     assert fresh_seeds(study, 5)[:3] == fresh_seeds(study, 3), (
         "more seeds keep those that are there"
     )
-    again, same = confirm(read_results(study, store), 5, None)
+    again, same = choose_confirmation(read_results(study, store), 5, None)
     assert (again.trials(), same) == (trials, record), "so the command resumes and never repeats"
     assert fresh_seeds(parse_study(STUDY.replace("tried", "other"), "test"), 5) != record.seeds
     assert (wanted.name, wanted.tables, wanted.own_tables) == ("tried", (), ())
 
 
 def test_methods_and_tasks_narrow_it(study: Study, store: Store) -> None:
-    wanted, record = confirm(read_results(study.narrow(["rte"]), store), 2, ["cat"])
+    wanted, record = choose_confirmation(read_results(study.narrow(["rte"]), store), 2, ["cat"])
     assert {trial.method.name for trial in wanted.trials()} == {"standard", "cat"}
     assert [cell.task for cell in record.cells] == ["rte", "rte"]
 
@@ -110,7 +110,7 @@ def test_what_cannot_be_confirmed_is_one_line(
     seeds: int, methods: list[str] | None, message: str, study: Study, store: Store
 ) -> None:
     with pytest.raises(UserError, match=message):
-        confirm(read_results(study, store), seeds, methods)
+        choose_confirmation(read_results(study, store), seeds, methods)
 
 
 def test_a_seed_of_the_study_is_refused(study: Study, store: Store) -> None:
@@ -125,10 +125,10 @@ def test_a_choice_that_is_not_made_yet_is_not_confirmed(study: Study, tmp_path: 
     for trial in study.trials()[:-1]:
         finish(store, trial, 100)
     with pytest.raises(UserError, match=r"cat: 1 of its trials is not finished, .* catsweep run"):
-        confirm(read_results(study, store), 5, None)
+        choose_confirmation(read_results(study, store), 5, None)
     alone = parse_study(STUDY.replace("standard, ", ""), source="test")
     with pytest.raises(UserError, match="there is nothing to confirm"):
-        confirm(read_results(alone, store), 5, None)
+        choose_confirmation(read_results(alone, store), 5, None)
 
 
 def test_the_test_is_of_the_fresh_seeds_alone(study: Study, store: Store) -> None:
@@ -187,7 +187,7 @@ def test_what_did_not_hold_on_fresh_seeds_has_no_mark(study: Study, store: Store
 
 
 def test_a_confirmation_that_is_not_finished_confirms_nothing(study: Study, store: Store) -> None:
-    wanted, record = confirm(read_results(study, store), 3, None)
+    wanted, record = choose_confirmation(read_results(study, store), 3, None)
     keep_confirmation(store, record)
     for trial in wanted.trials()[:-1]:
         finish(store, trial, chosen_by(trial))

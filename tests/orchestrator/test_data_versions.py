@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from orchestrator.data_versions import data_notes, other_versions, with_own_data
+from orchestrator.data_versions import add_own_data, describe_other_data, find_other_versions
 from orchestrator.plan import make_plan
 from search_spaces.errors import UserError
 from search_spaces.study import Study, load_study
@@ -49,7 +49,7 @@ def path(tmp_path: Path) -> Path:
 def trained(path: Path) -> tuple[Study, Store]:
     """Train a study's trials in this process, as `run` would."""
     store = Store(path.parent / "store", create=True)
-    study = with_own_data(load_study(str(path)), None, store)
+    study = add_own_data(load_study(str(path)), None, store)
     for task in study.own_tasks.values():
         keep_identity(store, identify(task, None))
     train_all(study, store)
@@ -76,7 +76,7 @@ def test_a_corrected_label_makes_new_trials_and_the_old_ones_are_told(
         said = capsys.readouterr()
         assert "0/2 done" in said.out
         assert "task tickets: 2 trials were trained on other data (dev differs)" in said.err
-    now = with_own_data(load_study(str(path)), None, store)
+    now = add_own_data(load_study(str(path)), None, store)
     assert {t.signature for t in now.trials()}.isdisjoint(t.signature for t in study.trials())
     assert len(store.ended()) == 2
 
@@ -85,23 +85,23 @@ def test_without_its_files_a_store_is_read_by_the_data_that_it_knows(path: Path)
     study, store = trained(path)
     for split in ("train", "dev", "test"):
         (path.parent / f"{split}.csv").unlink()
-    known = with_own_data(load_study(str(path)), None, store)
+    known = add_own_data(load_study(str(path)), None, store)
     assert [trial.signature for trial in known.trials()] == [
         trial.signature for trial in study.trials()
     ]
     assert catsweep("report", str(path), "--store", str(store.root)) == 0
     with pytest.raises(UserError, match=r"no file .*\.csv"):
-        with_own_data(load_study(str(path)), None, None)
+        add_own_data(load_study(str(path)), None, None)
     other = identify(tickets(path.parent / "other", metric="mcc"), None)
     keep_identity(store, other)
-    with pytest.raises(UserError, match="trials of 2 versions of them"):
-        with_own_data(load_study(str(path)), None, store)
+    with pytest.raises(UserError, match="trials on 2 versions of them"):
+        add_own_data(load_study(str(path)), None, store)
 
 
 def test_other_definitions_of_a_task_are_told_apart(path: Path) -> None:
     _, store = trained(path)
     path.write_text(path.read_text().replace("macro_f1", "mcc"))
-    (line,) = other_versions(with_own_data(load_study(str(path)), None, store), None, store)
+    (line,) = find_other_versions(add_own_data(load_study(str(path)), None, store), None, store)
     assert "metric, dev or difficult differs" in line
 
 
@@ -110,7 +110,7 @@ def test_a_record_of_data_that_is_damaged_is_one_line(path: Path) -> None:
     (record,) = store.tasks.rglob("*.json")
     record.write_bytes(record.read_bytes().replace(b"train", b"tr4in", 1))
     with pytest.raises(UserError, match="is no record of a task's data"):
-        other_versions(study, None, store)
+        find_other_versions(study, None, store)
 
 
 @pytest.fixture
@@ -133,13 +133,14 @@ def test_changed_rows_of_a_shipped_task_end_a_run_and_retry_sets_aside(
     study = load_study(str(path))
     train_all(study, store, data)
     make_plan(study, store)  # It reads the records.
-    assert data_notes(study, store, data) == []
+    assert describe_other_data(study, store, data) == []
     arguments = [str(path), "--store", str(store.root), "--data", str(data)]
     assert catsweep("run", *arguments) == 0
     changed = data / "rte" / "validation.csv"
     changed.write_text(changed.read_text().replace("number 0", "number O"))
-    (line,) = data_notes(study, store, data)
-    assert "2 trials were trained on other data than is there now (task rte: dev differs)" in line
+    (line,) = describe_other_data(study, store, data)
+    assert "2 trials were trained on other data" in line
+    assert "(task rte: dev differs)" in line
     capsys.readouterr()
     assert catsweep("status", *arguments) == 0
     assert line in capsys.readouterr().err.replace("\n", " ")

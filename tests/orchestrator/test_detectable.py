@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.detectable import showing_lines, showings, showings_json
+from orchestrator.detectable import describe_power, estimate_power, power_json
 from reports.statistics.power import Plan, Variation
 from reports.tables.write import write_reports
 from search_spaces.study import Study, load_study, parse_study
@@ -40,20 +40,20 @@ def study(old: str = "", new: str = "") -> Study:
 
 
 def test_each_task_with_its_examples_and_the_studys_seeds() -> None:
-    rte, banking = showings(study())
+    rte, banking = estimate_power(study())
     assert (rte.split, rte.examples, rte.seeds) == ("dev", 277, 3)
     assert (banking.split, banking.examples) == ("test", 3_080)
     assert rte.smallest_gain == Plan(examples=277, seeds=3).smallest_gain()
-    (said, assumed) = showing_lines([rte, banking])
+    (said, assumed) = describe_power([rte, banking])
     assert "3 seeds" in said
     assert f"RTE {100 * rte.smallest_gain:.1f} (277 dev examples)" in said
     assert "0.8 points" in assumed
-    assert json.loads(json.dumps(showings_json([rte])))[0]["power"] == 0.8
+    assert json.loads(json.dumps(power_json([rte])))[0]["power"] == 0.8
 
 
 def test_one_seed_says_nothing_of_methods() -> None:
-    found = showings(study("seeds: [0, 1, 2]", "seeds: [0]"))
-    lines = showing_lines(found)
+    found = estimate_power(study("seeds: [0, 1, 2]", "seeds: [0]"))
+    lines = describe_power(found)
     assert "one seed" in lines[0]
     assert "seeds: [0, 1, 2, 3, 4]" in lines[0]
     assert "5 seeds" in lines[1]
@@ -61,38 +61,36 @@ def test_one_seed_says_nothing_of_methods() -> None:
 
 
 def test_a_part_of_the_dev_set_shows_less() -> None:
-    (part, _) = showings(study("seeds:", "max_eval_samples: 100\nseeds:"))
+    (part, _) = estimate_power(study("seeds:", "max_eval_samples: 100\nseeds:"))
     assert part.examples == 100
 
 
 def test_one_method_is_compared_with_nothing() -> None:
-    assert showings(study("methods: [standard, at]", "methods: [at]")) == []
-    assert showing_lines([]) == []
+    assert estimate_power(study("methods: [standard, at]", "methods: [at]")) == []
+    assert describe_power([]) == []
 
 
 def test_what_a_gain_takes() -> None:
-    rte, banking = showings(study(), detect=0.03)
+    rte, banking = estimate_power(study(), detect=0.03)
     seeds, examples = rte.takes
     assert seeds[1] == 277
     assert seeds[0] > 3
     assert examples[0] == 3
     assert Plan(examples=examples[1], seeds=3).power(0.03) >= 0.8
     assert banking.takes[0][0] <= 3, "it has that already"
-    (both,) = showings(study("rte, banking77", "rte"), detect=0.005)[0].takes
+    (both,) = estimate_power(study("rte, banking77", "rte"), detect=0.005)[0].takes
     assert both[0] > 3
     assert both[1] > 277
     assert Plan(examples=both[1], seeds=both[0]).power(0.005) >= 0.8
-    lines = showing_lines(showings(study(), detect=0.01), 0.01)
-    assert any(
-        line.startswith("A gain of 1 point on RTE is not found on its 277") for line in lines
-    )
+    lines = describe_power(estimate_power(study(), detect=0.01), 0.01)
+    assert any("1 point on RTE cannot be detected on its 277" in line for line in lines)
 
 
 def test_the_command_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "study.yaml").write_text(STUDY)
     path = str(tmp_path / "study.yaml")
     catsweep("plan", path, "--store", str(tmp_path / "none"), "--detect", "2")
-    assert "A gain of 2 points on RTE is not found" in capsys.readouterr().out
+    assert "2 points on RTE cannot be detected" in capsys.readouterr().out
     catsweep("plan", path, "--store", str(tmp_path / "none"), "--json")
     told = json.loads(capsys.readouterr().out)
     assert [one["task"] for one in told["can_show"]] == ["rte", "banking77"]
@@ -102,22 +100,22 @@ def test_the_command_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 def test_what_the_last_report_measured_takes_the_place_of_defaults(tmp_path: Path) -> None:
     study = parse_study(MEASURED, source="test")
     store = Store(tmp_path / "store", create=True)
-    before = showings(study, store=store)
+    before = estimate_power(study, store=store)
     assert [one.measured for one in before] == [None]
     for trial in study.trials():
         right = 120 + 8 * trial.seed + 20 * (trial.method.name == "cat")
         keep(store, trial, {"dev": right}, n=277)
     reports = whole_reports(study, store)
     write_reports(reports, store.reports / study.name)
-    (after,) = showings(study, store=store)
+    (after,) = estimate_power(study, store=store)
     gains = [verdict.gain for report in reports for verdict in report.verdicts]
     assert gains[0] is not None
     assert after.measured == Variation.of(gains[0])
     assert (
         after.smallest_gain == Plan(examples=277, seeds=3, variation=after.measured).smallest_gain()
     )
-    lines = showing_lines([after])
+    lines = describe_power([after])
     assert any(line.startswith("Measured on RTE in the last report: exactly one") for line in lines)
     assert not any(line.startswith("Assumed") for line in lines)
     (store.reports / study.name / "comparisons.json").write_text("{broken")
-    assert showings(study, store=store) == before
+    assert estimate_power(study, store=store) == before

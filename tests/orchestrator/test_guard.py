@@ -17,7 +17,7 @@ import ctypes, os, signal, sys, time
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
-from orchestrator.guard import guard_run, tell_end
+from orchestrator.guard import guard_run, report_end
 guard_run()
 print(os.getpid(), flush=True)
 """
@@ -45,10 +45,10 @@ def number_of_run(guard: subprocess.Popen[str]) -> int:
 @pytest.mark.parametrize(
     ("end", "code"),
     [
-        ("tell_end(0); sys.exit(0)", 0),
-        ("tell_end(2); sys.exit(2)", 2),
-        ("tell_end(75); os._exit(1)", 75),
-        ("tell_end(0); os.abort()", 0),
+        ("report_end(0); sys.exit(0)", 0),
+        ("report_end(2); sys.exit(2)", 2),
+        ("report_end(75); os._exit(1)", 75),
+        ("report_end(0); os.abort()", 0),
     ],
 )
 def test_an_end_that_was_told_is_the_exit_code(end: str, code: int) -> None:
@@ -94,7 +94,7 @@ def test_ctrl_c_in_a_terminal_reaches_the_run_once() -> None:
         "print('ready', flush=True)\n"
         "while not came: time.sleep(0.05)\n"
         "time.sleep(0.5)\n"
-        "tell_end(len(came))"
+        "report_end(len(came))"
     )
     with start(own_terminal + GUARDED + counts, stdin=inner) as guard:
         assert guard.stdout is not None
@@ -109,7 +109,7 @@ def test_ctrl_c_in_a_terminal_reaches_the_run_once() -> None:
 def test_a_signal_that_was_ignored_stays_ignored() -> None:
     """As `nohup` has it."""
     ignored = GUARDED.replace("SIGHUP, signal.SIG_DFL", "SIGHUP, signal.SIG_IGN")
-    with start(ignored + "time.sleep(1); tell_end(0)") as guard:
+    with start(ignored + "time.sleep(1); report_end(0)") as guard:
         number_of_run(guard)
         guard.send_signal(signal.SIGHUP)
         assert guard.wait(timeout=30) == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import job
-from orchestrator.job import Resources, Slots, cores, parse_gpus, spin_briefly, this_machine
+from orchestrator.job import Resources, Slots, count_cores, count_machine, parse_gpus, spin_briefly
 from search_spaces.errors import UserError
 
 
@@ -36,12 +36,12 @@ def test_what_is_not_asked_is_filled_in(
 
 
 def test_more_gpus_than_there_are_is_refused() -> None:
-    with pytest.raises(UserError, match="--gpus-per-trial 2, but this machine has 1 GPUs"):
+    with pytest.raises(UserError, match="--gpus-per-trial 2: this machine has only 1 GPU"):
         Resources(gpus_per_trial=2).resolve(8, 1)
 
 
 def test_this_machine_has_a_core() -> None:
-    assert this_machine()[0] >= 1
+    assert count_machine()[0] >= 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="cgroups are Linux's")
@@ -63,7 +63,7 @@ def test_a_container_s_limit_is_not_exceeded(
     monkeypatch.setattr(job, "CPU_LIMIT", tmp_path / "cpu.max")
     if limit is not None:
         (tmp_path / "cpu.max").write_text(limit)
-    assert cores() == expected
+    assert count_cores() == expected
 
 
 @pytest.mark.parametrize("text", ["0", "0.0001", "0.25", "1", "2", "auto"])
@@ -91,7 +91,7 @@ def test_a_part_of_a_gpu_is_of_one(each: float, gpus: int, expected: int) -> Non
 
 @pytest.mark.parametrize("text", ["1.5", "0.00009", "-1", "inf", "nan", "many"])
 def test_gpus_that_ray_cannot_give_are_refused(text: str) -> None:
-    with pytest.raises(UserError, match=f"a part of one, a whole number or auto, got '{text}'"):
+    with pytest.raises(UserError, match=f"a whole number or auto, got '{text}'"):
         parse_gpus(text)
 
 
@@ -126,7 +126,7 @@ def test_a_worker_says_so_before_torch_is_imported() -> None:
         "            print('torch', os.environ.get('GOMP_SPINCOUNT'))\n"
         "            os._exit(0)\n"
         "sys.meta_path.insert(0, Watch())\n"
-        "worker._runner(None, 0.0)\n"
+        "worker._build_runner(None, 0.0)\n"
     )
     clean = {k: v for k, v in os.environ.items() if k not in {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}}
     done = subprocess.run(

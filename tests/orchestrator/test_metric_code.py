@@ -61,7 +61,7 @@ def test_a_metric_of_one_s_own_from_plan_to_tables(
     OWN.clear()
     first, second = sorted(store.ended())
     assert catsweep("compare", first, second, "--store", folder) == 0
-    assert "kappa: " in told(capsys)
+    assert "\nkappa " in told(capsys)
     (tmp_path / "agreement.py").write_text(KAPPA.replace("n**2", "n**2 + 0.1"))
     assert catsweep("plan", study, "--store", folder) == 0
     said = told(capsys)

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from orchestrator.check import check_lines
-from orchestrator.data_versions import with_own_data
-from orchestrator.new_study import Columns, guess_columns, task_name
+from orchestrator.data_versions import add_own_data
+from orchestrator.new_study import Columns, guess_columns, make_task_name
 from search_spaces.errors import UserError
 from search_spaces.study import load_study
 from tests.orchestrator.commands import catsweep, train_all
@@ -40,7 +40,7 @@ def test_a_new_study_runs_as_it_is(
     assert catsweep("plan", folder / "study.yaml", "--store", tmp_path / "store") == 0
     if ending == ".csv":
         store = Store(tmp_path / "store", create=True)
-        study = with_own_data(load_study(str(folder / "study.yaml")), None, store)
+        study = add_own_data(load_study(str(folder / "study.yaml")), None, store)
         train_all(study, store)
         assert len(store.ended()) == 6
 
@@ -50,11 +50,11 @@ def test_nothing_is_overwritten_and_nothing_is_written_of_wrong_input(
 ) -> None:
     write_rows(tmp_path / "train.csv", rows(20, "train"))
     for arguments, message in (
-        ([tmp_path / "none"], "no train.csv, .tsv, .jsonl or .parquet: name one, --train"),
+        ([tmp_path / "none"], "no train.csv, .tsv, .jsonl or .parquet: name one with --train"),
         ([tmp_path, "--label", "tema"], "no column 'tema' (it has: key, body, team)"),
         ([tmp_path, "--text", "body,other"], "no column 'other'"),
         ([tmp_path, "--name", "rte"], "rte is the name of a shipped task"),
-        ([tmp_path, "--name", "!"], "gives no name"),
+        ([tmp_path, "--name", "!"], "no task name"),
         ([tmp_path, "--train", tmp_path / "train.xlsx"], "expected a file that ends in .csv"),
     ):
         assert catsweep("new", *arguments) == 2
@@ -65,7 +65,7 @@ def test_nothing_is_overwritten_and_nothing_is_written_of_wrong_input(
     assert catsweep("new", tmp_path, "--name", "one") == 0
     before = (tmp_path / "one.yaml").read_text()
     assert catsweep("new", tmp_path, "--name", "one") == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert (tmp_path / "one.yaml").read_text() == before
 
 
@@ -85,13 +85,13 @@ def test_columns_are_guessed_by_their_names_and_values(tmp_path: Path) -> None:
     assert guess_columns(path, ["name"], None).text == ("name",)
     twice = [[*row, "pq"[n // 6]] for n, row in enumerate(found)]
     path = write_table(tmp_path / "b.csv", ["words", "name", "sort", "kind"], twice)
-    with pytest.raises(UserError, match="several columns may hold the labels"):
+    with pytest.raises(UserError, match="several columns look like labels"):
         guess_columns(path, [], None)
     assert guess_columns(path, [], "kind").counts == {"p": 6, "q": 6}
     path = write_table(tmp_path / "c.csv", ["words", "Label"], [row[1:] for row in found])
     assert guess_columns(path, [], None).label == "Label"
     path = write_table(tmp_path / "d.csv", ["words"], [[row[0]] for row in found])
-    with pytest.raises(UserError, match="no column may hold the labels"):
+    with pytest.raises(UserError, match="no column looks like labels"):
         guess_columns(path, [], None)
 
 
@@ -104,7 +104,7 @@ def test_a_name_that_yaml_would_read_otherwise_is_quoted(tmp_path: Path) -> None
 
 
 def test_names_of_tasks_are_made_of_folders() -> None:
-    assert task_name("My Data (2)") == "my-data-2"
+    assert make_task_name("My Data (2)") == "my-data-2"
 
 
 def test_a_check_names_duplicates_contradictions_and_what_leaks(tmp_path: Path) -> None:
@@ -116,9 +116,9 @@ def test_a_check_names_duplicates_contradictions_and_what_leaks(tmp_path: Path) 
     told = list(check_lines(str(path), None, None))
     assert told[0] == "task leaky (leaky): accuracy"
     assert "  train: 4 rows, 2 labels, 1.8 words on average, 2 at most" in told[1]
-    assert "  train: 1 text stands there more than once" in told
+    assert "  train: 1 text occurs more than once" in told
     assert "  warning: 1 of the dev examples is in train as well" in told
-    assert "  warning: 1 text stands there with different labels, such as" in told
+    assert "  warning: 1 text occurs with different labels, such as" in told
     assert "    'same text': a, b" in told
 
 

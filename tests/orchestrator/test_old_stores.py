@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.best import choose
+from orchestrator.best import choose_trial
 from orchestrator.cli import _run
 from reports.exports.rows import read_rows
 from search_spaces.trial import TrialConfig
@@ -63,7 +63,7 @@ def test_a_changed_digit_becomes_nobody_s_best_trial(
     for read in (
         lambda store: whole_reports(study(), store),
         lambda store: read_rows(trials, store),
-        lambda store: choose(study(), store, "mrpc", None, None),
+        lambda store: choose_trial(study(), store, "mrpc", None, None),
         lambda store: store.predictions(store.record(victim.signature), "dev"),
         lambda store: store.labels(store.record(victim.signature), "dev"),
     ):

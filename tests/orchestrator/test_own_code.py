@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import api
-from orchestrator.own_code import keep_own_code, remembered
+from orchestrator.own_code import keep_own_code, make_method_finder
 from search_spaces.errors import UserError
 from search_spaces.method import OwnSettings
 from search_spaces.sources import Source
@@ -107,7 +107,7 @@ def test_a_store_that_knows_nothing_of_a_method_says_so(
 ) -> None:
     Store(folder / "store", create=True)
     assert catsweep("status", folder / "study.yaml", "--store", folder / "store") == 2
-    assert "method Focal: this store knows nothing of it" in told(capsys)
+    assert "method Focal: it is not in this store" in told(capsys)
 
 
 @pytest.mark.parametrize("what", ["focal.py", "method.json"])
@@ -224,7 +224,7 @@ def test_a_record_of_a_method_is_read_to_the_letter(
 
 def test_a_package_that_is_gone_is_known_from_the_store(trained: Store) -> None:
     """As a file that is gone: reports run no method's code, and so need none."""
-    find = remembered(trained)
+    find = make_method_finder(trained)
     gone = Source(noun="method", name="Focal", said="losses/Focal", code=None)
     with pytest.raises(UserError, match="no installed package losses offers methods: pip install"):
         find(gone)

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.outlook import look_ahead
+from orchestrator.outlook import estimate_outlook
 from orchestrator.plan import estimate_seconds, make_plan
-from orchestrator.runner import failure
+from orchestrator.runner import make_failure
 from search_spaces.cells import Cell
 from search_spaces.study import Study, load_study, parse_study
 from search_spaces.trial import TrialConfig
@@ -41,7 +41,7 @@ def test_without_a_store_everything_is_missing(study: Study, trials: list[TrialC
 def test_each_state_is_seen(study: Study, trials: list[TrialConfig], store: Store) -> None:
     done, failed, corrupt, running, *missing = trials
     keep(store, done, {"dev": 150})
-    store.commit_failure(failed, failure(failed.signature, ValueError("no")))
+    store.commit_failure(failed, make_failure(failed.signature, ValueError("no")))
     keep(store, corrupt, {"dev": 150})
     (store.folder(corrupt.signature) / "predictions-dev.parquet").write_bytes(b"PAR1")
     with store.lock(running.signature) as mine:
@@ -95,7 +95,7 @@ def test_what_the_study_s_tables_keep_apart_has_rows_of_its_own(store: Store) ->
     names = ["standard", "cat norm=mix", "cat"]
     assert [cell.cell for cell in plan.cells] == [("library", "tiny", name) for name in names]
     assert [(cell.total, cell.best) for cell in plan.cells] == [(3, 0.7), (3, 0.75), (3, 0.7)]
-    ahead = look_ahead(study, plan, store)
+    ahead = estimate_outlook(study, plan, store)
     assert list(ahead.cells) == [cell.cell for cell in plan.cells]
     whole = parse_study(VARIANTS.replace("tables: [10]\n", ""), source="variants")
     assert [cell.total for cell in make_plan(whole, store).cells] == [3, 6]

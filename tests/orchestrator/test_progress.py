@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from orchestrator.progress import (
-    LOOKING,
+    MAX_LOAD,
     REFRESH_SECONDS,
     View,
-    _looks,
+    _read_views,
     _show_lines,
     headline,
-    look,
+    read_view,
 )
 from orchestrator.search import Search
 from orchestrator.view_text import view_lines
@@ -52,21 +52,21 @@ def store_of(study: Study, folder: Path, done: int, pruned: int = 0) -> Store:
 
 
 def seconds(study: Study, store: Store, search: Search | None) -> list[float | None]:
-    return [cell.seconds_left for cell in look(study, store, 1, search).plan.cells]
+    return [cell.seconds_left for cell in read_view(study, store, 1, search).plan.cells]
 
 
 def test_what_is_left_of_a_grid_is_what_is_missing(study: Study, tmp_path: Path) -> None:
     store = store_of(study, tmp_path, done=4)
     for search in (None, Search()):
         assert seconds(study, store, search) == [2 * 10.0, 8 * 20.0]
-        said = headline(look(study, store, 2, search))
+        said = headline(read_view(study, store, 2, search))
         assert said == "quickstart: 5/15 done, 10 left, about 2 min left"
 
 
 @pytest.mark.parametrize("name", ["table1", "table2-mini"])
 def test_a_study_that_only_counts_data_has_one_line_and_no_empty_table(name: str) -> None:
     study = load_study(name)
-    view = look(study, None)
+    view = read_view(study, None)
     assert view_lines(view, study.names, 100) == [headline(view)]
     assert headline(view) == f"{name}: nothing to train, its tables only count data"
 
@@ -77,18 +77,18 @@ def test_what_is_left_of_a_search_is_its_budget(
     name: str, budget: int, study: Study, tmp_path: Path
 ) -> None:
     store, search = Store(tmp_path / "store", create=True), Search(name=name, settings=budget)
-    before = look(study, store, 1, search)
+    before = read_view(study, store, 1, search)
     assert (before.waiting, before.seconds_left) == (min(3, budget) + budget, None)
-    drawn = search.wanted(before.plan)
+    drawn = search.list_wanted(before.plan)
     of_cat = [trial for trial in drawn if trial.method.name == "cat"][: budget - 1]
     for trial in (drawn[0], *of_cat):
         keep(store, trial, {"dev": 150}, seconds=10.0)
-    after = look(study, store, 1, search)
+    after = read_view(study, store, 1, search)
     standard, cat = after.plan.cells
     assert (standard.seconds_left, cat.seconds_left) == (10.0 * (min(3, budget) - 1), 10.0)
     assert after.waiting == min(3, budget)
-    with store.lock(search.wanted(after.plan)[-1].signature):
-        assert look(study, store, 1, search).waiting == min(3, budget) - 1
+    with store.lock(search.list_wanted(after.plan)[-1].signature):
+        assert read_view(study, store, 1, search).waiting == min(3, budget) - 1
 
 
 def test_a_pruned_trial_is_left_for_a_search_that_trains_it_again(
@@ -96,7 +96,7 @@ def test_a_pruned_trial_is_left_for_a_search_that_trains_it_again(
 ) -> None:
     store = store_of(study, tmp_path, done=4, pruned=3)
     waiting = {
-        search: look(study, store, 1, search).waiting
+        search: read_view(study, store, 1, search).waiting
         for search in (
             Search(),
             Search(scheduler="asha"),
@@ -135,15 +135,15 @@ def test_the_longer_a_look_takes_the_less_often_it_is_taken(store: Store) -> Non
         start = time.thread_time()
         while time.thread_time() - start < 0.1:
             pass
-        view = look(study, store)
+        view = read_view(study, store)
         spent.append(time.thread_time() - start)
         return view
 
     stop = Stop()
-    assert [stopping for _, stopping in _looks(glance, stop)] == [False, False, True]
+    assert [stopping for _, stopping in _read_views(glance, stop)] == [False, False, True]
     assert stop.pauses[0] == REFRESH_SECONDS
     for pause, took in zip(stop.pauses[1:], spent[1:], strict=False):
-        assert pause >= took / LOOKING > REFRESH_SECONDS
+        assert pause >= took / MAX_LOAD > REFRESH_SECONDS
 
 
 def test_elsewhere_than_in_a_terminal_few_lines_are_said_and_the_end_is(
@@ -152,6 +152,6 @@ def test_elsewhere_than_in_a_terminal_few_lines_are_said_and_the_end_is(
     study = parse_study(STUDY, source="four")
     waiting = list(study.trials())
     stop = Stop(then=lambda: keep(store, waiting.pop(), {"dev": 150}))
-    _show_lines(lambda: look(study, store), stop)
+    _show_lines(lambda: read_view(study, store), stop)
     said = [line.split(" ", 1)[1] for line in capsys.readouterr().err.splitlines()]
     assert [line.split(",")[0] for line in said] == ["four: 1/4 done", "four: 3/4 done"]

@@ -306,7 +306,7 @@ def test_a_checkpoint_of_no_use_starts_the_trial_afresh_with_a_word(tmp_path: Pa
         assert runner.run.place.resumed == 0
         remark = runner.remark or ""
         assert config().signature in remark
-        assert "begins afresh" in remark
+        assert "starts over" in remark
         while not runner.advance():
             pass
         assert Store(store.root, create=False).record(config().signature).files == expected, what
@@ -324,7 +324,7 @@ def checkpoint_of(runner: TrialRunner, path: Path) -> bytes:
     runner.run.train_epoch()
     save_snapshot(runner.run, path)
     runner.run = None
-    runner._owned.close()
+    runner._held.close()
     return path.read_bytes()
 
 
@@ -352,5 +352,5 @@ def test_no_memory_for_a_checkpoint_is_no_fault_of_the_checkpoint(
 def test_a_failure_that_speaks_of_a_name_that_is_no_text_is_kept(tmp_path: Path) -> None:
     """A file's name may be any bytes; Python holds such a one as half of a surrogate pair."""
     store, name = Store(tmp_path / "store", create=True), config().signature
-    store.commit_failure(config(), runner_module.failure(name, ValueError("caf\udce9.csv")))
+    store.commit_failure(config(), runner_module.make_failure(name, ValueError("caf\udce9.csv")))
     assert "caf" in store.failure(name).traceback

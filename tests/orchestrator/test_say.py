@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator import say as printing
 from orchestrator.plan import make_plan
-from orchestrator.progress import look
+from orchestrator.progress import read_view
 from orchestrator.say import echo, explain, live_area, say
 from orchestrator.view_text import view_lines
 from search_spaces.study import Study, parse_study
@@ -96,7 +96,7 @@ def test_names_in_the_live_view_are_no_markup(
         monkeypatch.setenv(name, value)
     with store.lock(trial.signature):
         store.write_progress(begun(trial))
-        lines = view_lines(look(study, store), study.names, 200, 20)
+        lines = view_lines(read_view(study, store), study.names, 200, 20)
         with live_area() as area:
             area.update("\n".join(lines), refresh=True)
     shown = file.getvalue()
@@ -142,7 +142,7 @@ def test_names_and_failures_have_no_power(
 
 def width_of(columns: str) -> int:
     """Return what a terminal is taken for that says it has so many columns."""
-    code = "from orchestrator.say import screen; print(screen()[0])"
+    code = "from orchestrator.say import screen_size; print(screen_size()[0])"
     leader, follower = pty.openpty()
     env = os.environ | {"COLUMNS": columns, "TERM": "xterm", "NO_COLOR": "1"}
     subprocess.run([sys.executable, "-c", code], stdout=follower, env=env, check=True, timeout=60)

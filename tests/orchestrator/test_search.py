@@ -10,7 +10,7 @@ from ray import cloudpickle
 
 from orchestrator.plan import Plan, make_plan
 from orchestrator.search import SEARCHES, Search, parse_budget
-from orchestrator.tpe import Axes, CellSearch, tree_search
+from orchestrator.tpe import Axes, CellSearch, build_tree_search
 from search_spaces.cells import cells_of
 from search_spaces.errors import UserError
 from search_spaces.methods import settings_type
@@ -78,7 +78,7 @@ def test_a_budget_that_is_none_is_refused(text: str) -> None:
     [
         ({"name": "gird"}, "unknown search 'gird'.*grid"),
         ({"scheduler": "ahsa"}, "unknown scheduler 'ahsa'.*asha"),
-        ({"name": "grid", "settings": 4}, "a grid is run whole"),
+        ({"name": "grid", "settings": 4}, "grid runs all settings"),
         ({"name": "tpe"}, "--search tpe needs a budget"),
         ({"name": "random", "hours": 1.0}, "--search random needs a budget"),
     ],
@@ -98,10 +98,10 @@ def test_searches_draw_settings_with_all_their_seeds(name: str) -> None:
     trials = seeded()
     search = Search(name=name, settings=5, seed=3)
     if name == "random":
-        found = search.wanted(plan_of(trials, {}))
+        found = search.list_wanted(plan_of(trials, {}))
         assert [t.at_seed(0) for t in found[::3]] == Search(
             name="random", settings=5, seed=3
-        ).wanted(plan_of(grid(), {})), "the same settings as of one seed"
+        ).list_wanted(plan_of(grid(), {})), "the same settings as of one seed"
     else:
         found = drive(CellSearch(trials, {}, 5, seed=0), quality)
         assert [t.at_seed(0) for t in found[::3]] == drive(
@@ -110,9 +110,11 @@ def test_searches_draw_settings_with_all_their_seeds(name: str) -> None:
     assert len(found) == 15
     assert [t.seed for t in found] == [0, 1, 2] * 5
     ended = {t.signature: State.DONE for t in found[:-1]}
-    assert search.wanted(plan_of(trials, ended)) == found[-1:], "the last seed of the last setting"
-    assert search.to_end(plan_of(trials, ended)) == {trials[0].cell: 1}
-    assert not search.wanted(plan_of(trials, ended | {found[-1].signature: State.DONE}))
+    assert search.list_wanted(plan_of(trials, ended)) == found[-1:], (
+        "the last seed of the last setting"
+    )
+    assert search.count_open(plan_of(trials, ended)) == {trials[0].cell: 1}
+    assert not search.list_wanted(plan_of(trials, ended | {found[-1].signature: State.DONE}))
 
 
 def test_a_tree_search_is_told_the_mean_and_goes_on_with_the_seeds_that_are_left() -> None:
@@ -128,7 +130,7 @@ def test_a_tree_search_is_told_the_mean_and_goes_on_with_the_seeds_that_are_left
     told = CellSearch(trials, {}, 2, seed=1)
     drive(told, lambda t: None if t.seed == 1 else 0.5)
     assert len(told.scores) == 6
-    assert not told.asked_as, "Optuna has heard of each"
+    assert not told.pending, "Optuna has heard of each"
 
 
 def test_a_grid_wants_everything_that_did_not_end() -> None:
@@ -141,20 +143,20 @@ def test_a_grid_wants_everything_that_did_not_end() -> None:
         )
     )
     plan = plan_of(trials, states)
-    assert Search().wanted(plan) == [trials[2], trials[3], *trials[5:]]
-    assert Search(scheduler="asha").wanted(plan) == [trials[3], *trials[5:]]
+    assert Search().list_wanted(plan) == [trials[2], trials[3], *trials[5:]]
+    assert Search(scheduler="asha").list_wanted(plan) == [trials[3], *trials[5:]]
 
 
 def test_a_random_search_is_the_same_draw_whatever_is_done() -> None:
     trials, search = grid(), Search(name="random", settings=10, seed=3)
-    first = search.wanted(plan_of(trials, {}))
+    first = search.list_wanted(plan_of(trials, {}))
     assert len(first) == 10
     assert first != trials[:10]
     done = {first[0].signature: State.DONE, first[1].signature: State.FAILED}
-    assert search.wanted(plan_of(trials, done)) == first[2:]
-    more = Search(name="random", settings=20, seed=3).wanted(plan_of(trials, {}))
+    assert search.list_wanted(plan_of(trials, done)) == first[2:]
+    more = Search(name="random", settings=20, seed=3).list_wanted(plan_of(trials, {}))
     assert {t.signature for t in first} <= {t.signature for t in more}
-    other = Search(name="random", settings=10, seed=4).wanted(plan_of(trials, {}))
+    other = Search(name="random", settings=10, seed=4).list_wanted(plan_of(trials, {}))
     assert [t.signature for t in other] != [t.signature for t in first]
 
 
@@ -163,7 +165,7 @@ def test_every_search_keeps_its_budget_per_cell() -> None:
     trials = [*baseline, *grid()]
     for name in SEARCHES:
         search = Search(name=name, settings=None if name == "grid" else 6)
-        wanted = search.wanted(plan_of(trials, {}))
+        wanted = search.list_wanted(plan_of(trials, {}))
         assert {trial.cell for trial in wanted} == {baseline[0].cell, trials[-1].cell}
         if name == "random":
             assert len(wanted) == 4 + 6
@@ -186,7 +188,7 @@ def drive(search: CellSearch, score: Callable[[TrialConfig], float | None]) -> l
     """Run a search to its end, one trial after the other."""
     found: list[TrialConfig] = []
     while (trial := search.suggest()) is not None:
-        search.tell(trial, score(trial))
+        search.add_result(trial, score(trial))
         found.append(trial)
     return found
 
@@ -235,8 +237,8 @@ def test_a_seed_that_was_stopped_with_its_setting_is_left_out_of_the_mean(tmp_pa
     assert first is not None
     assert second is not None
     assert third is not None
-    search.tell(first, 0.2)
-    search.tell(second, 0.4)
+    search.add_result(first, 0.2)
+    search.add_result(second, 0.4)
     assert told(search) == [None], "not before the last"
     search.skip(third)
     assert told(search) == [pytest.approx(0.3)]
@@ -247,7 +249,9 @@ def test_a_seed_that_was_stopped_with_its_setting_is_left_out_of_the_mean(tmp_pa
         )
         store.commit_pruned(trial, record)
     plan = make_plan(study_of(seeded()), store)
-    searcher = tree_search(Search(name="tpe", settings=3).wanted(plan), plan, store, 3, 0)
+    searcher = build_tree_search(
+        Search(name="tpe", settings=3).list_wanted(plan), plan, store, 3, 0
+    )
     (resumed,) = searcher.cells
     assert resumed.begun == 1
     assert told(resumed) == [pytest.approx(0.3)]
@@ -282,7 +286,9 @@ def test_a_resumed_search_knows_what_is_in_the_store(tmp_path: Path) -> None:
     )
     store.commit_pruned(trials[10], pruned)
     plan = make_plan(study_of(trials), store)
-    searcher = tree_search(Search(name="tpe", settings=20).wanted(plan), plan, store, 20, 0)
+    searcher = build_tree_search(
+        Search(name="tpe", settings=20).list_wanted(plan), plan, store, 20, 0
+    )
     frozen, suggested = cloudpickle.dumps(searcher), list[str]()
     while len(suggested) < len(trials):
         found = searcher.suggest(f"t{len(suggested)}")
@@ -309,5 +315,5 @@ def test_a_pruned_trial_is_known_by_the_score_that_it_was_stopped_with(
     )
     store.commit_pruned(trials[0], pruned)
     plan = make_plan(study_of(trials), store)
-    (cell,) = tree_search(trials[1:], plan, store, 3, 0).cells
+    (cell,) = build_tree_search(trials[1:], plan, store, 3, 0).cells
     assert cell.scores == {trials[0].signature: known}

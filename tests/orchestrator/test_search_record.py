@@ -51,14 +51,14 @@ def test_a_record_says_which_trials_of_which_grid(store: Store) -> None:
     assert standard.drawn == tuple(trial.signature for trial in STANDARD)
     assert system.grid == digest(trial.signature for trial in CAT)
     assert len(system.drawn) == 5
-    wanted = search.wanted(make_plan(study_of([*STANDARD, *CAT]), store))
+    wanted = search.list_wanted(make_plan(study_of([*STANDARD, *CAT]), store))
     assert {trial.signature for trial in wanted} == {*standard.drawn, *system.drawn}
 
 
 def test_a_finished_random_draw_is_no_unfinished_grid(store: Store) -> None:
     search = Search(name="random", settings=5, seed=3)
     launch(search, store)
-    drawn = search.wanted(make_plan(study_of(CAT), store))
+    drawn = search.list_wanted(make_plan(study_of(CAT), store))
     finish(store, drawn[:4])
     assert (cat(store).sampled, cat(store).missing, cat(store).undrawn) == ("random", 1, 15)
     finish(store, drawn)
@@ -70,7 +70,7 @@ def test_a_finished_random_draw_is_no_unfinished_grid(store: Store) -> None:
 def test_whatever_ended_beside_a_draw_makes_it_an_unfinished_grid(store: Store) -> None:
     search = Search(name="random", settings=5, seed=3)
     launch(search, store)
-    drawn = search.wanted(make_plan(study_of(CAT), store))
+    drawn = search.list_wanted(make_plan(study_of(CAT), store))
     finish(store, [*drawn, next(trial for trial in CAT if trial not in drawn)])
     found = cat(store)
     assert (found.sampled, found.missing, found.undrawn) == ("grid", 14, 0)
@@ -79,7 +79,9 @@ def test_whatever_ended_beside_a_draw_makes_it_an_unfinished_grid(store: Store) 
 
 def test_a_draw_from_another_grid_says_nothing_of_this_one(store: Store) -> None:
     launch(Search(name="random", settings=5), store, CAT[:10])
-    finish(store, Search(name="random", settings=5).wanted(make_plan(study_of(CAT[:10]), store)))
+    finish(
+        store, Search(name="random", settings=5).list_wanted(make_plan(study_of(CAT[:10]), store))
+    )
     assert (cat(store).sampled, cat(store).missing) == ("grid", 15)
     assert cat(store, CAT[:10]).sampled == "random"
 
@@ -92,7 +94,7 @@ def test_each_cell_of_a_table_has_its_own_draw_and_budget(store: Store) -> None:
     (record,) = read_searches(store)
     drawn = {draw.method: len(draw.drawn) for draw in record.cells}
     assert drawn == {"standard": 2, "cat norm=mix": 2, "cat": 2}
-    finish(store, search.wanted(make_plan(study, store)))
+    finish(store, search.list_wanted(make_plan(study, store)))
     for cell in read_groups(cells_of(study), store):
         assert (cell.sampled, len(cell.finished), cell.undrawn) == ("random", 2, 1)
         assert cell.design.unfair is None
@@ -124,7 +126,7 @@ def test_a_grid_and_what_a_scheduler_stopped(store: Store) -> None:
 def test_a_search_that_runs_again_leaves_the_same_record(store: Store) -> None:
     search = Search(name="random", settings=5, seed=3)
     launch(search, store)
-    finish(store, search.wanted(make_plan(study_of(CAT), store))[:2])
+    finish(store, search.list_wanted(make_plan(study_of(CAT), store))[:2])
     launch(search, store)
     assert len(read_searches(store)) == 1
 
@@ -134,7 +136,7 @@ def test_a_draw_that_another_study_trained_is_kept_all_the_same(
 ) -> None:
     """Nothing is left to train: the report must still know that it was a draw."""
     study = load_study("quickstart")
-    drawn = Search(name="random", settings=3).wanted(make_plan(study, store))
+    drawn = Search(name="random", settings=3).list_wanted(make_plan(study, store))
     finish(store, drawn)
     with pytest.raises(SystemExit) as caught:
         main(

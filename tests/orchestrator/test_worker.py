@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ray import tune
 
-from orchestrator.tune import _stop_when_told
+from orchestrator.tune import _build_stopper
 from orchestrator.worker import TrialWorker
 from search_spaces.trial import TrialConfig
 from tests.orchestrator.test_runner import config, job
@@ -75,7 +75,7 @@ def test_what_there_is_to_say_of_a_trial_is_said_once(
     store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As of a checkpoint that cannot be read; the driver prints it."""
-    actor, stop = worker(store, config()), _stop_when_told(set(), measured=False)
+    actor, stop = worker(store, config()), _build_stopper(set(), measured=False)
     half = store.running_folder(config().signature) / "checkpoint.safetensors"
     half.parent.mkdir()
     half.write_bytes(b"no checkpoint")
@@ -86,13 +86,13 @@ def test_what_there_is_to_say_of_a_trial_is_said_once(
     assert ["remark" in result for result in told] == [True, False]
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
-    assert f"trial {config().signature} begins afresh" in said[0]
+    assert f"trial {config().signature} starts over" in said[0]
 
 
 def test_a_tracker_that_fails_is_said_once_in_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     """However many workers and rounds there are, and whatever each was told."""
     failed: set[str] = set()
     for said in ("first", "second"):
-        stop = _stop_when_told(failed, measured=False)
+        stop = _build_stopper(failed, measured=False)
         assert not stop("t0", {"trackers": json.dumps({"wandb": said}), "stop_sweep": None})
     assert capsys.readouterr().err.splitlines() == ["warning: first"]

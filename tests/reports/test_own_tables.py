@@ -44,9 +44,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_rows_columns_names_and_averages(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from orchestrator.data_versions import with_own_data
+    from orchestrator.data_versions import add_own_data
 
-    study = with_own_data(load_study(str(folder / "study.yaml")), None, None)
+    study = add_own_data(load_study(str(folder / "study.yaml")), None, None)
     store = Store(folder / "store", create=True)
     train_all(study, store)
     reports = whole_reports(study, store)

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.session import clear_leftovers, private_folder
+from orchestrator.run_folder import clear_leftovers, private_folder
 from search_spaces.errors import UserError
 
 RAY_SOCKET = "r/session_2030-12-31_23-59-59_999999_4194304/sockets/plasma_store"
 KILLED = """
 import os, signal, subprocess
-from orchestrator.session import private_folder
+from orchestrator.run_folder import private_folder
 with private_folder() as folder:
     (folder / "r").mkdir()
     log = folder / "r" / "log"
@@ -79,7 +79,9 @@ def test_a_place_that_is_of_no_use_is_passed_over(
 
 
 def test_no_place_at_all_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("orchestrator.session._places", lambda: [tmp_path / "missing"])
+    monkeypatch.setattr(
+        "orchestrator.run_folder._temporary_folders", lambda: [tmp_path / "missing"]
+    )
     with pytest.raises(UserError, match="set TMPDIR"), private_folder():
         pass
 

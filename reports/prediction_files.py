@@ -180,12 +180,12 @@ def align_rows(first: Rows, second: Rows) -> Rows:
         return align(first, second)
     except Misaligned as error:
         one, other = (second, first) if error.only == "second" else (first, second)
-        example = f"{one.where(error.place)}: example {quoted(error.example)}"
+        example = f"{one.where(error.index)}: example {quoted(error.example)}"
         if error.only:
             raise UserError(f"{example} is not in {other.source}") from error
         place = other.ids.index(error.example)
         raise UserError(
-            f"{example} has the gold label {quoted(one.gold[error.place])}, but"
+            f"{example} has the gold label {quoted(one.gold[error.index])}, but"
             f" {quoted(other.gold[place])} in {other.where(place)}"
         ) from error
 

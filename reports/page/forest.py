@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from reports.statistics.across_tasks import Worth, equivalence
+from reports.statistics.across_tasks import Equivalence, equivalence
 from reports.tables.marks import SPLIT_TITLES
 from reports.tables.report import Report
 from reports.tables.table import MARKS, percent
@@ -45,7 +45,7 @@ class ForestRow:
     tested: str
     side: Side
     remains: bool = False
-    settled: Worth | None = None
+    settled: Equivalence | None = None
 
     @property
     def mark(self) -> str:

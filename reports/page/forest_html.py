@@ -8,7 +8,7 @@ from html import escape
 from typing import Final
 
 from reports.page.forest import Forest, ForestRow
-from reports.statistics.across_tasks import Worth
+from reports.statistics.across_tasks import Equivalence
 
 HEIGHT: Final = 22
 TICKS: Final = 4
@@ -96,9 +96,9 @@ def words_of(row: ForestRow) -> str:
     return WORDS[row.mark]
 
 
-def settled_words(settled: Worth | None, worth: float) -> str:
+def settled_words(settled: Equivalence | None, worth: float) -> str:
     """Say what a test settles about the smallest gain that matters; a dash without seeds."""
-    words: dict[Worth | None, str] = {
+    words: dict[Equivalence | None, str] = {
         "better": f"better by {_points(worth)}",
         "no gain worth it": f"no gain worth {_points(worth)}",
         None: "–",

@@ -10,7 +10,7 @@ import numpy as np
 
 from reports.results.cells import CellResult, Setting
 from reports.statistics.alignment import align
-from reports.statistics.candidates import Candidates, in_order_of
+from reports.statistics.candidates import Candidates, align_candidates
 from reports.statistics.design import Design
 from search_spaces.errors import UserError
 from trainers.records.metrics import Labels, Metric, get_metric
@@ -45,12 +45,12 @@ def pair_of(baseline: Candidates, system: Candidates) -> Pair:
     Raises:
         UserError: the two differ in metric, classes, examples or gold labels.
     """
-    system = in_order_of(baseline, system)
+    system = align_candidates(baseline, system)
     return Pair(
         ids=baseline.ids,
         gold=baseline.gold,
-        baseline=baseline.predicted[baseline.rows_of(baseline.best)],
-        system=system.predicted[system.rows_of(system.best)],
+        baseline=baseline.predicted[baseline.seed_rows(baseline.best)],
+        system=system.predicted[system.seed_rows(system.best)],
         metric=system.metric,
         n_classes=system.n_classes,
     )

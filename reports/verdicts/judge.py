@@ -186,5 +186,5 @@ class _Group:
         if chosen is None:
             return None
         if chosen.record.selection == split:
-            return read.only(read.best)
+            return read.select_setting(read.best)
         return read_settings(cell, [chosen], split, self.store)

@@ -111,7 +111,7 @@ def test_a_metric_that_best_against_best_does_not_take_is_a_reason(
     assert chosen.comparison is not None
     assert honest["cat"] is not None
     assert (chosen.best, chosen.budget) == (None, None)
-    assert "not mcc of 3" in (chosen.refused or "")
+    assert "not mcc with 3" in (chosen.refused or "")
     report, _ = build("s", read(store, *cells), store)
     assert "cannot have a double dagger" in words_of(report.table)
 

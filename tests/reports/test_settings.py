@@ -111,7 +111,7 @@ def test_uneven_seeds_have_no_best_against_best() -> None:
         best_vs_best(
             candidates(gold, rows[:2], cell="standard"), candidates(gold, rows[2:], seeds=2)
         )
-    with pytest.raises(UserError, match="5 trials are not 2 of each setting"):
+    with pytest.raises(UserError, match="5 trials cannot be 2 seeds per setting"):
         candidates(gold, rows[:5], seeds=2)
 
 

@@ -274,7 +274,7 @@ def _notes(
 
 def _tests(card: Card) -> str:
     """Nothing for the baseline itself, and where there is none to compare with."""
-    lines = [f"{table}: {one.note()}" for table, one in card.verdicts]
+    lines = [f"{table}: {one.signature()}" for table, one in card.verdicts]
     lines += [f"not tested: {card.problem}"] if card.problem else []
     if not lines:
         return ""

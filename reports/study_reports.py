@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reports.paper.data_tables import count_data, data_table
 from reports.results.cells import CellResult
-from reports.results.results import Board, Results
+from reports.results.results import CellGroup, Results
 from reports.tables.board import bare, lay_out
 from reports.tables.build import build_reports
 from reports.tables.confirmation_table import confirmation_report
@@ -51,7 +51,7 @@ def trial_reports(results: Results, verdicts: Verdicts) -> list[Report]:
 
 
 def _laid_out(
-    layout: Layout, study: Study, cells: Board, verdicts: Verdicts, number: int | None = None
+    layout: Layout, study: Study, cells: CellGroup, verdicts: Verdicts, number: int | None = None
 ) -> Report | None:
     """Lay out a table of the paper's or the study's own; None where it has no number yet."""
     if not layout.rows:

@@ -23,7 +23,7 @@ from reports.page.forest_figure import forest_figure
 from reports.page.heatmap import Heatmap
 from reports.page.importance import Importance
 from reports.page.landscape import Axis
-from reports.page.pictures import CellPictures, Pictures, called
+from reports.page.pictures import CellPictures, Pictures, with_display_names
 from reports.page.settings_figures import heatmap_figure, importance_figure, parallel_figure
 from reports.page.styles import style_of
 from reports.page.training_curves import TrainingCurve
@@ -139,7 +139,7 @@ def _gains_caption(of: Forest, worth: float | None) -> str:
 
 
 def _budget(budget: BudgetPicture, labels: Mapping[str, str], styles: Mapping[str, Style]) -> Drawn:
-    shown = called(budget, labels)
+    shown = with_display_names(budget, labels)
     return Drawn(
         name=f"budget-{budget.task}-{budget.encoder}",
         figure=budget_figure(shown, styles),
@@ -154,10 +154,10 @@ def _budget(budget: BudgetPicture, labels: Mapping[str, str], styles: Mapping[st
 def figures_of_cell(cell: CellPictures, pictures: Pictures) -> Iterator[Drawn]:
     """Draw a cell's scores over its settings."""
     of = cell.landscape
-    shown = called(of, pictures.labels)
+    shown = with_display_names(of, pictures.labels)
     name, metric = f"{of.task}-{of.encoder}-{of.method}", get_metric(of.metric).title
     if cell.heatmap:
-        heat = replace(cell.heatmap, of=called(cell.heatmap.of, pictures.labels))
+        heat = replace(cell.heatmap, of=with_display_names(cell.heatmap.of, pictures.labels))
         yield from _heatmaps(name, heat)
     if of.axes:
         yield Drawn(
@@ -201,7 +201,7 @@ def _best_curves(pictures: Pictures, styles: Mapping[str, Style]) -> Iterator[Dr
     for curve in pictures.curves:
         groups.setdefault((curve.task, curve.encoder), {}).setdefault(curve.method, curve)
     for (task, encoder), best in groups.items():
-        shown = [called(curve, pictures.labels) for curve in best.values()]
+        shown = [with_display_names(curve, pictures.labels) for curve in best.values()]
         metric = get_metric(shown[0].metric).title
         yield Drawn(
             name=f"curves-{task}-{encoder}",

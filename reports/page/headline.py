@@ -13,7 +13,14 @@ from reports.page.forest_html import forest_html, kind_of
 from reports.tables.marks import METHOD_TEST, TEST_TITLES
 from reports.tables.report import Report
 from reports.tables.table import percent
-from reports.verdicts.answer import Answer, Outcome, called, conclusion, find_answers, task_called
+from reports.verdicts.answer import (
+    Answer,
+    Outcome,
+    conclusion,
+    display_name,
+    find_answers,
+    task_display_name,
+)
 from reports.verdicts.verdict import GIVEN, Chosen, Verdict
 from trainers.records.metrics import get_metric
 
@@ -112,15 +119,15 @@ def _sentence(of: Forest, rows: Sequence[ForestRow]) -> str:
 
 def _item(test: Verdict, names: Mapping[str, str]) -> str:
     """Say who is ahead by how much, chosen from how many, by which test, and what remains."""
-    task, method = test.definition, escape(called(test.method, names))
-    against = escape(called(test.against, names))
+    task, method = test.definition, escape(display_name(test.method, names))
+    against = escape(display_name(test.against, names))
     flat = f" {method} predicts one class for every example." if test.one_class else ""
     side = "above" if test.delta > 0 else "below" if test.delta < 0 else "level with"
     points = f"{percent(abs(test.delta), 1)} points " if test.delta else ""
-    encoder = f" with {escape(called(test.encoder, names))}" if test.encoder else ""
+    encoder = f" with {escape(display_name(test.encoder, names))}" if test.encoder else ""
     kind = f"{test.side} holds" if test.survives else test.side
     return (
-        f'<li class="{kind}"><p><b>{escape(task_called(test, names))}: {method} is'
+        f'<li class="{kind}"><p><b>{escape(task_display_name(test, names))}: {method} is'
         f" {points}{side} {against}.</b> {_score(test.system)} against"
         f" {_score(test.baseline)} {get_metric(task.metric).title}"
         f"{encoder}, {_of(test.system, test)} against {_of(test.baseline, test)}.</p>\n"

@@ -116,7 +116,7 @@ def _survey(wanted: Sequence[TrialConfig], cell: CellResult) -> Landscape:
         [place[column][point[axis.name]] for column, axis in enumerate(axes)] for point in settings
     ]
     first = cell.finished[0].record
-    place_of = {name: n for n, one in enumerate(cell.begun) for name in one.signatures}
+    place_of = {name: n for n, one in enumerate(cell.trained_settings) for name in one.signatures}
     return Landscape(
         task=cell.task,
         encoder=cell.encoder,

@@ -20,7 +20,7 @@ from reports.page.forest_html import settled_words
 from reports.page.heatmap import Heatmap
 from reports.page.importance import Importance
 from reports.page.landscape import Axis, Landscape
-from reports.page.pictures import CellPictures, Pictures, called
+from reports.page.pictures import CellPictures, Pictures, with_display_names
 from reports.page.styles import style_of
 from reports.page.training_curves import TrainingCurve
 from reports.results.failures import Failure
@@ -54,11 +54,11 @@ def page_data(
             for method in methods
         },
         "cells": [
-            _cell(replace(cell, landscape=called(cell.landscape, labels)), each)
+            _cell(replace(cell, landscape=with_display_names(cell.landscape, labels)), each)
             for cell in pictures.cells
         ],
-        "budgets": [_budget(called(budget, labels)) for budget in pictures.budgets],
-        "curves": [_curve(called(curve, labels)) for curve in pictures.curves],
+        "budgets": [_budget(with_display_names(budget, labels)) for budget in pictures.budgets],
+        "curves": [_curve(with_display_names(curve, labels)) for curve in pictures.curves],
         "classes": {labels.get(task, task): list(of) for task, of in pictures.classes.items()},
         "worth": worth,
         "tables": {

@@ -55,7 +55,7 @@ class Pictures:
 Named = TypeVar("Named", Landscape, BudgetPicture, TrainingCurve)
 
 
-def called(of: Named, labels: Mapping[str, str]) -> Named:
+def with_display_names(of: Named, labels: Mapping[str, str]) -> Named:
     """Call a picture's methods, encoder and task as the study wants to have them called."""
     names = [name for name in ("task", "encoder", "method") if hasattr(of, name)]
     changes: dict[str, Any] = {n: labels.get(getattr(of, n), getattr(of, n)) for n in names}

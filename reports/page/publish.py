@@ -16,7 +16,7 @@ from reports.page.page import build_page
 from reports.page.pictures import Pictures, draw_up
 from reports.page.texts import Texts
 from reports.results.class_counts import count_classes
-from reports.results.failures import failures
+from reports.results.failures import read_failures
 from reports.results.folder import Folder
 from reports.results.results import Results
 from reports.tables.report import Report
@@ -78,7 +78,7 @@ def publish(
             pictures,
             reports,
             examples,
-            failures(study.trials(), store),
+            read_failures(study.trials(), store),
             gather_facts(results.cells, extras.command),
             extras.worth,
         )

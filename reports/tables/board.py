@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from reports.results.cells import CellResult, Key
-from reports.results.results import Board as Cells
+from reports.results.cells import CellKey, CellResult
+from reports.results.results import CellGroup
 from reports.statistics.across_tasks import AverageGain
 from reports.tables.notes import average_of
 from reports.tables.report import score_cell
@@ -34,8 +34,8 @@ class Board:
     layout: Layout
     names: DisplayNames
     definitions: Mapping[str, Task]
-    cells: Mapping[Key, CellResult]
-    verdicts: Mapping[Key, Verdict]
+    cells: Mapping[CellKey, CellResult]
+    verdicts: Mapping[CellKey, Verdict]
     flat: Sequence[CellResult]
     looks: Looks
     worth: float | None
@@ -93,7 +93,7 @@ class Board:
         return shared if 1 < len(shared) < len(tasks) else ()
 
 
-def lay_out(layout: Layout, cells: Cells, verdicts: Verdicts, study: Study) -> Board | None:
+def lay_out(layout: Layout, cells: CellGroup, verdicts: Verdicts, study: Study) -> Board | None:
     """Fill a layout with the cells of a study that are its own, and the verdicts on them.
 
     None where none of the cells has a finished trial.
@@ -104,14 +104,14 @@ def lay_out(layout: Layout, cells: Cells, verdicts: Verdicts, study: Study) -> B
     if not any(cell.finished for cell in shown):
         return None
     keys = {cell.key for cell in shown}
-    found = {verdict.key: verdict for verdict in verdicts.of(cells, layout.split)}
+    found = {verdict.key: verdict for verdict in verdicts.on_split(cells, layout.split)}
     return Board(
         layout=layout,
         names=_names(layout, study),
         definitions={name: study.known_tasks[name] for name in layout.columns},
         cells={cell.key: cell for cell in shown},
         verdicts={key: verdict for key, verdict in found.items() if key in keys},
-        flat=verdicts.flat_of(shown, layout.split),
+        flat=verdicts.flat_cells(shown, layout.split),
         looks=verdicts.looks,
         worth=verdicts.worth,
     )

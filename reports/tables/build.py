@@ -5,7 +5,7 @@ In: a study's results and verdicts. Out: `Report`s: a Table and the verdicts beh
 
 from collections.abc import Sequence
 
-from reports.results.cells import CellResult, report_splits
+from reports.results.cells import CellResult, list_splits
 from reports.results.results import Results
 from reports.tables.captions import caption
 from reports.tables.fine_print import fine_print
@@ -28,7 +28,7 @@ def build_reports(results: Results, verdicts: Verdicts) -> list[Report]:
     as long as no trial is finished.
     """
     cells = results.cells
-    splits = report_splits(cells) or ["dev"] if cells else []
+    splits = list_splits(cells) or ["dev"] if cells else []
     reports = [_build(results, split, verdicts) for split in splits]
     if any(cell.finished for cell in cells):
         reports.append(Report(table=selection_table(results, verdicts), verdicts=()))
@@ -38,7 +38,7 @@ def build_reports(results: Results, verdicts: Verdicts) -> list[Report]:
 def _build(results: Results, split: str, verdicts: Verdicts) -> Report:
     study, names = results.study.name, results.study.names
     shown = [cell for cell in results.cells if cell.has_split(split)]
-    found = verdicts.of(results.cells, split)
+    found = verdicts.on_split(results.cells, split)
     scores = _scores_shown(shown)
     systems = list(dict.fromkeys((cell.encoder, cell.method) for cell in shown))
     by_key = {cell.key: cell for cell in shown}
@@ -64,7 +64,7 @@ def _build(results: Results, split: str, verdicts: Verdicts) -> Report:
         Column(title=names.task(tasks[task]), subtitle=metric_title(tasks[task], metric))
         for task, metric in scores
     )
-    flat = verdicts.flat_of(shown, split)
+    flat = verdicts.flat_cells(shown, split)
     notes = fine_print(study, split, shown, found, names=names, flat=flat, looks=verdicts.looks)
     table = Table(
         name=f"{study}-{split}",

@@ -125,7 +125,7 @@ def _fewer_seeds(cells: Sequence[CellResult], names: DisplayNames) -> list[str]:
         for cell in short
         if cell.chosen
     )
-    left = sum(len(cell.begun) - len(cell.comparable) for cell in cells)
+    left = sum(len(cell.trained_settings) - len(cell.comparable) for cell in cells)
     lines = [f"Seeds are missing: {named}."] if named else []
     if left:
         lines.append(f"{count(left, 'setting')} with fewer seeds than others could not be chosen.")
@@ -163,7 +163,7 @@ def _budget(cells: Sequence[CellResult]) -> str:
         total, done = sum(cell.total for cell in cells), sum(len(cell.finished) for cell in cells)
         trials = " trials" if seeds > 1 else ""
         return f"{done} of {total}{trials} ({failed} failed)"
-    settings = span(len(cell.begun) for cell in cells)
+    settings = span(len(cell.trained_settings) for cell in cells)
     return settings if seeds == 1 else f"{settings} x {span(cell.seeds for cell in cells)}"
 
 

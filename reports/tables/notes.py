@@ -27,7 +27,7 @@ def gain_notes(
 
 def signatures(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     """Write how each comparison was tested, a line each, for programs."""
-    return tuple(verdict.note() for verdict in verdicts)
+    return tuple(verdict.signature() for verdict in verdicts)
 
 
 def gain_text(verdict: Verdict, names: DisplayNames) -> str | None:

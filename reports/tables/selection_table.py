@@ -25,7 +25,7 @@ def selection_table(results: Results, verdicts: Verdicts) -> Table:
     """Build the table; cells without a finished trial are left out."""
     study, names = results.study.name, results.study.names
     shown = [cell for cell in results.cells if cell.finished]
-    found = verdicts.on_choice(results.cells)
+    found = verdicts.on_selection_split(results.cells)
     systems = [(cell.task, cell.encoder) for cell in shown]
     rows = tuple(
         Row(

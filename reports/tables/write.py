@@ -85,7 +85,7 @@ def as_dict(verdict: Verdict) -> dict[str, Any]:
         "p_after_choice": verdict.best.p_value if verdict.best else None,
         "p_after_choice_error": verdict.best.standard_error if verdict.best else None,
         "matched_delta": verdict.budget.matched_delta if verdict.budget else None,
-        "signature": verdict.note(),
+        "signature": verdict.signature(),
     }
 
 

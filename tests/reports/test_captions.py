@@ -249,7 +249,7 @@ def test_more_epochs_of_one_to_choose_from_are_named(store: Store) -> None:
         " allows for that." in text(first)
     )
     assert "Double dagger" not in text(first)
-    assert "not known to remain" in headline([first])
+    assert "cannot be corrected for the choice" in headline([first])
 
 
 @pytest.mark.parametrize(

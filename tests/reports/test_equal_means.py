@@ -50,7 +50,7 @@ def test_the_earlier_of_two_equal_means_is_chosen_and_tested(
     assert chosen is not None
     assert chosen.config == cat[0]
     assert read_candidates(cells[1], store).best == 0
-    (found,) = judged(cells, store).of(tuple(cells), "dev")
+    (found,) = judged(cells, store).on_split(tuple(cells), "dev")
     assert found.system.trials == tuple(trial.signature for trial in cat[:3])
     assert found.gain == method_test(rows[3:6], rows[:3], gold)
     assert found.gain is not None
@@ -115,7 +115,7 @@ def test_equal_means_are_level(base: tuple[int, ...], cat: tuple[int, ...], stor
     predict(store, groups[0], gold, rows[:3])
     predict(store, groups[1], gold, rows[3:])
     cells = read_cells([*groups[0], *groups[1]], store)
-    (found,) = judged(cells, store).of(tuple(cells), "dev")
+    (found,) = judged(cells, store).on_split(tuple(cells), "dev")
     assert found.delta == 0
     assert found.side == "even"
     reports = build("s", cells, store)

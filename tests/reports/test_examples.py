@@ -13,7 +13,7 @@ from reports.page.examples import (
     shared_out,
 )
 from reports.page.texts import Texts
-from reports.results.failures import failures
+from reports.results.failures import read_failures
 from reports.tables.report import Report
 from search_spaces.errors import UserError
 from tests.reports.pages import HOSTILE, Site, build_site
@@ -134,7 +134,7 @@ def test_a_split_that_was_carved_out_of_another_finds_its_texts(site: Site) -> N
 
 
 def test_failures_say_what_ended_a_trial(site: Site) -> None:
-    found = failures(site.study.trials(), site.store)
+    found = read_failures(site.study.trials(), site.store)
     assert [one.kind for one in found] == ["stopped early", "exception"]
     assert found[1].reason == f"{HOSTILE} (on test)"
     named = {trial.signature: trial.describe() for trial in site.study.trials()}

@@ -144,11 +144,11 @@ Fault = Callable[[Path], object]
     ("fault", "message"),
     [
         (lambda f: (f / "svm/spam/0.csv").unlink(), None),
-        (lambda f: [p.unlink() for p in (f / "svm/spam").iterdir()], "svm/spam: no file of pred"),
-        (lambda f: (f / "svm/spam").rename(f / "svm/other"), "svm: no predictions of task spam"),
+        (lambda f: [p.unlink() for p in (f / "svm/spam").iterdir()], "svm/spam: expected files"),
+        (lambda f: (f / "svm/spam").rename(f / "svm/other"), "svm: no predictions for task spam"),
         (
             lambda f: [(f / "svm/spam" / f"{n}.csv").unlink() for n in range(4)],
-            "task spam: logreg has 5 and svm 1 files: how seeds differ takes two seeds of both",
+            "task spam: logreg has 5 and svm 1 files: give at least two seeds of both",
         ),
         (
             lambda f: (f / "svm/spam/0.csv").write_text("id,gold,prediction\ne0,ham,ham\n"),
@@ -168,8 +168,8 @@ Fault = Callable[[Path], object]
             "svm/spam/0.csv: row 2: gold",
         ),
         (lambda f: (f / "svm/spam/0.txt").write_text("x"), "0.txt: expected a file that ends in"),
-        (lambda f: (f / "notes.md").write_text("x"), "notes.md is no folder of a system"),
-        (lambda f: (f / "svm/spam.csv").write_text("x"), "task spam is there twice"),
+        (lambda f: (f / "notes.md").write_text("x"), "notes.md is not a folder"),
+        (lambda f: (f / "svm/spam.csv").write_text("x"), "task spam occurs twice"),
     ],
 )
 def test_what_cannot_be_compared_is_one_line(
@@ -196,7 +196,10 @@ def test_what_cannot_be_compared_is_one_line(
         (["--baseline", "dog"], "unknown baseline 'dog'"),
         (["--baseline", "logreg", "--metric", "auc"], "unknown metric 'auc'"),
         (["--baseline", "logreg", "--metric", "dog=f1"], "unknown task 'dog'"),
-        (["--baseline", "logreg", "--metric", "tickets=f1"], "F1 is of one label: name it"),
+        (
+            ["--baseline", "logreg", "--metric", "tickets=f1"],
+            "F1 needs a positive label: --pos",
+        ),
         (["--baseline", "logreg", "--metric", "spam="], "--metric: expected TASK=VALUE"),
         (["--baseline", "logreg", "--tasks", "dog"], "unknown task 'dog'"),
         (

@@ -1,4 +1,4 @@
-"""The table of a confirmation: fresh seeds of each chosen setting beside those of the baseline.
+"""The table of a confirmation: fresh seeds of each chosen setting and of the baseline's.
 
 In: the verdicts on a confirmation. Out: a `Report`.
 """
@@ -18,16 +18,16 @@ from search_spaces.study import Study
 def confirmation_report(
     study: Study, verdicts: Sequence[Verdict], worth: float | None = None
 ) -> Report:
-    """Build it: a row for each comparison, with its gain, interval and p-values."""
+    """Build the table: a row per comparison, with its gain, interval and p-value."""
     names = study.names
     systems = [(v.task, v.encoder) for v in verdicts]
     rows = tuple(
         Row(
             labels=(_task(verdict, names), names(verdict.encoder), names(verdict.method)),
             cells=_cells(verdict),
-            starts_block=place > 0 and systems[place] != systems[place - 1],
+            starts_block=index > 0 and systems[index] != systems[index - 1],
         )
-        for place, verdict in enumerate(verdicts)
+        for index, verdict in enumerate(verdicts)
     )
     baseline = names(BASELINE)
     titles = ((baseline, ""), ("Method", ""), ("Gain", "95% interval"), ("p", ""))

@@ -1,8 +1,7 @@
-"""How much is the choice worth: a table of every cell's choice among its settings.
+"""The selection table: how much of each gain comes from choosing the best of many settings.
 
-In: a study's results and verdicts. Out: a Table, on the split that chose the settings. In
-comparisons of systems none of it shows: a best score says neither from how many it is the best, nor
-what remains of it on other examples.
+In: a study's results and verdicts. Out: a Table, on the split that chose the settings. A best score
+alone shows neither how many settings it was chosen from nor what is left on other examples.
 """
 
 from collections.abc import Sequence
@@ -31,9 +30,9 @@ def selection_table(results: Results, verdicts: Verdicts) -> Table:
         Row(
             labels=_labels(cell, names),
             cells=_cells(cell, verdicts, found.get(cell.id)),
-            starts_block=place > 0 and systems[place] != systems[place - 1],
+            starts_block=index > 0 and systems[index] != systems[index - 1],
         )
-        for place, cell in enumerate(shown)
+        for index, cell in enumerate(shown)
     )
     groups = tuple(
         ColumnGroup(title=title, columns=tuple(Column(title=t, ranked=False) for t in columns))
@@ -93,14 +92,14 @@ def _cells(cell: CellResult, verdicts: Verdicts, found: Verdict | None) -> tuple
             n_trials=len(cell.finished),
             settings=len(cell.comparable),
             seeds=len(chosen.trials),
-            deviation=deviation if place == SCORE else None,
+            deviation=deviation if index == SCORE else None,
         )
-        for place, (value, kind) in enumerate(numbers)
+        for index, (value, kind) in enumerate(numbers)
     )
 
 
 SCORE = 3
-"""The place of the best setting's score among a row's numbers."""
+"""The index of the best setting's score in a row."""
 
 
 def _where(cells: Sequence[CellResult]) -> str:
@@ -110,7 +109,7 @@ def _where(cells: Sequence[CellResult]) -> str:
 
 
 def _caption(cells: Sequence[CellResult], names: DisplayNames) -> str:
-    """Say what each column is, in as few words as do."""
+    """Explain each column briefly."""
     baseline = names(BASELINE)
     columns = (
         f"What choosing the best setting adds, on the {_where(cells)} that chose"
@@ -133,14 +132,14 @@ def _fine_print(study: str, cells: Sequence[CellResult], names: DisplayNames) ->
         f" {SIGNIFICANT} between two given settings that differ as these do.",
         "Naive p: of the two best settings as if they were the only ones, two-sided. After choice:"
         " when the choice is allowed for, not corrected for several comparisons.",
-        "A dash: it needs all trials of a grid or of a random draw, trained to their end, as many"
-        f" epochs to choose from as {baseline} has, or a {baseline} to compare with.",
+        "--: not available (search unfinished, pruned or adaptive, other epochs to choose from than"
+        f" {baseline}, or no {baseline} to compare with).",
         *gaps(cells),
     ]
 
 
 def _notes(cell: CellResult, found: Verdict | None, names: DisplayNames) -> list[str]:
-    """A setting's better epoch, and why a choice cannot be allowed for."""
+    """Return a note on a better epoch, and why the choice cannot be allowed for."""
     lines = _better_epoch(cell, names.cell(cell.definition, cell.encoder, cell.method))
     if found and found.selected and found.refused:
         lines.append(f"{cell.name}: refused: {found.refused}")
@@ -148,7 +147,7 @@ def _notes(cell: CellResult, found: Verdict | None, names: DisplayNames) -> list
 
 
 def _signature(cell: CellResult, found: Verdict | None) -> list[str]:
-    """How the comparison's p was computed, and what budgets would do."""
+    """Return the line on how the p-value and the budgets were computed."""
     if found is None or (found.selected and found.refused) or not (found.best and found.budget):
         return []
     budget = found.budget
@@ -162,9 +161,9 @@ def _signature(cell: CellResult, found: Verdict | None) -> list[str]:
 
 
 def _better_epoch(cell: CellResult, name: str) -> list[str]:
-    """Name the best epoch of the chosen setting where that is not the one whose weights count.
+    """Return a note if another epoch of the chosen setting scored higher than the one that counts.
 
-    Of several seeds it is that of the mean over seeds.
+    With several seeds the scores are means over seeds.
     """
     assert cell.chosen is not None
     curves = [[epoch.score for epoch in trial.record.epochs] for trial in cell.chosen.trials]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.page.headline import headline
+from reports.page.headline import write_headline
 from reports.results.cells import CellResult, FinishedTrial
 from reports.tables.fine_print import budgets, drawn, fine_print, gaps
 from reports.tables.marks import SIGNIFICANT
@@ -233,8 +233,8 @@ def test_a_choice_of_the_epoch_alone_is_a_choice_by_the_examples(store: Store) -
     assert "Epochs were chosen by the same examples: no p allows for that." in text(first)
     assert f"{part}." in text(test)
     assert "epoch" not in text(test)
-    assert "They chose epochs: no p-value allows for that." in headline([first])
-    assert "epoch" not in headline([test])
+    assert "They also chose epochs, which no p-value allows for." in write_headline([first])
+    assert "epoch" not in write_headline([test])
 
 
 def test_more_epochs_of_one_to_choose_from_are_named(store: Store) -> None:
@@ -249,7 +249,7 @@ def test_more_epochs_of_one_to_choose_from_are_named(store: Store) -> None:
         " allows for that." in text(first)
     )
     assert "Double dagger" not in text(first)
-    assert "cannot be corrected for the choice" in headline([first])
+    assert "cannot be corrected for the choice" in write_headline([first])
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_a_chosen_trial_that_predicts_one_class_is_named(tmp_path: Path) -> None
     assert first.verdicts[0].delta > 0
     assert "One class for every example: MRPC Tiny CAT." in text(first)
     assert first.verdicts[0].one_class
-    assert "cat predicts one class for every example." in headline([first])
+    assert "cat predicts one class for every example." in write_headline([first])
     predict(store, flat[:1], gold, [gold])
     again = Store(tmp_path / "constant", create=False)
     first, _ = build("s", read_cells([*base, *flat], again), again)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.page.headline import headline
-from reports.page.landscape import landscapes
+from reports.page.headline import write_headline
+from reports.page.landscape import build_landscapes
 from reports.results.predictions import read_candidates
 from reports.statistics.honest import honest_score
 from reports.statistics.method_test import method_test
@@ -65,7 +65,7 @@ def test_the_page_and_the_kept_model_take_the_same_setting(
     cat = seeded("cat", 2, 3)
     predict(store, cat, gold, rows)
     cells = read_cells(cat, store)
-    (shown,) = landscapes({cells[0].key: cat}, cells)
+    (shown,) = build_landscapes({cells[0].key: cat}, cells)
     first = {shown.trials[place] for place in shown.ranking[:3]}
     own = {trial.signature for trial in cat[:3]}
     assert first == own
@@ -120,7 +120,7 @@ def test_equal_means_are_level(base: tuple[int, ...], cat: tuple[int, ...], stor
     assert found.side == "even"
     reports = build("s", cells, store)
     assert "Too small" not in words_of(reports[0].table)
-    assert "RTE: cat is level with standard." in headline(reports)
+    assert "RTE: cat is level with standard." in write_headline(reports)
 
 
 @pytest.mark.parametrize("last", [(70, 83, 84), (70, 84, 89), (79, 79, 79), (70, 86, 87)])

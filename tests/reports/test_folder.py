@@ -268,5 +268,5 @@ def test_logged_samples_of_a_harness_are_read_as_they_come(tmp_path: Path) -> No
     found = read_rows(path)
     assert (found.ids, found.gold, found.predicted) == (("0", "1"), ("1", "0"), ("1", "0"))
     path.write_text(json.dumps(rows[0] | {"filtered_resps": ["Paris"]}) + "\n")
-    with pytest.raises(UserError, match="row 1: filtered_resps holds no log-likelihoods"):
+    with pytest.raises(UserError, match="row 1: filtered_resps has no log-likelihoods"):
         read_rows(path)

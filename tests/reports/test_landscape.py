@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.page.landscape import Landscape, landscapes, written
+from reports.page.landscape import Landscape, build_landscapes, written
 from reports.page.training_curves import training_curves
 from search_spaces.cells import cells_of
 from search_spaces.study import Study, parse_study
@@ -39,7 +39,7 @@ def store(study: Study, tmp_path: Path) -> Store:
 
 
 def survey(study: Study, store: Store) -> tuple[Landscape, ...]:
-    return landscapes(cells_of(study), read_cells(study.trials(), store))
+    return build_landscapes(cells_of(study), read_cells(study.trials(), store))
 
 
 def test_axes_are_what_varies_numbers_ascending_and_the_rest_as_written(
@@ -67,7 +67,9 @@ def test_each_trial_stands_at_its_own_settings(study: Study, store: Store) -> No
         columns = {axis.name: column for column, axis in enumerate(of.axes)}
         for row, signature in enumerate(of.trials):
             trial = configs[signature]
-            values = {name: of.axes[c].values[of.places[row, c]] for name, c in columns.items()}
+            values = {
+                name: of.axes[c].values[of.value_indices[row, c]] for name, c in columns.items()
+            }
             assert (values["lr"], values["seed"]) == (trial.lr, trial.seed)
             assert values.get("norm") == getattr(trial.method, "norm", None)
             assert of.scores[row] == pytest.approx((100 + order.index(signature)) / 200)
@@ -82,7 +84,7 @@ def test_the_best_comes_first_and_the_earlier_of_equals(study: Study, store: Sto
 
 def test_a_repeated_combination_is_no_full_grid() -> None:
     of = landscape({"lr": (1, 2)}, lambda _: 0.5)
-    twice = replace(of, places=np.zeros((2, 1), dtype=np.int64))
+    twice = replace(of, value_indices=np.zeros((2, 1), dtype=np.int64))
     assert not twice.is_full_grid
 
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from reports.results.cells import CellKey, CellResult
 from reports.results.results import CellGroup
 from reports.statistics.across_tasks import AverageGain
+from reports.tables.notes import average_verdicts
 from reports.tables.report import score_cell
 from reports.tables.table import Cell
 from reports.verdicts.judge import Verdicts

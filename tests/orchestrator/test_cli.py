@@ -221,7 +221,7 @@ def test_a_report_has_intervals_on_request_and_words_for_a_terminal(
     said = capsys.readouterr().out
     assert re.search(r"tiny +cat +\*57\.0\*", said)
     assert "|" not in said.split("metric:")[0]
-    assert "Gains on Standard, in points: Library Tiny CAT" in said
+    assert "Gains over Standard, in points: Library Tiny CAT" in said
 
 
 def test_a_corrupt_result_is_named_and_kept_until_retry(

@@ -277,7 +277,7 @@ def test_intervals_are_explained_where_they_are(store: Store) -> None:
     assert f"{says}, 9,999 samples; the choice among trials widens none." in text(first)
     assert f"{says}, 9,999 samples." in text(test)
     gains = [gain_text(test, NAMES) for test in first.verdicts]
-    assert first.table.notes[-1] == f"Gains on Standard, in points: {gains[0]}; {gains[1]}."
+    assert first.table.notes[-1] == f"Gains over Standard, in points: {gains[0]}; {gains[1]}."
     assert len(first.table.signatures) == 2
 
 

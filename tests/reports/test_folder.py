@@ -96,8 +96,8 @@ def test_the_table_has_all_of_it_and_compiles(folder: Path, tmp_path: Path) -> N
     assert "a mean over 5 seeds" in words_of(table)
     assert "forest: better than logreg on 2 of 2 tasks at least" in words_of(table)
     assert "The files do not say how systems were chosen" in words_of(table)
-    assert "Gains on logreg, in points: spam forest " in words_of(table)
-    assert any("forest: better by 2 points at least" in note for note in table.notes)
+    assert "Gains over logreg, in points: spam forest " in words_of(table)
+    assert any("forest: better by at least 2 points" in note for note in table.notes)
     check_compiles(to_latex(table), tmp_path, "[twocolumn]")
 
 

@@ -166,7 +166,7 @@ def test_seeds_on_both_sides_are_tested_as_methods(store: Store) -> None:
     assert "Standard 2 x 3, CAT 2 x 3 (complete grid)" in words_of(first.table)
     assert "One seed" not in words_of(first.table)
     assert (
-        f"Gains on Standard, in points: RTE Tiny CAT {100 * expected.delta:.1f} ("
+        f"Gains over Standard, in points: RTE Tiny CAT {100 * expected.delta:.1f} ("
         in first.table.notes[-1]
     )
 

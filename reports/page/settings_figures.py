@@ -91,11 +91,11 @@ def importance_figure(
     """Draw each axis's share of the variance: alone, and (hatched) with its interactions."""
     figure = blank_figure(3.4, 1 + 0.3 * len(found.shares))
     axes = figure.subplots()
-    style, places = style or find_style(landscape.method), np.arange(len(found.shares))
+    style, positions = style or find_style(landscape.method), np.arange(len(found.shares))
     together = [100 * (share.together or 0) for share in found.shares]
     if any(share.together is not None for share in found.shares):
         axes.barh(
-            places,
+            positions,
             together,
             height=0.6,
             color="white",
@@ -104,8 +104,8 @@ def importance_figure(
             label="with interactions",
         )
     alone = [100 * share.alone for share in found.shares]
-    axes.barh(places, alone, height=0.3, color=style.light, label="alone")
-    axes.set_yticks(places, [share.axis for share in found.shares])
+    axes.barh(positions, alone, height=0.3, color=style.light, label="alone")
+    axes.set_yticks(positions, [share.axis for share in found.shares])
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
     axes.set_xlabel("share of the variance, %")

@@ -62,21 +62,21 @@ def _cells(verdict: Verdict) -> tuple[Cell, ...]:
 
 
 def _caption(verdicts: Sequence[Verdict], names: DisplayNames) -> str:
-    """Say what was trained anew, what a number is and what the mark is of."""
+    """Write the caption: what was trained again, what a number is, and what the mark means."""
     family, baseline = verdicts[0].family, names(BASELINE)
     encoders = {verdict.encoder for verdict in verdicts}
     of = f", {names(encoders.pop())}" if len(encoders) == 1 else ""
     over = f" after Holm over {family} comparisons" if family > 1 else ""
     none = "" if any(verdict.survives for verdict in verdicts) else "; none"
     refused = [verdict for verdict in verdicts if verdict.refused]
-    said = [
+    sentences = [
         f"Confirmation{of}: chosen settings trained with {_seeds(verdicts)} fresh seeds. Mean"
         " \u00b1 SD over these; gains in points, with intervals over seeds and examples;"
         f" p{over} ({SHORT_TEST}).",
         f"\u00a7: better than {baseline}, {SIGNIFICANT}{none}.",
     ]
     lacking = f"{len(refused)} of {count(len(verdicts), 'comparison')} could not be confirmed."
-    return " ".join([*said, *([lacking] if refused else [])])
+    return " ".join([*sentences, *([lacking] if refused else [])])
 
 
 def _seeds(verdicts: Sequence[Verdict]) -> str:

@@ -70,7 +70,7 @@ def _metric(task: GivenTask) -> str:
 
 
 def _caption(folder: Folder, verdicts: Sequence[Verdict]) -> str:
-    """Say whose predictions they are, what a number is and what the marks are of."""
+    """Write the caption: the source of the predictions, what a number is, and what marks mean."""
     tasks = [task.name for task in folder.tasks]
     few = f"on {listed(tasks)}" if len(tasks) <= MOST_TASKS else f"on {len(tasks)} tasks"
     seeds = _seeds(folder)

@@ -129,8 +129,8 @@ def _grid(table: Table, found: _Widths) -> list[str]:
     rule = "-" * (sum(widths) + len(GAP) * (len(widths) - 1))
     heads = [line for head in _heads(table) for line in _lines(table, head, widths)]
     rows = []
-    for place, (row, cells) in enumerate(zip(table.rows, _body(table), strict=True)):
-        rows += [""] if row.starts_block and place > 0 else []
+    for index, (row, cells) in enumerate(zip(table.rows, _body(table), strict=True)):
+        rows += [""] if row.starts_block and index > 0 else []
         rows += _lines(table, cells, widths)
     return [rule, *groups, *heads, rule, *rows, rule]
 
@@ -192,9 +192,9 @@ def _line(table: Table, cells: list[str], widths: list[int]) -> str:
     """Labels to the left, numbers to the right."""
     padded = [
         text + " " * (width - _columns(text))
-        if place < len(table.label_titles)
+        if index < len(table.label_titles)
         else " " * (width - _columns(text)) + text
-        for place, (text, width) in enumerate(zip(cells, widths, strict=True))
+        for index, (text, width) in enumerate(zip(cells, widths, strict=True))
     ]
     return GAP.join(padded).rstrip()
 

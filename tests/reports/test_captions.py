@@ -11,7 +11,7 @@ import pytest
 
 from reports.page.headline import write_headline
 from reports.results.cells import CellResult, FinishedTrial
-from reports.tables.fine_print import budgets, drawn, fine_print, gaps
+from reports.tables.fine_print import budgets, describe_sampling, fine_print, gaps
 from reports.tables.marks import SIGNIFICANT
 from reports.tables.notes import gain_text
 from reports.tables.report import Report
@@ -66,7 +66,7 @@ def cell(method: str = "cat", finished: int = 3, **fields: Any) -> CellResult:
     ],
 )
 def test_how_trials_were_drawn(fields: dict[str, Any], expected: str) -> None:
-    assert drawn(cell(**fields)) == expected
+    assert describe_sampling(cell(**fields)) == expected
 
 
 def test_numbers_of_trials_are_by_method_and_ways_are_said_once_if_they_are_one() -> None:

@@ -66,7 +66,7 @@ def _fit(axes: Axes, curves: list[Values]) -> None:
     axes.set_ylim(float(values.min()) - room, min(100.0, float(values.max()) + room))
 
 
-def curves_figure(best: list[TrainingCurve], styles: Styles = NO_STYLES) -> Figure:
+def training_curves_figure(best: list[TrainingCurve], styles: Styles = NO_STYLES) -> Figure:
     """Draw the training loss and the score by epoch of each method's best trial."""
     figure = blank_figure(6.8, 2.4)
     losses, scores = figure.subplots(1, 2)

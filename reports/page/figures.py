@@ -16,7 +16,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from reports.page.budget_curves import BudgetPicture
-from reports.page.curve_figures import budget_figure, curves_figure
+from reports.page.curve_figures import budget_figure, training_curves_figure
 from reports.page.drawing import SETTINGS
 from reports.page.forest import Forest
 from reports.page.forest_figure import forest_figure
@@ -207,7 +207,7 @@ def _best_curves(pictures: Pictures, styles: Mapping[str, Style]) -> Iterator[Dr
         metric = get_metric(shown[0].metric).title
         yield Drawn(
             name=f"curves-{task}-{encoder}",
-            figure=curves_figure(shown, styles),
+            figure=training_curves_figure(shown, styles),
             caption=(
                 f"{shown[0].task}, {shown[0].encoder}: training loss and {metric} on"
                 f" {shown[0].split} by epoch, of each method's best trial."

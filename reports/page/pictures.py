@@ -12,7 +12,7 @@ from reports.page.heatmap import Heatmap, build_heatmap
 from reports.page.importance import Importance, compute_importance
 from reports.page.landscape import Landscape, build_landscapes
 from reports.page.styles import choose_styles
-from reports.page.training_curves import Count, TrainingCurve, training_curves
+from reports.page.training_curves import Count, TrainingCurve, read_training_curves
 from reports.results.cells import CellKey, CellResult
 from search_spaces.errors import UserError
 from search_spaces.method import OwnSettings, Style
@@ -91,7 +91,7 @@ def build_pictures(
             for one in surveyed
         ),
         budgets=_budgets(surveyed, shown),
-        curves=training_curves(surveyed, shown, MOST_CURVES, count),
+        curves=read_training_curves(surveyed, shown, MOST_CURVES, count),
         styles=choose_styles(dict.fromkeys(cell.method for cell in shown), _own_styles(shown)),
         labels=labels or {},
         classes={cell.task: cell.finished[0].record.labels for cell in shown},

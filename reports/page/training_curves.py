@@ -46,7 +46,7 @@ class TrainingCurve:
         return self.losses.get("loss") or next(iter(self.losses.values()), ())
 
 
-def training_curves(
+def read_training_curves(
     landscapes: Sequence[Landscape],
     cells: Sequence[CellResult],
     most: int,

@@ -84,12 +84,12 @@ def _seeds(verdicts: Sequence[Verdict]) -> str:
 
 
 def _notes(
-    study: str, verdicts: Sequence[Verdict], names: DisplayNames, worth: float | None
+    study_name: str, verdicts: Sequence[Verdict], names: DisplayNames, worth: float | None
 ) -> tuple[str, ...]:
     family, baseline = verdicts[0].family, names(BASELINE)
     kept = sum(verdict.survives for verdict in verdicts)
     items = [
-        f"Study {study}, confirmation: each method's chosen setting, trained with"
+        f"Study {study_name}, confirmation: each method's chosen setting, trained with"
         f" {_seeds(verdicts)} fresh seeds that took no part in its choice. Scores are means over"
         " these seeds, with their standard deviations; gains in points, with intervals over seeds"
         " and examples; p is after Holm's correction.",

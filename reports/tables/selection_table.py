@@ -22,7 +22,7 @@ from trainers.records.metrics import DECIMALS
 
 def selection_table(results: Results, verdicts: Verdicts) -> Table:
     """Build the table; cells without a finished trial are left out."""
-    study, names = results.study.name, results.study.names
+    study_name, names = results.study.name, results.study.names
     shown = [cell for cell in results.cells if cell.finished]
     found = verdicts.on_selection_split(results.cells)
     systems = [(cell.task, cell.encoder) for cell in shown]
@@ -39,13 +39,13 @@ def selection_table(results: Results, verdicts: Verdicts) -> Table:
         for title, columns in _groups(names(BASELINE)).items()
     )
     return Table(
-        name=f"{study}-selection",
+        name=f"{study_name}-selection",
         caption=_caption(shown, names),
         label_titles=("Task", "Encoder", "Method"),
         groups=groups,
         rows=rows,
         notes=(
-            *_fine_print(study, shown, names),
+            *_fine_print(study_name, shown, names),
             *(line for cell in shown for line in _notes(cell, found.get(cell.id), names)),
         ),
         signatures=tuple(line for cell in shown for line in _signature(cell, found.get(cell.id))),
@@ -120,18 +120,19 @@ def _caption(cells: Sequence[CellResult], names: DisplayNames) -> str:
     return " ".join([columns, *missing(cells)])
 
 
-def _fine_print(study: str, cells: Sequence[CellResult], names: DisplayNames) -> list[str]:
+def _fine_print(study_name: str, cells: Sequence[CellResult], names: DisplayNames) -> list[str]:
     """Explain each column in full."""
     baseline = names(BASELINE)
     return [
-        f"Study {study}: what the choice of the best setting is worth, on the {_where(cells)} that"
-        f" chose it. Settings to choose from and finished trials: {budgets(cells, names)}.",
-        "Honest: the mean score on examples left out, when bootstrap samples choose the setting.",
-        f"Gain, in points: of the best setting on {baseline}'s best. Matched: the expected gain of"
-        f" the best of as many random settings as {baseline} has. Least: the smallest gain with"
-        f" {SIGNIFICANT} between two given settings that differ as these do.",
-        "Naive p: of the two best settings as if they were the only ones, two-sided. After choice:"
-        " when the choice is allowed for, not corrected for several comparisons.",
+        f"Study {study_name}: how much of each gain comes from choosing the best setting, on the"
+        f" {_where(cells)} that chose it. Settings to choose from and finished trials:"
+        f" {budgets(cells, names)}.",
+        "Honest: the mean score on left-out examples when bootstrap samples choose the setting.",
+        f"Gain, in points: of the best setting over {baseline}'s best. Matched: the expected gain"
+        f" of the best of as many random settings as {baseline} has. Least: the smallest gain with"
+        f" {SIGNIFICANT} that these examples can show for two settings fixed in advance.",
+        "Naive p: of the two best settings as if there were no others, two-sided. After choice:"
+        " allowing for the choice, not corrected for multiple comparisons.",
         "--: not available (search unfinished, pruned or adaptive, other epochs to choose from than"
         f" {baseline}, or no {baseline} to compare with).",
         *gaps(cells),

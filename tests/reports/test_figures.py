@@ -12,7 +12,7 @@ from matplotlib.image import imread
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from reports.page.curve_figures import budget_figure, curves_figure
+from reports.page.curve_figures import budget_figure, training_curves_figure
 from reports.page.drawing import SETTINGS, printable
 from reports.page.figures import CAPTIONS, draw_figures, figures_of_cell
 from reports.page.heatmap import Heatmap, build_heatmap
@@ -251,7 +251,7 @@ def test_parallel_coordinates_of_equal_scores_and_of_many_trials() -> None:
 
 def test_loss_curves_are_of_one_trial_per_method(pictures: Pictures) -> None:
     best = [pictures.curves[0], next(c for c in pictures.curves if c.method == "cat")]
-    losses, scores = curves_figure(best).axes
+    losses, scores = training_curves_figure(best).axes
     assert len(losses.lines) == len(best)
     assert [line.get_label() for line in scores.lines] == ["standard", "cat"]
     for line, curve in zip(scores.lines, best, strict=True):
@@ -267,7 +267,7 @@ def test_a_legend_hides_no_curve(pictures: Pictures, option: str) -> None:
     budget = pictures.budgets[0]
     curves = tuple(replace(budget.curves[0], method=method) for method in methods)
     with mpl.rc_context(SETTINGS):
-        drawn = curves_figure(many), budget_figure(replace(budget, curves=curves))
+        drawn = training_curves_figure(many), budget_figure(replace(budget, curves=curves))
         for figure in drawn:
             FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
     for figure in drawn:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from reports.page.landscape import Landscape, build_landscapes, written
-from reports.page.training_curves import training_curves
+from reports.page.training_curves import read_training_curves
 from search_spaces.cells import cells_of
 from search_spaces.study import Study, parse_study
 from tests.reports.landscapes import landscape
@@ -97,7 +97,7 @@ def test_values_are_written_as_a_study_would() -> None:
 def test_training_curves_are_of_the_best_trials_of_every_cell(study: Study, store: Store) -> None:
     """The seed with 102 is of a setting that lacks one: it comes after both of the other."""
     cells = read_cells(study.trials(), store)
-    curves = training_curves(survey(study, store), cells, most=4)
+    curves = read_training_curves(survey(study, store), cells, most=4)
     assert [(curve.method, curve.scores[-1]) for curve in curves] == [
         ("standard", 101 / 200),
         ("standard", 100 / 200),
@@ -106,4 +106,4 @@ def test_training_curves_are_of_the_best_trials_of_every_cell(study: Study, stor
     ]
     assert curves[2].setting == "lr=1e-05 norm=l2 lambda=0.1 seed=2"
     assert (curves[0].epochs, curves[0].losses) == ((1,), {"loss": (0.5,)})
-    assert len(training_curves(survey(study, store), cells, most=1)) == 2
+    assert len(read_training_curves(survey(study, store), cells, most=1)) == 2

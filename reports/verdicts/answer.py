@@ -64,12 +64,12 @@ class Answer:
     """Whether a method beats the baseline with one encoder, on each task that both have.
 
     `verdicts` has one verdict per task. `labels` are display names of tasks, methods and encoders;
-    `among` means that there are other encoders, so that this one is named.
+    `several_encoders` means that there are other encoders, so that this one is named.
     """
 
     verdicts: tuple[Verdict, ...]
     labels: Mapping[str, str] = field(default_factory=dict, repr=False)
-    among: bool = False
+    several_encoders: bool = False
 
     @property
     def method(self) -> str:
@@ -85,7 +85,11 @@ class Answer:
     def question(self) -> str:
         """`Does CAT beat standard?`, with the encoder if there are several."""
         encoder = self.verdicts[0].encoder
-        at = f" with {display_name(encoder, self.labels)}" if self.among and encoder else ""
+        at = (
+            f" with {display_name(encoder, self.labels)}"
+            if self.several_encoders and encoder
+            else ""
+        )
         return f"Does {self.method} beat {self.against}{at}?"
 
     def with_outcome(self, *outcomes: Outcome) -> list[Verdict]:
@@ -110,8 +114,8 @@ class Answer:
     def words(self) -> str:
         """The answer: `yes on 2 of 3 tasks (MRPC ‡, CoLA ‡), not shown on RTE`."""
         if len(self.verdicts) == 1:
-            return self._one()
-        parts = [self._ahead(), self._marked()]
+            return self._describe_single_task()
+        parts = [self._describe_wins(), self._describe_marked()]
         named: dict[Outcome, str] = {
             "behind": "worse on",
             "doubtful": "worse before corrections on",
@@ -121,7 +125,7 @@ class Answer:
         }
         for kind, start in named.items():
             if found := self.with_outcome(kind):
-                parts.append(f"{start} {self._tasks(found)}")
+                parts.append(f"{start} {self._list_tasks(found)}")
         words = ", ".join(part for part in parts if part)
         alone = {"even": "not shown", "unconfirmed": "not confirmed on fresh seeds"}
         alone |= {"untested": "not tested"}
@@ -136,7 +140,7 @@ class Answer:
             return "One seed: this holds for these trained models, not for the methods."
         return ""
 
-    def _one(self) -> str:
+    def _describe_single_task(self) -> str:
         """The answer on a single task, which need not be named."""
         (verdict,) = self.verdicts
         models = self.is_about_models
@@ -155,19 +159,19 @@ class Answer:
         mark = sign(verdict)
         return f"{words[outcome(verdict)]}{f' {mark}' if mark else ''}"
 
-    def _ahead(self) -> str:
+    def _describe_wins(self) -> str:
         found = self.with_outcome("confirmed", "ahead")
         if not found:
             return ""
         models = self.is_about_models and not any(v.confirmation or v.gain for v in found)
         start = "its trained models do" if models else "yes"
-        return f"{start} on {len(found)} of {len(self.verdicts)} tasks ({self._tasks(found)})"
+        return f"{start} on {len(found)} of {len(self.verdicts)} tasks ({self._list_tasks(found)})"
 
-    def _marked(self) -> str:
+    def _describe_marked(self) -> str:
         found = self.with_outcome("marked")
-        return f"only before corrections on {self._tasks(found)}" if found else ""
+        return f"only before corrections on {self._list_tasks(found)}" if found else ""
 
-    def _tasks(self, verdicts: Sequence[Verdict]) -> str:
+    def _list_tasks(self, verdicts: Sequence[Verdict]) -> str:
         return ", ".join(
             " ".join(part for part in (task_display_name(one, self.labels), sign(one)) if part)
             for one in verdicts
@@ -185,16 +189,16 @@ def find_answers(
     groups: dict[tuple[str, str], dict[str, Verdict]] = {}
     for one in verdicts:
         tasks = groups.setdefault((one.encoder, one.method), {})
-        if one.task not in tasks or _rank(one) < _rank(tasks[one.task]):
+        if one.task not in tasks or _split_rank(one) < _split_rank(tasks[one.task]):
             tasks[one.task] = one
     several = len({encoder for encoder, _ in groups}) > 1
     return [
-        Answer(verdicts=tuple(tasks.values()), labels=labels, among=several)
+        Answer(verdicts=tuple(tasks.values()), labels=labels, several_encoders=several)
         for tasks in groups.values()
     ]
 
 
-def _rank(verdict: Verdict) -> int:
+def _split_rank(verdict: Verdict) -> int:
     return SPLITS.index(verdict.split) if verdict.split in SPLITS else len(SPLITS)
 
 

@@ -400,4 +400,4 @@ def test_report_writes_the_paper_s_tables_and_names_those_that_lack_numbers(
     )
     (tmp_path / "no data").mkdir()
     assert catsweep("report", *where, "--data", tmp_path / "no data") == 0
-    assert "table 1, 4 of the paper; --data says where" in capsys.readouterr().err
+    assert "table 1, 4 of the paper; set --data to" in capsys.readouterr().err

@@ -21,7 +21,7 @@ SHOWS = {
     "A method": "method smoothed",
     "A metric": "balanced: 33.33",
     "A search": "Library",
-    "A table's format": "small-dev.names",
+    "A table's format": ".json .names",
     "An export": "small.txt: 2 trials",
 }
 """What the command of each recipe prints when it has worked."""

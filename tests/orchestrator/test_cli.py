@@ -219,7 +219,7 @@ def test_a_report_has_intervals_on_request_and_words_for_a_terminal(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert catsweep(*report, "--intervals", "--details") == 0
     said = capsys.readouterr().out
-    assert re.search(r"tiny +cat +\*57\.0\*", said)
+    assert re.search(r"CAT +\*57\.0\*", said)
     assert "|" not in said.split("metric:")[0]
     assert "Gains over Standard, in points: Library Tiny CAT" in said
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from reports.tables.marks import SPLIT_TITLES
 from reports.tables.table import percent
-from reports.verdicts.answer import SIGNS, Answer, find_answers, sign, task_called
+from reports.verdicts.answer import SIGNS, Answer, find_answers, sign, task_display_name
 from reports.verdicts.verdict import GIVEN, Chosen, Verdict
 from search_spaces.text import clean
 
@@ -156,7 +156,7 @@ def _row(verdict: Verdict, labels: Mapping[str, str], deviations: bool, seeds: s
     split = "" if verdict.split == GIVEN else SPLIT_TITLES.get(verdict.split, verdict.split)
     parts = (split, seeds or (f"n = {test.n:,}" if test else ""))
     details = ", ".join(part for part in parts if part)
-    name = clean(f"{task_called(verdict, labels)} ({details})")
+    name = clean(f"{task_display_name(verdict, labels)} ({details})")
     gain = percent(verdict.delta, 1)
     mark = ("§" if verdict.survives else "") if seeds else _table_mark(verdict)
     return (
@@ -215,16 +215,18 @@ def _legend(answers: Sequence[Answer], shown: Sequence[Verdict]) -> list[str]:
 
 def _constant(shown: Sequence[Verdict], labels: Mapping[str, str]) -> str:
     """Name the tasks on which a gain has no mark because one class for all scores as much."""
-    tasks = [task_called(one, labels) for one in shown if one.side == "ahead" and not one.marked]
+    tasks = [
+        task_display_name(one, labels) for one in shown if one.side == "ahead" and not one.marked
+    ]
     names = ", ".join(dict.fromkeys(tasks))
     return f"No mark on {names}: one class for all examples scores as much." if names else ""
 
 
 def _least(answers: Sequence[Answer], shown: Sequence[Verdict], labels: Mapping[str, str]) -> str:
     """Describe the gains that are too small to be detected, on tasks without a clear answer."""
-    open_tasks = {one.key for answer in answers for one in answer.having("even")}
+    open_tasks = {one.key for answer in answers for one in answer.with_outcome("even")}
     least = {
-        (task_called(one, labels), SPLIT_TITLES.get(one.split, one.split)): one.least
+        (task_display_name(one, labels), SPLIT_TITLES.get(one.split, one.split)): one.least
         for one in shown
         if one.key in open_tasks and one.least is not None and abs(one.delta) < one.least
     }

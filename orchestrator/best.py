@@ -15,7 +15,7 @@ from pathlib import Path
 from orchestrator.model_card import Card, choose_split, model_card
 from orchestrator.say import say
 from reports.results.cells import read_groups
-from reports.results.predictions import is_of_one_class
+from reports.results.predictions import predicts_one_class
 from reports.results.results import read_results
 from reports.study_reports import trial_reports
 from reports.verdicts.judge import judge
@@ -112,7 +112,7 @@ def find_one_class_splits(store: Store, record: TrialRecord) -> list[str]:
     Raises:
         CorruptTrial: predictions do not match their checksum.
     """
-    return [split for split in record.scores if is_of_one_class(record, split, store)]
+    return [split for split in record.scores if predicts_one_class(record, split, store)]
 
 
 @dataclass(frozen=True, kw_only=True)

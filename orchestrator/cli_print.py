@@ -142,7 +142,7 @@ def print_report(
     results = read_results(study, store)
     verdicts = replace(judge(results, intervals=intervals), worth=extras.worth if extras else None)
     try:
-        looks = count_looks([*verdicts.found.values(), *verdicts.confirmed], store)
+        looks = count_looks([*verdicts.by_id.values(), *verdicts.confirmed], store)
         verdicts = replace(verdicts, looks=looks)
     except OSError as error:
         say(f"warning: looks at test sets are not counted: {error.strerror} in {store.root}")
@@ -157,7 +157,7 @@ def print_report(
     files += published.files if published else ()
     show_results(
         reports,
-        list(verdicts.found.values()),
+        list(verdicts.by_id.values()),
         files,
         folder,
         output,
@@ -246,7 +246,7 @@ def show_results(
         return
     for report in reports if output.details or not verdicts else ():
         echo(to_text(report.table, width))
-    models = any(answer.of_models for answer in find_answers(verdicts))
+    models = any(answer.is_about_models for answer in find_answers(verdicts))
     commands = [output.confirm] if output.confirm and models else []
     below = [*_written(files, folder, width), *_next([*commands, *output.next])]
     room = None if height is None else max(1, height - len(below) - FRAME)

@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
 from reports.statistics.method_test import Effects, MethodTest
-from reports.statistics.power import POWER, Plan, Variation, examples_for, seeds_for
+from reports.statistics.power import POWER, Plan, Variation, find_examples, find_seeds
 from search_spaces.study import Study
 from search_spaces.tasks import Task
 
@@ -91,7 +91,7 @@ def read_variations(reports: Path) -> dict[str, Variation]:
         tests = [(entry["task"], entry["gain"]) for entry in entries if entry["gain"]]
         by_task: dict[str, list[Variation]] = {}
         for task, gain in tests:
-            by_task.setdefault(task, []).append(Variation.of(_parse_test(gain)))
+            by_task.setdefault(task, []).append(Variation.from_test(_parse_test(gain)))
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return {task: _mean(variations) for task, variations in by_task.items()}
@@ -113,12 +113,12 @@ def _mean(variations: Sequence[Variation]) -> Variation:
 
 
 def _find_sufficient(plan: Plan, gain: float) -> tuple[tuple[int, int], ...]:
-    seeds, examples = seeds_for(plan, gain), examples_for(plan, gain)
+    seeds, examples = find_seeds(plan, gain), find_examples(plan, gain)
     found = [(seeds, plan.examples)] if seeds else []
     found += [(plan.seeds, examples)] if examples else []
     if found:
         return tuple(dict.fromkeys(found))
-    both = ((n, examples_for(replace(plan, seeds=n), gain)) for n in MORE_SEEDS)
+    both = ((n, find_examples(replace(plan, seeds=n), gain)) for n in MORE_SEEDS)
     return tuple((n, needed) for n, needed in both if needed)[:1]
 
 

@@ -280,7 +280,7 @@ def _describe_caveats(
 
 def _list_tests(card: Card) -> str:
     """Return the tests; empty for the baseline itself, and without a baseline."""
-    lines = [f"{table}: {one.note()}" for table, one in card.verdicts]
+    lines = [f"{table}: {one.signature()}" for table, one in card.verdicts]
     lines += [f"not tested: {card.problem}"] if card.problem else []
     if not lines:
         return ""

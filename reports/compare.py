@@ -1,7 +1,7 @@
-"""Two systems on the same examples: every test, an interval, and where they differ.
+"""Compare two systems on the same examples: all tests, an interval, and the differing examples.
 
-In: two stored trials, or two files of predictions from anywhere, as `Rows`. Out: a frozen
-`PairReport`; `compare_text.py` prints it.
+In: two stored trials, or two files of predictions from any program. Out: a frozen `PairReport`,
+which `compare_text.py` prints.
 """
 
 from collections import Counter
@@ -43,15 +43,15 @@ from trainers.records.outcome import TrialRecord
 from trainers.records.store import State, Store
 
 MOST_COUNTS: Final = 2**25
-"""The most labels times distinct examples: the counts of as many take some 4 GB."""
+"""The largest number of labels times distinct examples: the counts of that many take about 4 GB."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
     """One of the two systems.
 
-    Where it is a trial, `split` names its examples and `data` is their fingerprint; `labels` and
-    `metric` are those of its task.
+    For a trial, `split` names its examples, `data` is their fingerprint, and `labels` and `metric`
+    are those of its task.
     """
 
     rows: Rows
@@ -73,7 +73,7 @@ class Differing:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricReport:
-    """A metric's tests, the customary one first, and the interval of its difference."""
+    """The tests of a metric, the customary one first, and the interval of the difference."""
 
     metric: str
     tests: tuple[Comparison, ...]
@@ -82,11 +82,11 @@ class MetricReport:
 
 @dataclass(frozen=True, kw_only=True)
 class PairReport:
-    """What is known of two systems. `table` counts examples by (baseline right, system right).
+    """The comparison of two systems.
 
-    `one_class` names those of the two that predict one class for every example: such a system may
-    have a high accuracy or F1, and a difference from it may be significant. `warnings` say what may
-    be wrong with the labels.
+    `table` counts examples by (baseline correct, system correct). `one_class` names the systems
+    that predict one class for every example: such a system can have a high accuracy or F1, and can
+    differ significantly from the other. `warnings` point out possible errors in the labels.
     """
 
     baseline: str
@@ -102,17 +102,17 @@ class PairReport:
 
 
 def read_side(name: str, store: Path, split: str) -> Side:
-    """Read a file of predictions, or the predictions of the stored trial with that signature.
+    """Read a file of predictions, or the predictions of a stored trial by its signature.
 
     Raises:
-        UserError: `name` is neither, or what it names cannot be read.
+        UserError: `name` is neither a file nor a trial, or it cannot be read.
     """
     path = Path(name)
     if path.suffix.lower() in READERS or (is_there(path) and not is_folder(path)):
         return Side(rows=read_rows(path))
     if not store.exists():
         raise UserError(
-            f"{quoted(name)} is no file of predictions, and there is no store in {store}"
+            f"{quoted(name)} is not a file of predictions, and there is no store in {store}"
         )
     opened = Store(store, create=False)
     known = opened.ended()
@@ -123,7 +123,9 @@ def read_side(name: str, store: Path, split: str) -> Side:
             if guess
             else "catsweep export STUDY --to csv lists them"
         )
-        raise UserError(f"{quoted(name)} is no file of predictions and no trial in {store}; {hint}")
+        raise UserError(
+            f"{quoted(name)} is neither a file of predictions nor a trial in {store}; {hint}"
+        )
     if opened.state(name) is State.FAILED:
         raise UserError(f"trial {name} has failed: {opened.failure(name).reason}")
     if opened.state(name) is State.PRUNED:
@@ -138,7 +140,7 @@ def _read_trial(store: Store, record: TrialRecord, split: str) -> Side:
     found = store.predictions(record, split)
     labels = tuple(map(as_label, record.labels))
     gold, predicted = (
-        tuple(labels[place] for place in row) for row in (found.gold, found.predicted)
+        tuple(labels[index] for index in row) for row in (found.gold, found.predicted)
     )
     rows = Rows(
         source=record.signature,
@@ -163,15 +165,16 @@ def compare_pair(
     labels: Sequence[str] = (),
     seed: int = 12345,
 ) -> PairReport:
-    """Test two systems with each metric: the task's own, or all that apply to files.
+    """Test two systems with each metric, by default the task's own, or for files all that apply.
 
-    `labels` is the task's list in order: f1 takes the second as positive. Without
-    it the list is the trial's, and for files the gold labels that occur, sorted, so that any other
-    label of the task is missing from the mean of macro_f1, and predicting it is an error.
+    `labels` is the task's list of labels in order; the second one is the positive label of f1. The
+    default is the list of the trial's task, and for files the sorted gold labels. In the latter
+    case, labels of the task that do not occur are missing from the mean of macro_f1, and predicting
+    them is an error.
 
     Raises:
-        UserError: the two do not have the same examples with the same gold labels, a label is not
-            in the list, or a metric is unknown or not for as many labels.
+        UserError: examples or gold labels differ, a label is not in the list, or a metric is
+            unknown or does not support that many labels.
     """
     for metric in metrics:
         if metric not in METRICS:
@@ -197,9 +200,9 @@ def compare_pair(
         n=len(gold),
         labels=names,
         metrics=tuple(_test(metric, pair, len(names), seed) for metric in chosen),
-        one_class=_one_class(pair),
+        one_class=_find_one_class(pair),
         table=Counter(right),
-        differing=_differing(baseline.rows, second),
+        differing=_find_differing(baseline.rows, second),
         warnings=tuple(case_warnings(baseline.rows.source, Counter(baseline.rows.gold))),
     )
 
@@ -214,27 +217,27 @@ def _refuse_other_data(baseline: Side, system: Side) -> None:
 
 
 def _label_list(baseline: Side, system: Side, given: Sequence[str]) -> tuple[str, ...]:
-    known = _listed(given) or baseline.labels or system.labels
+    known = _parse_labels(given) or baseline.labels or system.labels
     if known:
         return known
     if UNLABELLED in baseline.rows.gold:
         raise UserError(
             f"{baseline.rows.where(baseline.rows.gold.index(UNLABELLED))}: gold is {UNLABELLED},"
-            " which means that none is known; if it is a label, list all labels with --labels"
+            " which means unlabelled; if it is a label, list all labels with --labels"
         )
     return sort_labels(baseline.rows.gold)
 
 
-def _listed(given: Sequence[str]) -> tuple[str, ...]:
-    """Read `--labels` by the rule of labels."""
-    listed = tuple(map(as_label, given))
-    for label in listed:
+def _parse_labels(given: Sequence[str]) -> tuple[str, ...]:
+    """Parse and check `--labels`."""
+    labels = tuple(map(as_label, given))
+    for label in labels:
         if fault := fault_of_label(label):
             raise UserError(f"--labels: one {fault}")
-    if len(set(listed)) < len(listed):
-        raise UserError(f"--labels: expected each once, got {', '.join(given)}")
-    check_labels_of("--labels", listed)
-    return listed
+    if len(set(labels)) < len(labels):
+        raise UserError(f"--labels: expected each label once, got {', '.join(given)}")
+    check_labels_of("--labels", labels)
+    return labels
 
 
 def _refuse_too_many(pair: tuple[Labels, Labels, Labels], n_classes: int) -> None:
@@ -243,12 +246,12 @@ def _refuse_too_many(pair: tuple[Labels, Labels, Labels], n_classes: int) -> Non
     distinct = len(set(zip(*(column.tolist() for column in pair), strict=True)))
     if n_classes * max(n_classes, distinct) > MOST_COUNTS:
         raise UserError(
-            f"{n_classes:,} labels are too many to compare {distinct:,} distinct examples by:"
-            " does the column gold hold labels?"
+            f"{n_classes:,} labels are too many to compare {distinct:,} distinct examples:"
+            " does the column gold contain labels?"
         )
 
 
-def _one_class(pair: tuple[Labels, Labels, Labels]) -> tuple[System, ...]:
+def _find_one_class(pair: tuple[Labels, Labels, Labels]) -> tuple[System, ...]:
     names: tuple[System, System] = ("baseline", "system")
     rows = zip(names, pair[1:], strict=True)
     return tuple(name for name, predicted in rows if (predicted == predicted[0]).all())
@@ -263,20 +266,20 @@ def _default_metrics(baseline: Side, system: Side, n_classes: int) -> list[str]:
 
 
 def _refuse_unknown_positive(metrics: Sequence[str], n_classes: int) -> None:
-    """Refuse a metric of one label where nobody said which."""
+    """Refuse a metric of the positive label if that label is unknown."""
     for name in metrics:
         if not get_metric(name).is_usual(n_classes):
             raise UserError(
-                f"{name} is of one label, and there are {n_classes}: list them all with --labels,"
-                " the positive one second; or try macro_f1 or mcc"
+                f"{name} needs a positive label, and there are {n_classes} labels: list them all"
+                " with --labels, the positive one second; or try macro_f1 or mcc"
             )
 
 
 def _misfit(metric: str, n_classes: int) -> str | None:
-    """Say why a metric is not for as many labels: of one label only accuracy can tell anything."""
+    """Return why a metric does not support that many labels, or None."""
     limit = get_metric(metric).max_classes
     if limit is not None and n_classes > limit:
-        return f"{short_name(metric)} is for at most {limit} labels, got {n_classes}"
+        return f"{short_name(metric)} supports at most {limit} labels, got {n_classes}"
     if get_metric(metric).test != "mcnemar" and n_classes < 2:
         return (
             f"{metric} needs two labels, got one: list all labels with --labels,"
@@ -298,7 +301,7 @@ def _test(
     return MetricReport(metric=metric, tests=tests, interval=interval)
 
 
-def _differing(first: Rows, second: Rows) -> tuple[Differing, ...]:
+def _find_differing(first: Rows, second: Rows) -> tuple[Differing, ...]:
     rows = zip(first.ids, first.gold, first.predicted, second.predicted, strict=True)
     return tuple(
         Differing(id=name, gold=gold, baseline=b, system=s) for name, gold, b, s in rows if b != s

@@ -1,4 +1,4 @@
-"""What is known of two systems, for reading and for programs.
+"""The comparison of two systems as text and as JSON.
 
 In: a `PairReport`. Out: text, or what `json.dumps` takes.
 """
@@ -13,7 +13,7 @@ from reports.verdicts.verdict import ALPHA
 from search_spaces.text import one_line, shown
 from trainers.records.metrics import short_name
 
-LISTED: Final = 20  # discordant examples that the text lists; JSON has all
+LISTED: Final = 20  # differing examples that the text lists; JSON has all
 TABLE: Final = {
     "both_right": (True, True),
     "only_baseline_right": (True, False),
@@ -23,7 +23,7 @@ TABLE: Final = {
 
 
 def to_dict(report: PairReport) -> dict[str, Any]:
-    """Everything, unrounded, for JSON."""
+    """Return everything, unrounded, for JSON."""
     return {
         "baseline": report.baseline,
         "system": report.system,
@@ -49,26 +49,26 @@ def to_dict(report: PairReport) -> dict[str, Any]:
 
 
 def to_text(report: PairReport, width: int = 120, *, details: bool = True) -> str:
-    """A page for reading, the answer last.
+    """Write the comparison as text of at most `width` columns, with the answer at the end.
 
-    Scores with intervals and p; with `details` also each test, how often which one is right, and
-    the first differing examples.
+    It has scores, intervals and p-values; `details` adds each test, the counts of correct
+    predictions, and the first differing examples.
     """
     labels = [shown(label) for label in report.labels]
     lines = [
         f"{report.n:,} examples{f' of {report.split}' if report.split else ''};"
         f" baseline {shown(report.baseline)}, system {shown(report.system)}",
         f"{len(labels)} labels: {one_line(', '.join(labels))}"
-        + (f" (f1 is of {labels[1]})" if len(labels) == 2 else ""),
+        + (f" (positive for f1: {labels[1]})" if len(labels) == 2 else ""),
     ]
     if report.one_class:
         lines += [f"one class for every example: {', '.join(report.one_class)}"]
     lines += [f"warning: {one_line(line)}" for line in report.warnings]
     below = _test_lines(report) if details else []
-    folded, more = (
-        [part for line in part for part in _folded(line, width)] for part in (lines, below)
-    )
-    return "\n".join([*folded, "", *_scores(report, width), *more, "", to_answer(report, width)])
+    wrapped = [part for line in lines for part in _wrap(line, width)]
+    wrapped += ["", *_scores(report, width)]
+    wrapped += [part for line in below for part in _wrap(line, width)]
+    return "\n".join([*wrapped, "", to_answer(report, width)])
 
 
 def _scores(report: PairReport, width: int) -> list[str]:
@@ -77,7 +77,7 @@ def _scores(report: PairReport, width: int) -> list[str]:
     heads = ("baseline", "system", "gain", f"{level:.0%} interval", "p")
     rows = [(short_name(entry.metric), _score_row(entry)) for entry in report.metrics]
     lines = grid_lines(heads, rows, width)
-    return [*lines, *_folded("Gains in points; intervals by the paired bootstrap.", width)]
+    return [*lines, *_wrap("Gains in points; intervals by the paired bootstrap.", width)]
 
 
 def _score_row(entry: MetricReport) -> tuple[str, ...]:
@@ -94,41 +94,41 @@ def _score_row(entry: MetricReport) -> tuple[str, ...]:
 def _test_lines(report: PairReport) -> list[str]:
     """Each test of each metric, then how often which system is right."""
     tests = [test.signature() for entry in report.metrics for test in entry.tests]
-    return ["", "tests", *(f"  {test}" for test in tests), *_detailed(report)]
+    return ["", "tests", *(f"  {test}" for test in tests), *_detail_lines(report)]
 
 
-def _detailed(report: PairReport) -> list[str]:
+def _detail_lines(report: PairReport) -> list[str]:
     width = max(len(name) for name in TABLE)
     lines = [
         "",
         *(f"{n.replace('_', ' '):{width}} {report.table[k]:>8,}" for n, k in TABLE.items()),
     ]
     lines += ["", f"labelled differently: {len(report.differing):,} of {report.n:,} examples"]
-    lines += [f"  {_in_words(example)}" for example in report.differing[:LISTED]]
+    lines += [f"  {_example_line(example)}" for example in report.differing[:LISTED]]
     more = len(report.differing) - LISTED
     return [*lines, *([f"  and {more:,} more (--json lists all)"] if more > 0 else [])]
 
 
 def to_answer(report: PairReport, width: int) -> str:
-    """Whether the system beats the baseline, by its first metric's customary test."""
+    """Return whether the system beats the baseline, by the customary test of the first metric."""
     test = report.metrics[0].tests[0]
     points = f"{100 * test.delta:+.1f} points of {short_name(report.metrics[0].metric)}"
     if test.p_value >= ALPHA or test.delta == 0:
         words = "not shown"
     else:
         words = "yes, on these examples" if test.delta > 0 else "no, worse on these examples"
-    pair = "Does {1} beat {0}?".format(*map(shown, _short(report.baseline, report.system)))
-    return "\n".join(_folded(f"{pair}  {words} ({points}, p = {test.p_value:.2g})", width))
+    pair = "Does {1} beat {0}?".format(*map(shown, _file_names(report.baseline, report.system)))
+    return "\n".join(_wrap(f"{pair}  {words} ({points}, p = {test.p_value:.2g})", width))
 
 
-def _short(*names: str) -> list[str]:
-    """Leave the folders of files out, where their names alone differ."""
+def _file_names(*names: str) -> list[str]:
+    """Drop the folders of paths, if the file names differ."""
     found = [name.replace("\\", "/").rsplit("/", 1)[-1] for name in names]
     return found if len(set(found)) == len(names) and all(found) else [*names]
 
 
-def _folded(line: str, width: int) -> list[str]:
-    """Break a line at spaces; a signature after one of its bars."""
+def _wrap(line: str, width: int) -> list[str]:
+    """Wrap a line at spaces, and a signature after its bars."""
     if len(line) <= width:
         return [line]
     parts = textwrap.wrap(
@@ -141,7 +141,7 @@ def _folded(line: str, width: int) -> list[str]:
     return [part.replace("|\u200b ", "|").replace("|\u200b", "|") for part in parts]
 
 
-def _in_words(example: Differing) -> str:
+def _example_line(example: Differing) -> str:
     labels = {"gold": example.gold, "baseline": example.baseline, "system": example.system}
-    said = ", ".join(f"{name} {shown(label)}" for name, label in labels.items())
-    return f"{shown(example.id)}: {said}"
+    listed = ", ".join(f"{name} {shown(label)}" for name, label in labels.items())
+    return f"{shown(example.id)}: {listed}"

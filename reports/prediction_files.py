@@ -1,7 +1,7 @@
-"""Predictions in files that another program wrote: CSV, JSONL or Parquet.
+"""Read files of predictions that other programs wrote: CSV, JSONL or Parquet.
 
-In: a path with the columns `id`, `gold` and `prediction`, one row per example. Out: frozen `Rows`
-of strings, checked; or a `UserError` that names the file and the row. In CSV the heading is row 1.
+In: a file with the columns `id`, `gold` and `prediction`, one row per example. Out: frozen,
+validated `Rows` of strings; errors name the file and the row. In CSV the header is row 1.
 """
 
 import math
@@ -30,15 +30,15 @@ from trainers.records.metrics import Labels
 
 COLUMNS: Final = ("id", "gold", "prediction")
 HARNESS: Final = {"doc_id", "target", "filtered_resps"}
-"""Keys of a logged sample of lm-evaluation-harness."""
+"""The keys of a sample that lm-evaluation-harness logs."""
 Numbered = Iterator[tuple[int, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """N examples' ids, gold labels and predicted labels, and where they came from.
+    """The ids, gold labels and predicted labels of N examples, and their source.
 
-    `numbers` are those of the file's rows; there are none where `source` is a trial.
+    `numbers` are the row numbers in the file; empty if `source` is a trial.
     """
 
     source: str
@@ -47,30 +47,30 @@ class Rows:
     predicted: tuple[str, ...]
     numbers: tuple[int, ...] = ()
 
-    def where(self, place: int) -> str:
-        """Name the file and the row of an example, or the trial, for an error."""
-        return f"{self.source}: row {self.numbers[place]}" if self.numbers else self.source
+    def where(self, index: int) -> str:
+        """Return the file and row of an example, or the trial, for an error message."""
+        return f"{self.source}: row {self.numbers[index]}" if self.numbers else self.source
 
-    def take(self, places: Sequence[int]) -> Self:
-        """Choose examples, in that order."""
+    def take(self, indices: Sequence[int]) -> Self:
+        """Select examples by index, in the given order."""
         return replace(
             self,
-            ids=tuple(self.ids[place] for place in places),
-            gold=tuple(self.gold[place] for place in places),
-            predicted=tuple(self.predicted[place] for place in places),
-            numbers=tuple(self.numbers[place] for place in places if self.numbers),
+            ids=tuple(self.ids[index] for index in indices),
+            gold=tuple(self.gold[index] for index in indices),
+            predicted=tuple(self.predicted[index] for index in indices),
+            numbers=tuple(self.numbers[index] for index in indices if self.numbers),
         )
 
 
 def read_rows(path: Path) -> Rows:
-    """Read predictions. Whole numbers may be written 1 or 1.0; other labels are taken as text.
+    """Read predictions. Whole numbers may be written as 1 or 1.0; other labels are texts.
 
-    A value is missing where it is empty, null in JSON or Parquet, or `nan`, which numpy writes, in
-    any case. The texts `none` and `null` may be names of labels.
+    A value is missing if it is empty, null (in JSON and Parquet) or `nan` in upper or lower case,
+    as numpy writes it. The texts `none` and `null` are valid labels.
 
     Raises:
-        UserError: the file cannot be read, has another ending or no rows, lacks a column, or a row
-            is malformed, has a missing value or an id that came before.
+        UserError: the file cannot be read, has an unknown ending, no rows or a missing column; or a
+            row is malformed, has a missing value or a repeated id.
     """
     ending = path.suffix.lower()
     if ending not in READERS:
@@ -80,7 +80,7 @@ def read_rows(path: Path) -> Rows:
         name, gold, predicted = (_field(path, number, row, column) for column in COLUMNS)
         if name in found:
             raise UserError(
-                f"{path}: row {number}: id {quoted(name)} is in row {found[name][0]} as well"
+                f"{path}: row {number}: id {quoted(name)} is also in row {found[name][0]}"
             )
         found[name] = (number, gold, predicted)
     if not found:
@@ -98,7 +98,7 @@ def _csv_rows(path: Path) -> Numbered:
     _check_columns(path, names)
     for number, (_, row) in enumerate(rows, start=2):
         if row and len(row) != len(names):
-            raise UserError(f"{path}: row {number} has {len(row)} fields, the heading {len(names)}")
+            raise UserError(f"{path}: row {number} has {len(row)} fields, the header {len(names)}")
         if row:
             yield number, dict(zip(names, row, strict=True))
 
@@ -114,16 +114,16 @@ def _json_rows(path: Path) -> Numbered:
 
 
 def _from_harness(where: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Read a logged sample of lm-evaluation-harness: the choice of the highest log-likelihood.
+    """Read a logged sample of lm-evaluation-harness: the choice with the highest log-likelihood.
 
-    Its `target` is the place of the right choice among the answers, as a number or in digits.
+    Its `target` is the index of the correct choice, as a number or in digits.
     """
     answers, target = row["filtered_resps"], row["target"]
     try:
         scores = [float(answer[0]) for answer in answers]
     except (TypeError, ValueError, IndexError, KeyError) as error:
         raise UserError(
-            f"{where}: filtered_resps holds no log-likelihoods of choices: write a file with the"
+            f"{where}: filtered_resps has no log-likelihoods of choices: write a file with the"
             f" columns {', '.join(COLUMNS)}"
         ) from error
     if not scores or any(map(math.isnan, scores)):
@@ -152,7 +152,7 @@ def _check_columns(where: Path | str, names: Iterable[str]) -> None:
     known = list(names)
     for column in COLUMNS:
         if known.count(column) > 1:
-            raise UserError(f"{where}: column {quoted(column)} is there twice")
+            raise UserError(f"{where}: column {quoted(column)} occurs twice")
         if column not in known:
             guess = nearest(column, known)
             hint = f"; rename {quoted(guess)}?" if guess else ""
@@ -171,27 +171,28 @@ def _field(path: Path, number: int, row: Mapping[str, Any], column: str) -> str:
 
 
 def align_rows(first: Rows, second: Rows) -> Rows:
-    """Return `second` in the order of `first`'s ids.
+    """Return `second` in the order of `first`.
 
     Raises:
-        UserError: an example is in one alone, or has two gold labels; it names the files and rows.
+        UserError: an example is in only one of them, or has two different gold labels; the error
+            names the files and rows.
     """
     try:
         return align(first, second)
     except Misaligned as error:
         one, other = (second, first) if error.only == "second" else (first, second)
-        example = f"{one.where(error.place)}: example {quoted(error.example)}"
+        example = f"{one.where(error.index)}: example {quoted(error.example)}"
         if error.only:
             raise UserError(f"{example} is not in {other.source}") from error
-        place = other.ids.index(error.example)
+        index = other.ids.index(error.example)
         raise UserError(
-            f"{example} has the gold label {quoted(one.gold[error.place])}, but"
-            f" {quoted(other.gold[place])} in {other.where(place)}"
+            f"{example} has the gold label {quoted(one.gold[error.index])}, but"
+            f" {quoted(other.gold[index])} in {other.where(index)}"
         ) from error
 
 
 def sort_labels(found: Iterable[str]) -> tuple[str, ...]:
-    """Each label once, numbers by size."""
+    """Return the distinct labels in order; labels that are all numbers are sorted by size."""
     labels = set(found)
     numeric = all(label.removeprefix("-").isdecimal() for label in labels)
     return tuple(sorted(labels, key=(lambda label: (int(label), label)) if numeric else None))
@@ -200,18 +201,18 @@ def sort_labels(found: Iterable[str]) -> tuple[str, ...]:
 def number_labels(
     rows: Rows, which: Literal["gold", "predicted"], labels: tuple[str, ...]
 ) -> Labels:
-    """Return the places (N,) of a column's labels in a list.
+    """Return the indices (N,) of a column's labels in a list of labels.
 
     Raises:
-        UserError: one is not in it.
+        UserError: a label is not in the list.
     """
-    number = {label: place for place, label in enumerate(labels)}
+    number_by_label = {label: number for number, label in enumerate(labels)}
     column = rows.gold if which == "gold" else rows.predicted
-    for place, label in enumerate(column):
-        if label not in number:
+    for index, label in enumerate(column):
+        if label not in number_by_label:
             raise UserError(
-                f"{rows.where(place)}: example {quoted(rows.ids[place])}:"
+                f"{rows.where(index)}: example {quoted(rows.ids[index])}:"
                 f" {unknown(f'{which} label', label, labels)};"
-                " if it is right, list all labels with --labels"
+                " if it is correct, list all labels with --labels"
             )
-    return np.array([number[label] for label in column], dtype=np.int64)
+    return np.array([number_by_label[label] for label in column], dtype=np.int64)

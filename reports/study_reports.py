@@ -1,6 +1,6 @@
-"""All tables of a study: those of the paper that it fills, then those of every study.
+"""Build all tables of a study: the paper's tables that it fills, then those of every study.
 
-In: a study's `Results` and `Verdicts`, and where its data are. Out: `Report`s.
+In: a study's `Results` and `Verdicts`, and the data folder. Out: `Report`s.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reports.paper.data_tables import count_data, data_table
 from reports.results.cells import CellResult
-from reports.results.results import Board, Results
+from reports.results.results import CellGroup, Results
 from reports.tables.board import bare, lay_out
 from reports.tables.build import build_reports
 from reports.tables.confirmation_table import confirmation_report
@@ -22,38 +22,40 @@ from search_spaces.text import quoted
 
 
 def study_reports(results: Results, verdicts: Verdicts, data: Path | None) -> list[Report]:
-    """Build them; a table of the paper that the study has nothing of is left out.
+    """Build all tables; a table of the paper for which the study has no numbers is left out.
 
-    Tables 1 and 2 are counted from the data folder, or from the hub without one.
+    Tables 1 and 2 are counted from the data folder, or from the hub if there is none.
 
     Raises:
-        UserError: the data cannot be counted.
+        UserError: the data cannot be read.
     """
-    counted = _data_reports(results.study, results.cells, data)
-    return [*counted, *trial_reports(results, verdicts)]
+    data_reports = _build_data_reports(results.study, results.cells, data)
+    return [*data_reports, *trial_reports(results, verdicts)]
 
 
 def trial_reports(results: Results, verdicts: Verdicts) -> list[Report]:
-    """Build those that have verdicts: no data are counted."""
+    """Build the tables of trials, without those that describe data."""
     study = results.study
     layouts = paper_layouts()
-    of_paper = [
-        _laid_out(layouts[number], study, board, verdicts, number)
-        for number, board in results.tables.items()
+    paper_reports = [
+        _fill_layout(layouts[number], study, cells, verdicts, number)
+        for number, cells in results.tables.items()
         if number in layouts
     ]
-    laid = [_laid_out(layout, study, results.cells, verdicts) for layout in study.own_tables]
-    found = [report for report in (*of_paper, *laid) if report]
-    found += build_reports(results, verdicts)
+    own_reports = [
+        _fill_layout(layout, study, results.cells, verdicts) for layout in study.own_tables
+    ]
+    reports = [report for report in (*paper_reports, *own_reports) if report]
+    reports += build_reports(results, verdicts)
     if verdicts.confirmed:
-        found.append(confirmation_report(study, verdicts.confirmed, verdicts.worth))
-    return found
+        reports.append(confirmation_report(study, verdicts.confirmed, verdicts.worth))
+    return reports
 
 
-def _laid_out(
-    layout: Layout, study: Study, cells: Board, verdicts: Verdicts, number: int | None = None
+def _fill_layout(
+    layout: Layout, study: Study, cells: CellGroup, verdicts: Verdicts, number: int | None = None
 ) -> Report | None:
-    """Lay out a table of the paper's or the study's own; None where it has no number yet."""
+    """Fill a layout of the paper or of the study; None if there is no number yet."""
     if not layout.rows:
         methods = dict.fromkeys(cell.method for cell in cells)
         layout = layout.model_copy(update={"rows": {method: method for method in methods}})
@@ -63,7 +65,7 @@ def _laid_out(
 
 
 def left_out(study: Study, reports: Sequence[Report]) -> list[str]:
-    """Say in a line which tables of the paper the study names and has nothing of, if any."""
+    """Return remarks on the study's tables that have no numbers yet, and on rows without trials."""
     written = {report.table.name for report in reports}
     own = [table.name for table in study.own_tables if f"{study.name}-{table.name}" not in written]
     lines = [f"no number yet for table {', '.join(own)}"] if own else []
@@ -71,23 +73,25 @@ def left_out(study: Study, reports: Sequence[Report]) -> list[str]:
     numbers = [n for n in study.tables if f"{study.name}-table{n}" not in written]
     if not numbers:
         return lines
-    hint = "; --data says where to count data" if set(numbers) & set(data_layouts()) else ""
+    hint = "; set --data to the data folder" if set(numbers) & set(data_layouts()) else ""
     return [*lines, f"no number yet for table {', '.join(map(str, numbers))} of the paper{hint}"]
 
 
 def _rows_without_trials(study: Study) -> list[str]:
-    """Name the rows of the study's own tables that none of its trials belongs to."""
+    """Return remarks on rows of the study's own tables to which no trial belongs."""
     known = {bare(method) for _, _, method in cells_of(study)} if study.own_tables else set[str]()
     return [
-        f"table {layout.name}: no trial of the study is {quoted(row)} (there is:"
-        f" {', '.join(sorted(known))}; a value that is the default goes unnamed)"
+        f"table {layout.name}: no trial of the study belongs to row {quoted(row)} (known:"
+        f" {', '.join(sorted(known))}; default values are not part of the name)"
         for layout in study.own_tables
         for row in layout.rows
         if row not in known
     ]
 
 
-def _data_reports(study: Study, cells: Sequence[CellResult], data: Path | None) -> list[Report]:
+def _build_data_reports(
+    study: Study, cells: Sequence[CellResult], data: Path | None
+) -> list[Report]:
     numbers = [number for number in study.tables if number in data_layouts()]
     wanted = [
         task

@@ -1,9 +1,10 @@
-"""CSV and Parquet: a row per trial for spreadsheets and data frames, and predictions in long form.
+"""Export to CSV and Parquet: a row per trial, and predictions in long form.
 
-In: `TrialRow`s. Out: one file, replaced as a whole: exporting twice leaves one.
-Columns: signature, every setting, state, then what was measured; `dev.accuracy` is a score. Empty:
-the trial's method has no such setting, or the trial has no result. In CSV a text that a spreadsheet
-would compute is behind an apostrophe (`reports/spreadsheets.py`); Parquet has every text as it is.
+In: `TrialRow`s. Out: one file, which replaces an earlier one.
+Columns: signature, all settings, state, then measurements; `dev.accuracy` is a score. A field is
+empty if the trial's method has no such setting, or the trial has no result. In CSV an apostrophe
+precedes texts that a spreadsheet would run as formulas (`reports/spreadsheets.py`); Parquet has all
+texts unchanged.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,7 +32,7 @@ FORMULAS: Final = pa.array(BEGINS)
 
 
 class SpreadsheetWriter:
-    """Writes tables to a CSV file, without texts that a spreadsheet would compute."""
+    """Writes tables to a CSV file, with texts protected from being run as formulas."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.writer = pyarrow.csv.CSVWriter(path, schema)
@@ -44,19 +45,19 @@ class SpreadsheetWriter:
 
     def write_table(self, table: pa.Table) -> None:
         """Append rows."""
-        columns = [_for_spreadsheets(column) for column in table.columns]
+        columns = [_protect(column) for column in table.columns]
         self.writer.write_table(pa.table(columns, schema=table.schema))
 
 
-def _for_spreadsheets(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Look at each text once, and at none where no column has such a text."""
-    if column.type != pa.string() or not pc.any(pc.is_in(_first(column), FORMULAS)).as_py():
+def _protect(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Protect the texts of a column; a column without formulas is returned unchanged."""
+    if column.type != pa.string() or not pc.any(pc.is_in(_initials(column), FORMULAS)).as_py():
         return column
     texts = [text and for_spreadsheets(text) for text in column.to_pylist()]
     return pa.chunked_array([pa.array(texts, pa.string())])
 
 
-def _first(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _initials(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.utf8_slice_codeunits(column, 0, 1)
 
 
@@ -67,10 +68,10 @@ WRITERS: dict[str, Callable[[Path, pa.Schema], Any]] = {
 
 
 def write_trials(rows: Sequence[TrialRow], path: Path, kind: str) -> None:
-    """Write one row per trial, in the study's order, those without a result among them.
+    """Write one row per trial, with or without a result, in the study's order.
 
     Raises:
-        UserError: the path is a folder's.
+        UserError: the path is a folder.
     """
     table = to_table(rows)
     with _writer(path, kind, table.schema) as writer:
@@ -78,17 +79,17 @@ def write_trials(rows: Sequence[TrialRow], path: Path, kind: str) -> None:
 
 
 def to_table(rows: Sequence[TrialRow]) -> pa.Table:
-    """Build the columns; a column's type is the narrowest that holds all of its values."""
-    flat = [_flat(row) for row in rows]
+    """Build the columns; a column has the narrowest type that holds all of its values."""
+    groups = [_flatten(row) for row in rows]
     names = list(
-        dict.fromkeys(name for part in zip(*flat, strict=True) for d in part for name in d)
+        dict.fromkeys(name for part in zip(*groups, strict=True) for d in part for name in d)
     )
-    merged = [{k: v for part in parts for k, v in part.items()} for parts in flat]
+    merged = [{k: v for part in parts for k, v in part.items()} for parts in groups]
     return pa.table({name: _column([row.get(name) for row in merged]) for name in names})
 
 
-def _flat(row: TrialRow) -> tuple[dict[str, Scalar], ...]:
-    """Return a trial's columns in groups; each group's names come before the next one's."""
+def _flatten(row: TrialRow) -> tuple[dict[str, Scalar], ...]:
+    """Return a trial's columns in groups, in the order of the table."""
     record = row.record
     ended = row.ended_at
     return (
@@ -132,24 +133,24 @@ def _column(values: Sequence[Scalar]) -> pa.Array:
 
 
 def write_predictions(rows: Iterable[TrialRow], store: Store, path: Path, kind: str) -> None:
-    """Write a row per finished trial, split and example: its id, gold and predicted label.
+    """Write a row per finished trial, split and example: id, gold label and predicted label.
 
     Raises:
-        UserError: the path is a folder's.
+        UserError: the path is a folder.
         CorruptTrial: predictions do not match their checksum.
     """
     records = (row.record for row in rows if row.record)
     with _writer(path, kind, LONG) as writer:
         waiting: list[pa.Table] = []
         for record in records:
-            waiting += [_long(record, split, store) for split in record.scores]
+            waiting += [_to_long_form(record, split, store) for split in record.scores]
             if sum(table.num_rows for table in waiting) >= BATCH_ROWS:
                 writer.write_table(pa.concat_tables(waiting))
                 waiting = []
         writer.write_table(pa.concat_tables([*waiting, LONG.empty_table()]))
 
 
-def _long(record: TrialRecord, split: str, store: Store) -> pa.Table:
+def _to_long_form(record: TrialRecord, split: str, store: Store) -> pa.Table:
     found, names = store.labels(record, split), np.array(record.labels)
     same = [pa.repeat(value, len(found.gold)) for value in (record.signature, split)]
     labels = [pa.array(names[numbers]) for numbers in (found.gold, found.predicted)]
@@ -158,7 +159,7 @@ def _long(record: TrialRecord, split: str, store: Store) -> pa.Table:
 
 @contextmanager
 def _writer(path: Path, kind: str, schema: pa.Schema) -> Iterator[Any]:
-    """Write under another name, and rename: the file is the old one or whole."""
+    """Write to a temporary file and rename it, so that the file is never incomplete."""
     refuse_other(path, kind)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path, sync=False) as half, WRITERS[kind](half, schema) as writer:

@@ -1,8 +1,7 @@
-"""MLflow: a run per trial, in one experiment per study, in a SQLite file or on a tracking server.
+"""Export to MLflow: a run per trial, an experiment per study, in a SQLite file or on a server.
 
-In: `TrialRow`s, or one trial that trains. Out: runs; one that is there is left alone, one whose
-trial ended differently since is written anew. Importer of mlflow (the extra `mlflow`), when it is
-called.
+In: `TrialRow`s, or one trial in training. Out: runs. An existing run is kept; it is replaced if its
+trial has ended differently since. mlflow (the extra `mlflow`) is imported when it is needed.
 """
 
 import logging
@@ -24,38 +23,38 @@ from trainers.records.store import State
 
 STATUS = {State.DONE: "FINISHED", State.PRUNED: "KILLED", State.FAILED: "FAILED"}
 MLFLOW_SETTINGS = {
-    # Else it prints two lines of addresses for each run on a server,
+    # By default MLflow prints two URLs for each run on a server,
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # and asks one that does not answer for more than four minutes.
+    # and retries for more than four minutes if the server does not answer.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    # Seconds for each of these tries; MLflow's own are 120.
+    # Timeout of each attempt in seconds; MLflow's default is 120.
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
 SIGNATURE = "catsweep.signature"
 PAGE = 1_000
 BATCH = 1_000
-"""The most metrics that MLflow takes at a time."""
+"""The largest number of metrics that MLflow accepts in one request."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """How many runs the experiment has of what was exported, and how many are new."""
+    """The number of exported runs in the experiment, and how many of them are new."""
 
     runs: int
     new: int
 
 
 def tracking_uri(out: str) -> str:
-    """Return a tracking URI as it is, and a path as that of a SQLite file."""
+    """Return a tracking URI unchanged, and a path as the URI of a SQLite file."""
     return out if "://" in out else f"sqlite:///{Path(out).absolute()}"
 
 
-def write_runs(study: str, rows: Sequence[TrialRow], out: str, watch: Watch = iter) -> Written:
-    """Write a run for each trial that ended: settings, scores, losses and score per epoch.
+def write_runs(study_name: str, rows: Sequence[TrialRow], out: str, watch: Watch = iter) -> Written:
+    """Write a run for each trial that has ended: settings, scores, and losses by epoch.
 
     Raises:
-        UserError: MLflow or its storage's driver is not installed, or the storage or server does
-            not take the runs.
+        UserError: MLflow or the driver of its storage is not installed, or the storage or server
+            rejects the runs.
     """
     if find_spec("mlflow") is None:
         raise UserError("export to mlflow needs mlflow-skinny: pip install 'catsweep[mlflow]'")
@@ -64,48 +63,48 @@ def write_runs(study: str, rows: Sequence[TrialRow], out: str, watch: Watch = it
 
     ended = [row for row in rows if row.state in ENDED]
     try:
-        client, experiment = open_experiment(study, out)
-        there = _there(client, experiment)
-        new = [row for row in ended if not _kept(client, there.get(row.signature), row)]
+        client, experiment = open_experiment(study_name, out)
+        existing = _find_runs(client, experiment)
+        new = [row for row in ended if not _keep_run(client, existing.get(row.signature), row)]
         for row in watch(new):
-            _write(client, experiment, row)
+            _write_run(client, experiment, row)
     except (MlflowException, SQLAlchemyError, sqlite3.Error, ImportError) as error:
         raise UserError(f"MLflow at {out}: {one_line(error)}") from error
     return Written(runs=len(ended), new=len(new))
 
 
-def open_experiment(study: str, out: str) -> tuple[Any, str]:
-    """Return a client of MLflow, and the number of the study's experiment; made if need be."""
+def open_experiment(study_name: str, out: str) -> tuple[Any, str]:
+    """Return an MLflow client and the id of the study's experiment, which is created if needed."""
     for name, value in MLFLOW_SETTINGS.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
-    for name in ("mlflow", "alembic"):  # They tell of each table that they make.
+    for name in ("mlflow", "alembic"):  # They log every table that they create.
         logging.getLogger(name).setLevel(logging.WARNING)
     if "://" not in out:
-        _check_file(Path(out))
+        _check_sqlite(Path(out))
     client = MlflowClient(tracking_uri=tracking_uri(out))
-    return client, _experiment(client, study, out)
+    return client, _get_experiment(client, study_name, out)
 
 
-def _check_file(path: Path) -> None:
-    """Look whether SQLite opens it: MLflow would try for minutes."""
+def _check_sqlite(path: Path) -> None:
+    """Check that SQLite can open the file: MLflow would retry for minutes."""
     path.absolute().parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as base:
         base.execute("SELECT count(*) FROM sqlite_master")
 
 
-def _experiment(client: Any, study: str, out: str) -> str:
-    """Return the number of the study's experiment; artifacts would lie beside the SQLite file."""
-    found = client.get_experiment_by_name(study)
+def _get_experiment(client: Any, study_name: str, out: str) -> str:
+    """Return the id of the study's experiment; its artifacts belong next to the SQLite file."""
+    found = client.get_experiment_by_name(study_name)
     if found is not None:
         return str(found.experiment_id)
-    place = None if "://" in out else Path(out).absolute().with_suffix(".artifacts").as_uri()
-    return str(client.create_experiment(study, artifact_location=place))
+    artifacts = None if "://" in out else Path(out).absolute().with_suffix(".artifacts").as_uri()
+    return str(client.create_experiment(study_name, artifact_location=artifacts))
 
 
-def _there(client: Any, experiment: str) -> dict[str, list[Any]]:
-    """Return the experiment's runs by their trial's signature."""
+def _find_runs(client: Any, experiment: str) -> dict[str, list[Any]]:
+    """Return the experiment's runs by the signature of their trial."""
     found: dict[str, list[Any]] = {}
     token = None
     while True:
@@ -117,27 +116,27 @@ def _there(client: Any, experiment: str) -> dict[str, list[Any]]:
             return found
 
 
-def _kept(client: Any, runs: Sequence[Any] | None, row: TrialRow) -> bool:
-    """Say whether a trial's run is there as it should be; delete one that is not."""
-    as_stored = (STATUS[row.state], _milliseconds(row.ended_at))
-    good = [run for run in runs or () if (run.info.status, run.info.end_time) == as_stored]
+def _keep_run(client: Any, runs: Sequence[Any] | None, row: TrialRow) -> bool:
+    """Return whether a trial has an up-to-date run; delete all other runs of the trial."""
+    expected = (STATUS[row.state], _milliseconds(row.ended_at))
+    current = [run for run in runs or () if (run.info.status, run.info.end_time) == expected]
     for run in runs or ():
-        if run not in good[:1]:
+        if run not in current[:1]:
             client.delete_run(run.info.run_id)
-    return bool(good)
+    return bool(current)
 
 
-def _write(client: Any, experiment: str, row: TrialRow) -> None:
-    """Write one run; its status comes last, so that half a run is never taken for a whole one."""
-    run = _create(client, experiment, row.config, began=_milliseconds(row.began_at))
+def _write_run(client: Any, experiment: str, row: TrialRow) -> None:
+    """Write one run; its status comes last, so that an incomplete run is recognized."""
+    run = _create_run(client, experiment, row.config, began=_milliseconds(row.began_at))
     metrics = _metrics(row)
     for start in range(0, len(metrics), BATCH):
         client.log_batch(run, metrics=metrics[start : start + BATCH])
-    _end(client, run, row)
+    _end_run(client, run, row)
 
 
-def _create(client: Any, experiment: str, config: TrialConfig, *, began: int | None) -> str:
-    """Make a run with a trial's settings; return its number."""
+def _create_run(client: Any, experiment: str, config: TrialConfig, *, began: int | None) -> str:
+    """Create a run with a trial's settings, and return its id."""
     from mlflow.entities import Param
 
     tags = {SIGNATURE: config.signature}
@@ -149,8 +148,8 @@ def _create(client: Any, experiment: str, config: TrialConfig, *, began: int | N
     return str(run)
 
 
-def _end(client: Any, run: str, row: TrialRow) -> None:
-    """Write how a trial ended, and then its run's status; one that is to go on is KILLED."""
+def _end_run(client: Any, run: str, row: TrialRow) -> None:
+    """Write how a trial ended, then its run's status; an interrupted trial's is KILLED."""
     client.set_tag(run, "catsweep.state", row.state.value)
     if row.reason:
         client.set_tag(run, "catsweep.reason", row.reason)
@@ -159,7 +158,7 @@ def _end(client: Any, run: str, row: TrialRow) -> None:
 
 
 def _metrics(row: TrialRow) -> list[Any]:
-    """Score and losses by epoch, then what the whole trial gave; each has a time."""
+    """Return score and losses by epoch, then the results of the whole trial, with time stamps."""
     from mlflow.entities import Metric
 
     clock, found = _milliseconds(row.began_at) or 0, []
@@ -170,25 +169,25 @@ def _metrics(row: TrialRow) -> list[Any]:
             Metric(key, value, clock, epoch.epoch)
             for key, value in ({"score": epoch.score} | losses).items()
         ]
-    return found + _whole(row)
+    return found + _final_metrics(row)
 
 
-def _whole(row: TrialRow) -> list[Any]:
-    """What the whole trial gave, at its end."""
+def _final_metrics(row: TrialRow) -> list[Any]:
+    """Return the results of the whole trial, at its end."""
     from mlflow.entities import Metric
 
     ended, last = _milliseconds(row.ended_at) or 0, len(row.epochs)
-    whole = dict(row.scores)
+    values = dict(row.scores)
     if row.seconds is not None:
-        whole["seconds"] = row.seconds
-    return [Metric(key, value, ended, last) for key, value in whole.items()]
+        values["seconds"] = row.seconds
+    return [Metric(key, value, ended, last) for key, value in values.items()]
 
 
 class LiveRun:
-    """The run of one trial while it trains; an export finds it as it would have written it."""
+    """The run of one trial during training; when it ends, it equals an exported run."""
 
-    def __init__(self, study: str, out: str, config: TrialConfig) -> None:
-        self.client, self.experiment = open_experiment(study, out)
+    def __init__(self, study_name: str, out: str, config: TrialConfig) -> None:
+        self.client, self.experiment = open_experiment(study_name, out)
         self.config, self.run = config, ""
 
     def _runs(self) -> list[str]:
@@ -197,14 +196,14 @@ class LiveRun:
         return [run.info.run_id for run in found]
 
     def begin(self) -> int:
-        """Begin a run; those that the trial has are of an earlier attempt, and are deleted."""
+        """Begin a run, and delete runs of earlier attempts."""
         for run in self._runs():
             self.client.delete_run(run)
-        self.run = _create(self.client, self.experiment, self.config, began=None)
+        self.run = _create_run(self.client, self.experiment, self.config, began=None)
         return 0
 
     def resume(self) -> int:
-        """Go on with the trial's run; return the last epoch that it has."""
+        """Continue the trial's run, and return its last epoch."""
         runs = self._runs()
         if not runs:
             return self.begin()
@@ -214,7 +213,7 @@ class LiveRun:
         return max((point.step for point in points), default=0)
 
     def tell(self, epoch: int, score: float, losses: Mapping[str, float]) -> None:
-        """Write one epoch: the losses by name."""
+        """Write the score and the losses of one epoch."""
         from mlflow.entities import Metric
 
         now = _milliseconds(datetime.now(UTC)) or 0
@@ -223,10 +222,10 @@ class LiveRun:
         self.client.log_batch(self.run, metrics=points)
 
     def end(self, row: TrialRow) -> None:
-        """Write what the whole trial gave, and how it ended."""
+        """Write the results of the whole trial, and how it ended."""
         if row.scores:
-            self.client.log_batch(self.run, metrics=_whole(row))
-        _end(self.client, self.run, row)
+            self.client.log_batch(self.run, metrics=_final_metrics(row))
+        _end_run(self.client, self.run, row)
 
 
 def _milliseconds(moment: datetime | None) -> int | None:

@@ -1,9 +1,9 @@
-"""Optuna: a SQLite storage that optuna-dashboard opens, with one Optuna study per cell.
+"""Export to Optuna: a SQLite storage for optuna-dashboard, with one Optuna study per cell.
 
-In: `TrialRow`s. Out: the file, in which a cell's trials are as the store has them: a cell in which
-nothing changed is left alone, another one is written anew, and nothing is there twice.
-Optuna makes the tables and the studies; the trials go into its tables directly, because its own
-`add_trials` commits one at a time: 10,000 take minutes. Importer of optuna, when it is called.
+In: `TrialRow`s. Out: the file. Exporting again updates it and never duplicates trials: a cell that
+has changed is written again, others are left unchanged. Optuna creates the tables and the studies;
+trials are inserted directly, because Optuna's `add_trials` commits each trial (minutes for 10,000).
+optuna is imported when it is needed.
 """
 
 import json
@@ -39,32 +39,33 @@ NO_AXIS = {"task", "encoder", "method", "seed"}
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """How many studies and trials the storage has of what was exported, and how many are new."""
+    """The numbers of exported studies and trials in the storage, and how many trials are new."""
 
     studies: int
     trials: int
     new: int
 
 
-def write_storage(study: str, rows: Sequence[TrialRow], path: Path) -> Written:
-    """Write the trials that ended, each cell's as the Optuna study `STUDY/task/encoder/method`.
+def write_storage(study_name: str, rows: Sequence[TrialRow], path: Path) -> Written:
+    """Write the trials that have ended; a cell is the Optuna study `STUDY/task/encoder/method`.
 
-    Parameters are the settings in which the cell's trials differ, and lr; the seed is an attribute.
+    Parameters are the settings that differ between the cell's trials, and lr; the seed is a user
+    attribute.
 
     Raises:
-        UserError: the file is no SQLite storage of Optuna's, of a schema that this file does not
-            write, or a study in it has trials that catsweep did not write.
+        UserError: the file is not an Optuna storage in SQLite, has another schema version, or has
+            trials that catsweep did not write.
     """
     cells: dict[str, list[TrialRow]] = {}
     for row in rows:
-        cells.setdefault("/".join((study, *row.config.cell)), []).append(row)
+        cells.setdefault("/".join((study_name, *row.config.cell)), []).append(row)
     ended = {name: [row for row in cell if row.state in ENDED] for name, cell in cells.items()}
     ended = {name: cell for name, cell in ended.items() if cell}
     try:
-        numbers = _prepare(path, study, ended)
+        study_ids = _create_studies(path, study_name, ended)
         with closing(sqlite3.connect(path)) as base, base:
             new = sum(
-                _write_cell(base, numbers[name], name, cell, distributions(cells[name]))
+                _write_cell(base, study_ids[name], name, cell, find_distributions(cells[name]))
                 for name, cell in ended.items()
             )
     except sqlite3.Error as error:
@@ -72,8 +73,10 @@ def write_storage(study: str, rows: Sequence[TrialRow], path: Path) -> Written:
     return Written(studies=len(ended), trials=sum(map(len, ended.values())), new=new)
 
 
-def _prepare(path: Path, study: str, cells: Mapping[str, Sequence[TrialRow]]) -> dict[str, int]:
-    """Let Optuna make its tables and the studies that are not there; return their numbers."""
+def _create_studies(
+    path: Path, study_name: str, cells: Mapping[str, Sequence[TrialRow]]
+) -> dict[str, int]:
+    """Let Optuna create its tables and the missing studies; return all study ids by name."""
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -84,16 +87,16 @@ def _prepare(path: Path, study: str, cells: Mapping[str, Sequence[TrialRow]]) ->
     except (SQLAlchemyError, RuntimeError) as error:
         if "unable to open database file" in str(error):
             raise UserError(
-                f"cannot write {path}: it, or its folder, may not be written"
+                f"cannot write {path}: no permission to write it or its folder"
             ) from error
-        raise UserError(f"{path} is no Optuna storage: {one_line(error)}") from error
+        raise UserError(f"{path} is not an Optuna storage: {one_line(error)}") from error
     try:
         known = {found.study_name for found in storage.get_all_studies()}
         for name in cells.keys() - known:
             new = storage.create_new_study([optuna.study.StudyDirection.MAXIMIZE], name)
             task, encoder, method = cells[name][0].config.cell
-            about = {"study": study, "task": task, "encoder": encoder, "method": method}
-            for key, value in about.items():
+            attributes = {"study": study_name, "task": task, "encoder": encoder, "method": method}
+            for key, value in attributes.items():
                 storage.set_study_user_attr(new, key, value)
         return {name: storage.get_study_id_from_name(name) for name in cells}
     finally:
@@ -101,8 +104,8 @@ def _prepare(path: Path, study: str, cells: Mapping[str, Sequence[TrialRow]]) ->
         storage.engine.dispose()
 
 
-def distributions(rows: Sequence[TrialRow]) -> dict[str, "BaseDistribution"]:
-    """Say from what a cell's trials were drawn: the range or the values of each axis, by name."""
+def find_distributions(rows: Sequence[TrialRow]) -> dict[str, "BaseDistribution"]:
+    """Return the distribution of each axis of a cell: its range or its values, by name."""
     values: dict[str, dict[Scalar, None]] = {}
     for row in rows:
         for name, value in settings(row.config).items():
@@ -112,7 +115,7 @@ def distributions(rows: Sequence[TrialRow]) -> dict[str, "BaseDistribution"]:
 
 
 def _distribution(values: Sequence[Scalar]) -> "BaseDistribution":
-    """Numbers have a range, logarithmic when it spans a factor of ten; all else has choices."""
+    """Return a range for numbers, logarithmic from a factor of ten, and choices otherwise."""
     from optuna.distributions import (
         CategoricalDistribution,
         FloatDistribution,
@@ -136,30 +139,30 @@ def _write_cell(
     rows: Sequence[TrialRow],
     axes: Mapping[str, "BaseDistribution"],
 ) -> int:
-    """Bring one Optuna study up to date; return how many of its trials were not there before."""
+    """Update one Optuna study, and return the number of new trials."""
     from optuna.distributions import distribution_to_json
 
     (version,) = base.execute("SELECT schema_version FROM version_info").fetchone()
     if version != SCHEMA:
         raise UserError(
-            f"catsweep writes version {SCHEMA} of Optuna's tables, and they have version {version}:"
-            " install optuna 4 or 5, and export to a new file"
+            f"expected version {SCHEMA} of Optuna's tables, got version {version}: install optuna"
+            " 4 or 5, and export to a new file"
         )
     texts = {axis: distribution_to_json(found) for axis, found in axes.items()}
-    there = _there(base, study_id, name)
+    existing = _read_trials(base, study_id, name)
     axes_text = json.dumps(texts)
     wanted = {r.signature: (STATES[r.state], _local(r.ended_at), axes_text) for r in rows}
-    if there == wanted:
+    if existing == wanted:
         return 0
-    _clear(base, study_id)
-    _insert(base, study_id, rows, axes, texts)
-    return len(wanted.keys() - there.keys())
+    _delete_trials(base, study_id)
+    _insert_trials(base, study_id, rows, axes, texts)
+    return len(wanted.keys() - existing.keys())
 
 
-def _there(
+def _read_trials(
     base: sqlite3.Connection, study_id: int, name: str
 ) -> dict[str, tuple[str, str | None, str]]:
-    """Return state, end and axes of a study's trials by signature, as they are in the file."""
+    """Return the state, end and axes of a study's trials in the file, by signature."""
     found = base.execute(
         "SELECT state, datetime_complete, signature.value_json, axes.value_json FROM trials"
         " LEFT JOIN trial_user_attributes signature ON signature.trial_id = trials.trial_id"
@@ -170,12 +173,12 @@ def _there(
     ).fetchall()
     if any(signature is None or axes is None for *_, signature, axes in found):
         raise UserError(
-            f"the Optuna study {name} has trials that catsweep did not write: give another --out"
+            f"the Optuna study {name} has trials that catsweep did not write: choose another --out"
         )
     return {json.loads(key): (state, end, json.loads(axes)) for state, end, key, axes in found}
 
 
-def _clear(base: sqlite3.Connection, study_id: int) -> None:
+def _delete_trials(base: sqlite3.Connection, study_id: int) -> None:
     for table in CHILDREN:
         base.execute(
             f"DELETE FROM {table} WHERE trial_id IN"
@@ -185,19 +188,19 @@ def _clear(base: sqlite3.Connection, study_id: int) -> None:
     base.execute("DELETE FROM trials WHERE study_id = ?", (study_id,))
 
 
-def _insert(
+def _insert_trials(
     base: sqlite3.Connection,
     study_id: int,
     rows: Sequence[TrialRow],
     axes: Mapping[str, "BaseDistribution"],
     texts: Mapping[str, str],
 ) -> None:
-    """Insert trials and all that hangs on them, table by table."""
+    """Insert trials with their parameters, values and attributes, table by table."""
     (last,) = base.execute("SELECT COALESCE(MAX(trial_id), 0) FROM trials").fetchone()
-    numbered = [(last + 1 + place, row) for place, row in enumerate(rows)]
+    numbered = [(last + 1 + number, row) for number, row in enumerate(rows)]
     trials = [
-        (trial, place, study_id, STATES[row.state], _local(row.began_at), _local(row.ended_at))
-        for place, (trial, row) in enumerate(numbered)
+        (trial, number, study_id, STATES[row.state], _local(row.began_at), _local(row.ended_at))
+        for number, (trial, row) in enumerate(numbered)
     ]
     params = [
         (trial, axis, axes[axis].to_internal_repr(values[axis]), texts[axis])
@@ -207,33 +210,33 @@ def _insert(
     ]
     scores = [(trial, row.score) for trial, row in numbered if row.score is not None]
     curves = [(trial, epoch.epoch, epoch.score) for trial, row in numbered for epoch in row.epochs]
-    about = [
+    attributes = [
         (trial, key, json.dumps(value))
         for trial, row in numbered
         for key, value in _attributes(row).items()
     ]
-    marks = [(trial, json.dumps(json.dumps(texts))) for trial, _ in numbered]
+    axes_rows = [(trial, json.dumps(json.dumps(texts))) for trial, _ in numbered]
     for statement, values in (
         ("trials VALUES (?, ?, ?, ?, ?, ?)", trials),
         ("trial_params VALUES (NULL, ?, ?, ?, ?)", params),
         ("trial_values VALUES (NULL, ?, 0, ?, 'FINITE')", scores),
         ("trial_intermediate_values VALUES (NULL, ?, ?, ?, 'FINITE')", curves),
-        ("trial_user_attributes VALUES (NULL, ?, ?, ?)", about),
-        ("trial_system_attributes VALUES (NULL, ?, 'catsweep:axes', ?)", marks),
+        ("trial_user_attributes VALUES (NULL, ?, ?, ?)", attributes),
+        ("trial_system_attributes VALUES (NULL, ?, 'catsweep:axes', ?)", axes_rows),
     ):
         base.executemany(f"INSERT INTO {statement}", values)
 
 
 def _attributes(row: TrialRow) -> dict[str, Any]:
-    """What is known of a trial beside its parameters, value and curve."""
+    """Return the user attributes of a trial: everything but its parameters, value and curve."""
     record = row.record
-    about: dict[str, Any] = {"signature": row.signature, "seed": row.config.seed}
-    about |= {"selection": record.selection, "metric": record.metric} if record else {}
-    about |= row.scores
-    known = {"seconds": row.seconds, "reason": row.reason}
-    return about | {key: value for key, value in known.items() if value is not None}
+    attributes: dict[str, Any] = {"signature": row.signature, "seed": row.config.seed}
+    attributes |= {"selection": record.selection, "metric": record.metric} if record else {}
+    attributes |= row.scores
+    optional = {"seconds": row.seconds, "reason": row.reason}
+    return attributes | {key: value for key, value in optional.items() if value is not None}
 
 
 def _local(moment: datetime | None) -> str | None:
-    """Optuna keeps local time, and SQLAlchemy in this form."""
+    """Format a time as local time, as SQLAlchemy stores it for Optuna."""
     return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S.%f") if moment else None

@@ -1,6 +1,6 @@
-"""A study's trials as exports see them: settings without nesting, and what the store knows of each.
+"""The rows of an export: each trial's flat settings and its record in the store.
 
-In: trials and a store. Out: a `TrialRow` each, in the study's order. Nothing is computed anew.
+In: trials and a store. Out: a `TrialRow` per trial, in the study's order. Nothing is recomputed.
 """
 
 import json
@@ -21,7 +21,7 @@ ENDED = (State.DONE, State.PRUNED, State.FAILED)
 
 @dataclass(frozen=True, kw_only=True)
 class TrialRow:
-    """One trial: its settings, its state, and the record that goes with that state."""
+    """One trial: its settings, its state, and the record for that state."""
 
     config: TrialConfig
     state: State
@@ -31,31 +31,31 @@ class TrialRow:
 
     @property
     def signature(self) -> str:
-        """The trial's name."""
+        """The trial's signature."""
         return self.config.signature
 
     @property
     def epochs(self) -> tuple[EpochRecord, ...]:
-        """The curve: all of a finished trial's, the first of a pruned one's, none of another's."""
+        """The epochs that a finished or pruned trial trained; empty for others."""
         ended = self.record or self.pruned
         return ended.epochs if ended else ()
 
     @property
     def score(self) -> float | None:
-        """The selection score; of a pruned trial the last epoch's, of others none."""
+        """The selection score; for a pruned trial that of its last epoch, for others None."""
         if self.record:
             return self.record.selection_score
         return self.pruned.epochs[-1].score if self.pruned and self.pruned.epochs else None
 
     @property
     def seconds(self) -> float | None:
-        """Seconds of training and evaluation together, where they are known."""
+        """Seconds of training and evaluation, or None."""
         ended = self.record or self.pruned
         return ended.seconds if ended else None
 
     @property
     def ended_at(self) -> datetime | None:
-        """When it finished, failed or was stopped."""
+        """The time at which the trial finished, failed or was stopped."""
         if self.record:
             return datetime.fromisoformat(self.record.finished_at)
         if self.pruned:
@@ -64,7 +64,7 @@ class TrialRow:
 
     @property
     def began_at(self) -> datetime | None:
-        """Its seconds before its end: a trial that was resumed began earlier."""
+        """The end minus the seconds; a trial that was resumed began earlier."""
         return self.ended_at and self.ended_at - timedelta(seconds=self.seconds or 0.0)
 
     @property
@@ -76,7 +76,7 @@ class TrialRow:
 
     @property
     def scores(self) -> dict[str, float]:
-        """Every metric of every split, named `dev.accuracy`."""
+        """All metrics on all splits, with names like `dev.accuracy`."""
         if self.record is None:
             return {}
         return {
@@ -87,11 +87,11 @@ class TrialRow:
 
 
 Watch = Callable[[Sequence[TrialRow]], Iterable[TrialRow]]
-"""What shows how far a loop over trials is, where that takes long."""
+"""Wraps a loop over trials to show its progress."""
 
 
 def read_rows(trials: Sequence[TrialConfig], store: Store) -> list[TrialRow]:
-    """Read what the store has of each trial.
+    """Read the records of all trials.
 
     Raises:
         CorruptTrial: a result is truncated or altered.
@@ -106,7 +106,7 @@ def read_rows(trials: Sequence[TrialConfig], store: Store) -> list[TrialRow]:
 
 
 def read_row(trial: TrialConfig, store: Store) -> TrialRow:
-    """Read what the store has of one trial.
+    """Read the record of one trial.
 
     Raises:
         CorruptTrial: its result is truncated or altered.
@@ -124,35 +124,35 @@ def read_row(trial: TrialConfig, store: Store) -> TrialRow:
 
 
 HEADS: Final = {"csv": (b"signature", b'"signature'), "parquet": (b"PAR1",)}
-"""How each kind of table begins."""
+"""The first bytes of each kind of file."""
 
 
 def refuse_other(path: Path, kind: str) -> None:
-    """Refuse to write where a folder is, or a file that is no table of this kind.
+    """Refuse to overwrite a folder, or a file that is not an export of this kind.
 
     Raises:
-        UserError: it is so.
-        OSError: no name may be so long, or the file cannot be read.
+        UserError: the path is such a folder or file.
+        OSError: the name is too long, or the file cannot be read.
     """
     if path.is_dir():
         raise UserError(f"{path} is a folder: expected the name of a file")
     if not path.exists():
         return
     if not path.is_file():
-        raise UserError(f"{path} is no regular file, and is not replaced: give another name")
+        raise UserError(f"{path} is not a regular file: choose another name")
     with path.open("rb") as file:
         start = file.read(16)
     if start and not start.startswith(HEADS[kind]):
-        raise UserError(f"{path} is no {kind} file of trials: remove it, or give another name")
+        raise UserError(f"{path} is not a {kind} file of trials: remove it, or choose another name")
 
 
 def settings(trial: TrialConfig) -> dict[str, Scalar]:
-    """Return a trial's settings; what is neither a number nor a text is written as JSON."""
+    """Return a trial's settings; a value that is neither a number nor a text is written as JSON."""
     return {name: _scalar(value) for name, value in trial.settings.items()}
 
 
 def run_name(trial: TrialConfig) -> str:
-    """Return a name that people know a trial's run by, in other programs."""
+    """Return a readable name for a trial's run in other programs."""
     return f"{trial.task} {trial.method.name} {trial.signature}"
 
 

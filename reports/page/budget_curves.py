@@ -1,4 +1,4 @@
-"""The expected best of n settings of every method, with its band: numbers of a budget picture.
+"""Budget curves: the expected best of n settings of every method, with a confidence band.
 
 In: the `Landscape`s of one task and encoder, and their cells. Out: a frozen `BudgetPicture`.
 """
@@ -22,7 +22,7 @@ MOST_POINTS: Final = 60
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BudgetCurve:
-    """Of one method: `expected`, `low` and `high` at budgets `n`, all of shape (B,)."""
+    """The curve of one method: `expected`, `low` and `high` at budgets `n`, each (B,)."""
 
     method: str
     n: Labels
@@ -33,7 +33,7 @@ class BudgetCurve:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BudgetPicture:
-    """All methods of one task and encoder; `refused` says of which there is no curve, and why."""
+    """The curves of one task and encoder; `refused` has the reasons for missing curves."""
 
     task: str
     encoder: str
@@ -45,27 +45,29 @@ class BudgetPicture:
 
     @property
     def banded(self) -> tuple[str, ...]:
-        """The methods whose bands are drawn: the first, which is the baseline, and the best other.
+        """The methods whose bands are drawn: the first (the baseline) and the best other method.
 
-        More than two bands that overlap cannot be told apart.
+        More than two overlapping bands are hard to tell apart.
         """
         first, *others = [curve.method for curve in self.curves] or [""]
         ends = {curve.method: float(curve.expected[-1]) for curve in self.curves}
         return (first, *sorted(others, key=lambda method: -ends[method])[:1])
 
 
-def budget_picture(of: Sequence[Landscape], cells: Sequence[CellResult]) -> BudgetPicture:
-    """Draw up the curves of the methods of one task and encoder.
+def build_budget_picture(
+    landscapes: Sequence[Landscape], cells: Sequence[CellResult]
+) -> BudgetPicture:
+    """Compute the curves of all methods on one task with one encoder.
 
-    `reports.statistics.budget` has the caveats.
+    See `reports.statistics.budget` for the caveats.
     """
     curves, refused = [], []
-    for landscape, cell in zip(of, cells, strict=True):
+    for landscape, cell in zip(landscapes, cells, strict=True):
         try:
             curves.append(_curve(landscape, cell.design))
         except UserError as error:
             refused.append(str(error))
-    first = of[0]
+    first = landscapes[0]
     return BudgetPicture(
         task=first.task,
         encoder=first.encoder,
@@ -77,18 +79,18 @@ def budget_picture(of: Sequence[Landscape], cells: Sequence[CellResult]) -> Budg
     )
 
 
-def _curve(of: Landscape, design: Design) -> BudgetCurve:
-    scores = Scores(cell=of.title, values=of.comparable, design=design)
+def _curve(landscape: Landscape, design: Design) -> BudgetCurve:
+    scores = Scores(cell=landscape.title, values=landscape.comparable, design=design)
     expected = expected_best(scores)
-    low, high = expected_best_band(scores, get_metric(of.metric).lowest)
+    low, high = expected_best_band(scores, get_metric(landscape.metric).lowest)
     rows = _thinned(scores.budget)
     return BudgetCurve(
-        method=of.method, n=rows + 1, expected=expected[rows], low=low[rows], high=high[rows]
+        method=landscape.method, n=rows + 1, expected=expected[rows], low=low[rows], high=high[rows]
     )
 
 
 def _thinned(budget: int) -> Labels:
-    """Choose rows of 0 .. budget - 1: all, or denser at small budgets with both ends among them."""
+    """Choose rows of 0 .. budget - 1: all, or log-spaced ones that include both ends."""
     if budget <= MOST_POINTS:
         return np.arange(budget)
     steps = np.geomspace(1, budget, MOST_POINTS)

@@ -1,7 +1,7 @@
-"""What all figures share: their settings, their letters, and a legend that hides nothing.
+"""What all figures share: Matplotlib settings, printable text, and the legend.
 
-In: sizes, names and looks. Out: Matplotlib figures to draw on. Names print as themselves: nothing
-in them is read as mathematics, and a character that the font lacks is printed as its code point.
+In: sizes, names and styles. Out: Matplotlib figures to draw on. Names are printed literally, not
+read as mathematics; a character that the font lacks is printed as its code point.
 """
 
 import math
@@ -22,7 +22,7 @@ SETTINGS: Final[Any] = {
     "legend.frameon": False,
     "text.parse_math": False,
     "axes.formatter.use_mathtext": False,
-    "pdf.fonttype": 42,  # letters stay letters: journals refuse type 3
+    "pdf.fonttype": 42,  # TrueType: journals refuse type 3 fonts
     "hatch.linewidth": 0.5,
     "savefig.dpi": 200,
 }
@@ -31,7 +31,7 @@ NO_STYLES: Final[Styles] = {}
 
 
 def printable(text: str) -> str:
-    """Put the code point in place of each character that the font has no glyph for."""
+    """Replace each character that the font has no glyph for by its code point."""
     return "".join(c if ord(c) in _glyphs() else f"U+{ord(c):04X}" for c in text)
 
 
@@ -42,24 +42,24 @@ def _glyphs() -> frozenset[int]:
 
 
 def blank_figure(width: float, height: float) -> Figure:
-    """Make a figure of so many inches; its title stands in its caption."""
+    """Make an empty figure of this size in inches."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def add_legend(figure: Figure, most: int) -> None:
-    """Put a legend of everything that has a label below the plots; its rows add to the height.
+    """Add a legend below the plots, and increase the figure's height by its rows.
 
-    It has as many columns as the figure is wide enough for, and `most` at most.
+    It has as many columns as fit into the width, at most `most`.
     """
-    for across in range(most, 0, -1):
-        legend = figure.legend(loc="outside lower center", ncols=across, handlelength=3.5)
-        if across == 1 or legend.get_window_extent().width <= figure.bbox.width:
+    for columns in range(most, 0, -1):
+        legend = figure.legend(loc="outside lower center", ncols=columns, handlelength=3.5)
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
             break
         legend.remove()
-    rows = math.ceil(len(legend.get_texts()) / across)
+    rows = math.ceil(len(legend.get_texts()) / columns)
     figure.set_figheight(figure.get_figheight() + 0.17 * rows)
 
 
-def line_of(style: Style) -> tuple[int, tuple[float, ...]] | str:
-    """Return a method's line as Matplotlib takes it."""
+def line_style(style: Style) -> tuple[int, tuple[float, ...]] | str:
+    """Return the Matplotlib line style of a method."""
     return (0, style.dashes) if style.dashes else "-"

@@ -1,6 +1,6 @@
-"""The examples that one of two compared settings gets right and the other wrong.
+"""Discordant examples: those that exactly one of two compared settings predicts correctly.
 
-Of several seeds a setting's prediction is the label that most of them name; the lower of equals.
+The prediction of a setting with several seeds is their majority vote; the lower label if tied.
 
 In: the verdicts of reports and a source of texts. Out: frozen `Discordant`s.
 """
@@ -23,7 +23,7 @@ LONGEST: Final = 600  # characters of a text
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """One such example; `text` is None where it could not be loaded."""
+    """A discordant example; `text` is None if it could not be loaded."""
 
     id: str
     text: str | None
@@ -35,10 +35,11 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True)
 class Discordant:
-    """The examples of a comparison: `wins` and `losses` count all, `examples` may hold fewer.
+    """The discordant examples of a comparison.
 
-    `trials` are the baseline's and the system's, one for each seed. `no_texts` says why there are
-    no texts; empty where there are.
+    `wins` and `losses` count all of them; `examples` may hold fewer. `trials` are those of the
+    baseline and the system, one per seed. `no_texts` is the reason why there are no texts, or
+    empty.
     """
 
     split: str
@@ -53,25 +54,25 @@ class Discordant:
     examples: tuple[Example, ...]
 
 
-def discordant_examples(
+def find_discordant(
     reports: Sequence[Report], labels: Mapping[str, Sequence[object]], texts: Texts
 ) -> tuple[Discordant, ...]:
-    """Find them for every comparison, at most MOST_ROWS in all; `labels` are each task's.
+    """Find the discordant examples of every comparison; `labels` are the label names by task.
 
-    They are shared out evenly; what a comparison leaves of its share is for the others.
+    At most MOST_ROWS are kept, divided evenly; what one comparison does not need goes to others.
     """
     tests = [test for report in reports if report.split for test in report.verdicts]
     votes = [(vote(test.pair.baseline), vote(test.pair.system)) for test in tests]
     wanted = [int(_differ(test, both).sum()) for test, both in zip(tests, votes, strict=True)]
-    shares = shared_out(MOST_ROWS, wanted)
+    shares = share_rows(MOST_ROWS, wanted)
     return tuple(
-        _of(test, both, labels[test.task], texts, most)
+        _make_discordant(test, both, labels[test.task], texts, most)
         for test, both, most in zip(tests, votes, shares, strict=True)
     )
 
 
 def vote(rows: Labels) -> Labels:
-    """Return the label that most seeds (S, N) name (N,); the lowest one of equals."""
+    """Return the majority label (N,) of seeds (S, N); the lowest one if tied."""
     if len(rows) == 1:
         rows = rows[:1]
     counts = np.stack([(rows == label).sum(axis=0) for label in range(int(rows.max()) + 1)])
@@ -83,17 +84,17 @@ def _differ(test: Verdict, votes: tuple[Labels, Labels]) -> Flags:
     return np.asarray((votes[0] == test.pair.gold) != (votes[1] == test.pair.gold))
 
 
-def shared_out(rows: int, wanted: Sequence[int]) -> list[int]:
-    """Give each what it wants as far as the rows suffice, and the same to those who want more."""
+def share_rows(rows: int, wanted: Sequence[int]) -> list[int]:
+    """Divide rows evenly among comparisons; what one does not need is divided among the others."""
     shares = [0] * len(wanted)
-    fewest_first = sorted(range(len(wanted)), key=lambda place: wanted[place])
-    for served, place in enumerate(fewest_first):
-        shares[place] = min(wanted[place], rows // (len(wanted) - served))
-        rows -= shares[place]
+    fewest_first = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    for served, index in enumerate(fewest_first):
+        shares[index] = min(wanted[index], rows // (len(wanted) - served))
+        rows -= shares[index]
     return shares
 
 
-def _of(
+def _make_discordant(
     test: Verdict,
     votes: tuple[Labels, Labels],
     labels: Sequence[object],
@@ -102,7 +103,7 @@ def _of(
 ) -> Discordant:
     pair, (first, second) = test.pair, votes
     rows = np.flatnonzero(_differ(test, votes))
-    found, no_texts = _texts(texts, test)
+    found, no_texts = _read_texts(texts, test)
     return Discordant(
         split=test.split,
         task=test.task,
@@ -116,7 +117,7 @@ def _of(
         examples=tuple(
             Example(
                 id=pair.ids[row],
-                text=None if found is None else clipped(found[row]),
+                text=None if found is None else clip_text(found[row]),
                 gold=str(labels[int(pair.gold[row])]),
                 baseline=str(labels[int(first[row])]),
                 system=str(labels[int(second[row])]),
@@ -127,16 +128,16 @@ def _of(
     )
 
 
-def _texts(texts: Texts, test: Verdict) -> tuple[Sequence[str] | None, str]:
-    """Return the texts, or the reason why there are none: ids and labels are worth a table, too."""
+def _read_texts(texts: Texts, test: Verdict) -> tuple[Sequence[str] | None, str]:
+    """Return the texts, or the reason why there are none; ids and labels are shown anyway."""
     if test.split == GIVEN:
-        return None, "files of predictions hold none"
+        return None, "files of predictions contain no texts"
     try:
-        return texts.of(test.task, test.split, test.pair.ids, test.pair.gold, test.data), ""
+        return texts.read(test.task, test.split, test.pair.ids, test.pair.gold, test.data), ""
     except UserError as error:
         return None, str(error)
 
 
-def clipped(text: str) -> str:
-    """Cut a long text, visibly."""
+def clip_text(text: str) -> str:
+    """Cut a long text, with an ellipsis."""
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,4 +1,4 @@
-"""Where a page's numbers come from: when the trials ran, for how long, with what, and the command.
+"""The facts about a study's trials on the page: dates, hours, devices, versions and the command.
 
 In: a study's cells. Out: frozen `Facts`, and their HTML.
 """
@@ -15,7 +15,7 @@ PACKAGES: Final = ("catsweep", "torch", "transformers")
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """Days as `2026-01-31`, hours of finished trials, and of GPUs by each trial's share of one."""
+    """Days as `2026-01-31`; hours of finished trials, GPU-hours by each trial's share of a GPU."""
 
     command: str = ""
     first_day: str = ""
@@ -27,7 +27,7 @@ class Facts:
 
 
 def gather_facts(cells: Sequence[CellResult], command: str) -> Facts:
-    """Gather them from the records of all finished trials."""
+    """Gather the facts from the records of all finished trials."""
     records = [trial.record for cell in cells for trial in cell.finished]
     days = sorted(record.finished_at[:10] for record in records)
     used = {
@@ -50,17 +50,17 @@ def gather_facts(cells: Sequence[CellResult], command: str) -> Facts:
     )
 
 
-def facts_html(of: Facts) -> str:
-    """Write them as a list of terms; nothing of what is not known."""
-    days = " to ".join(dict.fromkeys(day for day in (of.first_day, of.last_day) if day))
-    hours = f"{_hours(of.trial_hours)} trial hours" if of.trial_hours else ""
-    gpu = f", {_hours(of.gpu_hours)} GPU-hours" if of.gpu_hours else ""
-    on = f" on {', '.join(of.devices)}" if of.devices else ""
+def facts_html(facts: Facts) -> str:
+    """Write the facts as a description list, leaving out unknown ones."""
+    days = " to ".join(dict.fromkeys(day for day in (facts.first_day, facts.last_day) if day))
+    hours = f"{_hours(facts.trial_hours)} trial hours" if facts.trial_hours else ""
+    gpu = f", {_hours(facts.gpu_hours)} GPU-hours" if facts.gpu_hours else ""
+    on = f" on {', '.join(facts.devices)}" if facts.devices else ""
     entries = {
         "Trials finished": escape(days),
         "Time": escape(f"{hours}{gpu}{on}") if hours else "",
-        "Versions": escape(", ".join(of.versions)),
-        "Command": f"<code>{escape(of.command)}</code>" if of.command else "",
+        "Versions": escape(", ".join(facts.versions)),
+        "Command": f"<code>{escape(facts.command)}</code>" if facts.command else "",
     }
     items = "".join(
         f"<div><dt>{name}</dt><dd>{text}</dd></div>" for name, text in entries.items() if text

@@ -1,8 +1,8 @@
-"""Figures for papers: the pictures of a study as PDF and PNG, by Matplotlib, and their captions.
+"""Figures for papers: the pictures of a study as PDF and PNG, drawn by Matplotlib, with captions.
 
-In: `Pictures` and `Forest`s. Out: file names and bytes, the same for the same input. A figure has
-no title in it: `figures.tex` includes each one with its caption. A method has the colour, marker,
-line and hatch of `styles.py` in all of them.
+In: `Pictures` and `Forest`s. Out: file names and bytes; the same input gives the same bytes. Titles
+are not part of a figure: `figures.tex` includes each one with its caption. A method has the same
+colour, marker, line and hatch (`styles.py`) in all figures.
 """
 
 import re
@@ -16,16 +16,16 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from reports.page.budget_curves import BudgetPicture
-from reports.page.curve_figures import budget_figure, curves_figure
+from reports.page.curve_figures import budget_figure, training_curves_figure
 from reports.page.drawing import SETTINGS
 from reports.page.forest import Forest
 from reports.page.forest_figure import forest_figure
 from reports.page.heatmap import Heatmap
 from reports.page.importance import Importance
 from reports.page.landscape import Axis
-from reports.page.pictures import CellPictures, Pictures, called
+from reports.page.pictures import CellPictures, Pictures, with_display_names
 from reports.page.settings_figures import heatmap_figure, importance_figure, parallel_figure
-from reports.page.styles import style_of
+from reports.page.styles import find_style
 from reports.page.training_curves import TrainingCurve
 from reports.tables.latex_text import escape
 from search_spaces.method import Style
@@ -37,10 +37,10 @@ METADATA: Final[Mapping[str, dict[str, Any]]] = {
 }
 LONGEST_STEM: Final = 160
 FEWEST_SETTINGS: Final = 3
-"""With fewer there is no budget to speak of."""
+"""With fewer settings, no budget figure is drawn."""
 CAPTIONS: Final = "figures.tex"
 MARKS_MEAN: Final = (
-    "†, *: better, p < .05; ‡: still so after the choice among the settings and Holm's correction;"
+    "†, *: better, p < .05; ‡: also after the choice among settings and Holm's correction;"
     " §: confirmed on fresh seeds."
 )
 
@@ -61,16 +61,16 @@ def draw_figures(
     every: bool = True,
     worth: float | None = None,
 ) -> dict[str, bytes]:
-    """Draw `NAME.pdf` and `NAME.png` of each, and write their captions to `figures.tex`.
+    """Draw each figure as `NAME.pdf` and `NAME.png`, and write the captions to `figures.tex`.
 
-    The gains come first, then what a budget buys; `every` adds heatmaps, importances, parallel
-    coordinates and training curves.
+    The forest plots of gains come first, then the budget curves; `every` adds heatmaps,
+    importances, parallel coordinates and training curves.
     """
     files: dict[str, bytes] = {}
     taken: set[str] = set()
     captions: dict[str, str] = {}
     with mpl.rc_context():
-        mpl.rcdefaults()  # whatever this machine's own settings are
+        mpl.rcdefaults()  # independent of this machine's settings
         mpl.rcParams.update(SETTINGS)
         for drawn in _figures(pictures, gains, every=every, worth=worth):
             stem = _stem(drawn.name, taken)
@@ -83,7 +83,7 @@ def draw_figures(
 
 
 def _stem(name: str, taken: set[str]) -> str:
-    """Name a file as its picture, in characters and a length that every disk takes, once."""
+    """Return a unique file stem for a figure, with safe characters and a limited length."""
     plain = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")
     if len(plain) > LONGEST_STEM:
         ends = plain[: LONGEST_STEM // 2], plain[-LONGEST_STEM // 2 :]
@@ -95,7 +95,7 @@ def _stem(name: str, taken: set[str]) -> str:
 
 
 def _latex(captions: Mapping[str, str]) -> str:
-    """Write a float for each figure, to be pasted; it takes \\usepackage{graphicx}."""
+    """Write a figure environment for each figure; it needs \\usepackage{graphicx}."""
     return "\n".join(
         "\n".join(
             (
@@ -131,15 +131,15 @@ def _figures(
         yield from _best_curves(pictures, styles)
 
 
-def _gains_caption(of: Forest, worth: float | None) -> str:
-    first_lower = of.title[:1].lower() + of.title[1:]
-    bars = f" Bars: {of.bars}." if of.bars else ""
+def _gains_caption(forest: Forest, worth: float | None) -> str:
+    first_lower = forest.title[:1].lower() + forest.title[1:]
+    bars = f" Bars: {forest.bars}." if forest.bars else ""
     shade = f" Grey: gains below {100 * worth:g} points." if worth else ""
-    return f"Gains over {of.against} in points; {first_lower}.{bars}{shade} {MARKS_MEAN}"
+    return f"Gains over {forest.against} in points; {first_lower}.{bars}{shade} {MARKS_MEAN}"
 
 
 def _budget(budget: BudgetPicture, labels: Mapping[str, str], styles: Mapping[str, Style]) -> Drawn:
-    shown = called(budget, labels)
+    shown = with_display_names(budget, labels)
     return Drawn(
         name=f"budget-{budget.task}-{budget.encoder}",
         figure=budget_figure(shown, styles),
@@ -152,48 +152,50 @@ def _budget(budget: BudgetPicture, labels: Mapping[str, str], styles: Mapping[st
 
 
 def figures_of_cell(cell: CellPictures, pictures: Pictures) -> Iterator[Drawn]:
-    """Draw a cell's scores over its settings."""
-    of = cell.landscape
-    shown = called(of, pictures.labels)
-    name, metric = f"{of.task}-{of.encoder}-{of.method}", get_metric(of.metric).title
+    """Draw the figures of one cell: heatmaps, parallel coordinates and importances."""
+    landscape = cell.landscape
+    shown = with_display_names(landscape, pictures.labels)
+    name = f"{landscape.task}-{landscape.encoder}-{landscape.method}"
+    metric = get_metric(landscape.metric).title
     if cell.heatmap:
-        heat = replace(cell.heatmap, of=called(cell.heatmap.of, pictures.labels))
-        yield from _heatmaps(name, heat)
-    if of.axes:
+        yield from _heatmaps(name, replace(cell.heatmap, landscape=shown))
+    if landscape.axes:
         yield Drawn(
             name=f"parallel-{name}",
             figure=parallel_figure(shown),
-            caption=f"{shown.title}: every trial's settings and its {metric} on {of.split}.",
+            caption=f"{shown.title}: every trial's settings and its {metric} on {landscape.split}.",
         )
     if isinstance(cell.importance, Importance):
         yield Drawn(
             name=f"importance-{name}",
-            figure=importance_figure(shown, cell.importance, style_of(of.method, pictures.styles)),
+            figure=importance_figure(
+                shown, cell.importance, find_style(landscape.method, pictures.styles)
+            ),
             caption=(
-                f"{shown.title}: each setting's share of the variance of {metric} on {of.split}"
-                f" ({cell.importance.evaluator})."
+                f"{shown.title}: each setting's share of the variance of {metric} on"
+                f" {landscape.split} ({cell.importance.evaluator})."
             ),
         )
 
 
-def _heatmaps(name: str, of: Heatmap) -> Iterator[Drawn]:
-    """Draw a heatmap's pages as a figure each, all on one scale."""
-    mean = f" Each number is a mean over {', '.join(of.averaged)}." if of.averaged else ""
-    for page in range(len(of.scores)):
-        suffix = f"-{of.page.name}-{of.page.labels[page]}" if of.page else ""
-        at = f", {_at(of.page, page)}" if of.page else ""
+def _heatmaps(name: str, heatmap: Heatmap) -> Iterator[Drawn]:
+    """Draw each page of a heatmap as a figure, all on one colour scale."""
+    mean = f" Each number is a mean over {', '.join(heatmap.averaged)}." if heatmap.averaged else ""
+    scored = f"{get_metric(heatmap.landscape.metric).title} on {heatmap.landscape.split}"
+    for page in range(len(heatmap.scores)):
+        suffix = f"-{heatmap.page.name}-{heatmap.page.labels[page]}" if heatmap.page else ""
+        at = f", {_at(heatmap.page, page)}" if heatmap.page else ""
         yield Drawn(
             name=f"heatmap-{name}{suffix}",
-            figure=heatmap_figure(of, page),
+            figure=heatmap_figure(heatmap, page),
             caption=(
-                f"{of.of.title}{at}: {get_metric(of.of.metric).title} on {of.of.split}, in percent;"
-                f" the best is framed.{mean}"
+                f"{heatmap.landscape.title}{at}: {scored}, in percent; the best is framed.{mean}"
             ),
         )
 
 
-def _at(axis: Axis, place: int) -> str:
-    return f"{axis.name} {axis.labels[place]}"
+def _at(axis: Axis, index: int) -> str:
+    return f"{axis.name} {axis.labels[index]}"
 
 
 def _best_curves(pictures: Pictures, styles: Mapping[str, Style]) -> Iterator[Drawn]:
@@ -201,11 +203,11 @@ def _best_curves(pictures: Pictures, styles: Mapping[str, Style]) -> Iterator[Dr
     for curve in pictures.curves:
         groups.setdefault((curve.task, curve.encoder), {}).setdefault(curve.method, curve)
     for (task, encoder), best in groups.items():
-        shown = [called(curve, pictures.labels) for curve in best.values()]
+        shown = [with_display_names(curve, pictures.labels) for curve in best.values()]
         metric = get_metric(shown[0].metric).title
         yield Drawn(
             name=f"curves-{task}-{encoder}",
-            figure=curves_figure(shown, styles),
+            figure=training_curves_figure(shown, styles),
             caption=(
                 f"{shown[0].task}, {shown[0].encoder}: training loss and {metric} on"
                 f" {shown[0].split} by epoch, of each method's best trial."

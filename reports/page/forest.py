@@ -1,14 +1,14 @@
-"""Gains over the baseline with their intervals, a row per task and method: a forest plot's numbers.
+"""The numbers of a forest plot: gains over the baseline with intervals, a row per task and method.
 
-In: reports with their verdicts. Out: frozen `Forest`s: one of a confirmation, then one per split,
-those that took no part in the choice of the trials first.
+In: reports with their verdicts. Out: frozen `Forest`s: the confirmation first, then one per split,
+splits that took no part in the choice of the trials before the others.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from reports.statistics.across_tasks import Worth, equivalence
+from reports.statistics.across_tasks import Equivalence, equivalence
 from reports.tables.marks import SPLIT_TITLES
 from reports.tables.report import Report
 from reports.tables.table import MARKS, percent
@@ -17,21 +17,21 @@ from reports.verdicts.verdict import GIVEN, Side, Verdict
 Reach = Literal["seeds", "bootstrap", "test"]
 REACHES: Final[Mapping[Reach, str]] = {
     "seeds": "95 % intervals over seeds and examples",
-    "bootstrap": "95 % bootstrap intervals of two trained models, over examples alone",
+    "bootstrap": "95 % bootstrap intervals of two trained models, over examples only",
     "test": "the gain plus and minus the smallest difference that the test can show at p < .05",
 }
-"""What a bar reaches over, in the words of an axis or a caption."""
+"""What the ends of a bar mean, for an axis or a caption."""
 FRESH: Final = "confirmation"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ForestRow:
-    """A gain (0 .. 1) of a method on a task; `low` and `high` are None where nothing is known.
+    """The gain (0 .. 1) of a method on a task; `low` and `high` are None if unknown.
 
-    `marks` are all its marks, the strongest last; `tested` are those that its tests could give it;
-    `side` says on which side of the baseline its test is,
-    `remains` whether p < .05 after all corrections, whoever is ahead;
-    `settled` is what a test over seeds says of the smallest gain that matters.
+    `marks` are its marks, the strongest last; `tested` are the marks that its tests could assign.
+    `side` says whether it is significantly ahead or behind, `remains` whether p < .05 after all
+    corrections in either direction. `settled` is what a test over seeds says about the smallest
+    gain that matters.
     """
 
     task: str
@@ -45,7 +45,7 @@ class ForestRow:
     tested: str
     side: Side
     remains: bool = False
-    settled: Worth | None = None
+    settled: Equivalence | None = None
 
     @property
     def mark(self) -> str:
@@ -63,7 +63,7 @@ class ForestRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Forest:
-    """The gains on one split, in study order; `tests` are behind them, `name` is for files."""
+    """The gains on one split, in study order; `tests` are their verdicts, `name` is for files."""
 
     name: str
     title: str
@@ -73,24 +73,24 @@ class Forest:
 
     @property
     def span(self) -> tuple[float, float]:
-        """What an axis must show: all gains and bars, and 0."""
+        """The range that an axis must show: all gains and bars, and 0."""
         values = [v for row in self.rows for v in (row.gain, row.low, row.high) if v is not None]
         return min(0.0, *values), max(0.0, *values)
 
     @property
     def bars(self) -> str:
-        """What the bars are, in words."""
+        """What the ends of the bars mean, in words."""
         kinds = dict.fromkeys(row.reach for row in self.rows if row.low is not None)
         return "; ".join(REACHES[kind] for kind in kinds)
 
     @property
     def has_encoders(self) -> bool:
-        """Whether rows need their encoder's name: there is more than one."""
+        """Whether there is more than one encoder, so that rows name it."""
         return len({row.encoder for row in self.rows}) > 1
 
     @property
     def groups(self) -> dict[str, list[ForestRow]]:
-        """The rows by task, and by encoder where there are several."""
+        """The rows by task, and by encoder if there are several."""
         found: dict[str, list[ForestRow]] = {}
         for row in self.rows:
             name = f"{row.task}, {row.encoder}" if self.has_encoders else row.task
@@ -98,10 +98,10 @@ class Forest:
         return found
 
 
-def forests(
+def build_forests(
     reports: Sequence[Report], labels: Mapping[str, str], worth: float | None = None
 ) -> tuple[Forest, ...]:
-    """Lay out the gains of every split that was tested.
+    """Collect the gains on every tested split.
 
     `labels` are display names, `worth` is the smallest gain that matters (0 .. 1).
     """
@@ -164,7 +164,7 @@ def _row(
 
 
 def _bounds(test: Verdict) -> tuple[float | None, float | None, Reach]:
-    """Return the interval of the gain; with one seed, unless it was asked for, the test's reach."""
+    """Return the interval of the gain, or else the gain +- the smallest significant difference."""
     if test.bounds:
         return *test.bounds, "seeds" if test.gain else "bootstrap"
     if test.least is None:
@@ -179,5 +179,5 @@ def signed(share: float) -> str:
 
 
 def minus(share: float) -> str:
-    """Write points, with a minus sign and not a hyphen."""
+    """Write points with a true minus sign."""
     return percent(share, 1).replace("-", "\u2212")

@@ -1,14 +1,14 @@
-"""The forest plot of the page: a table whose rows draw their intervals, without any script.
+"""The forest plot of the page: a table whose rows draw their intervals in SVG, without scripts.
 
-In: `Forest`s. Out: HTML, every name escaped. Places are percentages of a cell's width, so that the
-plot fits every screen.
+In: a `Forest`. Out: HTML, every name escaped. Positions are percentages of a cell's width, so that
+the plot fits every screen.
 """
 
 from html import escape
 from typing import Final
 
 from reports.page.forest import Forest, ForestRow
-from reports.statistics.across_tasks import Worth
+from reports.statistics.across_tasks import Equivalence
 
 HEIGHT: Final = 22
 TICKS: Final = 4
@@ -21,24 +21,24 @@ WORDS: Final = {
 }
 
 
-def forest_html(of: Forest, worth: float | None = None) -> str:
-    """Write the table; `worth` (0 .. 1) shades the gains that do not matter."""
-    low, high = of.span
+def forest_html(forest: Forest, worth: float | None = None) -> str:
+    """Write the table; `worth` (0 .. 1) shades the gains that are too small to matter."""
+    low, high = forest.span
     room = 0.06 * (high - low) or 0.01
     scale = _Scale(low - room, high + room)
     worths = f'<th scope="col">A gain of {_points(worth)}</th>' if worth else ""
     body = "".join(
-        _row(row, name, place == 0, scale, worth, worths != "")
-        for name, rows in of.groups.items()
-        for place, row in enumerate(rows)
+        _row(row, name, index == 0, scale, worth, worths != "")
+        for name, rows in forest.groups.items()
+        for index, row in enumerate(rows)
     )
-    bars = f" Bars: {escape(of.bars)}." if of.bars else ""
+    bars = f" Bars: {escape(forest.bars)}." if forest.bars else ""
     shade = f" Grey: gains below {100 * worth:g} points." if worth else ""
     return (
         '<div class="scroll" role="region" tabindex="0" aria-label="Gains">'
-        f'<table class="forest"><caption class="unseen">{escape(of.title)}</caption>'
+        f'<table class="forest"><caption class="unseen">{escape(forest.title)}</caption>'
         '<thead><tr><th scope="col">Task</th><th scope="col">Method</th>'
-        f'<th scope="col" class="plot">Gain over {escape(of.against)}, points</th>'
+        f'<th scope="col" class="plot">Gain over {escape(forest.against)}, points</th>'
         f'<th scope="col">Gain</th><th scope="col">Verdict</th>{worths}</tr></thead>'
         f"<tbody>{body}</tbody>"
         f'<tfoot><tr><td colspan="2"></td><td class="plot">{_axis(scale)}</td>'
@@ -48,7 +48,7 @@ def forest_html(of: Forest, worth: float | None = None) -> str:
 
 
 class _Scale:
-    """From a gain to a place in per cent of the width."""
+    """Converts a gain to a position in per cent of the width."""
 
     def __init__(self, low: float, high: float) -> None:
         self.low, self.high = low, high
@@ -65,14 +65,14 @@ def _points(share: float) -> str:
 def _row(
     row: ForestRow, task: str, first: bool, scale: _Scale, worth: float | None, settles: bool
 ) -> str:
-    kind = f"{kind_of(row)}{' block' if first else ''}"
+    kind = f"{row_class(row)}{' block' if first else ''}"
     return (
         f'<tr class="{kind}"><th scope="row">{escape(task) if first else ""}</th>'
         f'<th scope="row">{escape(row.method)}</th><td class="plot">{_bar(row, scale, worth)}</td>'
         f'<td class="number">{escape(row.text.removesuffix(row.mark).strip())}</td>'
-        f'<td class="verdict">{escape(words_of(row))}</td>'
+        f'<td class="verdict">{escape(describe_row(row))}</td>'
         + (
-            f'<td class="settled">{escape(settled_words(row.settled, worth or 0))}</td>'
+            f'<td class="settled">{escape(describe_equivalence(row.settled, worth or 0))}</td>'
             if settles
             else ""
         )
@@ -80,8 +80,8 @@ def _row(
     )
 
 
-def kind_of(row: ForestRow) -> str:
-    """Name the colour of a row; its words say the same."""
+def row_class(row: ForestRow) -> str:
+    """Return the CSS class of a row's colour, which its words repeat."""
     if row.mark in ("§", "‡"):
         return "holds"
     if row.mark:
@@ -89,16 +89,16 @@ def kind_of(row: ForestRow) -> str:
     return "worse" if row.side == "behind" else "open"
 
 
-def words_of(row: ForestRow) -> str:
-    """Say what the marks of a row mean."""
+def describe_row(row: ForestRow) -> str:
+    """Return in words what the marks of a row mean."""
     if row.side == "behind":
         return "worse" if row.remains else "worse before corrections"
     return WORDS[row.mark]
 
 
-def settled_words(settled: Worth | None, worth: float) -> str:
-    """Say what a test settles about the smallest gain that matters; a dash without seeds."""
-    words: dict[Worth | None, str] = {
+def describe_equivalence(settled: Equivalence | None, worth: float) -> str:
+    """Return in words what a test settles about the smallest gain that matters; a dash if none."""
+    words: dict[Equivalence | None, str] = {
         "better": f"better by {_points(worth)}",
         "no gain worth it": f"no gain worth {_points(worth)}",
         None: "–",
@@ -129,7 +129,7 @@ def _bar(row: ForestRow, scale: _Scale, worth: float | None) -> str:
 
 
 def _axis(scale: _Scale) -> str:
-    """Number the axis at round points."""
+    """Draw the numbers of the axis at round values."""
     span = 100 * (scale.high - scale.low)
     step = next(
         s * 10.0**p for p in range(-2, 3) for s in (1, 2, 5) if span / (s * 10.0**p) <= TICKS

@@ -1,19 +1,26 @@
-"""The page's first words: who is ahead of the baseline, by how much, and what of it holds.
+"""The top of the page: which methods beat the baseline, by how much, and how certain that is.
 
 In: reports with their verdicts. Out: HTML, every name escaped. Splits that took no part in the
-choice of the trials come first: their p-values need no allowance for it.
+choice of the trials come first, because their p-values need not allow for it.
 """
 
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
-from reports.page.forest import FRESH, Forest, ForestRow, forests
-from reports.page.forest_html import forest_html, kind_of
+from reports.page.forest import FRESH, Forest, ForestRow, build_forests
+from reports.page.forest_html import forest_html, row_class
 from reports.tables.marks import METHOD_TEST, TEST_TITLES
 from reports.tables.report import Report
 from reports.tables.table import percent
-from reports.verdicts.answer import Answer, Outcome, called, conclusion, find_answers, task_called
+from reports.verdicts.answer import (
+    Answer,
+    Outcome,
+    conclusion,
+    display_name,
+    find_answers,
+    task_display_name,
+)
 from reports.verdicts.verdict import GIVEN, Chosen, Verdict
 from trainers.records.metrics import get_metric
 
@@ -28,20 +35,22 @@ KINDS: Final[Mapping[Outcome, str]] = {
     "unconfirmed": "open",
     "untested": "open",
 }
-"""The colour of an answer, which its words repeat."""
-NOTHING: Final = "<p>Nothing is compared yet: it takes a finished baseline and another method.</p>"
+"""The CSS class of an answer's colour, which its words repeat."""
+NOTHING: Final = (
+    "<p>No comparison yet: it needs finished trials of the baseline and of another method.</p>"
+)
 
 
-def headline(
+def write_headline(
     reports: Sequence[Report], labels: Mapping[str, str] | None = None, worth: float | None = None
 ) -> str:
-    """Write a sentence per method and the gains with their intervals, split by split.
+    """Write the answers, then for each split a sentence per method and a forest plot.
 
-    The answer comes first, which rests on one split of each task. Each comparison unfolds in words.
-    `labels` are display names, `worth` is the smallest gain that matters (0 .. 1).
+    The answers use one split per task. Details of each comparison can be unfolded. `labels` are
+    display names, `worth` is the smallest gain that matters (0 .. 1).
     """
     names = labels or {}
-    found = forests(reports, names, worth)
+    found = build_forests(reports, names, worth)
     if not found:
         return NOTHING
     tests = [test for report in reports if report.split for test in report.verdicts]
@@ -50,21 +59,21 @@ def headline(
     return f'<ul class="verdicts answers">{answers}</ul>\n{parts}'
 
 
-def _answer(of: Answer) -> str:
-    remark = f" <small>{escape(of.remark)}</small>" if of.remark else ""
-    words = f"<b>{escape(of.question)}</b> {escape(of.words)}.{remark}"
-    return f'<li class="{KINDS[of.outcome]}">{words}</li>'
+def _answer(answer: Answer) -> str:
+    remark = f" <small>{escape(answer.remark)}</small>" if answer.remark else ""
+    words = f"<b>{escape(answer.question)}</b> {escape(answer.words)}.{remark}"
+    return f'<li class="{KINDS[answer.outcome]}">{words}</li>'
 
 
-def _part(of: Forest, names: Mapping[str, str], worth: float | None) -> str:
+def _part(forest: Forest, names: Mapping[str, str], worth: float | None) -> str:
     words = (
         ""
-        if of.name == FRESH
-        else f"<details><summary>{IN_WORDS}</summary>{_list(of.tests, names)}</details>"
+        if forest.name == FRESH
+        else f"<details><summary>{IN_WORDS}</summary>{_list(forest.tests, names)}</details>"
     )
     return (
-        f'<h3>{escape(of.title)}</h3>\n<p class="note">{_role(of.tests)}</p>\n'
-        f"{_sentences(of)}{forest_html(of, worth)}{words}"
+        f'<h3>{escape(forest.title)}</h3>\n<p class="note">{_role(forest.tests)}</p>\n'
+        f"{_sentences(forest)}{forest_html(forest, worth)}{words}"
     )
 
 
@@ -74,11 +83,11 @@ def _list(tests: Sequence[Verdict], names: Mapping[str, str]) -> str:
 
 def _role(tests: Sequence[Verdict]) -> str:
     epochs = any(test.epoch_selected for test in tests)
-    also = " They chose epochs: no p-value allows for that." if epochs else ""
+    also = " They also chose epochs, which no p-value allows for." if epochs else ""
     if not any(test.chosen_on for test in tests):
         return (
-            "How the systems were chosen is not known: if these examples chose among several,"
-            " differences on them are too large."
+            "How the systems were chosen is unknown: if these examples were used to choose them,"
+            " the differences are too large."
         )
     if not any(test.selected for test in tests):
         return f"These examples took no part in the choice of the trials.{also}"
@@ -86,44 +95,46 @@ def _role(tests: Sequence[Verdict]) -> str:
     return f"{every} chose the trials, so differences on them tend to be too large.{also}"
 
 
-def _sentences(of: Forest) -> str:
-    """Say of each method in a sentence how often it is ahead, and with which marks."""
-    methods = dict.fromkeys(row.method for row in of.rows)
-    groups = ([row for row in of.rows if row.method == method] for method in methods)
-    return f'<ul class="verdicts">{"".join(_sentence(of, rows) for rows in groups)}</ul>\n'
+def _sentences(forest: Forest) -> str:
+    """Write a sentence per method: on how many tasks it is ahead, and with which marks."""
+    methods = dict.fromkeys(row.method for row in forest.rows)
+    groups = ([row for row in forest.rows if row.method == method] for method in methods)
+    return f'<ul class="verdicts">{"".join(_sentence(forest, rows) for rows in groups)}</ul>\n'
 
 
-def _sentence(of: Forest, rows: Sequence[ForestRow]) -> str:
+def _sentence(forest: Forest, rows: Sequence[ForestRow]) -> str:
     ahead, behind = sum(row.gain > 0 for row in rows), sum(row.side == "behind" for row in rows)
     counts = {
         mark: sum(mark in row.marks for row in rows)
-        for mark in dict.fromkeys(mark for row in of.rows for mark in (*row.tested, *row.marks))
+        for mark in dict.fromkeys(mark for row in forest.rows for mark in (*row.tested, *row.marks))
     }
     marks = "".join(f", {mark} on {count}" for mark, count in counts.items())
     worse = f"; significantly behind on {behind}" if behind else ""
-    kinds = {kind_of(row) for row in rows}
+    kinds = {row_class(row) for row in rows}
     kind = next((name for name in ("holds", "marked", "worse") if name in kinds), "open")
-    what = "task and encoder pairs" if of.has_encoders else f"task{'s' if len(rows) > 1 else ''}"
+    what = (
+        "task and encoder pairs" if forest.has_encoders else f"task{'s' if len(rows) > 1 else ''}"
+    )
     return (
-        f'<li class="{kind}"><b>{escape(rows[0].method)}</b>: ahead of {escape(of.against)} on'
+        f'<li class="{kind}"><b>{escape(rows[0].method)}</b>: ahead of {escape(forest.against)} on'
         f" {ahead} of {len(rows)} {what}{marks}{worse}.</li>"
     )
 
 
 def _item(test: Verdict, names: Mapping[str, str]) -> str:
-    """Say who is ahead by how much, chosen from how many, by which test, and what remains."""
-    task, method = test.definition, escape(called(test.method, names))
-    against = escape(called(test.against, names))
+    """Write one comparison: the gain, the number of settings to choose from, and the tests."""
+    task, method = test.definition, escape(display_name(test.method, names))
+    against = escape(display_name(test.against, names))
     flat = f" {method} predicts one class for every example." if test.one_class else ""
     side = "above" if test.delta > 0 else "below" if test.delta < 0 else "level with"
     points = f"{percent(abs(test.delta), 1)} points " if test.delta else ""
-    encoder = f" with {escape(called(test.encoder, names))}" if test.encoder else ""
+    encoder = f" with {escape(display_name(test.encoder, names))}" if test.encoder else ""
     kind = f"{test.side} holds" if test.survives else test.side
     return (
-        f'<li class="{kind}"><p><b>{escape(task_called(test, names))}: {method} is'
+        f'<li class="{kind}"><p><b>{escape(task_display_name(test, names))}: {method} is'
         f" {points}{side} {against}.</b> {_score(test.system)} against"
         f" {_score(test.baseline)} {get_metric(task.metric).title}"
-        f"{encoder}, {_of(test.system, test)} against {_of(test.baseline, test)}.</p>\n"
+        f"{encoder}, {_source(test.system, test)} against {_source(test.baseline, test)}.</p>\n"
         f"<p>{escape(conclusion(test))}{flat} <small>{_evidence(test)}</small></p></li>\n"
     )
 
@@ -133,7 +144,7 @@ def _score(side: Chosen) -> str:
     return f"{percent(side.score, 1)}{spread}"
 
 
-def _of(side: Chosen, test: Verdict) -> str:
+def _source(side: Chosen, test: Verdict) -> str:
     if test.split == GIVEN:
         return f"{len(side.trials)} seed{'' if len(side.trials) == 1 else 's'}"
     if len(side.trials) == 1:
@@ -145,7 +156,7 @@ def _of(side: Chosen, test: Verdict) -> str:
 
 
 def _evidence(test: Verdict) -> str:
-    """Write the p-values with their test, and what these examples can show."""
+    """Write the p-values with their test, and the smallest difference that it can show."""
     if test.p_value is None:
         return ""
     if test.comparison:
@@ -158,21 +169,21 @@ def _evidence(test: Verdict) -> str:
         parts = [f"{METHOD_TEST}: p = {p_text(test.p_value)}"]
     if test.bounds:
         low, high = (percent(value, 1) for value in test.bounds)
-        parts.append(f"the difference is {low} to {high} points")
+        parts.append(f"95 % interval {low} to {high} points")
     if test.family > 1:
-        parts.append(f"after Holm {p_text(test.p_holm)}")
+        parts.append(f"after Holm's correction {p_text(test.p_holm)}")
     if test.selected and test.p_after is not None and test.p_after_holm is not None:
         after = f"after the choice among the trials p = {p_text(test.p_after)}"
         holm = f", {p_text(test.p_after_holm)} after Holm" if test.family > 1 else ""
         parts.append(f"{after}{holm}")
     if test.least is not None:
-        parts.append(f"the least difference shown is {percent(test.least, 1)} points")
+        parts.append(f"smallest significant difference {percent(test.least, 1)} points")
     text = "; ".join(parts)
     return f"{first_upper(text)}."
 
 
 def first_upper(text: str) -> str:
-    """Begin a sentence with a name."""
+    """Make the first letter upper case."""
     return text[:1].upper() + text[1:]
 
 

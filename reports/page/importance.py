@@ -1,10 +1,10 @@
-"""How much of the spread of a cell's scores each axis explains.
+"""How much of the variance of a cell's scores each axis explains.
 
-In: a `Landscape`. Out: a frozen `Importance`, with the evaluator named, or the reason for none.
+In: a `Landscape`. Out: a frozen `Importance` that names its evaluator.
 
 On a full grid the decomposition of the variance is exact and needs no model (functional ANOVA:
-Sobol 2001, doi:10.1016/S0378-4754(00)00270-6; Hutter et al. 2014 for settings). Elsewhere a forest
-fills the gaps (`fanova.py`).
+Sobol 2001, doi:10.1016/S0378-4754(00)00270-6; for hyperparameters Hutter et al. 2014). On an
+incomplete grid a random forest fills the gaps (`fanova.py`).
 """
 
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ from search_spaces.errors import UserError
 from trainers.records.metrics import Values
 
 EXACT: Final = "exact ANOVA of the full grid"
-FEWEST: Final = 4  # finished trials without which a share means nothing
+FEWEST: Final = 4  # with fewer finished trials, shares are meaningless
 
 
 @dataclass(frozen=True, kw_only=True)
 class Share:
-    """An axis's share of the variance: `alone`, and with all `interactions` it takes part in.
+    """An axis's share of the variance: `alone`, and `together` with all its interactions.
 
-    `together` is None where the evaluator does not give it.
+    `together` is None if the evaluator does not compute it.
     """
 
     axis: str
@@ -42,41 +42,44 @@ class Importance:
     spread: float
 
 
-def importance(of: Landscape) -> Importance:
+def compute_importance(landscape: Landscape) -> Importance:
     """Decompose the variance of a cell's scores.
 
-    Caveats. These are shares of the spread over this grid: an axis with two close values looks
-    unimportant. Seeds count as an axis, so their share is that of chance.
+    Caveats. The shares depend on the grid: an axis with two close values looks unimportant. Seeds
+    count as an axis, whose share is that of chance.
 
     Raises:
         UserError: fewer than two axes vary, too few trials are finished, or all scores are equal.
     """
-    if len(of.axes) < 2:
-        what = f"only {of.axes[0].name}" if of.axes else "nothing"
-        raise UserError(f"{of.title}: {what} varies, and importance compares settings")
-    if len(of.trials) < FEWEST and not of.is_full_grid:
-        raise UserError(f"{of.title}: {len(of.trials)} finished trials are too few")
-    spread = float(of.scores.std())
-    if np.ptp(of.scores) == 0:
-        raise UserError(f"{of.title}: all scores are equal")
-    if of.is_full_grid:
-        evaluator, shares = EXACT, anova(of)
+    if len(landscape.axes) < 2:
+        what = f"only {landscape.axes[0].name}" if landscape.axes else "nothing"
+        raise UserError(f"{landscape.title}: {what} varies; importance needs two axes that vary")
+    if len(landscape.trials) < FEWEST and not landscape.is_full_grid:
+        raise UserError(
+            f"{landscape.title}: expected at least {FEWEST} finished trials, got"
+            f" {len(landscape.trials)}"
+        )
+    spread = float(landscape.scores.std())
+    if np.ptp(landscape.scores) == 0:
+        raise UserError(f"{landscape.title}: all scores are equal")
+    if landscape.is_full_grid:
+        evaluator, shares = EXACT, anova(landscape)
     else:
-        evaluator, alone = fanova(of)
+        evaluator, alone = fanova(landscape)
         shares = [Share(axis=name, alone=share, together=None) for name, share in alone.items()]
     ordered = sorted(shares, key=lambda share: -share.alone)
     return Importance(evaluator=evaluator, shares=tuple(ordered), spread=spread)
 
 
-def anova(of: Landscape) -> list[Share]:
-    """Return each axis's first-order and total Sobol index over a full grid, all values weighed 1.
+def anova(landscape: Landscape) -> list[Share]:
+    """Return each axis's first-order and total Sobol index over a full grid with equal weights.
 
     Alone: Var(E[score | axis]) / Var(score). Together: 1 - Var(E[score | all others]) / Var(score).
     """
-    grid: Values = np.empty([len(axis.values) for axis in of.axes])
-    grid[tuple(of.places.T)] = of.scores
+    grid: Values = np.empty([len(axis.values) for axis in landscape.axes])
+    grid[tuple(landscape.value_indices.T)] = landscape.scores
     whole, found = grid.var(), []
-    for column, axis in enumerate(of.axes):
+    for column, axis in enumerate(landscape.axes):
         others = tuple(other for other in range(grid.ndim) if other != column)
         alone = grid.mean(axis=others).var() / whole
         together = 1 - grid.mean(axis=column).var() / whole

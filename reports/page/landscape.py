@@ -1,6 +1,6 @@
-"""A cell's scores over its settings: what heatmaps, importances and parallel coordinates show.
+"""A cell's scores over its settings, for heatmaps, importances and parallel coordinates.
 
-In: the trials that a study wants of a cell, and the finished ones. Out: a frozen `Landscape`.
+In: all trials of a cell, and the finished ones. Out: a frozen `Landscape`.
 
 Shapes: M finished trials, A axes.
 """
@@ -12,15 +12,14 @@ from math import prod
 
 import numpy as np
 
-from reports.results.cells import CellResult
-from search_spaces.cells import Cell
+from reports.results.cells import CellKey, CellResult
 from search_spaces.trial import TrialConfig
 from trainers.records.metrics import DECIMALS, Labels, Values
 
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """A setting that varies in a cell, and its values: numbers ascend, others in study order."""
+    """A setting that varies in a cell, and its values: numbers sorted, others in study order."""
 
     name: str
     values: tuple[object, ...]
@@ -33,10 +32,10 @@ class Axis:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Landscape:
-    """The finished trials of a cell: scores (M,) at `places` (M, A), indices of the axes' values.
+    """The finished trials of a cell: scores (M,) at `value_indices` (M, A) into the axes' values.
 
-    `setting` (M,) numbers the setting that each is a seed of. `split` is the one that trials are
-    chosen on, `seconds` (M,) what each took, and `wanted` the number of trials in the study.
+    `setting` (M,) is the index of each trial's setting. `split` is the split that chooses settings,
+    `seconds` (M,) the duration of each trial, and `wanted` the number of trials in the study.
     """
 
     task: str
@@ -46,7 +45,7 @@ class Landscape:
     split: str
     axes: tuple[Axis, ...]
     trials: tuple[str, ...]
-    places: Labels
+    value_indices: Labels
     scores: Values
     setting: Labels
     seconds: Values
@@ -54,12 +53,12 @@ class Landscape:
 
     @property
     def title(self) -> str:
-        """The cell's name for people."""
+        """The name of the cell."""
         return f"{self.task}, {self.encoder}, {self.method}"
 
     @cached_property
     def seeds(self) -> Labels:
-        """How many seeds the setting of each trial (M,) has finished."""
+        """The number of finished seeds of each trial's setting (M,)."""
         counts: Labels = np.bincount(self.setting)[self.setting]
         return counts
 
@@ -71,29 +70,29 @@ class Landscape:
 
     @property
     def comparable(self) -> Values:
-        """The means of the settings with the most finished seeds, one for each."""
+        """The means of the settings with the largest number of finished seeds."""
         first = np.unique(self.setting, return_index=True)[1]
         return np.asarray(self.means[first[self.seeds[first] == self.seeds.max()]])
 
     @cached_property
     def ranking(self) -> Labels:
-        """The trials (M,), the best seed of the best setting first; the earlier one wins a tie.
+        """The trials (M,), the best seed of the best setting first, the first one if tied.
 
-        A setting is the better the more seeds it has finished, then by their mean.
+        Settings are ranked by the number of finished seeds, then by their mean.
         """
         return np.lexsort((-self.scores, self.setting, -self.means.round(DECIMALS), -self.seeds))
 
     @property
     def is_full_grid(self) -> bool:
-        """Whether there is one trial at every combination of the axes' values."""
+        """Whether every combination of the axes' values has exactly one trial."""
         shape = tuple(len(axis.values) for axis in self.axes)
         if len(self.trials) != prod(shape):
             return False
-        return len(np.unique(self.places, axis=0)) == len(self.trials)
+        return len(np.unique(self.value_indices, axis=0)) == len(self.trials)
 
 
 def written(value: object) -> str:
-    """Write a value as short as a study would: 1e-05, 0.1, true, 0.9 and 0.98."""
+    """Write a value as a study file would: 1e-05, 0.1, true, 0.9 and 0.98."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
@@ -101,22 +100,27 @@ def written(value: object) -> str:
     return f"{value:.12g}" if isinstance(value, int | float) else str(value)
 
 
-def landscapes(
-    wanted: Mapping[Cell, Sequence[TrialConfig]], cells: Sequence[CellResult]
+def build_landscapes(
+    wanted: Mapping[CellKey, Sequence[TrialConfig]], cells: Sequence[CellResult]
 ) -> tuple[Landscape, ...]:
-    """Survey every cell that has a finished trial, in the cells' order; `wanted` has all trials."""
+    """Build the landscape of every cell with a finished trial; `wanted` has all trials by cell."""
     return tuple(_survey(wanted[cell.key], cell) for cell in cells if cell.finished)
 
 
 def _survey(wanted: Sequence[TrialConfig], cell: CellResult) -> Landscape:
     axes = _axes([trial.settings for trial in wanted])
-    place = [{value: row for row, value in enumerate(axis.values)} for axis in axes]
+    index_by_value = [{value: index for index, value in enumerate(axis.values)} for axis in axes]
     settings = [trial.config.settings for trial in cell.finished]
-    places = [
-        [place[column][point[axis.name]] for column, axis in enumerate(axes)] for point in settings
+    value_indices = [
+        [index_by_value[column][point[axis.name]] for column, axis in enumerate(axes)]
+        for point in settings
     ]
     first = cell.finished[0].record
-    place_of = {name: n for n, one in enumerate(cell.begun) for name in one.signatures}
+    setting_index = {
+        name: index
+        for index, setting in enumerate(cell.trained_settings)
+        for name in setting.signatures
+    }
     return Landscape(
         task=cell.task,
         encoder=cell.encoder,
@@ -125,9 +129,9 @@ def _survey(wanted: Sequence[TrialConfig], cell: CellResult) -> Landscape:
         split=first.selection,
         axes=axes,
         trials=tuple(trial.record.signature for trial in cell.finished),
-        places=np.array(places, dtype=np.int64).reshape(len(settings), len(axes)),
+        value_indices=np.array(value_indices, dtype=np.int64).reshape(len(settings), len(axes)),
         scores=np.array([trial.record.selection_score for trial in cell.finished]),
-        setting=np.array([place_of[trial.record.signature] for trial in cell.finished]),
+        setting=np.array([setting_index[trial.record.signature] for trial in cell.finished]),
         seconds=np.array([trial.record.seconds for trial in cell.finished]),
         wanted=len(wanted),
     )

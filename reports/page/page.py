@@ -1,9 +1,9 @@
-"""The page: one HTML file that needs no network, from the template and scripts in `assets/`.
+"""The page: one self-contained HTML file, from the template and scripts in `assets/`.
 
-In: the numbers of `pictures.py`, reports, examples and failures. Out: a string; the same input
-gives the same bytes. The headline and the tables are plain HTML; the rest is JSON that the page's
-scripts draw. A content security policy allows these scripts and this style, by their hashes, and
-nothing else: no network, and nothing that a name might smuggle in.
+In: `Pictures`, reports, examples and failures. Out: a string; the same input gives the same bytes.
+The headline and the tables are plain HTML; everything else is JSON that the page's scripts draw. A
+content security policy allows only these scripts and this style, by their hashes: no network access
+and no injected code.
 """
 
 import base64
@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from reports.page.examples import Discordant
 from reports.page.facts import Facts, facts_html
-from reports.page.headline import headline
+from reports.page.headline import write_headline
 from reports.page.page_data import page_data
 from reports.page.pictures import Pictures
 from reports.results.failures import STOPPED, Failure
@@ -47,12 +47,12 @@ def build_page(
     facts: Facts = NO_FACTS,
     worth: float | None = None,
 ) -> str:
-    """Fill the template in one pass, so that nothing filled in is itself read as a template."""
+    """Fill the template in one pass, so that inserted text is never read as a template."""
     style, script = asset("page.css"), "\n".join(asset(name) for name in SCRIPTS)
     return Template(asset("page.html")).substitute(
         study=escape(pictures.study),
         summary=_summary(pictures, failed),
-        headline=headline(reports, pictures.labels, worth),
+        headline=write_headline(reports, pictures.labels, worth),
         facts=facts_html(facts),
         tables="\n".join(f'<div class="ready">{to_html(report.table)}</div>' for report in reports),
         footer=f"Written by catsweep {escape(version('catsweep'))}.",
@@ -70,10 +70,10 @@ def asset(name: str) -> str:
 
 
 def embedded(data: dict[str, Any]) -> str:
-    """Write JSON that may stand inside a script element, whatever its strings hold.
+    """Write JSON that is safe inside a script element, whatever its strings contain.
 
-    No `<`, `>` or `&` is left that could end the element or open a comment; all else beyond ASCII
-    is escaped, the line separators U+2028 and U+2029 and lone surrogates with it.
+    `<`, `>` and `&`, which could end the element or open a comment, and all characters beyond ASCII
+    are escaped, including the line separators U+2028 and U+2029 and lone surrogates.
     """
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
@@ -85,13 +85,13 @@ def _hash(text: str) -> str:
 
 def _summary(pictures: Pictures, failed: Sequence[Failure]) -> str:
     if pictures.given:
-        return "Predictions that were made elsewhere."
+        return "Predictions of other programs."
     finished = sum(len(cell.landscape.trials) for cell in pictures.cells)
-    early = sum(trial.kind == STOPPED for trial in failed)
-    ended = {"failed": len(failed) - early, STOPPED: early}
-    said = "".join(f", {number:,} {what}" for what, number in ended.items() if number)
+    stopped = sum(trial.kind == STOPPED for trial in failed)
+    counts = {"failed": len(failed) - stopped, STOPPED: stopped}
+    others = "".join(f", {number:,} {what}" for what, number in counts.items() if number)
     cells = f"{pictures.wanted_cells:,} cell{'' if pictures.wanted_cells == 1 else 's'}"
     return (
-        f"{finished:,} of {pictures.wanted:,} trials are finished{said}, in {cells}"
+        f"{finished:,} of {pictures.wanted:,} trials are finished{others}, in {cells}"
         " (task, encoder, method)."
     )

@@ -1,8 +1,8 @@
-"""What the page's scripts read: everything it draws, as JSON of a bounded size.
+"""The data that the page's scripts draw, as JSON of a bounded size.
 
-In: `Pictures`, reports, discordant examples and failures. Out: a dict of plain values, scores
-rounded to six decimals, NaN as null. At most MOST_TRIALS trials and MOST_FAILURES failures are in
-it; `pictures.py` and `examples.py` bound the rest.
+In: `Pictures`, reports, discordant examples and failures. Out: a dict of plain values, with numbers
+rounded to six decimals and NaN as null. It has at most MOST_TRIALS trials and MOST_FAILURES
+failures; `pictures.py` and `examples.py` limit the rest.
 """
 
 import math
@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from reports.page.budget_curves import BudgetPicture
 from reports.page.examples import Discordant
-from reports.page.forest import FRESH, forests
-from reports.page.forest_html import settled_words
+from reports.page.forest import FRESH, build_forests
+from reports.page.forest_html import describe_equivalence
 from reports.page.heatmap import Heatmap
 from reports.page.importance import Importance
 from reports.page.landscape import Axis, Landscape
-from reports.page.pictures import CellPictures, Pictures, called
-from reports.page.styles import style_of
+from reports.page.pictures import CellPictures, Pictures, with_display_names
+from reports.page.styles import find_style
 from reports.page.training_curves import TrainingCurve
 from reports.results.failures import Failure
 from reports.statistics.across_tasks import equivalence
@@ -43,23 +43,25 @@ def page_data(
     failed: Sequence[Failure],
     worth: float | None = None,
 ) -> dict[str, Any]:
-    """Lay everything out; the same input gives the same dict, in the same order."""
+    """Collect the data; the same input gives the same dict, in the same order."""
     each, labels = MOST_TRIALS // max(1, len(pictures.cells)), pictures.labels
     methods = dict.fromkeys(cell.landscape.method for cell in pictures.cells)
     return {
         "study": pictures.study,
         "given": pictures.given,
         "styles": {
-            labels.get(method, method): asdict(style_of(method, pictures.styles))
+            labels.get(method, method): asdict(find_style(method, pictures.styles))
             for method in methods
         },
         "cells": [
-            _cell(replace(cell, landscape=called(cell.landscape, labels)), each)
+            _cell(replace(cell, landscape=with_display_names(cell.landscape, labels)), each)
             for cell in pictures.cells
         ],
-        "budgets": [_budget(called(budget, labels)) for budget in pictures.budgets],
-        "curves": [_curve(called(curve, labels)) for curve in pictures.curves],
-        "classes": {labels.get(task, task): list(of) for task, of in pictures.classes.items()},
+        "budgets": [_budget(with_display_names(budget, labels)) for budget in pictures.budgets],
+        "curves": [_curve(with_display_names(curve, labels)) for curve in pictures.curves],
+        "classes": {
+            labels.get(task, task): list(names) for task, names in pictures.classes.items()
+        },
         "worth": worth,
         "tables": {
             report.table.name: {"tex": to_latex(report.table), "csv": to_csv(report.table)}
@@ -69,7 +71,7 @@ def page_data(
             _comparison(
                 f"{test.split}{', fresh seeds' * (forest.name == FRESH)}", test, labels, worth
             )
-            for forest in forests(reports, labels)
+            for forest in build_forests(reports, labels)
             for test in forest.tests
         ],
         "examples": [_examples(found, labels) for found in examples],
@@ -94,32 +96,32 @@ def _rounded(value: Any) -> Any:
 
 
 def _cell(cell: CellPictures, most: int) -> dict[str, Any]:
-    """A cell with its best `most` trials, the best first."""
-    of = cell.landscape
-    listed = of.ranking[:most]
+    """Return a cell with its best `most` trials, the best first."""
+    landscape = cell.landscape
+    listed = landscape.ranking[:most]
     return {
-        **_names(of),
-        "wanted": of.wanted,
-        "finished": len(of.trials),
-        "axes": [_axis(axis) for axis in of.axes],
-        "trials": [of.trials[row] for row in listed.tolist()],
-        "places": of.places[listed].tolist(),
-        "scores": _plain(of.scores[listed]),
-        "means": _plain(of.means[listed]),
-        "seeds": of.seeds[listed].tolist(),
-        "seconds": _plain(np.round(of.seconds[listed], 1)),
+        **_names(landscape),
+        "wanted": landscape.wanted,
+        "finished": len(landscape.trials),
+        "axes": [_axis(axis) for axis in landscape.axes],
+        "trials": [landscape.trials[row] for row in listed.tolist()],
+        "places": landscape.value_indices[listed].tolist(),
+        "scores": _plain(landscape.scores[listed]),
+        "means": _plain(landscape.means[listed]),
+        "seeds": landscape.seeds[listed].tolist(),
+        "seconds": _plain(np.round(landscape.seconds[listed], 1)),
         "heatmap": None if cell.heatmap is None else _heatmap(cell.heatmap),
         "importance": _importance(cell.importance),
     }
 
 
-def _names(of: Landscape | TrainingCurve) -> dict[str, str]:
+def _names(picture: Landscape | TrainingCurve) -> dict[str, str]:
     return {
-        "task": of.task,
-        "encoder": of.encoder,
-        "method": of.method,
-        "metric": get_metric(of.metric).title,
-        "split": of.split,
+        "task": picture.task,
+        "encoder": picture.encoder,
+        "method": picture.method,
+        "metric": get_metric(picture.metric).title,
+        "split": picture.split,
     }
 
 
@@ -127,34 +129,38 @@ def _axis(axis: Axis | None) -> dict[str, Any] | None:
     return None if axis is None else {"name": axis.name, "values": axis.labels}
 
 
-def _heatmap(of: Heatmap) -> dict[str, Any]:
+def _heatmap(heatmap: Heatmap) -> dict[str, Any]:
     return {
-        "x": _axis(of.x),
-        "y": _axis(of.y),
-        "panel": _axis(of.panel),
-        "page": _axis(of.page),
-        "averaged": of.averaged,
-        "scores": _plain(of.scores),
-        "counts": of.counts.tolist(),
+        "x": _axis(heatmap.x),
+        "y": _axis(heatmap.y),
+        "panel": _axis(heatmap.panel),
+        "page": _axis(heatmap.page),
+        "averaged": heatmap.averaged,
+        "scores": _plain(heatmap.scores),
+        "counts": heatmap.counts.tolist(),
     }
 
 
-def _importance(of: Importance | str) -> dict[str, Any]:
-    if isinstance(of, str):
-        return {"reason": of}
-    shares = [[share.axis, share.alone, share.together] for share in of.shares]
-    return {"evaluator": of.evaluator, "spread": _rounded(of.spread), "shares": _rounded(shares)}
-
-
-def _budget(of: BudgetPicture) -> dict[str, Any]:
+def _importance(importance: Importance | str) -> dict[str, Any]:
+    if isinstance(importance, str):
+        return {"reason": importance}
+    shares = [[share.axis, share.alone, share.together] for share in importance.shares]
     return {
-        "task": of.task,
-        "encoder": of.encoder,
-        "metric": get_metric(of.metric).title,
-        "split": of.split,
-        "level": of.level,
-        "refused": of.refused,
-        "banded": of.banded,
+        "evaluator": importance.evaluator,
+        "spread": _rounded(importance.spread),
+        "shares": _rounded(shares),
+    }
+
+
+def _budget(picture: BudgetPicture) -> dict[str, Any]:
+    return {
+        "task": picture.task,
+        "encoder": picture.encoder,
+        "metric": get_metric(picture.metric).title,
+        "split": picture.split,
+        "level": picture.level,
+        "refused": picture.refused,
+        "banded": picture.banded,
         "curves": [
             {
                 "method": curve.method,
@@ -163,29 +169,29 @@ def _budget(of: BudgetPicture) -> dict[str, Any]:
                 "low": _plain(curve.low),
                 "high": _plain(curve.high),
             }
-            for curve in of.curves
+            for curve in picture.curves
         ],
     }
 
 
-def _curve(of: TrainingCurve) -> dict[str, Any]:
+def _curve(curve: TrainingCurve) -> dict[str, Any]:
     return {
-        **_names(of),
-        "trial": of.trial,
-        "setting": of.setting,
-        "epochs": of.epochs,
-        "losses": {name: _plain(values) for name, values in of.losses.items()},
-        "norms": {name: _plain(values) for name, values in of.norms.items()},
-        "scores": _plain(of.scores),
-        "epoch": of.selected_epoch,
-        "finished": of.finished_at,
+        **_names(curve),
+        "trial": curve.trial,
+        "setting": curve.setting,
+        "epochs": curve.epochs,
+        "losses": {name: _plain(values) for name, values in curve.losses.items()},
+        "norms": {name: _plain(values) for name, values in curve.norms.items()},
+        "scores": _plain(curve.scores),
+        "epoch": curve.selected_epoch,
+        "finished": curve.finished_at,
         "metrics": {
             split: {get_metric(name).title: _rounded(value) for name, value in scores.items()}
-            for split, scores in of.metrics.items()
+            for split, scores in curve.metrics.items()
         },
         "counts": {
             split: {"classes": counts.classes, "confused": counts.confused}
-            for split, counts in of.counts.items()
+            for split, counts in curve.counts.items()
         },
     }
 
@@ -193,7 +199,7 @@ def _curve(of: TrainingCurve) -> dict[str, Any]:
 def _comparison(
     split: str, test: Verdict, labels: Mapping[str, str], worth: float | None
 ) -> list[Any]:
-    """A row of the table of comparisons, in the order of its columns in `comparisons.js`."""
+    """Return a row of the table of comparisons; its columns are in `assets/main.js`."""
     low, high = test.bounds or (None, None)
     models = test.comparison
     settled = equivalence(test.gain, worth) if worth and test.gain else None
@@ -207,7 +213,7 @@ def _comparison(
         test.p_after_holm,
         MARKS[test.marks[-1]] if test.marks else "none",
         *_rounded([test.delta, low, high]),
-        settled_words(settled, worth or 0),
+        describe_equivalence(settled, worth or 0),
         *_rounded([test.system.score, test.baseline.score, test.least]),
         labels.get(test.encoder, test.encoder),
         _side(test.baseline),
@@ -222,23 +228,23 @@ def _side(side: Chosen) -> str:
     return f"{side.settings:,} x {len(side.trials)}"
 
 
-def _examples(of: Discordant, labels: Mapping[str, str]) -> dict[str, Any]:
+def _examples(comparison: Discordant, labels: Mapping[str, str]) -> dict[str, Any]:
     winner = {
-        "baseline": labels.get(of.against, of.against),
-        "system": labels.get(of.method, of.method),
+        "baseline": labels.get(comparison.against, comparison.against),
+        "system": labels.get(comparison.method, comparison.method),
     }
     return {
-        "task": labels.get(of.task, of.task),
-        "encoder": labels.get(of.encoder, of.encoder),
+        "task": labels.get(comparison.task, comparison.task),
+        "encoder": labels.get(comparison.encoder, comparison.encoder),
         "method": winner["system"],
         "baseline": winner["baseline"],
-        "split": of.split,
-        "trials": [" ".join(side) for side in of.trials],
-        "wins": of.wins,
-        "losses": of.losses,
-        "no_texts": of.no_texts,
+        "split": comparison.split,
+        "trials": [" ".join(side) for side in comparison.trials],
+        "wins": comparison.wins,
+        "losses": comparison.losses,
+        "no_texts": comparison.no_texts,
         "rows": [
             [one.id, one.text, one.gold, one.baseline, one.system, winner[one.right]]
-            for one in of.examples
+            for one in comparison.examples
         ],
     }

@@ -1,20 +1,19 @@
-"""Everything that the page and the figures draw, as numbers.
+"""The numbers of everything that the page and the figures draw.
 
-In: a study's trials and cells. Out: frozen `Pictures`; `page.py` and `figures.py` render them.
+In: a study's trials and cells. Out: frozen `Pictures`, which `page.py` and `figures.py` render.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
-from reports.page.budget_curves import BudgetPicture, budget_picture
-from reports.page.heatmap import Heatmap, heatmap
-from reports.page.importance import Importance, importance
-from reports.page.landscape import Landscape, landscapes
-from reports.page.styles import styles_of
-from reports.page.training_curves import Count, TrainingCurve, training_curves
-from reports.results.cells import CellResult
-from search_spaces.cells import Cell
+from reports.page.budget_curves import BudgetPicture, build_budget_picture
+from reports.page.heatmap import Heatmap, build_heatmap
+from reports.page.importance import Importance, compute_importance
+from reports.page.landscape import Landscape, build_landscapes
+from reports.page.styles import choose_styles
+from reports.page.training_curves import Count, TrainingCurve, read_training_curves
+from reports.results.cells import CellKey, CellResult
 from search_spaces.errors import UserError
 from search_spaces.method import OwnSettings, Style
 from search_spaces.trial import TrialConfig
@@ -24,7 +23,7 @@ MOST_CURVES: Final = 600
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CellPictures:
-    """One cell's: `importance` is the reason where there is none, `heatmap` None without axes."""
+    """The pictures of one cell; `importance` may be the reason for none, `heatmap` may be None."""
 
     landscape: Landscape
     heatmap: Heatmap | None
@@ -35,9 +34,9 @@ class CellPictures:
 class Pictures:
     """All pictures of a study: by cell, by task and encoder, and training curves by trial.
 
-    `given` says that predictions were made elsewhere, so that no trial is known; `wanted` and
-    `wanted_cells` count all that the study has, also where nothing is finished yet. `classes` are
-    the labels of each task.
+    `study` is the study's name. `given` means that predictions of other programs are shown, so that
+    there are no trials; `wanted` and `wanted_cells` count all trials and cells of the study,
+    finished or not. `classes` are the labels of each task.
     """
 
     study: str
@@ -55,57 +54,60 @@ class Pictures:
 Named = TypeVar("Named", Landscape, BudgetPicture, TrainingCurve)
 
 
-def called(of: Named, labels: Mapping[str, str]) -> Named:
-    """Call a picture's methods, encoder and task as the study wants to have them called."""
-    names = [name for name in ("task", "encoder", "method") if hasattr(of, name)]
-    changes: dict[str, Any] = {n: labels.get(getattr(of, n), getattr(of, n)) for n in names}
-    if isinstance(of, BudgetPicture):
+def with_display_names(picture: Named, labels: Mapping[str, str]) -> Named:
+    """Replace the names of a picture's methods, encoder and task by their display names."""
+    names = [name for name in ("task", "encoder", "method") if hasattr(picture, name)]
+    changes: dict[str, Any] = {
+        n: labels.get(getattr(picture, n), getattr(picture, n)) for n in names
+    }
+    if isinstance(picture, BudgetPicture):
         changes["curves"] = tuple(
-            replace(curve, method=labels.get(curve.method, curve.method)) for curve in of.curves
+            replace(curve, method=labels.get(curve.method, curve.method))
+            for curve in picture.curves
         )
-    return replace(of, **changes)
+    return replace(picture, **changes)
 
 
-def draw_up(
-    study: str,
-    wanted: Mapping[Cell, Sequence[TrialConfig]],
+def build_pictures(
+    study_name: str,
+    wanted: Mapping[CellKey, Sequence[TrialConfig]],
     cells: Sequence[CellResult],
     labels: Mapping[str, str] | None = None,
     count: Count | None = None,
 ) -> Pictures:
     """Compute the numbers of every picture of the cells that have a finished trial.
 
-    `wanted` has all trials of each cell, `labels` what figures call methods, encoders and tasks;
+    `wanted` has all trials of each cell, `labels` the display names of methods, encoders and tasks;
     `count` counts a trial's predictions on a split.
     """
     shown = [cell for cell in cells if cell.finished]
-    surveyed = landscapes(wanted, shown)
+    surveyed = build_landscapes(wanted, shown)
     return Pictures(
-        study=study,
+        study=study_name,
         wanted=sum(map(len, wanted.values())),
         wanted_cells=len(wanted),
         cells=tuple(
-            CellPictures(landscape=one, heatmap=heatmap(one), importance=_importance(one))
+            CellPictures(landscape=one, heatmap=build_heatmap(one), importance=_importance(one))
             for one in surveyed
         ),
         budgets=_budgets(surveyed, shown),
-        curves=training_curves(surveyed, shown, MOST_CURVES, count),
-        styles=styles_of(dict.fromkeys(cell.method for cell in shown), _own_styles(shown)),
+        curves=read_training_curves(surveyed, shown, MOST_CURVES, count),
+        styles=choose_styles(dict.fromkeys(cell.method for cell in shown), _own_styles(shown)),
         labels=labels or {},
         classes={cell.task: cell.finished[0].record.labels for cell in shown},
     )
 
 
 def _own_styles(cells: Sequence[CellResult]) -> dict[str, Style | None]:
-    """Return the looks that users' own methods bring along."""
+    """Return the styles that users' own methods define."""
     settings = [cell.finished[0].config.method for cell in cells]
     own = [one.method for one in settings if isinstance(one, OwnSettings) and one.method]
     return {method.name: method.style for method in own}
 
 
-def _importance(of: Landscape) -> Importance | str:
+def _importance(landscape: Landscape) -> Importance | str:
     try:
-        return importance(of)
+        return compute_importance(landscape)
     except UserError as error:
         return str(error)
 
@@ -117,6 +119,6 @@ def _budgets(
     for one, cell in zip(surveyed, cells, strict=True):
         groups.setdefault((one.task, one.encoder), []).append((one, cell))
     return tuple(
-        budget_picture([one for one, _ in group], [cell for _, cell in group])
+        build_budget_picture([one for one, _ in group], [cell for _, cell in group])
         for group in groups.values()
     )

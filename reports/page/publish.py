@@ -1,6 +1,6 @@
-"""Writes the page and the figures of a study beside its tables.
+"""Write the page and the figures of a study next to its tables.
 
-In: a study's `Results`, its reports, and where texts may be. Out: files.
+In: a study's `Results`, its reports, and the folder with the texts. Out: files.
 """
 
 import logging
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from reports.page.examples import discordant_examples
+from reports.page.examples import find_discordant
 from reports.page.facts import gather_facts
-from reports.page.forest import forests
+from reports.page.forest import build_forests
 from reports.page.page import build_page
-from reports.page.pictures import Pictures, draw_up
+from reports.page.pictures import Pictures, build_pictures
 from reports.page.texts import Texts
 from reports.results.class_counts import count_classes
-from reports.results.failures import failures
+from reports.results.failures import read_failures
 from reports.results.folder import Folder
 from reports.results.results import Results
 from reports.tables.report import Report
@@ -26,9 +26,12 @@ from trainers.records.files import write_file
 
 @dataclass(frozen=True, kw_only=True)
 class Extras:
-    """What is wanted beside plain tables; `data` is the folder in which texts are looked for,
-    `worth` the smallest gain that matters (0 .. 1). Of the figures there are few or, with
-    `all_figures`, every one. The page names the `command` that wrote it."""
+    """What to write besides the tables.
+
+    `data` is the folder with the texts, `worth` the smallest gain that matters (0 .. 1).
+    `all_figures` adds the figures that are left out by default. The page shows the `command` that
+    wrote it.
+    """
 
     html: bool
     figures: bool
@@ -41,7 +44,7 @@ class Extras:
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """The files written, and in words what was asked for and could not be."""
+    """The files written, and remarks on what could not be written."""
 
     files: tuple[Path, ...]
     lacking: tuple[str, ...]
@@ -53,7 +56,7 @@ def publish(
     folder: Path,
     extras: Extras,
 ) -> Published:
-    """Write `STUDY.html`, and `figures/` with PDFs, PNGs and captions, as asked for.
+    """Write `STUDY.html`, and `figures/` with PDFs, PNGs and captions, as requested.
 
     Raises:
         CorruptTrial: a trial's files are truncated or altered.
@@ -62,7 +65,7 @@ def publish(
     study, store, lacking = results.study, results.store, list[str]()
     files: dict[Path, bytes] = {}
     if extras.html or extras.figures:
-        pictures = draw_up(
+        pictures = build_pictures(
             study.name,
             results.trials,
             results.cells,
@@ -73,12 +76,12 @@ def publish(
         labels = {
             cell.task: cell.finished[0].record.labels for cell in results.cells if cell.finished
         }
-        examples = discordant_examples(reports, labels, Texts(extras.data, study.known_tasks))
+        examples = find_discordant(reports, labels, Texts(extras.data, study.known_tasks))
         page = build_page(
             pictures,
             reports,
             examples,
-            failures(study.trials(), store),
+            read_failures(study.trials(), store),
             gather_facts(results.cells, extras.command),
             extras.worth,
         )
@@ -86,12 +89,13 @@ def publish(
         without = dict.fromkeys(found.no_texts for found in examples if found.no_texts)
         lacking += [f"examples without their texts: {reason}" for reason in without]
     if extras.figures:
-        logging.getLogger("matplotlib").setLevel(logging.ERROR)  # Its cache may be elsewhere.
+        # Matplotlib warns if it has to keep its cache in a temporary folder.
+        logging.getLogger("matplotlib").setLevel(logging.ERROR)
         from reports.page.figures import draw_figures
 
         drawn = draw_figures(
             pictures,
-            forests(reports, pictures.labels),
+            build_forests(reports, pictures.labels),
             every=extras.all_figures,
             worth=extras.worth,
         )
@@ -104,7 +108,7 @@ def publish(
 
 
 def _display_names(results: Results) -> dict[str, str]:
-    """Return what the page and the figures call each task, encoder and method."""
+    """Return the display names of tasks, encoders and methods."""
     names = DisplayNames(labels=results.study.display_names)
     used = {name for cell in results.cells for name in (cell.encoder, cell.method)}
     tasks = {cell.task: names.task(cell.definition) for cell in results.cells}
@@ -112,10 +116,10 @@ def _display_names(results: Results) -> dict[str, str]:
 
 
 def folder_page(folder: Folder, report: Report, worth: float | None = None) -> bytes:
-    """Write the page of predictions made elsewhere: no trial is known, and no text."""
+    """Write the page of predictions of other programs, without trials and texts."""
     labels = {task.name: task.labels for task in folder.tasks}
     pictures = Pictures(
         study=folder.name, wanted=0, wanted_cells=0, cells=(), budgets=(), curves=(), given=True
     )
-    examples = discordant_examples([report], labels, Texts(None, {}))
+    examples = find_discordant([report], labels, Texts(None, {}))
     return build_page(pictures, [report], examples, [], worth=worth).encode()

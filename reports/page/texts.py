@@ -1,7 +1,7 @@
-"""The texts of examples whose predictions the store has; the store keeps ids and labels only.
+"""The texts of predicted examples; the store has only their ids and labels.
 
 In: the predicted examples of a split, and its fingerprint. Out: one text per example, from the data
-folder or the hub, and only if they are those that the trials saw.
+folder or the hub, checked to be the texts that the trials used.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,27 +16,27 @@ from search_spaces.tasks import Task
 from trainers.data.loading import Split, TaskData, load_task
 from trainers.records.metrics import Labels
 
-# Splits that a trial carves out of another one, and that a file need not hold.
+# Splits that a trial derives from another one and that need no file.
 CARVED_FROM: Final = {"heldout": "train", "test_difficult": "test"}
 
 
 class Texts:
-    """Texts by task, each task loaded once."""
+    """The texts of tasks; each task is loaded once."""
 
     def __init__(self, folder: Path | None, tasks: Mapping[str, Task] = TASKS) -> None:
         self._load = cache(lambda task: load_task(get_task(task, tasks), folder))
 
-    def of(
+    def read(
         self, task: str, split: str, ids: Sequence[str], gold: Labels, fingerprint: str
     ) -> list[str]:
-        """Return the texts (N,) of the predicted examples, in their order; pairs name columns.
+        """Return the texts (N,) of the predicted examples; texts of a pair have column names.
 
         Raises:
             UserError: the task cannot be loaded, or its texts are not those that were predicted.
         """
         data: TaskData = self._load(task)
         for name in (split, CARVED_FROM.get(split, split)):
-            found = _rows(data, name, ids, gold)
+            found = _select_rows(data, name, ids, gold)
             if found is not None and found.fingerprint() == fingerprint:
                 return _joined(data.task.text, found)
         raise UserError(
@@ -44,13 +44,13 @@ class Texts:
         )
 
 
-def _rows(data: TaskData, split: str, ids: Sequence[str], gold: Labels) -> Split | None:
-    """Take the predicted examples from a split, or None where it lacks one."""
+def _select_rows(data: TaskData, split: str, ids: Sequence[str], gold: Labels) -> Split | None:
+    """Select the predicted examples from a split; None if it lacks one."""
     if split not in data.splits:
         return None
     source = data.splits[split]
-    place = {name: row for row, name in enumerate(source.ids)}
-    rows = [place.get(name) for name in ids]
+    row_by_id = {name: row for row, name in enumerate(source.ids)}
+    rows = [row_by_id.get(name) for name in ids]
     known = [row for row in rows if row is not None]
     if len(known) < len(rows):
         return None

@@ -1,6 +1,6 @@
-"""Losses and scores by epoch: the numbers of a trial's training curves.
+"""The numbers of a trial's training curves: losses and scores by epoch.
 
-In: cells. Out: frozen `TrainingCurve`s, the best trials of each cell first.
+In: landscapes and cells. Out: frozen `TrainingCurve`s, the best trials of each cell first.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,16 +12,16 @@ from reports.results.cells import CellResult, FinishedTrial
 from reports.results.class_counts import ClassCounts
 from trainers.records.outcome import TrialRecord
 
-ATTACK: Final = "attack_"  # begins what is said of the perturbation; all else is a loss
+ATTACK: Final = "attack_"  # prefix of statistics of the perturbation; all others are losses
 NORM: Final = "attack_norm"
 Count = Callable[[TrialRecord, str], ClassCounts]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingCurve:
-    """A trial's mean losses and attack norms in training, by name, and its score; each by epoch.
+    """A trial's mean training losses and attack norms by name, and its score, by epoch.
 
-    `metrics` are its final scores by split and metric, `counts` of its predictions by split.
+    `metrics` are its final scores by split and metric, `counts` its prediction counts by split.
     """
 
     task: str
@@ -42,30 +42,35 @@ class TrainingCurve:
 
     @property
     def loss(self) -> tuple[float, ...]:
-        """What training minimised: the sum of its parts where it has parts."""
+        """The loss that training minimised: the total, if it has several parts."""
         return self.losses.get("loss") or next(iter(self.losses.values()), ())
 
 
-def training_curves(
-    of: Sequence[Landscape], cells: Sequence[CellResult], most: int, count: Count | None = None
+def read_training_curves(
+    landscapes: Sequence[Landscape],
+    cells: Sequence[CellResult],
+    most: int,
+    count: Count | None = None,
 ) -> tuple[TrainingCurve, ...]:
-    """Take each cell's best trials, at most `most` over all cells but one of each at least.
+    """Read the curves of each cell's best trials: at most `most`, but at least one per cell.
 
-    `count` counts predictions by label: on every split those of the best setting, and of all
-    others on the split that chose.
+    `count` counts predictions by label: on every split for the best setting, and only on the
+    selection split for the others.
     """
     with_trials = [cell for cell in cells if cell.finished]
     each = max(1, most // max(1, len(with_trials)))
     return tuple(
         _curve(cell.finished[row], landscape, row, count)
-        for landscape, cell in zip(of, with_trials, strict=True)
+        for landscape, cell in zip(landscapes, with_trials, strict=True)
         for row in landscape.ranking[:each].tolist()
     )
 
 
-def _curve(trial: FinishedTrial, of: Landscape, row: int, count: Count | None) -> TrainingCurve:
+def _curve(
+    trial: FinishedTrial, landscape: Landscape, row: int, count: Count | None
+) -> TrainingCurve:
     record = trial.record
-    best = of.setting[row] == of.setting[of.ranking[0]]
+    best = landscape.setting[row] == landscape.setting[landscape.ranking[0]]
     splits = [*record.scores] if best else [record.selection]
     names = dict.fromkeys(name for epoch in record.epochs for name in epoch.losses)
     nothing = float("nan")
@@ -73,13 +78,13 @@ def _curve(trial: FinishedTrial, of: Landscape, row: int, count: Count | None) -
         name: tuple(epoch.losses.get(name, nothing) for epoch in record.epochs) for name in names
     }
     return TrainingCurve(
-        task=of.task,
-        encoder=of.encoder,
-        method=of.method,
+        task=landscape.task,
+        encoder=landscape.encoder,
+        method=landscape.method,
         trial=record.signature,
-        setting=setting(of, row),
-        split=of.split,
-        metric=of.metric,
+        setting=describe_setting(landscape, row),
+        split=landscape.split,
+        metric=landscape.metric,
         epochs=tuple(epoch.epoch for epoch in record.epochs),
         losses={name: means[name] for name in means if not name.startswith(ATTACK)},
         norms={name: means[name] for name in means if name.startswith(NORM)},
@@ -94,7 +99,7 @@ def _curve(trial: FinishedTrial, of: Landscape, row: int, count: Count | None) -
     )
 
 
-def setting(of: Landscape, row: int) -> str:
-    """Write what is a trial's own in its cell: the values of the axes."""
-    pairs = zip(of.axes, of.places[row].tolist(), strict=True)
-    return " ".join(f"{axis.name}={written(axis.values[place])}" for axis, place in pairs)
+def describe_setting(landscape: Landscape, row: int) -> str:
+    """Write the values of the axes of a trial: `lr=1e-05 tau=0.1`."""
+    pairs = zip(landscape.axes, landscape.value_indices[row].tolist(), strict=True)
+    return " ".join(f"{axis.name}={written(axis.values[index])}" for axis, index in pairs)

@@ -1,8 +1,8 @@
-"""What Tables 1 and 2 of the paper count of a dataset, from its examples.
+"""The statistics of a dataset in Tables 1 and 2 of the paper, counted from its examples.
 
-In: a loaded task. Out: frozen `DataStatistics`. The paper measures length in words, not tokens, and
-does not say what a word is; here it is what stands between white space and has a letter or a digit,
-so that copies with and without spaces before punctuation agree. The texts of a pair count together.
+In: a loaded task. Out: frozen `DataStatistics`. The paper measures length in words and does not
+define a word. Here a word is a whitespace-separated part with at least one letter or digit, so that
+copies with and without spaces before punctuation agree. Both texts of a pair are counted.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ from trainers.data.loading import Split, TaskData, deviation
 
 @dataclass(frozen=True, kw_only=True)
 class DataStatistics:
-    """A task's labels, and by split its examples, their mean length in words.
+    """A task's number of labels, and by split the number of examples and their mean length.
 
-    `domains` is None where no file says which label is of which domain; `deviation` is the line
-    that says how the data differ from the published ones, None where they do not.
+    `domains` is the number of domains, None if no file assigns labels to domains. `deviation` is a
+    remark on how the data differ from the published data, or None.
     """
 
     labels: int
@@ -31,11 +31,11 @@ class DataStatistics:
 
 
 def data_statistics(data: TaskData, folder: Path | None) -> DataStatistics:
-    """Count; `folder` is the data folder, in which `TASK/domains.csv` may name labels' domains."""
+    """Count a task's statistics; `TASK/domains.csv` in the data folder may list its domains."""
     domains = folder / data.name / "domains.csv" if folder else None
     return DataStatistics(
         labels=len(data.labels),
-        domains=_domains(domains) if domains and is_there(domains) else None,
+        domains=_count_domains(domains) if domains and is_there(domains) else None,
         rows={name: len(split) for name, split in data.splits.items()},
         words={name: mean_words(split) for name, split in data.splits.items()},
         deviation=deviation(data),
@@ -43,18 +43,18 @@ def data_statistics(data: TaskData, folder: Path | None) -> DataStatistics:
 
 
 def mean_words(split: Split) -> Fraction:
-    """The mean number of words of N >= 1 examples, all their texts together."""
-    total = sum(words_of(text) for column in split.texts for text in column)
+    """Return the mean number of words of N >= 1 examples, over all their texts."""
+    total = sum(count_words(text) for column in split.texts for text in column)
     return Fraction(total, len(split))
 
 
-def words_of(text: str) -> int:
-    """Count the parts between white space that have a letter or a digit."""
+def count_words(text: str) -> int:
+    """Count the whitespace-separated parts with a letter or a digit."""
     return sum(any(character.isalnum() for character in part) for part in text.split())
 
 
-def _domains(path: Path) -> int | None:
-    """Count a file's distinct values of `domain`; None where it has no such column."""
+def _count_domains(path: Path) -> int | None:
+    """Count a file's distinct values of `domain`; None if it has no such column."""
     if "domain" not in header_of(path):
         return None
     return len(set(read_columns(path, ["domain"])["domain"]))

@@ -1,8 +1,8 @@
-"""Tables 1 and 2 of the paper: the datasets, as counted from the data and as published.
+"""Tables 1 and 2 of the paper: statistics of the datasets, as counted and as published.
 
-In: a study's cells, and where its data are. Out: a `Report` of each table that the data at hand
-fill. They need no trial; where there are some, a note says which datasets are not those that the
-trials saw.
+In: a study's cells, and the data folder. Out: a `Report` for each table with available data. The
+tables need no trials; if there are trials, a note names datasets that differ from those that the
+trials used.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,16 +24,16 @@ from trainers.records.metrics import get_metric
 OURS: Final = "this data"
 PAPER: Final = "the paper"
 LENGTH: Final = (
-    "Length: words of an example, both sentences of a pair together; here a word is what stands"
-    " between white space and has a letter or a digit."
+    "Length: words per example, over both sentences of a pair; here a word is a"
+    " whitespace-separated part with a letter or a digit."
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
-    """A study's datasets: the statistics of those that were found, why the others were not.
+    """The statistics of a study's datasets (`found`), and why others are `absent`.
 
-    `differing` are those found that are not what the study's trials saw.
+    `differing` are datasets that differ from those that the study's trials used.
     """
 
     found: Mapping[str, DataStatistics]
@@ -42,7 +42,7 @@ class Counted:
 
 
 def count_data(tasks: Sequence[str], folder: Path | None, cells: Sequence[CellResult]) -> Counted:
-    """Load tasks from the data folder, or from the hub without one, and count."""
+    """Load tasks from the data folder, or from the hub without one, and count their statistics."""
     found, absent, differing = {}, {}, set()
     for task in tasks:
         try:
@@ -56,8 +56,8 @@ def count_data(tasks: Sequence[str], folder: Path | None, cells: Sequence[CellRe
     return Counted(found=found, absent=absent, differing=frozenset(differing))
 
 
-def data_table(number: int, study: str, counted: Counted) -> Report | None:
-    """Build Table 1 or 2; None where none of its datasets was found."""
+def data_table(number: int, study_name: str, counted: Counted) -> Report | None:
+    """Build Table 1 or 2; None if none of its datasets was found."""
     layout = data_layouts()[number]
     tasks = layout.describes
     if not any(task in counted.found for task in tasks):
@@ -68,13 +68,13 @@ def data_table(number: int, study: str, counted: Counted) -> Report | None:
     ]
     published = [_published_row(layout, row) for row in layout.published]
     caption = (
-        f"{layout.title} Counted from the data at hand (-- where they are not there); lengths are"
-        " means in words. In italics: as the paper prints it."
+        f"{layout.title} Counted from the available data (-- if not available); lengths are"
+        " means in words. In italics: as printed in the paper."
     )
-    about = f"Table {number} of the paper; above, what study {study} has. {LENGTH}"
+    about = f"Table {number} of the paper; above, the data of study {study_name}. {LENGTH}"
     columns = tuple(Column(title=title, ranked=False) for title in layout.statistics.values())
     table = Table(
-        name=f"{study}-{layout.name}",
+        name=f"{study_name}-{layout.name}",
         caption=caption,
         label_titles=("Dataset", *([layout.kinds] if layout.kinds else []), "Source"),
         groups=(ColumnGroup(columns=columns),),
@@ -93,7 +93,7 @@ def _row(layout: DataLayout, name: str, printed: Sequence[str], data: DataStatis
 
 
 def _counts(metric: str, data: DataStatistics) -> dict[str, Cell]:
-    """Count everything that a layout may name."""
+    """Return the cells of all statistics that a layout may name."""
     rows = {split: _count(data.rows.get(split)) for split in ("train", "test", "test_difficult")}
     return {
         **rows,
@@ -121,21 +121,21 @@ def _published_row(layout: DataLayout, printed: Sequence[str]) -> Row:
 
 
 def _notes(tasks: Sequence[str], counted: Counted) -> list[str]:
-    """How the data differ from the published ones, and from those that trials saw."""
+    """Return notes on how the data differ from the published data, and from the trials' data."""
     notes = []
     for task in tasks:
         data = counted.found.get(task)
         if data and data.deviation:
             notes.append(data.deviation)
         if task in counted.differing:
-            notes.append(f"task {task}: these are not the examples that the study's trials saw")
+            notes.append(f"task {task}: these are not the examples that the study's trials used")
         if task in counted.absent:
             notes.append(counted.absent[task])
     return notes
 
 
 def _differs(data: TaskData, cells: Sequence[CellResult]) -> bool:
-    """Compare dev, of which trials may have seen a part, and test: what is trained on varies."""
+    """Return whether dev or test differ from those of the trials; training rows may vary."""
     trials = [trial for cell in cells if cell.task == data.name for trial in cell.finished]
     seen = {split: trial for trial in trials for split in trial.record.fingerprints}
     return any(

@@ -1,7 +1,7 @@
-"""The store as reports see it: cells, their settings, and the trials of each.
+"""The results of a study by cell: its settings, their finished trials, and the rest.
 
-In: a study's trials and the store. Out: `CellResult`s. Trials that saw other data or another
-encoder are refused, not mixed.
+In: a study's trials and the store. Out: `CellResult`s. Trials that used different data or encoders
+are refused, not mixed.
 """
 
 from collections import Counter
@@ -24,8 +24,10 @@ from trainers.records.store import State, Store
 SPLITS = ("dev", "dev_mismatched", "test", "test_difficult")
 ENDED = (State.DONE, State.CORRUPT, State.FAILED, State.PRUNED)
 
-Key = Cell
+CellKey = Cell
+"""(task, encoder, method)."""
 CellId = tuple[str, str, str, str]
+"""A cell's key and the digest of its trials."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,35 +40,38 @@ class FinishedTrial:
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """A point of a cell's grid: its finished trials, one for each seed, in study order.
+    """A point of a cell's grid: its finished trials, one per seed, in study order.
 
-    What a setting is worth is the mean over its seeds, on whichever split.
+    The score of a setting on a split is the mean over its seeds.
     """
 
     trials: tuple[FinishedTrial, ...]
 
     @property
     def record(self) -> TrialRecord:
-        """The first seed's: metric, labels and data are those of all."""
+        """The first seed's record; metric, labels and data are the same for all seeds."""
         return self.trials[0].record
 
     @property
     def config(self) -> TrialConfig:
-        """The first seed's: the others differ in nothing else."""
+        """The first seed's settings; the others differ only in the seed."""
         return self.trials[0].config
 
     @property
     def signatures(self) -> tuple[str, ...]:
-        """The names of its trials."""
+        """The signatures of its trials."""
         return tuple(trial.record.signature for trial in self.trials)
 
     @cached_property
     def selection_score(self) -> float:
-        """The mean of the scores by which its trials are chosen."""
+        """The mean over seeds of the score on the split that chooses settings."""
         return fmean(trial.record.selection_score for trial in self.trials)
 
     def has(self, split: str) -> bool:
-        """Whether every seed predicted the split: one may be from before the data had it."""
+        """Return whether every seed has predictions of the split.
+
+        Trials that ran before the split was added to the data have none.
+        """
         return all(split in trial.record.scores for trial in self.trials)
 
     def scores(self, split: str, metric: str) -> list[float]:
@@ -75,21 +80,22 @@ class Setting:
 
 
 def spread(scores: Sequence[float]) -> float | None:
-    """The standard deviation (n - 1) of several seeds' scores; None of one."""
+    """Return the standard deviation (n - 1) of the seeds' scores; None for a single seed."""
     return stdev(scores) if len(scores) > 1 else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class CellResult:
-    """All trials of one (task, encoder, method): those finished, in study order, and the rest.
+    """All trials of one (task, encoder, method): the finished ones in study order, and counts.
 
-    In a study that fills tables of the paper, `method` may name a variant, as `cells_of` says.
-    `pruned` ones were stopped early by a scheduler: they have a curve and no predictions. A random
-    search leaves `undrawn` trials out; all others that did not end are `missing`. `sampled` says
-    how the trials were chosen; when all have ended it is a grid, in whatever order they were run.
+    In a study that fills tables of the paper, `method` may name a variant (see `cells_of`).
+    `pruned` trials were stopped early by a scheduler: they have a curve but no predictions.
+    `undrawn` trials were not drawn by a random search; all others that have not ended are
+    `missing`. `sampled` says how the trials were chosen from the grid; if all have ended it is
+    "grid", whatever the order.
 
-    The trials are those of `settings` points of the grid with up to `seeds` seeds each, and
-    `failed_settings` of these have a trial that failed. `grid` names the set of trials.
+    The trials belong to `settings` points of the grid with up to `seeds` seeds each;
+    `failed_settings` of these have a failed trial. `grid` is a digest of the set of trials.
     """
 
     task: str
@@ -109,33 +115,33 @@ class CellResult:
 
     @property
     def total(self) -> int:
-        """All trials that the study has in this cell."""
+        """The number of all trials that the study has in this cell."""
         return len(self.finished) + self.failed + self.pruned + self.missing + self.undrawn
 
     @property
-    def key(self) -> Key:
+    def key(self) -> CellKey:
         """(task, encoder, method)."""
         return (self.task, self.encoder, self.method)
 
     @property
     def id(self) -> CellId:
-        """The key, and which trials: a table may have fewer of them than its study."""
+        """The key and the set of trials: a table may show fewer trials than its study has."""
         return (*self.key, self.grid)
 
     @property
     def name(self) -> str:
-        """The cell as errors and notes name it."""
+        """The name of the cell in errors and notes."""
         return f"{self.task}/{self.encoder}/{self.method}"
 
     @property
     def design(self) -> Design:
-        """How its trials were drawn, for the statistics of selection."""
-        lost = min(self.failed_settings, self.settings - len(self.comparable))
-        return Design(sampled=self.sampled, failed=lost, pruned=self.pruned, missing=self.missing)
+        """How its trials were sampled, for statistics that allow for selection."""
+        failed = min(self.failed_settings, self.settings - len(self.comparable))
+        return Design(sampled=self.sampled, failed=failed, pruned=self.pruned, missing=self.missing)
 
     @cached_property
-    def begun(self) -> tuple[Setting, ...]:
-        """The settings of which a trial is finished, in study order."""
+    def trained_settings(self) -> tuple[Setting, ...]:
+        """The settings with at least one finished trial, in study order."""
         groups: dict[TrialConfig, list[FinishedTrial]] = {}
         for trial in self.finished:
             groups.setdefault(trial.config.at_seed(0), []).append(trial)
@@ -143,56 +149,59 @@ class CellResult:
 
     @cached_property
     def comparable(self) -> tuple[Setting, ...]:
-        """The settings to choose from: those with the most finished seeds.
+        """The settings to choose from: those with the largest number of finished seeds.
 
-        A mean over fewer seeds varies more, so the best of many such would be the luckiest.
+        A mean over fewer seeds varies more, so that the best of many such means would be inflated.
         """
-        most = max((len(setting.trials) for setting in self.begun), default=0)
-        return tuple(setting for setting in self.begun if len(setting.trials) == most)
+        most = max((len(setting.trials) for setting in self.trained_settings), default=0)
+        return tuple(setting for setting in self.trained_settings if len(setting.trials) == most)
 
     @cached_property
     def chosen(self) -> Setting | None:
-        """The setting with the highest mean on its selection split; the earlier one wins a tie."""
+        """The setting with the highest mean on the selection split; the first one if tied."""
         return max(
-            self.comparable, key=lambda one: round(one.selection_score, DECIMALS), default=None
+            self.comparable,
+            key=lambda setting: round(setting.selection_score, DECIMALS),
+            default=None,
         )
 
     def chosen_on(self, split: str) -> Setting | None:
-        """The same, if it has the split."""
+        """Return the chosen setting if it has predictions of the split."""
         return self.chosen if self.chosen and self.chosen.has(split) else None
 
     def has_split(self, split: str) -> bool:
-        """Whether one of its trials has the split, or may have it when one is finished."""
+        """Return whether a trial has the split, or will have it once one is finished."""
         if self.finished:
             return any(split in trial.record.scores for trial in self.finished)
         return split in self.definition.splits
 
 
 def read_groups(
-    groups: Mapping[Key, Sequence[TrialConfig]], store: Store, tasks: Mapping[str, Task] = TASKS
+    groups: Mapping[CellKey, Sequence[TrialConfig]], store: Store, tasks: Mapping[str, Task] = TASKS
 ) -> list[CellResult]:
-    """Read what the store has of a study's cells; one may be a part of a (task, encoder, method).
+    """Read the results of a study's cells; a cell may be part of a (task, encoder, method).
 
-    `tasks` are the study's, by name.
+    `tasks` are the study's tasks by name.
 
     Raises:
         CorruptTrial: a result is truncated or altered.
-        UserError: trials of one task saw different data, or of one encoder different weights.
+        UserError: trials of one task used different data, or trials of one encoder different
+            weights.
     """
     searches = read_searches(store)
     names = {key: [trial.signature for trial in group] for key, group in groups.items()}
-    whole: dict[Key, list[str]] = {}
+    whole_cells: dict[CellKey, list[str]] = {}
     for key, group in groups.items():
-        whole.setdefault(group[0].cell, []).extend(names[key])
+        whole_cells.setdefault(group[0].cell, []).extend(names[key])
     cells = []
     for key, group in groups.items():
-        grids = {digest(names[key]), digest(whole[group[0].cell])}
+        grids = {digest(names[key]), digest(whole_cells[group[0].cell])}
         cells.append(
             _read_cell(
                 key,
                 group,
                 store,
-                _of_grids(searches, grids),
+                _collect_draws(searches, grids),
                 get_task(key[0], tasks),
                 digest(names[key]),
             )
@@ -202,7 +211,7 @@ def read_groups(
 
 
 def _read_cell(
-    key: Key,
+    key: CellKey,
     group: Sequence[TrialConfig],
     store: Store,
     draws: Mapping[Sampling, set[str]],
@@ -213,7 +222,7 @@ def _read_cell(
     done = [t for t in group if states[t.signature] in (State.DONE, State.CORRUPT)]
     counts = Counter(states.values())
     ended = {name for name, state in states.items() if state in ENDED}
-    sampled, open_trials = _sampled(set(states), ended, draws)
+    sampled, open_trials = _find_sampling(set(states), ended, draws)
     task, encoder, method = key
     points: dict[TrialConfig, list[State]] = {}
     for trial in group:
@@ -238,26 +247,26 @@ def _read_cell(
     )
 
 
-def _sampled(
+def _find_sampling(
     names: set[str], ended: set[str], draws: Mapping[Sampling, set[str]]
 ) -> tuple[Sampling, set[str]]:
-    """Say how a cell's trials were chosen, and which of them are still to end.
+    """Return how a cell's trials were chosen, and which of them have not ended yet.
 
-    A random search counts if nothing ended beside its draw.
+    A random search counts only if no trial outside its draw has ended.
     """
-    drawn = {kind: names & found for kind, found in draws.items()}
-    if drawn["adaptive"] & ended and ended < names:
+    sampled = {kind: names & drawn for kind, drawn in draws.items()}
+    if sampled["adaptive"] & ended and ended < names:
         return "adaptive", names - ended
-    if drawn["random"] and ended <= drawn["random"]:
-        return "random" if ended < names else "grid", drawn["random"] - ended
+    if sampled["random"] and ended <= sampled["random"]:
+        return "random" if ended < names else "grid", sampled["random"] - ended
     return "grid", names - ended
 
 
-def _of_grids(searches: Sequence[SearchRecord], grids: set[str]) -> dict[Sampling, set[str]]:
-    """All trials that searches of a kind drew; random ones from these very grids only.
+def _collect_draws(searches: Sequence[SearchRecord], grids: set[str]) -> dict[Sampling, set[str]]:
+    """Collect the trials drawn by searches of each kind; random draws from `grids` only.
 
-    They are a cell's own, and that of its whole (task, encoder, method): a part of a random draw is
-    a random draw of that part.
+    `grids` are the cell's own and that of its whole (task, encoder, method): part of a random draw
+    is a random draw from that part.
     """
     kinds: tuple[Sampling, ...] = ("random", "adaptive")
     return {
@@ -274,38 +283,38 @@ def _of_grids(searches: Sequence[SearchRecord], grids: set[str]) -> dict[Samplin
 
 
 def refuse_mixture(finished: Iterable[FinishedTrial]) -> None:
-    """Every split of a task, and every encoder on a task, must have one fingerprint.
+    """Check that each split of a task, and each encoder on a task, has a single fingerprint.
 
-    Training rows may differ where the settings that choose them do: what is compared is the other
-    splits.
+    Training rows may differ between settings that select different rows: only the other splits
+    must be the same.
 
     Raises:
-        UserError: two trials differ in one.
+        UserError: two trials have different fingerprints.
     """
     first: dict[tuple[str, str, object], tuple[str, str]] = {}
     for trial in finished:
         for what, fingerprint in trial.record.fingerprints.items():
-            thing = f"{what} {trial.config.encoder}" if what == "encoder" else f"{what} split"
-            rows = _choice_of_rows(trial.config) if what == "train" else None
+            part = f"{what} {trial.config.encoder}" if what == "encoder" else f"{what} split"
+            rows = _row_settings(trial.config) if what == "train" else None
             known, signature = first.setdefault(
-                (trial.config.task, thing, rows), (fingerprint, trial.record.signature)
+                (trial.config.task, part, rows), (fingerprint, trial.record.signature)
             )
             if known != fingerprint:
                 raise UserError(
                     f"task {trial.config.task}: trials {signature} and {trial.record.signature}"
-                    f" differ in the {thing} ({known}, {fingerprint}): it changed between them;"
-                    " `run --retry` with the same --data trains those again that saw other rows"
-                    " than there are now, or report them from two stores"
+                    f" differ in the {part} ({known}, {fingerprint}): it changed between them;"
+                    " `run --retry` with the same --data retrains the trials that used other rows"
+                    " than the current ones, or report them from two stores"
                 )
 
 
-def _choice_of_rows(config: TrialConfig) -> tuple[object, ...]:
-    """All settings that have a say in which rows of a task are trained on."""
-    held = (config.select_on, config.heldout_fraction, config.subset_seed)
-    return (*held, config.n_per_class, config.train_fraction, config.fraction_seed)
+def _row_settings(config: TrialConfig) -> tuple[object, ...]:
+    """Return all settings that determine which rows of a task are used for training."""
+    heldout = (config.select_on, config.heldout_fraction, config.subset_seed)
+    return (*heldout, config.n_per_class, config.train_fraction, config.fraction_seed)
 
 
-def report_splits(cells: Iterable[CellResult]) -> list[str]:
-    """Name the labelled splits that tables can show: held-out training rows are for choosing."""
+def list_splits(cells: Iterable[CellResult]) -> list[str]:
+    """List the labelled splits that tables can show, which excludes held-out training rows."""
     found = {split for cell in cells for trial in cell.finished for split in trial.record.scores}
     return [split for split in SPLITS if split in found]

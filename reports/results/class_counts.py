@@ -1,4 +1,4 @@
-"""What a trial made of each label: counts of a split's predictions, by label and by confusion.
+"""Counts of a trial's predictions on a split, by label and by confusion.
 
 In: a record, a split and the store. Out: a frozen `ClassCounts`. Shapes: C labels.
 """
@@ -11,16 +11,17 @@ import numpy as np
 from trainers.records.outcome import TrialRecord
 from trainers.records.store import Store
 
-WHOLE: Final = 12
-"""Up to so many labels every confusion is listed."""
+MOST_LABELS_IN_FULL: Final = 12
+"""With at most this many labels every confusion is listed."""
 MOST_CONFUSED: Final = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassCounts:
-    """`classes` has of each label how many examples are of it, were predicted as it, and both.
+    """`classes` has, for each label, the counts of gold examples, predictions, and hits.
 
-    `confused` has (gold, predicted, count), the most frequent first; all of them of few labels.
+    `confused` has (gold, predicted, count), the most frequent first; with many labels only the
+    first MOST_CONFUSED.
     """
 
     classes: tuple[tuple[int, int, int], ...]
@@ -35,19 +36,19 @@ def count_classes(record: TrialRecord, split: str, store: Store) -> ClassCounts:
     """
     found, n = store.labels(record, split), len(record.labels)
     matrix = np.bincount(found.gold * n + found.predicted, minlength=n * n).reshape(n, n)
-    right = matrix.diagonal()
-    wrong = matrix - np.diag(right)
+    correct = matrix.diagonal()
+    wrong = matrix - np.diag(correct)
     rows, columns = np.nonzero(wrong)
     order = np.argsort(-wrong[rows, columns], kind="stable")
-    order = order if n <= WHOLE else order[:MOST_CONFUSED]
+    order = order if n <= MOST_LABELS_IN_FULL else order[:MOST_CONFUSED]
     return ClassCounts(
         classes=tuple(
             (int(gold), int(predicted), int(both))
             for gold, predicted, both in zip(
-                matrix.sum(axis=1), matrix.sum(axis=0), right, strict=True
+                matrix.sum(axis=1), matrix.sum(axis=0), correct, strict=True
             )
         ),
         confused=tuple(
-            (int(rows[at]), int(columns[at]), int(wrong[rows[at], columns[at]])) for at in order
+            (int(rows[i]), int(columns[i]), int(wrong[rows[i], columns[i]])) for i in order
         ),
     )

@@ -1,12 +1,12 @@
-"""What the store has of a study's confirmation: fresh seeds of the settings that are chosen now.
+"""The results of a confirmation: fresh seeds of the settings that are currently chosen.
 
-In: a study, its cells and the store. Out: a `Confirmed`, the cells of the fresh seeds alone.
+In: a study, its cells and the store. Out: a `Confirmed`, with cells of the fresh seeds only.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.results.cells import CellResult, Key, read_groups, refuse_mixture
+from reports.results.cells import CellKey, CellResult, read_groups, refuse_mixture
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.records.confirmations import read_confirmations
@@ -15,25 +15,26 @@ from trainers.records.store import Store
 
 @dataclass(frozen=True, kw_only=True)
 class Confirmed:
-    """The cells of a confirmation, and in words what of it no longer belongs to the study."""
+    """The cells of a confirmation, and remarks on parts of it that are out of date."""
 
     cells: tuple[CellResult, ...] = ()
     remarks: tuple[str, ...] = ()
 
 
 def read_confirmed(study: Study, cells: Sequence[CellResult], store: Store) -> Confirmed:
-    """Read the fresh seeds of each chosen setting that a confirmation was made of.
+    """Read the fresh seeds of each chosen setting that has been confirmed.
 
-    Of several confirmations of a setting the one with the most seeds counts. One that the study has
-    left behind (another setting is chosen now, or one of its seeds chose) counts no more.
+    If a setting was confirmed several times, the confirmation with the most seeds counts. A
+    confirmation is ignored if another setting is chosen now, or if its seeds are now among those
+    that choose.
 
     Raises:
-        UserError, CorruptTrial: as `read_groups` does.
+        UserError, CorruptTrial: as for `read_groups`.
     """
     chosen = {cell.key: cell.chosen.config for cell in cells if cell.chosen}
-    own = {trial.seed for trial in study.trials()}
-    groups: dict[Key, list[TrialConfig]] = {}
-    changed: dict[Key, str] = {}
+    study_seeds = {trial.seed for trial in study.trials()}
+    groups: dict[CellKey, list[TrialConfig]] = {}
+    changed: dict[CellKey, str] = {}
     for record in read_confirmations(store, study.name):
         for cell in record.cells:
             key = (cell.task, cell.encoder, cell.method)
@@ -41,19 +42,19 @@ def read_confirmed(study: Study, cells: Sequence[CellResult], store: Store) -> C
                 continue
             if chosen[key].at_seed(0).signature != cell.setting:
                 changed[key] = "another setting is chosen now"
-            elif own.intersection(record.seeds):
+            elif study_seeds.intersection(record.seeds):
                 changed[key] = "its seeds are among those that choose now"
             elif len(record.seeds) > len(groups.get(key, ())):
                 groups[key] = [chosen[key].at_seed(seed) for seed in record.seeds]
-    found = read_groups(groups, store, study.known_tasks)
-    refuse_mixture(trial for cell in (*cells, *found) for trial in cell.finished)
+    confirmed = read_groups(groups, store, study.known_tasks)
+    refuse_mixture(trial for cell in (*cells, *confirmed) for trial in cell.finished)
     names = {cell.key: cell.name for cell in cells}
     return Confirmed(
-        cells=tuple(found),
+        cells=tuple(confirmed),
         remarks=tuple(
-            f"study {study.name} changed after its confirmation: {names[key]}: {why};"
+            f"study {study.name} changed after its confirmation: {names[key]}: {reason};"
             f" catsweep confirm {study.name} confirms what is chosen now"
-            for key, why in changed.items()
+            for key, reason in changed.items()
             if key not in groups
         ),
     )

@@ -1,4 +1,4 @@
-"""The trials of a study that gave no score: those that failed, and those stopped early.
+"""The trials of a study without a score: those that failed, and those that were stopped early.
 
 In: a study's trials and the store. Out: frozen `Failure`s.
 """
@@ -15,7 +15,7 @@ STOPPED: Final = "stopped early"
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A trial without a score: its signature and settings, what kind of end it had, and why."""
+    """A trial without a score: its signature and settings, how it ended, and why."""
 
     trial: str
     settings: str
@@ -23,24 +23,24 @@ class Failure:
     reason: str
 
 
-def failures(trials: Sequence[TrialConfig], store: Store) -> tuple[Failure, ...]:
-    """Read why each such trial ended, in study order.
+def read_failures(trials: Sequence[TrialConfig], store: Store) -> tuple[Failure, ...]:
+    """Read why each failed or pruned trial ended, in study order.
 
     Raises:
-        CorruptTrial: such a record is truncated or altered.
+        CorruptTrial: a record is truncated or altered.
     """
     found = []
     for trial in trials:
         state = store.state(trial.signature)
         if state in (State.FAILED, State.PRUNED):
-            kind, reason = _why(trial.signature, state, store)
+            kind, reason = _read_reason(trial.signature, state, store)
             found.append(
                 Failure(trial=trial.signature, settings=trial.describe(), kind=kind, reason=reason)
             )
     return tuple(found)
 
 
-def _why(signature: str, state: State, store: Store) -> tuple[str, str]:
+def _read_reason(signature: str, state: State, store: Store) -> tuple[str, str]:
     if state is State.FAILED:
         failed = store.failure(signature)
         return failed.kind, f"{failed.reason} (on {failed.host})"

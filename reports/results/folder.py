@@ -1,7 +1,7 @@
-"""Predictions made elsewhere: a folder of systems, tasks and seeds.
+"""Predictions of other programs: a folder of systems, tasks and seeds.
 
 In: `FOLDER/SYSTEM/TASK.csv`, or `FOLDER/SYSTEM/TASK/SEED.csv` (CSV, JSONL or Parquet), and the name
-of the baseline. Out: a `Folder` of aligned predictions. Nothing of it was trained here.
+of the baseline. Out: a `Folder` of aligned predictions.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,10 +27,10 @@ from trainers.records.metrics import METRICS, Labels, Metric, get_metric
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GivenTask:
-    """What the systems predicted of one task.
+    """The predictions of all systems for one task.
 
-    `gold` is (N,), `predicted` has (S, N) of each system, a row for each seed; labels are places in
-    `labels`.
+    `gold` is (N,); `predicted` has an array (S, N) for each system, a row per seed. Labels are
+    indices into `labels`.
     """
 
     name: str
@@ -54,7 +54,7 @@ class GivenTask:
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
-    """Systems, the baseline first, and what they predicted of each task."""
+    """Systems, the baseline first, and their predictions for each task."""
 
     name: str
     baseline: str
@@ -71,22 +71,22 @@ def read_folder(
 ) -> Folder:
     """Read a folder of predictions.
 
-    `metrics` and `positive` (the label that F1 is of) are by task, or under "" for all others.
-    `tasks` leaves others out.
+    `metrics` and `positive` (the positive label for F1) are given by task, or under "" for all
+    other tasks. `tasks` restricts the tasks that are read.
 
     Raises:
-        UserError: no such folder or baseline; a file cannot be read; a system lacks a task or has
-            one that the baseline lacks; or its seeds do not have the same examples with the same
-            gold labels as the baseline's.
+        UserError: there is no such folder or baseline; a file cannot be read; a system lacks a task
+            or has one that the baseline lacks; or examples or gold labels differ from the
+            baseline's.
     """
     if not path.is_dir():
         raise UserError(f"{path}: expected a folder with a folder of predictions for each system")
-    found = {entry.name: _files(entry) for entry in _inside(path)}
+    found = {entry.name: _list_files(entry) for entry in _list_systems(path)}
     if baseline not in found:
         raise unknown("baseline", baseline, found)
     systems = (baseline, *(name for name in found if name != baseline))
     if len(systems) < 2:
-        raise UserError(f"{path}: there is no system beside the baseline {baseline}")
+        raise UserError(f"{path}: expected a system besides the baseline {baseline}, found none")
     known = list(found[baseline])
     for task in (*tasks, *(name for name in (*metrics, *positive) if name)):
         if task not in known:
@@ -96,14 +96,14 @@ def read_folder(
         for task in wanted:
             if task not in found[system]:
                 raise UserError(
-                    f"{path / system}: no predictions of task {task}, which {baseline} has: add"
-                    " them, or name the tasks that all have with --tasks"
+                    f"{path / system}: no predictions for task {task}, which {baseline} has: add"
+                    " them, or list the tasks that all systems have with --tasks"
                 )
         for task in found[system] if not tasks else ():
             if task not in known:
                 raise UserError(
                     f"{path / system}: task {task} is not among those of the baseline {baseline}:"
-                    " add its predictions, or name the tasks that all have with --tasks"
+                    " add its predictions, or list the tasks that all systems have with --tasks"
                 )
     return Folder(
         name=path.absolute().name,
@@ -121,20 +121,20 @@ def read_folder(
     )
 
 
-def _inside(path: Path) -> list[Path]:
-    """The folders of systems; a file beside them is none."""
+def _list_systems(path: Path) -> list[Path]:
+    """List the folders of systems; any other file is an error."""
     entries = [Path(entry.path) for entry in listing(path) if not entry.name.startswith(".")]
     for entry in entries:
         if not entry.is_dir():
             raise UserError(
-                f"{entry} is no folder of a system: expected {path}/SYSTEM/TASK.csv, or"
+                f"{entry} is not a folder: expected {path}/SYSTEM/TASK.csv, or"
                 f" {path}/SYSTEM/TASK/SEED.csv for several seeds"
             )
     return sorted(entries)
 
 
-def _files(system: Path) -> dict[str, list[Path]]:
-    """A system's files by task: one, or one for each seed."""
+def _list_files(system: Path) -> dict[str, list[Path]]:
+    """List a system's files by task: one file, or one per seed."""
     found: dict[str, list[Path]] = {}
     for entry in sorted(Path(entry.path) for entry in listing(system)):
         if entry.name.startswith("."):
@@ -147,12 +147,12 @@ def _files(system: Path) -> dict[str, list[Path]]:
             if file.suffix.lower() not in READERS:
                 raise UserError(f"{file}: expected a file that ends in {', '.join(READERS)}")
         if name in found:
-            raise UserError(f"{entry}: task {name} is there twice")
+            raise UserError(f"{entry}: task {name} occurs twice")
         if not inside:
-            raise UserError(f"{entry}: no file of predictions in it")
+            raise UserError(f"{entry}: expected files of predictions, found none")
         found[name] = inside
     if not found:
-        raise UserError(f"{system}: no file of predictions in it")
+        raise UserError(f"{system}: expected files of predictions, found none")
     return found
 
 
@@ -169,7 +169,7 @@ def _read_task(
             first = first or read
             rows.setdefault(system, []).append(align_rows(first, read))
     assert first is not None
-    labels = _labels(task, first, rows, get_metric(metric), positive)
+    labels = _list_labels(task, first, rows, get_metric(metric), positive)
     return GivenTask(
         name=task,
         metric=get_metric(metric),
@@ -183,19 +183,19 @@ def _read_task(
     )
 
 
-def _labels(
+def _list_labels(
     task: str,
     first: Rows,
     rows: Mapping[str, list[Rows]],
     metric: Metric,
     positive: str | None,
 ) -> tuple[str, ...]:
-    """All labels that occur, those of gold first; F1 is of the second."""
+    """List all labels that occur, gold labels first; the second one is the positive label of F1."""
     gold = sort_labels(first.gold)
     others = {one for read in rows.values() for seed in read for one in seed.predicted}
     labels = [*gold, *sort_labels(others.difference(gold))]
     if not metric.fits(len(labels)) or len(labels) < 2:
-        raise UserError(f"task {task}: {metric.name} is not for {len(labels)} labels")
+        raise UserError(f"task {task}: {metric.name} is not defined for {len(labels)} labels")
     if not metric.of_one_label:
         return tuple(labels)
     if positive is None and set(labels) == {"0", "1"}:
@@ -203,7 +203,7 @@ def _labels(
     if positive is None:
         listed = ", ".join(map(quoted, labels[:6]))
         raise UserError(
-            f"task {task}: F1 is of one label: name it, --positive {task}=LABEL (of {listed})"
+            f"task {task}: F1 needs a positive label: --positive {task}=LABEL (one of {listed})"
         )
     if positive not in labels:
         raise unknown(f"positive label of task {task}", positive, labels)

@@ -1,4 +1,4 @@
-"""Predictions of a cell's settings on a split, read from the store and aligned by example id.
+"""Read the predictions of a cell's settings on a split, aligned by example id.
 
 In: settings of a cell, a split and the store. Out: `Candidates`, and `Pair`s of two settings.
 """
@@ -10,7 +10,7 @@ import numpy as np
 
 from reports.results.cells import CellResult, Setting
 from reports.statistics.alignment import align
-from reports.statistics.candidates import Candidates, in_order_of
+from reports.statistics.candidates import Candidates, align_candidates
 from reports.statistics.design import Design
 from search_spaces.errors import UserError
 from trainers.records.metrics import Labels, Metric, get_metric
@@ -20,10 +20,10 @@ from trainers.records.store import Store
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pair:
-    """What two settings made of the same N examples.
+    """The predictions of two settings for the same N examples.
 
-    `gold` is (N,), `baseline` (S_B, N) and `system` (S_A, N): labels 0 .. n_classes - 1, a row for
-    each seed.
+    `gold` is (N,), `baseline` (S_B, N) and `system` (S_A, N): labels 0 .. n_classes - 1, a row per
+    seed.
     """
 
     ids: tuple[str, ...]
@@ -35,22 +35,22 @@ class Pair:
 
     @property
     def seeds(self) -> tuple[int, int]:
-        """How many the baseline and the system have."""
+        """The numbers of seeds of the baseline and the system."""
         return len(self.baseline), len(self.system)
 
 
-def pair_of(baseline: Candidates, system: Candidates) -> Pair:
-    """Put the best setting of one cell beside that of another.
+def pair_best(baseline: Candidates, system: Candidates) -> Pair:
+    """Pair the best settings of two cells.
 
     Raises:
-        UserError: the two differ in metric, classes, examples or gold labels.
+        UserError: metric, classes, examples or gold labels differ.
     """
-    system = in_order_of(baseline, system)
+    system = align_candidates(baseline, system)
     return Pair(
         ids=baseline.ids,
         gold=baseline.gold,
-        baseline=baseline.predicted[baseline.rows_of(baseline.best)],
-        system=system.predicted[system.rows_of(system.best)],
+        baseline=baseline.predicted[baseline.seed_rows(baseline.best)],
+        system=system.predicted[system.seed_rows(system.best)],
         metric=system.metric,
         n_classes=system.n_classes,
     )
@@ -66,26 +66,26 @@ def read_pair(
 
     Raises:
         CorruptTrial: predictions do not match their checksum.
-        UserError: two trials did not predict the same examples with the same gold labels.
+        UserError: examples or gold labels differ between two trials.
     """
-    sides = (read_settings(cell, [one], split, store) for cell, one in (baseline, system))
-    return pair_of(*sides)
+    sides = (read_settings(cell, [setting], split, store) for cell, setting in (baseline, system))
+    return pair_best(*sides)
 
 
 def read_candidates(cell: CellResult, store: Store) -> Candidates:
-    """Read the settings of a cell that can be chosen, on the split that they are chosen by.
+    """Read the comparable settings of a cell on the split that chooses among them.
 
     Raises:
         CorruptTrial: predictions do not match their checksum.
-        UserError: they were chosen on several splits, or did not predict the same examples with the
-            same gold labels.
+        UserError: the trials' selection splits, examples or gold labels differ.
     """
     split = cell.finished[0].record.selection
     other = [trial for trial in cell.finished if trial.record.selection != split]
     if other:
         raise UserError(
-            f"{cell.name}: trial {other[0].record.signature} was chosen on another split than"
-            f" {cell.finished[0].record.signature}: report them from two studies"
+            f"{cell.name}: trials {other[0].record.signature} and"
+            f" {cell.finished[0].record.signature} have different selection splits: report them"
+            " from two studies"
         )
     return read_settings(cell, cell.comparable, split, store)
 
@@ -93,10 +93,10 @@ def read_candidates(cell: CellResult, store: Store) -> Candidates:
 def read_settings(
     cell: CellResult, settings: Sequence[Setting], split: str, store: Store
 ) -> Candidates:
-    """Read settings with as many seeds each.
+    """Read the predictions of settings with equally many seeds.
 
     Raises:
-        CorruptTrial, UserError: as `read_candidates` does.
+        CorruptTrial, UserError: as for `read_candidates`.
     """
     trials = [trial for setting in settings for trial in setting.trials]
     record, seeds = trials[0].record, len(settings[0].trials)
@@ -106,10 +106,10 @@ def read_settings(
     for row, trial in enumerate(trials):
         entry = store.labels(trial.record, split) if row else first
         if not _same_examples(first, entry):
-            every = {t.record.signature: store.predictions(t.record, split) for t in trials}
+            by_trial = {t.record.signature: store.predictions(t.record, split) for t in trials}
             return gather(
                 cell.name,
-                every,
+                by_trial,
                 metric=metric,
                 n_classes=n_classes,
                 design=cell.design,
@@ -142,26 +142,26 @@ def gather(
     design: Design,
     seeds: int = 1,
 ) -> Candidates:
-    """Join the predictions of a cell's trials by example id, in the order of the first trial's.
+    """Join the predictions of a cell's trials by example id, in the order of the first trial.
 
     Raises:
-        UserError: there is no trial, one has no predictions (None), or two of them do not predict
-            the same examples, once each, with the same gold labels; or as `Candidates` does.
+        UserError: there is no trial, one has no predictions (None), examples or gold labels differ
+            between two trials; or as for `Candidates`.
     """
-    found: dict[str, Predictions] = {}
+    aligned: dict[str, Predictions] = {}
     for trial, entry in predictions.items():
         if entry is None:
             raise UserError(f"{cell}: trial {trial} has no predictions on this split")
-        found[trial] = _aligned(cell, found, trial, entry)
-    first = next(iter(found.values()), None)
+        aligned[trial] = _align_with_first(cell, aligned, trial, entry)
+    first = next(iter(aligned.values()), None)
     if first is None:
         raise UserError(f"{cell}: no finished trial to choose from")
     return Candidates(
         cell=cell,
-        trials=tuple(found),
+        trials=tuple(aligned),
         ids=tuple(first.ids),
         gold=first.gold,
-        predicted=np.stack([entry.predicted for entry in found.values()]),
+        predicted=np.stack([entry.predicted for entry in aligned.values()]),
         metric=get_metric(metric),
         n_classes=n_classes,
         design=design,
@@ -169,10 +169,10 @@ def gather(
     )
 
 
-def _aligned(
-    cell: str, found: Mapping[str, Predictions], trial: str, entry: Predictions
+def _align_with_first(
+    cell: str, aligned: Mapping[str, Predictions], trial: str, entry: Predictions
 ) -> Predictions:
-    for name, first in found.items():
+    for name, first in aligned.items():
         try:
             return align(first, entry)
         except UserError as error:
@@ -180,8 +180,8 @@ def _aligned(
     return entry
 
 
-def is_of_one_class(record: TrialRecord, split: str, store: Store) -> bool:
-    """Say whether a trial predicts one class for every example of the split.
+def predicts_one_class(record: TrialRecord, split: str, store: Store) -> bool:
+    """Return whether a trial predicts one class for every example of the split.
 
     Raises:
         CorruptTrial: predictions do not match their checksum.

@@ -1,4 +1,4 @@
-"""A method on several tasks, and beyond yes or no: averages, replicability, how often, how much.
+"""Beyond one p-value: average gains, replicability across tasks, win probability, equivalence.
 
 In: method tests of several tasks, or scores of runs. Out: frozen results.
 
@@ -18,31 +18,33 @@ from search_spaces.errors import UserError
 from trainers.records.metrics import Values
 
 MEANINGFUL: Final = 0.75
-"""A probability above which one run is better than another often enough to matter (Bouthillier et
-al. 2021)."""
+"""The probability of winning from which a difference matters in practice (Bouthillier et al.
+2021)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AverageGain(Gain):
-    """The mean over `tasks` tasks of a method's gain."""
+    """A method's gain averaged over `tasks` tasks."""
 
     tasks: int
 
 
 def average_gain(tests: Sequence[MethodTest], *, level: float = LEVEL) -> AverageGain:
-    """Average the gains of T tasks, which are these very tasks, and no sample of others.
+    """Average the gains on T tasks; the tasks are fixed, not a sample of further tasks.
 
-    The variance is that of the mean of independent gains, with Satterthwaite's degrees of freedom.
-    Tasks whose trials share seeds are independent all the same: a seed means nothing across tasks.
+    The variance is that of a mean of independent gains, with Satterthwaite's degrees of freedom.
+    Tasks are independent even when their trials share seeds: a seed has no meaning across tasks.
 
     Raises:
-        UserError: there is no task.
+        UserError: `tests` is empty.
     """
     if not tests:
-        raise UserError("an average over tasks: there is none")
+        raise UserError("average gain: expected tests of at least one task, got none")
     variances = np.array([test.standard_error**2 for test in tests])
-    below = sum(v**2 / test.df for v, test in zip(variances, tests, strict=True))
-    df = float(variances.sum() ** 2 / below) if below > 0 else float(min(t.df for t in tests))
+    denominator = sum(v**2 / test.df for v, test in zip(variances, tests, strict=True))
+    df = float(min(test.df for test in tests))
+    if denominator > 0:
+        df = float(variances.sum() ** 2 / denominator)
     return AverageGain(
         tasks=len(tests),
         delta=float(np.mean([test.delta for test in tests])),
@@ -53,12 +55,12 @@ def average_gain(tests: Sequence[MethodTest], *, level: float = LEVEL) -> Averag
 
 
 def replicability(p_values: Sequence[float], *, level: float = 1 - LEVEL) -> int:
-    """Return on at least how many of the tasks there is a gain: partial conjunction, Bonferroni.
+    """Return a lower bound on the number of tasks with a gain (partial conjunction, Bonferroni).
 
-    `p_values` are one-sided, a task each. The p of "at least u tasks" is (T - u + 1) p_(u), as
-    large at least as that of u - 1; the result is the largest u with a p of `level` at most. It is
-    too large with that probability at most, however the tasks depend on each other (Benjamini and
-    Heller 2008; Dror et al. 2017).
+    `p_values` are one-sided, one per task. The p-value of "a gain on at least u of T tasks" is
+    (T - u + 1) p_(u), made non-decreasing in u; the result is the largest u whose p-value is at
+    most `level`. It overstates the number of tasks with probability at most `level`, under any
+    dependence between the tasks (Benjamini and Heller 2008; Dror et al. 2017).
 
     Raises:
         ValueError: a value is NaN or outside [0, 1].
@@ -72,7 +74,7 @@ def replicability(p_values: Sequence[float], *, level: float = 1 - LEVEL) -> int
 
 @dataclass(frozen=True, kw_only=True)
 class WinProbability:
-    """How often a run of A beats a run of B, ties half, with a bootstrap interval over runs."""
+    """P(a run of A beats a run of B), ties counted half, with a bootstrap interval over runs."""
 
     value: float
     level: float
@@ -83,7 +85,7 @@ class WinProbability:
 
     @property
     def verdict(self) -> Literal["not shown", "shown", "shown and meaningful"]:
-        """What the interval says: from where chance is left behind, and whether it matters."""
+        """`shown` if the interval is above 0.5; `meaningful` if it also reaches 0.75."""
         if self.low <= 0.5:
             return "not shown"
         return "shown and meaningful" if self.high > MEANINGFUL else "shown"
@@ -99,17 +101,18 @@ def win_probability(
 ) -> WinProbability:
     """Estimate P(a run of A scores higher than a run of B) from scores (S_A,) and (S_B,).
 
-    Mann and Whitney's U over S_A S_B; the interval draws the runs of each method anew.
+    The estimate is Mann and Whitney's U / (S_A S_B); the percentile bootstrap resamples the runs of
+    each method.
 
     Raises:
         UserError: a method has fewer than two runs, or a score is not finite.
     """
-    runs = (_scores(a, "a"), _scores(b, "b"))
+    runs = (_check_scores(a, "a"), _check_scores(b, "b"))
     generator = np.random.default_rng(seed)
-    drawn = [of[generator.integers(0, of.size, (resamples, of.size))] for of in runs]
-    low, high = np.quantile(_wins(*drawn), [(1 - level) / 2, (1 + level) / 2])
+    samples = [run[generator.integers(0, run.size, (resamples, run.size))] for run in runs]
+    low, high = np.quantile(_win_shares(*samples), [(1 - level) / 2, (1 + level) / 2])
     return WinProbability(
-        value=float(_wins(runs[0][None], runs[1][None])[0]),
+        value=float(_win_shares(runs[0][None], runs[1][None])[0]),
         level=level,
         low=float(low),
         high=float(high),
@@ -118,14 +121,14 @@ def win_probability(
     )
 
 
-def _wins(a: Values, b: Values) -> Values:
-    """Share of pairs (..., S_A) x (..., S_B) in which A is ahead, ties half."""
+def _win_shares(a: Values, b: Values) -> Values:
+    """Return the share of pairs (..., S_A) x (..., S_B) in which A is ahead; ties count half."""
     ahead = a[..., :, None] - b[..., None, :]
     return np.asarray((0.5 * (np.sign(ahead) + 1)).mean(axis=(-2, -1)))
 
 
-def _scores(given: ArrayLike, name: str) -> Values:
-    values = np.asarray(given, dtype=np.float64)
+def _check_scores(scores: ArrayLike, name: str) -> Values:
+    values = np.asarray(scores, dtype=np.float64)
     if values.ndim != 1 or values.size < 2:
         raise UserError(f"{name}: expected the scores of two runs or more, got {values.tolist()}")
     if not np.isfinite(values).all():
@@ -133,15 +136,15 @@ def _scores(given: ArrayLike, name: str) -> Values:
     return values
 
 
-Worth = Literal["better", "as good", "no gain worth it", "not settled"]
+Equivalence = Literal["better", "as good", "no gain worth it", "not settled"]
 
 
-def equivalence(gain: Gain, worth: float) -> Worth:
-    """Say what a test settles about a gain of `worth`, the smallest that matters (0 .. 1).
+def equivalence(gain: Gain, worth: float) -> Equivalence:
+    """Return what a test settles about `worth`, the smallest gain that matters (0 .. 1).
 
-    By two one-sided tests at .05, which is the 90 % interval (Schuirmann 1987): wholly above
-    `worth` "better"; within it on both sides "as good"; below it "no gain worth it"; else "not
-    settled".
+    Two one-sided tests at .05, that is, the 90 % interval of the gain (Schuirmann 1987): "better"
+    if the interval lies above `worth`, "as good" if it lies within (-worth, worth), "no gain worth
+    it" if it lies below `worth`, and "not settled" otherwise.
 
     Raises:
         ValueError: `worth` is not positive.

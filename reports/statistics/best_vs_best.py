@@ -1,14 +1,14 @@
-"""Best against best: is the best of many settings better than the best of a baseline's few?
+"""Best against best: a randomization test that allows for the choice among many settings.
 
-In: the `Candidates` of both cells. Out: a frozen `BestVsBest`, with the difference of the two best
-scores, its p-value, and a p-value of every system setting that is adjusted for all of them.
+In: the `Candidates` of both cells. Out: a frozen `BestVsBest`: the difference between the two best
+scores, its p-value, and an adjusted p-value for every system setting.
 
-A setting's score is the mean over its seeds. The statistic is max over system settings i of
-delta_i, their difference from the best baseline setting: the best system score less the best
-baseline score. Null: one swap coin per example, shared by all settings; the predictions of system
-and best baseline setting on a swapped example change places, each seed's with one of the other's.
-Settings that are clearly worse stay as far behind as they are (Hansen 2005, A Test for Superior
-Predictive Ability). For a baseline ahead the two cells change roles.
+A setting's score is the mean over its seeds. The statistic is max_i delta_i over the system
+settings i, where delta_i is the difference from the best baseline setting. Under the null, one coin
+per example, shared by all settings, decides whether the predictions of system and best baseline
+setting are swapped on that example, seed by seed. Settings far below the best are left out of the
+maximum: they keep their observed deficit (Hansen 2005, A Test for Superior Predictive Ability). For
+a baseline that is ahead, the two cells exchange roles.
 
 Shapes: I system settings, J baseline settings, R resamples.
 """
@@ -19,9 +19,9 @@ from typing import Final
 
 import numpy as np
 
-from reports.statistics.candidates import Candidates, in_order_of
+from reports.statistics.candidates import Candidates, align_candidates
 from reports.statistics.randomization import TIE
-from reports.statistics.swaps import every_toss, leads, pair_up, toss
+from reports.statistics.swaps import enumerate_tosses, pair_up, swapped_leads, toss_coins
 from trainers.records.metrics import Values
 
 MOST_COINS: Final = 13  # up to 2^13 outcomes are enumerated instead of sampled
@@ -29,15 +29,15 @@ MOST_COINS: Final = 13  # up to 2^13 outcomes are enumerated instead of sampled
 
 @dataclass(frozen=True, kw_only=True)
 class BestVsBest:
-    """The best system setting against the best baseline setting, of `seeds` seeds each.
+    """The best system setting against the best baseline setting, with `seeds` seeds each.
 
-    A setting is named by its first trial. `p_greater` is one-sided, for a system ahead of the
-    baseline, `p_less` for one behind: it is `p_greater` with the cells' roles exchanged.
-    `p_settings` is the one-sided p of each system setting, by name, against the best baseline
-    setting, adjusted for all of them. `undefined` names trials
-    whose score is 0 only because it is undefined. `rare` is how many examples have gold label 1
-    (f1) or the rarer one (mcc, macro_f1); None for accuracy. `resamples` and `seed` are None where
-    every outcome was enumerated.
+    A setting is named by its first trial. `p_greater` is the one-sided p-value for a system that is
+    ahead, `p_less` for one that is behind (the same test with the cells' roles exchanged).
+    `p_settings` maps each system setting to its one-sided p-value against the best baseline
+    setting, adjusted for all system settings. `undefined` names trials whose score is undefined
+    and counts as 0. `rare` is the number of examples with gold label 1 (f1) or with the rarer label
+    (mcc, macro_f1); None for accuracy. `resamples` and `seed` are None if every outcome was
+    enumerated.
     """
 
     metric: str
@@ -63,18 +63,18 @@ class BestVsBest:
 
     @property
     def p_value(self) -> float:
-        """Two-sided: twice the smaller tail, at most 1; it speaks for the one that is ahead."""
+        """Two-sided p-value: twice the smaller of `p_greater` and `p_less`, at most 1."""
         return min(1.0, 2 * min(self.p_greater, self.p_less))
 
     @property
     def standard_error(self) -> float | None:
-        """The Monte Carlo standard error of `p_greater`; None where it is exact."""
+        """The Monte Carlo standard error of `p_greater`; None if it is exact."""
         if self.resamples is None:
             return None
         return float(np.sqrt(self.p_greater * (1 - self.p_greater) / self.resamples))
 
     def signature(self) -> str:
-        """Say in one machine-readable line how p was computed, to follow a `Comparison`'s."""
+        """Return one machine-readable line on how p was computed; it follows a `Comparison`'s."""
         baseline, system = self.settings
         parts = [f"sel:best{system}-vs-best{baseline}"]
         parts += [f"seeds:{self.seeds}"] if self.seeds > 1 else []
@@ -89,54 +89,59 @@ class BestVsBest:
 def best_vs_best(
     baseline: Candidates, system: Candidates, *, resamples: int = 9999, seed: int = 12345
 ) -> BestVsBest:
-    """Test the best of one cell's settings against the best of another's by swapping predictions.
+    """Test the best setting of one cell against the best of another by swapping predictions.
 
-    A resample counts when T* >= T - 1e-12; p = (1 + count) / (1 + resamples). Where at most 13
-    examples can move, all outcomes are enumerated. `p_settings` steps down (Westfall and Young
-    1993, algorithm 4.1, max-T), so the best setting's equals `p_greater`.
+    A resample counts if T* >= T - 1e-12; p = (1 + count) / (1 + resamples). If at most 13 examples
+    can change a difference, all outcomes are enumerated. `p_settings` is a step-down max-T
+    adjustment (Westfall and Young 1993, algorithm 4.1), so that of the best setting equals
+    `p_greater`.
 
-    Why against the best baseline trial alone: a system is better when it beats every baseline
-    trial, and the least evidence is against the best one (an intersection-union test). The minimum
-    over all baseline trials in each resample would have more power where these are equal, but takes
-    a baseline whose settings differ in quality for a weaker one than it is: of 12 trials as good as
-    the best of 3 it found a better one in a quarter of simulations, at a level of .05.
+    Why only the best baseline setting: a system is better if it beats every baseline setting, and
+    the evidence is weakest against the best one (an intersection-union test). Taking the minimum
+    over all baseline settings in each resample has more power if these are equally good, but
+    underrates a baseline whose settings differ in quality: with 12 trials as good as the best of 3
+    it rejected in a quarter of simulations at a level of .05.
 
-    Caveats. Where several baseline trials are nearly as good as the best one the test is
-    conservative, since the best one's score is chosen, too: of 360 against 3 equal trials at the
-    size of CoLA, one-sided at .05, it rejects less than .005, against one trial .055, and of 360
-    trials that are 2 points better than 3 it finds .48 (`tests.benchmarks.calibration`). Trials
-    that truly differ in quality, as seeds may, give the larger cell an advantage that is theirs,
-    not the method's: .04 of 360 against 3 where their true accuracies have a standard deviation of
-    .8 points. So read a budget-matched number beside it (`reports.statistics.budget`). The choice
-    of an epoch on the same split is one more level of selection, which it does not see: it makes
-    the test conservative where trials of both cells choose among as many epochs (.01), and invalid
-    where those of the system choose among more (.15 for the best of ten against the last). It holds
-    for a finished grid or random draws, not for pruned or adaptive searches. With more than one
-    pair of trials one swap stands for all pairs, so it is not exact; in simulation it keeps its
-    level, but for F1 and MCC with few examples of a label (.09 with some 20 of 1,043 against a
-    single trial, `rare`).
+    Caveats. Rates are from `tests.benchmarks.calibration`, at the size of CoLA, one-sided at .05.
+
+    - The test is conservative if several baseline trials are about as good as the best, because the
+      best baseline score is also a maximum: with 360 against 3 equal trials it rejects in less than
+      .005 of cases (.055 against a single trial), and it finds a true gain of 2 points in .48.
+    - Trials that differ in true quality, as seeds may, favour the larger cell, not the method: .04
+      with 360 against 3 trials whose true accuracies have a standard deviation of .8 points. Read
+      a budget-matched gain beside it (`reports.statistics.budget`).
+    - Choosing an epoch on the same split is a further selection that the test ignores. It is
+      conservative if the trials of both cells choose among equally many epochs (.01) and invalid if
+      those of the system choose among more (.15 for the best of ten against the last).
+    - It holds for a finished grid or random draws, not for pruned or adaptive searches.
+    - With more than one pair of trials, all pairs share each swap, so the test is not exact. In
+      simulation it keeps its level, except for F1 and MCC with few examples of a label (.09 with
+      about 20 of 1,043 against a single trial; see `rare`).
 
     Raises:
-        UserError: either search is adaptive, pruned or unfinished; the two do not have the same
-            examples, gold labels, metric and classes, or not as many seeds of each setting; or the
-            metric is f1, mcc or macro_f1 of more than two labels.
+        UserError: either search is adaptive, pruned or unfinished; examples, gold labels, metric,
+            classes or seeds per setting differ; or the metric is f1, mcc or macro_f1 with more than
+            two labels.
         ValueError: resamples < 1.
     """
     if resamples < 1:
         raise ValueError(f"resamples: expected at least 1, got {resamples}")
     for cell in (baseline, system):
         cell.design.require_fair(cell.cell, "best against best")
-    system = in_order_of(baseline, system)
+    system = align_candidates(baseline, system)
     pairs = pair_up(baseline, system)
-    every = pairs.movable <= MOST_COINS
+    exact = pairs.movable <= MOST_COINS
     generator = np.random.default_rng(seed)
-    blocks = every_toss(pairs.movable) if every else toss(pairs.movable, resamples, generator)
-    swapped = [leads(pairs, coins) for coins in blocks]
+    if exact:
+        blocks = enumerate_tosses(pairs.movable)
+    else:
+        blocks = toss_coins(pairs.movable, resamples, generator)
+    swapped = [swapped_leads(pairs, coins) for coins in blocks]
     scores, others = system.scores.values, baseline.scores.values
     sides = (scores - others.max(), others - scores.max())
-    ahead, behind = (
-        _p_values(observed, found, n=len(system.ids), observed_again=not every)
-        for observed, found in zip(sides, zip(*swapped, strict=True), strict=True)
+    p_ahead, p_behind = (
+        _p_values(observed, outcomes, n=len(system.ids), count_observed=not exact)
+        for observed, outcomes in zip(sides, zip(*swapped, strict=True), strict=True)
     )
     return BestVsBest(
         metric=system.metric.name,
@@ -147,50 +152,50 @@ def best_vs_best(
         system_setting=system.names[system.best],
         baseline_score=float(others.max()),
         system_score=float(scores.max()),
-        p_greater=float(ahead[system.best]),
-        p_less=float(behind[baseline.best]),
-        p_settings=dict(zip(system.names, ahead.tolist(), strict=True)),
+        p_greater=float(p_ahead[system.best]),
+        p_less=float(p_behind[baseline.best]),
+        p_settings=dict(zip(system.names, p_ahead.tolist(), strict=True)),
         undefined=baseline.undefined + system.undefined,
-        rare=_rare(system),
-        resamples=None if every else resamples,
-        seed=None if every else seed,
+        rare=_count_rare_label(system),
+        resamples=None if exact else resamples,
+        seed=None if exact else seed,
     )
 
 
 def _p_values(
-    observed: Values, swapped: Sequence[Values], *, n: int, observed_again: bool
+    observed: Values, swapped: Sequence[Values], *, n: int, count_observed: bool
 ) -> Values:
-    """p of each trial's lead on the other cell's best (I,), adjusted for all of its own cell.
+    """Return adjusted p-values (I,) of each setting's lead over the other cell's best setting.
 
-    `swapped` are blocks (I, r) of swapped leads; where they are a sample, the observed outcome
-    counts once more. Step down: a lead is compared with the largest swapped lead of its trial and
-    the worse ones, and no p is below that of a better trial.
+    `swapped` are blocks (I, r) of swapped leads. `count_observed` adds the observed outcome, for
+    sampled outcomes. Step-down: each lead is compared with the largest swapped lead among its own
+    and all worse settings, and no p-value is below that of a better setting.
     """
     total = sum(block.shape[1] for block in swapped)
     variance = sum((block**2).sum(axis=1) for block in swapped) / total
-    back = _left_behind(observed, variance, n)[:, None]
+    shift = _null_means(observed, variance, n)[:, None]
     order = np.argsort(observed, kind="stable")
-    reached = np.full(len(observed), int(observed_again))
+    reached = np.full(len(observed), int(count_observed))
     for block in swapped:
-        largest = np.maximum.accumulate((block + back)[order], axis=0)
+        largest = np.maximum.accumulate((block + shift)[order], axis=0)
         reached += (largest >= observed[order, None] - TIE).sum(axis=1)
     adjusted = np.empty_like(observed)
-    adjusted[order[::-1]] = np.maximum.accumulate(reached[::-1] / (total + observed_again))
+    adjusted[order[::-1]] = np.maximum.accumulate(reached[::-1] / (total + count_observed))
     return adjusted
 
 
-def _left_behind(observed: Values, variance: Values, n: int) -> Values:
-    """How far behind a trial stays in every resample: its lead where it is clearly worse, else 0.
+def _null_means(observed: Values, variance: Values, n: int) -> Values:
+    """Return each setting's mean lead under the null: its observed deficit if large, else 0.
 
-    That is where it trails the other cell's best by sqrt(2 log log n) standard deviations (Hansen
-    2005), n examples. The best trial of a cell is in the test whatever its lead is.
+    A deficit is large if it exceeds sqrt(2 log log n) standard deviations for n examples (Hansen
+    2005). The best setting of a cell always stays in the test.
     """
-    most = 2 * np.log(np.log(max(n, 3)))
-    clear = (observed < 0) & (observed**2 > most * variance) & (observed < observed.max())
-    return np.where(clear, observed, 0.0)
+    threshold = 2 * np.log(np.log(max(n, 3)))
+    far_below = (observed < 0) & (observed**2 > threshold * variance) & (observed < observed.max())
+    return np.where(far_below, observed, 0.0)
 
 
-def _rare(cell: Candidates) -> int | None:
+def _count_rare_label(cell: Candidates) -> int | None:
     if cell.metric.test == "mcnemar":
         return None
     counts = np.bincount(cell.gold, minlength=2)

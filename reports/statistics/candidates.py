@@ -1,10 +1,10 @@
-"""Candidates: the settings of a cell, one of which a table's number was chosen from.
+"""Candidates: the settings of a cell among which the best is chosen.
 
-In: every trial's labels on one split, and how the trials were drawn. Out: frozen, checked types
-that the tests of selection take: `Candidates` with labels, `Scores` without.
+In: every trial's labels on one split, and how the trials were sampled. Out: frozen, validated
+inputs of the tests that allow for selection: `Candidates` with labels, `Scores` without.
 
-A setting is a point of the grid; its trials differ in nothing but the seed. The best setting is the
-one with the highest mean over its seeds: the luckiest seed represents nobody.
+A setting is a point of the grid; its trials differ only in the seed. The best setting is the one
+with the highest mean over its seeds, not the one with the best single seed.
 
 Shapes: G settings, S seeds of each, M = G S trials, N examples.
 """
@@ -33,10 +33,10 @@ from trainers.records.metrics import (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scores:
-    """The scores (G,) of a cell's settings, means over their seeds, G > 0.
+    """The scores (G,) of a cell's settings, each a mean over seeds, G > 0.
 
     Raises:
-        UserError: there is none, or one is NaN or infinite.
+        UserError: there are no scores, or one is NaN or infinite.
     """
 
     cell: str
@@ -49,24 +49,26 @@ class Scores:
         wrong = np.flatnonzero(~np.isfinite(self.values))
         if wrong.size:
             value = self.values[wrong[0]]
-            raise UserError(f"{self.cell}: setting {wrong[0]} has the score {value}: no number")
+            raise UserError(
+                f"{self.cell}: setting {wrong[0]} has the score {value}, expected a finite number"
+            )
 
     @property
     def budget(self) -> int:
-        """All settings that were tried, those without a score too."""
+        """The number of settings tried, including those without a score."""
         return self.values.size + self.design.failed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Candidates:
-    """The settings of a cell on one split: `predicted` (M, N) against `gold` (N,).
+    """The predictions of a cell's settings on one split: `predicted` (M, N) and `gold` (N,).
 
-    `trials` names the M trials, those of a setting one after the other, `seeds` of each, and `ids`
-    the N examples, each once. Labels are 0 .. n_classes - 1.
+    `trials` are the unique names of the M trials, grouped by setting, `seeds` per setting; `ids`
+    are the unique ids of the N examples. Labels are 0 .. n_classes - 1.
 
     Raises:
-        UserError: no trial or no example, a name twice, shapes that do not fit, or a label that
-            is not in the list.
+        UserError: there are no trials or examples, a name occurs twice, shapes do not match, or a
+            label is out of range.
     """
 
     cell: str
@@ -82,17 +84,17 @@ class Candidates:
     def __post_init__(self) -> None:
         if not self.trials or not self.ids:
             raise UserError(f"{self.cell}: expected trials and examples, got none")
-        _once(self.cell, "trial", self.trials)
-        _once(self.cell, "example", self.ids)
+        _refuse_duplicates(self.cell, "trial", self.trials)
+        _refuse_duplicates(self.cell, "example", self.ids)
         if self.seeds < 1 or len(self.trials) % self.seeds:
             raise UserError(
-                f"{self.cell}: {len(self.trials)} trials are not {self.seeds} of each setting"
+                f"{self.cell}: {len(self.trials)} trials cannot be {self.seeds} seeds per setting"
             )
         shape = (len(self.trials), len(self.ids))
         if self.predicted.shape != shape or self.gold.shape != shape[1:]:
             raise UserError(
-                f"{self.cell}: expected {shape} predictions (trials, examples) and a gold label of"
-                f" each example, got {self.predicted.shape} and {self.gold.shape}"
+                f"{self.cell}: expected predictions of shape {shape} (trials, examples) and one"
+                f" gold label per example, got shapes {self.predicted.shape} and {self.gold.shape}"
             )
         self._check_labels("gold", self.gold)
         if self.predicted.min() < 0 or self.predicted.max() >= self.n_classes:
@@ -100,7 +102,8 @@ class Candidates:
                 self._check_labels(f"trial {name}", row)
         if not self.metric.fits(self.n_classes):
             raise UserError(
-                f"{self.cell}: {short_name(self.metric.name)} is not for {self.n_classes} classes"
+                f"{self.cell}: {short_name(self.metric.name)} is not defined for"
+                f" {self.n_classes} classes"
             )
 
     def _check_labels(self, what: str, labels: Labels) -> None:
@@ -110,16 +113,16 @@ class Candidates:
                 f" 0 .. {self.n_classes - 1}"
             )
 
-    def take(self, places: Sequence[int]) -> "Candidates":
-        """Choose examples, in that order."""
-        ids = tuple(self.ids[place] for place in places)
-        chosen = list(places)
-        predicted = self.predicted[:, chosen]
-        return replace(self, ids=ids, gold=self.gold[chosen], predicted=predicted)
+    def take(self, indices: Sequence[int]) -> "Candidates":
+        """Select examples by index, in the given order."""
+        columns = list(indices)
+        ids = tuple(self.ids[column] for column in columns)
+        predicted = self.predicted[:, columns]
+        return replace(self, ids=ids, gold=self.gold[columns], predicted=predicted)
 
-    def only(self, setting: int) -> "Candidates":
-        """Leave out all other settings."""
-        rows = self.rows_of(setting)
+    def select_setting(self, setting: int) -> "Candidates":
+        """Keep one setting, given by its index."""
+        rows = self.seed_rows(setting)
         return replace(self, trials=self.trials[rows], predicted=self.predicted[rows])
 
     @cached_property
@@ -138,46 +141,46 @@ class Candidates:
 
     @property
     def scores(self) -> Scores:
-        """Every setting's mean score (G,), an undefined one as 0."""
+        """The mean score of every setting (G,); an undefined score counts as 0."""
         return Scores(cell=self.cell, values=self._means, design=self.design)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the settings (G,) are called by: the first trial of each."""
+        """The names of the settings (G,): the first trial of each."""
         return self.trials[:: self.seeds]
 
     @property
     def undefined(self) -> tuple[str, ...]:
-        """Trials whose score is 0 only because it is undefined: they predict one class."""
+        """Trials with an undefined score, which counts as 0: they predict a single class."""
         pairs = zip(self.trials, self._scored[1], strict=True)
         return tuple(name for name, flag in pairs if flag)
 
     @property
     def best(self) -> int:
-        """The place of the highest mean among the settings; the earlier one wins a tie."""
+        """The index of the setting with the highest mean; the first one if tied."""
         return int(np.argmax(self._means.round(DECIMALS)))
 
-    def rows_of(self, setting: int) -> slice:
-        """The rows of `predicted` that are a setting's seeds."""
+    def seed_rows(self, setting: int) -> slice:
+        """Return the rows of `predicted` that belong to a setting."""
         return slice(setting * self.seeds, (setting + 1) * self.seeds)
 
 
-def _once(cell: str, what: str, names: tuple[str, ...]) -> None:
+def _refuse_duplicates(cell: str, what: str, names: tuple[str, ...]) -> None:
     name, times = Counter(names).most_common(1)[0]
     if times > 1:
-        raise UserError(f"{cell}: {what} {quoted(name)} is there {times} times; each counts once")
+        raise UserError(f"{cell}: {what} {quoted(name)} occurs {times} times, expected once")
 
 
-def in_order_of(first: Candidates, second: Candidates) -> Candidates:
-    """Return `second` with its examples in the order of `first`'s.
+def align_candidates(first: Candidates, second: Candidates) -> Candidates:
+    """Return `second` with its examples in the order of `first`.
 
     Raises:
-        UserError: the two differ in metric, classes, examples or gold labels.
+        UserError: metric, classes, examples or gold labels differ.
     """
     both = f"{first.cell} and {second.cell}"
     if (first.metric.name, first.n_classes) != (second.metric.name, second.n_classes):
-        raise UserError(f"{both} were not scored with the same metric and labels")
+        raise UserError(f"{both} were scored with different metrics or labels")
     try:
         return align(first, second)
     except UserError as error:
-        raise UserError(f"{both} are misaligned: {error}") from error
+        raise UserError(f"{both} cannot be aligned: {error}") from error

@@ -1,6 +1,6 @@
-"""How a cell's trials were drawn: what every statistic of selection asks first.
+"""The design of a search: whether statistics that allow for selection are valid for it.
 
-In: a search's kind, and how many trials gave no score. Out: a frozen `Design`.
+In: the kind of search, and how many trials have no score. Out: a frozen `Design`.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ from search_spaces.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """How a cell's trials were drawn, and how many gave no score.
+    """How a cell's trials were sampled, and how many have no score.
 
-    `failed` ones stay in the budget and out of the maximum; `pruned` ones were stopped early by
-    their scores; `missing` ones are still to be trained. A retried or resumed trial counts once.
+    `failed` ones count towards the budget but not in the maximum; `pruned` ones were stopped early
+    because of their scores; `missing` ones are not trained yet. A trial that was retried or resumed
+    counts once.
     """
 
     sampled: Sampling = "grid"
@@ -24,7 +25,7 @@ class Design:
 
     @property
     def unfair(self) -> str | None:
-        """What breaks the exchange of trials, in words that follow a cell's name, or None."""
+        """Why the trials are not exchangeable, as a phrase after the cell's name, or None."""
         reasons = {
             "its trials were drawn by an adaptive search": self.sampled == "adaptive",
             f"{self.pruned} of its trials {'was' if self.pruned == 1 else 'were'} pruned": (
@@ -37,13 +38,13 @@ class Design:
         return next((reason for reason, holds in reasons.items() if holds), None)
 
     def require_fair(self, cell: str, what: str) -> None:
-        """Refuse what breaks the exchange of trials that `what` rests on.
+        """Raise an error if the trials are not exchangeable, as `what` assumes.
 
         Raises:
-            UserError: the search was adaptive, pruned trials, or is not finished.
+            UserError: the search is adaptive, pruned trials, or is not finished.
         """
         if self.unfair is not None:
             raise UserError(
-                f"{cell}: {self.unfair}; {what} is valid only for a finished grid or finished"
-                " random draws, all trained to their end"
+                f"{cell}: {self.unfair}; {what} is valid only for a finished grid or random search"
+                " without early stopping"
             )

@@ -1,9 +1,9 @@
-"""A confidence interval of the difference between two systems, by the paired bootstrap.
+"""A confidence interval for the difference between two systems, by the paired bootstrap.
 
 In: a metric and gold, baseline and system labels (N,). Out: a frozen `Interval`.
 
-Shapes: N examples, T distinct (gold, baseline, system) labels, R bootstrap samples, K counts
-of both systems.
+Shapes: N examples, T distinct (gold, baseline, system) triples, R bootstrap samples, K counts of
+both systems.
 """
 
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ from reports.statistics.significance import check_pair
 from trainers.records.metrics import Labels, Metric, Values, get_metric
 
 BLOCK: Final = 2**20  # numbers per array while resampling
-RARE: Final = 8  # fewer equal examples than this are drawn one by one, which is faster
+RARE: Final = 8  # triples with fewer examples are sampled one by one, which is faster
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """The `level` interval, low to high, of system less baseline."""
+    """The interval, at confidence `level`, of the system's score minus the baseline's."""
 
     level: float
     low: float
@@ -43,19 +43,20 @@ def paired_bootstrap(
     resamples: int = 9999,
     seed: int = 12345,
 ) -> Interval:
-    """Percentile interval of the difference (Efron 1979): examples are drawn with both predictions.
+    """Compute the percentile bootstrap interval of the difference (Efron 1979).
 
-    One method for every metric, so that intervals of different metrics compare. An undefined score
-    on a sample counts 0, as everywhere. The same seed gives the same interval.
+    Examples are resampled together with both predictions. The same method serves every metric, so
+    that intervals of different metrics are comparable. A score that is undefined on a sample counts
+    as 0. The same seed gives the same interval.
 
-    Caveats. It is approximate, a little too short with few examples, and no inversion of the
-    tests: near the level the two may disagree, and then the test decides. It speaks of other
-    examples, not of other seeds, and not of the choice among trials.
+    Caveats. The interval is approximate and slightly too short with few examples. It is not an
+    inversion of the tests: near the level the two may disagree, and then the test decides. It
+    covers the sampling of examples, not of seeds, and not the choice among trials.
 
     Raises:
         UserError: no metric has that name.
-        ValueError: the level is not between 0 and 1, resamples < 1, or the labels are wrong, as
-            `reports.statistics.significance.fisher_randomization` says.
+        ValueError: the level is not between 0 and 1, resamples < 1, or the labels are invalid, as
+            for `reports.statistics.significance.fisher_randomization`.
     """
     if not 0 < level < 1:
         raise ValueError(f"level: expected a number between 0 and 1, got {level}")
@@ -76,9 +77,9 @@ def _deltas(
     resamples: int,
     generator: np.random.Generator,
 ) -> Iterator[Values]:
-    """Yield differences (r,), from how often a sample holds each distinct example."""
-    kinds, times = np.unique(np.stack(labels), axis=1, return_counts=True)
-    gold, baseline, system = kinds
+    """Yield differences (r,), computed from how often each sample contains each distinct triple."""
+    triples, times = np.unique(np.stack(labels), axis=1, return_counts=True)
+    gold, baseline, system = triples
     counts = [metric.counts(gold, row, n_classes) for row in (baseline, system)]
     # Sparse: with many classes nearly all counts are 0.
     counts_KT = sparse.csr_array(np.concatenate(counts, axis=1).T)
@@ -86,25 +87,26 @@ def _deltas(
     rows = max(1, BLOCK // (len(times) + counts_KT.shape[0]))
     for start in range(0, resamples, rows):
         size = min(rows, resamples - start)
-        sums = np.asarray(counts_KT @ _sample(times, size, *generators).T)
+        sums = np.asarray(counts_KT @ _sample_counts(times, size, *generators).T)
         values, _ = metric.scores(sums.T.reshape(size, 2, -1))
         yield np.asarray(values[:, 1] - values[:, 0])
 
 
-def _sample(
+def _sample_counts(
     times: NDArray[np.int64], size: int, counts: np.random.Generator, ones: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Draw how often each sample holds each distinct example, (size, T): a multinomial.
+    """Draw how often each bootstrap sample contains each distinct triple, (size, T).
 
-    The multinomial is of the frequent ones, and of all rare ones as one; those are then drawn one
-    by one. With many classes most are rare, and a binomial for each would take most of the time.
+    These counts are multinomial. Rare triples are pooled into one category and then sampled one by
+    one: with many classes most triples are rare, and a binomial for each would dominate the run
+    time.
     """
     frequent = times >= RARE
     rare = np.repeat(np.flatnonzero(~frequent), times[~frequent])
     weights = np.array([len(rare), *times[frequent]])
-    drawn = counts.multinomial(weights.sum(), weights / weights.sum(), size=size)
-    row = np.repeat(np.arange(size), drawn[:, 0])
-    place = row * len(times) + ones.choice(rare, size=len(row))
-    sample = np.bincount(place, minlength=size * len(times)).reshape(size, -1)
-    sample[:, frequent] = drawn[:, 1:]
+    pooled = counts.multinomial(weights.sum(), weights / weights.sum(), size=size)
+    row = np.repeat(np.arange(size), pooled[:, 0])
+    flat_index = row * len(times) + ones.choice(rare, size=len(row))
+    sample = np.bincount(flat_index, minlength=size * len(times)).reshape(size, -1)
+    sample[:, frequent] = pooled[:, 1:]
     return sample

@@ -1,14 +1,14 @@
-"""Is the method better? A test of two methods whose seeds and examples are both samples.
+"""A test of two methods that treats both seeds and examples as samples.
 
-In: what each method's seeds made of the same examples. Out: a frozen `MethodTest`, for the expected
-score of one method less that of the other, over further seeds and further examples.
+In: the predictions of several seeds of each method on the same examples. Out: a frozen
+`MethodTest` of the difference between the expected scores, over further seeds and examples.
 
-A paired test of two trained models takes the models as given. With one seed of each method, the
-same method on both sides, it calls a difference significant in .10 to .40 of cases instead of .05,
-the oftener the more seeds differ. Here seeds and examples are crossed random factors, as readers
-and cases are in diagnostic studies: Obuchowski and Rockette 1995, Hillis 2007, Gallas et al. 2009;
-for pretrained models Sellam et al. 2022 (MultiBERTs). Seeds belong to a method: the same number on
-both sides pairs nothing.
+A paired test of two trained models treats the models as fixed. If the same method is trained with
+one seed on each side, such a test rejects in .10 to .40 of cases instead of .05, more often the
+more seeds differ. Here seeds and examples are crossed random factors, like readers and cases in
+diagnostic studies: Obuchowski and Rockette 1995, Hillis 2007, Gallas et al. 2009; for pretrained
+models Sellam et al. 2022 (MultiBERTs). Seeds are nested in methods: seed 1 of one method is not
+paired with seed 1 of the other.
 
 Shapes: S seeds of a method, N examples, C classes.
 """
@@ -36,16 +36,16 @@ from trainers.records.metrics import (
 
 LEVEL: Final = 0.95
 FEWEST: Final = 2
-"""Seeds of each method: one says nothing of how seeds differ."""
+"""Seeds that each method needs: one seed says nothing about the variance between seeds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Effects:
-    """Parts of the variance of a difference of means, each as a variance of that difference.
+    """Components of the variance of a difference of means.
 
-    `examples` is V_i, from how the difference varies over examples; `seeds_a` and `seeds_b` are
-    v_m, from how the seeds' scores vary. Each holds the residual as well, which is how a seed
-    happens to do on an example: `residual_a` and `residual_b`, r_m.
+    `examples` is V_i, the variance of the difference over examples; `seeds_a` and `seeds_b` are
+    v_m, the variance of the seeds' scores. Each of these includes the residual (seed x example)
+    variance `residual_a` or `residual_b`, r_m.
     """
 
     examples: float
@@ -56,17 +56,17 @@ class Effects:
 
     @property
     def unbiased(self) -> float:
-        """The sum, the residual counted once; it may be negative."""
+        """The sum with the residual counted once; it may be negative."""
         seeds, residual = self.seeds_a + self.seeds_b, self.residual_a + self.residual_b
         return self.examples + seeds - residual
 
     @property
     def variance(self) -> float:
-        """V+: never surer than examples or seeds alone."""
+        """V+: at least the variance due to examples alone and to seeds alone."""
         return max(self.unbiased, self.examples, self.seeds_a + self.seeds_b)
 
     def df(self, n: int, seeds: tuple[int, int]) -> float:
-        """Degrees of freedom of the variance (Satterthwaite 1946); of seeds alone if it is 0."""
+        """Return the degrees of freedom (Satterthwaite 1946); those of seeds if nothing varies."""
         parts = (
             self.examples**2 / (n - 1),
             self.seeds_a**2 / (seeds[0] - 1),
@@ -86,9 +86,10 @@ class Gain:
 
     @property
     def p_value(self) -> float:
-        """Of Student's t, two-sided; where nothing varies 1 or, with a difference, 0.
+        """The two-sided p-value of Student's t.
 
-        Up to `TIE` an error or a difference is that of floats, as of a mean of equal scores.
+        With a standard error of 0 it is 1 if the difference is 0, and 0 otherwise. Values below
+        `TIE` count as 0, because means of equal scores may differ by rounding.
         """
         if self.standard_error < TIE:
             return float(abs(self.delta) < TIE)
@@ -106,16 +107,16 @@ class Gain:
 
     def interval(self, level: float) -> tuple[float, float]:
         """Return the two-sided interval at any level."""
-        reach = float(stdtrit(self.df, (1 + level) / 2)) * self.standard_error
-        return self.delta - reach, self.delta + reach
+        half_width = float(stdtrit(self.df, (1 + level) / 2)) * self.standard_error
+        return self.delta - half_width, self.delta + half_width
 
 
 @dataclass(frozen=True, kw_only=True)
 class MethodTest(Gain):
-    """The gain of method A on method B.
+    """The gain of method A over method B.
 
-    `score_a` and `score_b` are means over seeds. `seeds` counts those of A and of B, `deviations`
-    are the standard deviations (n - 1) of their scores, `n` counts examples.
+    `score_a` and `score_b` are means over seeds. `seeds` are the numbers of seeds of A and B,
+    `deviations` the standard deviations (n - 1) of their scores, `n` the number of examples.
     """
 
     metric: str
@@ -127,7 +128,7 @@ class MethodTest(Gain):
     effects: Effects
 
     def signature(self) -> str:
-        """What was tested and how, for the note under a table."""
+        """Return one machine-readable line on what was tested and how."""
         parts = {
             "metric": self.metric.replace("_", "-"),
             "test": "crossed-t",
@@ -151,64 +152,65 @@ def method_test(
     labels: Sequence[str] | None = None,
     level: float = LEVEL,
 ) -> MethodTest:
-    """Test whether method A's expected score is that of method B, over seeds and examples.
+    """Test whether two methods have the same expected score, over seeds and examples.
 
-    Without `gold`, `a` (S_A, N) and `b` (S_B, N) say what is right: 1 or 0. With `gold` (N,) they
-    are predicted labels, and `metric` is any; one that is no mean over examples enters by its
-    delete-one pseudo-values n M - (n - 1) M(-i), from counts. The examples are the same, in the
-    same order; seeds need not be as many on both sides.
+    Without `gold`, `a` (S_A, N) and `b` (S_B, N) are 1 for a correct prediction and 0 otherwise.
+    With `gold` (N,) they are predicted labels, for any `metric`; a metric that is not a mean over
+    examples enters through its delete-one pseudo-values n M - (n - 1) M(-i). Both methods have the
+    same examples in the same order; their numbers of seeds may differ.
 
-    Labels are numbers from 0, or names: `labels` lists the names in order (f1 is of the second),
-    and without it they are those of `gold`, sorted, which is enough for accuracy and mcc.
+    Labels are numbers from 0, or names. `labels` lists the names in order (the second one is
+    positive for f1); by default they are the sorted names in `gold`, which suffices for accuracy
+    and mcc.
 
-    The variance is V+ = max(V_i + v_A + v_B - r_A - r_B, V_i, v_A + v_B), and t = delta / sqrt(V+)
-    is compared with Student's t at Satterthwaite's degrees of freedom. Where nothing varies at all
-    p is 1 without a difference, and 0 with one.
+    The variance is V+ = max(V_i + v_A + v_B - r_A - r_B, V_i, v_A + v_B); t = delta / sqrt(V+) is
+    compared with Student's t with Satterthwaite's degrees of freedom. If nothing varies, p is 1
+    without a difference and 0 with one.
 
-    Caveats. Of trained models it knows the given ones: seeds that chose a setting are lucky seeds,
-    and the test is then too sure; train further ones. With two or three seeds it is conservative.
+    Caveats. If the given seeds were used to choose a setting, they are the lucky ones and the test
+    rejects too often: train fresh seeds. With two or three seeds the test is conservative.
 
     Raises:
-        UserError: a method has fewer than two seeds, no metric or label has that name, or an entry
-            is NaN.
-        ValueError: shapes that do not fit, entries that are neither 0 nor 1 without `gold`, labels
-            out of range, macro_f1 without `n_classes`, or a level that is not between 0 and 1.
+        UserError: a method has fewer than two seeds, a metric or label is unknown, or an entry is
+            NaN.
+        ValueError: shapes do not match, entries are neither 0 nor 1 without `gold`, labels are out
+            of range, macro_f1 has no `n_classes`, or the level is not between 0 and 1.
     """
     if not 0 < level < 1:
         raise ValueError(f"level: expected a number between 0 and 1, got {level}")
     chosen = get_metric(metric)
     if gold is None:
         if chosen.test != "mcnemar":
-            raise ValueError(f"{chosen.name} needs the gold labels: pass gold, and predictions")
-        values = tuple(_right(given, name) for given, name in ((a, "a"), (b, "b")))
-        scores = tuple(given.mean(axis=1) for given in values)
+            raise ValueError(f"{chosen.name} needs gold labels: pass gold and predicted labels")
+        values = tuple(_check_correct(side, name) for side, name in ((a, "a"), (b, "b")))
+        scores = tuple(side.mean(axis=1) for side in values)
     else:
         if labels is not None or np.asarray(gold).dtype.kind not in "iu":
-            gold, a, b, n_classes = _numbered(chosen, gold, a, b, labels)
-        given = (check_labels(gold, "gold"), _rows(a, "a"), _rows(b, "b"))
-        classes = _classes(chosen, given, n_classes)
-        sides = [_values(chosen, given[0], rows, classes) for rows in given[1:]]
+            gold, a, b, n_classes = _number_labels(chosen, gold, a, b, labels)
+        checked = (check_labels(gold, "gold"), _check_rows(a, "a"), _check_rows(b, "b"))
+        classes = _count_classes(chosen, checked, n_classes)
+        sides = [_example_values(chosen, checked[0], rows, classes) for rows in checked[1:]]
         values, scores = tuple(side[0] for side in sides), tuple(side[1] for side in sides)
-    _refuse_one_seed(values)
+    _check_seeds(values)
     return _test(chosen.name, values, scores, level)
 
 
-def _numbered(
+def _number_labels(
     metric: Metric, gold: ArrayLike, a: ArrayLike, b: ArrayLike, labels: Sequence[str] | None
 ) -> tuple[ArrayLike, ArrayLike, ArrayLike, int]:
-    """Put numbers for the names of labels; return how many names there are, too."""
-    arrays = [np.asarray(given, dtype=object) for given in (gold, a, b)]
+    """Replace label names by numbers; return gold, a, b and the number of labels."""
+    arrays = [np.asarray(array, dtype=object) for array in (gold, a, b)]
     if labels is None:
         if metric.of_one_label or metric.name == "macro_f1":
-            raise ValueError(f"{metric.name} needs labels: the names in order")
+            raise ValueError(f"{metric.name} needs the label names in order: pass labels")
         labels = sorted({str(name) for name in arrays[0].ravel()})
     numbers = {name: number for number, name in enumerate(labels)}
     for what, array in zip(("gold", "a", "b"), arrays, strict=True):
         for name in {str(name) for name in array.ravel()} - numbers.keys():
             raise unknown(f"label of {what}", name, labels)
-    number = np.vectorize(lambda name: numbers[str(name)], otypes=[np.int64])
-    found = [number(array) for array in arrays]
-    return found[0], found[1], found[2], len(labels)
+    to_number = np.vectorize(lambda name: numbers[str(name)], otypes=[np.int64])
+    numbered = [to_number(array) for array in arrays]
+    return numbered[0], numbered[1], numbered[2], len(labels)
 
 
 def _test(
@@ -216,7 +218,7 @@ def _test(
 ) -> MethodTest:
     first, second = values
     n, seeds = first.shape[1], (len(first), len(second))
-    effects = effects_of(first, second)
+    effects = estimate_effects(first, second)
     return MethodTest(
         metric=metric,
         n=n,
@@ -232,11 +234,11 @@ def _test(
     )
 
 
-def effects_of(a: Values, b: Values) -> Effects:
-    """Divide the variance of the difference of two means, of values (S_A, N) and (S_B, N)."""
+def estimate_effects(a: Values, b: Values) -> Effects:
+    """Estimate the variance components of the difference of means of (S_A, N) and (S_B, N)."""
     n = a.shape[1]
     differences = a.mean(axis=0) - b.mean(axis=0)
-    (seeds_a, residual_a), (seeds_b, residual_b) = (_of_method(values) for values in (a, b))
+    (seeds_a, residual_a), (seeds_b, residual_b) = map(_seed_variances, (a, b))
     return Effects(
         examples=float(differences.var(ddof=1)) / n,
         seeds_a=seeds_a,
@@ -246,55 +248,55 @@ def effects_of(a: Values, b: Values) -> Effects:
     )
 
 
-def _of_method(values: Values) -> tuple[float, float]:
+def _seed_variances(values: Values) -> tuple[float, float]:
     """Return v_m and r_m of one method's values (S, N)."""
     seeds, n = values.shape
-    by_seed = values.mean(axis=1)
-    left = values - by_seed[:, None] - values.mean(axis=0) + values.mean()
-    residual = float((left**2).sum()) / ((seeds - 1) * (n - 1))
-    return float(by_seed.var(ddof=1)) / seeds, residual / (seeds * n)
+    seed_means = values.mean(axis=1)
+    residuals = values - seed_means[:, None] - values.mean(axis=0) + values.mean()
+    variance = float((residuals**2).sum()) / ((seeds - 1) * (n - 1))
+    return float(seed_means.var(ddof=1)) / seeds, variance / (seeds * n)
 
 
-def _values(
+def _example_values(
     metric: Metric, gold: Labels, rows: NDArray[np.int64], n_classes: int
 ) -> tuple[Values, Values]:
-    """Return what is right, or pseudo-values (S, N), and scores (S,).
+    """Return correctness or pseudo-values (S, N), and scores (S,).
 
-    Pseudo-values come from the counts with and without an example: examples with the same gold and
-    predicted label have the same one.
+    A pseudo-value follows from the counts with and without an example, so examples with the same
+    gold and predicted label share it.
     """
     if metric.test == "mcnemar":
-        right = (rows == gold).astype(np.float64)
-        return right, np.asarray(right.mean(axis=1))
+        correct = (rows == gold).astype(np.float64)
+        return correct, np.asarray(correct.mean(axis=1))
     n = gold.size
-    found, scores = np.empty(rows.shape), np.empty(len(rows))
-    for place, predicted in enumerate(rows):
+    pseudo, scores = np.empty(rows.shape), np.empty(len(rows))
+    for seed, predicted in enumerate(rows):
         sums = sum_counts(metric, gold, predicted, n_classes)
-        kinds, which = np.unique(gold * n_classes + predicted, return_inverse=True)
-        counts = metric.counts(kinds // n_classes, kinds % n_classes, n_classes)
+        pairs, pair_index = np.unique(gold * n_classes + predicted, return_inverse=True)
+        counts = metric.counts(pairs // n_classes, pairs % n_classes, n_classes)
         values, _ = metric.scores(np.concatenate([sums[None], sums - counts]))
-        scores[place] = values[0]
-        found[place] = (n * values[0] - (n - 1) * values[1:])[which.ravel()]
-    return found, scores
+        scores[seed] = values[0]
+        pseudo[seed] = (n * values[0] - (n - 1) * values[1:])[pair_index.ravel()]
+    return pseudo, scores
 
 
-def _right(given: ArrayLike, name: str) -> Values:
-    """Return what is right (S, N) as numbers."""
-    array = np.asarray(given, dtype=np.float64)
+def _check_correct(correct: ArrayLike, name: str) -> Values:
+    """Return correctness (S, N) as 0.0 and 1.0."""
+    array = np.asarray(correct, dtype=np.float64)
     _check_shape(array, name)
     if np.isnan(array).any():
         seed, example = np.argwhere(np.isnan(array))[0].tolist()
         raise UserError(f"{name}: seed {seed} has NaN for example {example}")
     if not np.isin(array, (0.0, 1.0)).all():
-        raise ValueError(f"{name}: expected 1 (right) or 0, or pass gold and labels")
+        raise ValueError(f"{name}: expected 1 (correct) or 0; for labels, pass gold as well")
     return array
 
 
-def _rows(given: ArrayLike, name: str) -> NDArray[np.int64]:
+def _check_rows(labels: ArrayLike, name: str) -> NDArray[np.int64]:
     """Return labels (S, N)."""
-    array = np.asarray(given)
+    array = np.asarray(labels)
     _check_shape(array, name)
-    return np.stack([check_labels(row, f"{name}, seed {place}") for place, row in enumerate(array)])
+    return np.stack([check_labels(row, f"{name}, seed {seed}") for seed, row in enumerate(array)])
 
 
 def _check_shape(array: NDArray[np.generic], name: str) -> None:
@@ -302,29 +304,29 @@ def _check_shape(array: NDArray[np.generic], name: str) -> None:
         raise ValueError(f"{name}: expected an array (seeds, examples), got shape {array.shape}")
 
 
-def _classes(
+def _count_classes(
     metric: Metric, labels: tuple[Labels, NDArray[np.int64], NDArray[np.int64]], given: int | None
 ) -> int:
-    """Return the number of classes: by default the fewest that fit, two at least."""
+    """Check the labels and return the number of classes, by default the largest label + 1, >= 2."""
     gold, a, b = labels
     if given is None and metric.name == "macro_f1":
         raise ValueError("macro_f1 averages over the task's label list: pass n_classes")
     n_classes = given or max(2, *(int(rows.max()) + 1 for rows in labels))
     for name, rows in (("a", a), ("b", b)):
-        for place, row in enumerate(rows):
-            check_classes(metric, n_classes, {"gold": gold, f"{name}, seed {place}": row})
+        for seed, row in enumerate(rows):
+            check_classes(metric, n_classes, {"gold": gold, f"{name}, seed {seed}": row})
     return n_classes
 
 
-def _refuse_one_seed(values: tuple[Values, ...]) -> None:
+def _check_seeds(values: tuple[Values, ...]) -> None:
     a, b = values
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"a has {a.shape[1]} examples and b {b.shape[1]}: expected the same ones")
     if a.shape[1] < 2:
-        raise ValueError("expected two examples or more, got one")
+        raise ValueError("expected at least two examples, got one")
     for name, rows in (("a", a), ("b", b)):
         if len(rows) < FEWEST:
             raise UserError(
-                f"{name} has one seed: how seeds differ, and so whether a method is better, takes"
-                f" {FEWEST} at least of both"
+                f"{name} has one seed: testing a method takes at least {FEWEST} seeds of each"
+                " method, to estimate the variance between seeds"
             )

@@ -1,13 +1,14 @@
-"""What a study can show: the smallest gain of a method that the test of methods finds.
+"""Power of the test of two methods: the smallest gain that a study can detect.
 
-In: examples, seeds, and how predictions vary. Out: a gain, or the seeds or examples that one takes.
-The variance of a gain over N examples and S seeds of both methods is that of `method_test`:
+In: numbers of examples and seeds, and how predictions vary. Out: a gain, or the numbers of seeds or
+examples needed to detect one. The variance of a gain over N examples and S seeds of each method is
+that of `method_test`:
 
     V = c d / N + (1 - c) d / (N S) + 2 s^2 / S
 
-with d the variance of the difference of two trained models on an example (the share of examples on
-which one alone is right), c its part that repeats with other seeds, and s the standard deviation of
-a seed's score.
+where d is the variance of the difference between two trained models on an example (the share of
+examples on which exactly one of them is correct), c is the part of d that repeats with other seeds,
+and s is the standard deviation of a seed's score.
 """
 
 from collections.abc import Callable
@@ -27,9 +28,9 @@ MOST_EXAMPLES: Final = 10_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Variation:
-    """How predictions vary, in scores from 0 to 1; by default as fine-tuned encoders were seen to.
+    """How predictions vary, on scores from 0 to 1; the defaults are typical of fine-tuned encoders.
 
-    `discordant` is d, `repeated` c and `seed_deviation` s.
+    `discordant` is d, `repeated` is c and `seed_deviation` is s.
     """
 
     discordant: float = 0.15
@@ -37,25 +38,25 @@ class Variation:
     seed_deviation: float = 0.008
 
     @classmethod
-    def of(cls, test: MethodTest) -> Self:
-        """Measure it in a finished test of two methods."""
+    def from_test(cls, test: MethodTest) -> Self:
+        """Estimate it from a finished test of two methods."""
         effects, n = test.effects, test.n
         s_a, s_b = test.seeds
-        rest_a, rest_b = effects.residual_a * s_a * n, effects.residual_b * s_b * n
-        repeated = max(0.0, effects.examples * n - rest_a / s_a - rest_b / s_b)
+        residual_a, residual_b = effects.residual_a * s_a * n, effects.residual_b * s_b * n
+        repeated = max(0.0, effects.examples * n - residual_a / s_a - residual_b / s_b)
         seeds = max(0.0, effects.seeds_a - effects.residual_a) * s_a
         seeds += max(0.0, effects.seeds_b - effects.residual_b) * s_b
-        whole = repeated + rest_a + rest_b
+        discordant = repeated + residual_a + residual_b
         return cls(
-            discordant=whole,
-            repeated=repeated / whole if whole else 0.0,
+            discordant=discordant,
+            repeated=repeated / discordant if discordant else 0.0,
             seed_deviation=(seeds / 2) ** 0.5,
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Two methods of `seeds` seeds each, compared on `examples` examples."""
+    """A comparison of two methods with `seeds` seeds each on `examples` examples."""
 
     examples: int
     seeds: int
@@ -64,45 +65,46 @@ class Plan:
     def __post_init__(self) -> None:
         if self.examples < 2 or self.seeds < 2:
             raise UserError(
-                f"a gain of a method takes 2 seeds and 2 examples at least, got {self.seeds} and"
-                f" {self.examples}"
+                f"expected at least 2 seeds and 2 examples, got {self.seeds} seeds and"
+                f" {self.examples} examples"
             )
 
     @property
     def variance(self) -> float:
-        """V."""
-        return self._examples + 2 * self._seeds
+        """V, the variance of the estimated gain."""
+        return self._example_variance + 2 * self._seed_variance
 
     @property
-    def _examples(self) -> float:
-        of, n = self.variation, self.examples
-        return of.discordant / n * (of.repeated + (1 - of.repeated) / self.seeds)
+    def _example_variance(self) -> float:
+        d, c = self.variation.discordant, self.variation.repeated
+        return d / self.examples * (c + (1 - c) / self.seeds)
 
     @property
-    def _seeds(self) -> float:
+    def _seed_variance(self) -> float:
         return self.variation.seed_deviation**2 / self.seeds
 
     @property
     def df(self) -> float:
-        """Degrees of freedom as the test will have them: seeds' means hold the residual, too."""
-        of, n, s = self.variation, self.examples, self.seeds
-        seeds = self._seeds + (1 - of.repeated) * of.discordant / (2 * n * s)
-        below = self._examples**2 / (n - 1) + 2 * seeds**2 / (s - 1)
-        return self.variance**2 / below if below > 0 else 2 * s - 2
+        """The test's degrees of freedom; the variance of seeds' means includes the residual."""
+        d, c = self.variation.discordant, self.variation.repeated
+        n, s = self.examples, self.seeds
+        seed_means = self._seed_variance + (1 - c) * d / (2 * n * s)
+        denominator = self._example_variance**2 / (n - 1) + 2 * seed_means**2 / (s - 1)
+        return self.variance**2 / denominator if denominator > 0 else 2 * s - 2
 
     def power(self, gain: float) -> float:
-        """Return how often the two-sided test finds a gain, in the gain's direction."""
+        """Return the probability that the two-sided test detects a true gain, with its sign."""
         if self.variance == 0:
             return float(gain > 0)
         noncentrality = gain / self.variance**0.5
-        return float(1 - nctdtr(self.df, noncentrality, self._critical))
+        return float(1 - nctdtr(self.df, noncentrality, self._critical_t))
 
     @property
-    def _critical(self) -> float:
+    def _critical_t(self) -> float:
         return float(stdtrit(self.df, 1 - LEVEL / 2))
 
     def smallest_gain(self, power: float = POWER) -> float:
-        """Return the smallest gain that is found with a power.
+        """Return the smallest true gain that is detected with the given power.
 
         Raises:
             ValueError: the power is not between the test's level and 1.
@@ -111,29 +113,31 @@ class Plan:
             raise ValueError(f"power: expected a number between {LEVEL} and 1, got {power}")
         if self.variance == 0:
             return 0.0
-        return float(nctdtrinc(self.df, 1 - power, self._critical) * self.variance**0.5)
+        return float(nctdtrinc(self.df, 1 - power, self._critical_t) * self.variance**0.5)
 
 
-def seeds_for(plan: Plan, gain: float, power: float = POWER) -> int | None:
-    """Return the fewest seeds of each method with which a gain is found; None if none will do."""
-    return _fewest(lambda seeds: replace(plan, seeds=seeds), gain, power, MOST_SEEDS)
+def find_seeds(plan: Plan, gain: float, power: float = POWER) -> int | None:
+    """Return the fewest seeds per method that detect a gain; None above MOST_SEEDS."""
+    return _find_fewest(lambda seeds: replace(plan, seeds=seeds), gain, power, MOST_SEEDS)
 
 
-def examples_for(plan: Plan, gain: float, power: float = POWER) -> int | None:
-    """Return the fewest examples with which a gain is found; None if none will do."""
-    return _fewest(lambda n: replace(plan, examples=n), gain, power, MOST_EXAMPLES)
+def find_examples(plan: Plan, gain: float, power: float = POWER) -> int | None:
+    """Return the fewest examples that detect a gain; None above MOST_EXAMPLES."""
+    return _find_fewest(lambda n: replace(plan, examples=n), gain, power, MOST_EXAMPLES)
 
 
-def _fewest(plan_of: Callable[[int], Plan], gain: float, power: float, most: int) -> int | None:
-    """Bisect: a plan that is larger finds smaller gains."""
+def _find_fewest(
+    make_plan: Callable[[int], Plan], gain: float, power: float, most: int
+) -> int | None:
+    """Bisect the size of a plan: power grows with it."""
     if not gain > 0:
         raise ValueError(f"gain: expected more than 0, got {gain}")
     low, high = 2, most
-    if plan_of(high).power(gain) < power:
+    if make_plan(high).power(gain) < power:
         return None
     while low < high:
         middle = (low + high) // 2
-        if plan_of(middle).power(gain) >= power:
+        if make_plan(middle).power(gain) >= power:
             high = middle
         else:
             low = middle + 1

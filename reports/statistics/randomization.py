@@ -1,14 +1,14 @@
 """Fisher's randomization test on counts: the null distribution of a score difference.
 
-In: a metric (`trainers.records.metrics.Metric`) and the labels that two systems gave to the same
-examples.
-Out: the two-sided p-value, exact where that is cheap and by Monte Carlo elsewhere.
+In: a metric (`trainers.records.metrics.Metric`) and the labels that two systems predict for the
+same examples. Out: the two-sided p-value, exact where that is cheap, otherwise by Monte Carlo.
 
-Under the null the two predictions on an example may change places. Only examples where that moves
-the metric's counts matter, and those that move them alike form a category: the number of swaps in
-a category of n examples is Bin(n, 1/2), so no example is looked at twice.
+Under the null the two predictions on an example are exchangeable. Only examples on which a swap
+changes the metric's counts matter. Examples on which it changes them in the same way form a
+category: the number of swaps among its n examples is Bin(n, 1/2), so that single examples need not
+be simulated.
 
-Shapes: K counts of the metric, M categories, B swaps at once.
+Shapes: K counts of the metric, M categories, B outcomes per block.
 """
 
 from collections.abc import Iterator
@@ -24,20 +24,20 @@ from trainers.records.metrics import Counts, Flags, Labels, Metric, Values, sum_
 
 TIE: Final = 1e-12  # a difference this close to the observed one counts as equal to it
 MAX_EXACT: Final = 5_000_000  # the most outcomes that are enumerated instead of sampled
-# The most numbers that this may take, at 20 ns each: with 150 classes an outcome is 472 of them,
-# and five million outcomes would be 10 s for what sampling does in 0.1 s.
+# The most numbers that enumeration may compute, at 20 ns each. With 150 classes an outcome takes
+# 472 numbers: five million outcomes would take 10 s, where sampling takes 0.1 s.
 MAX_NUMBERS: Final = 2**26
 BLOCK: Final = 2**16  # numbers per array while enumerating or sampling: they stay in the cache
-LEAST_ROWS: Final = 128  # but enough outcomes at once that a product is worth its call
+LEAST_ROWS: Final = 128  # outcomes per array: fewer would not be worth a matrix product
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Swaps:
-    """Every outcome of swapping: the system's sums are `start + k @ step`, 0 <= k <= size.
+    """All outcomes of swapping: the system's sums are `start + k @ step`, 0 <= k <= size.
 
-    The baseline's sums are `total` less those. `step` (M, K) is what a category's example adds
-    when the system gets its first prediction rather than its second; the first is the right one
-    where one of them is right.
+    The baseline's sums are `total` minus those. `step` (M, K) is the change in the system's sums
+    when an example of the category gives it the first of the two predictions instead of the second;
+    the first is the correct one if either is correct.
     """
 
     metric: Metric
@@ -48,35 +48,35 @@ class Swaps:
 
     @property
     def discordant(self) -> int:
-        """The number of examples on which a swap moves the counts."""
+        """The number of examples on which a swap changes the counts."""
         return int(self.size.sum())
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """How many outcomes each category has; their product is the number of all outcomes."""
+        """The number of outcomes of each category; the product is the total number."""
         return tuple(int(n) + 1 for n in self.size)
 
     @property
     def width(self) -> int:
-        """The numbers that an outcome takes: its category counts and its sums."""
+        """How many numbers an outcome consists of: its category counts and its sums."""
         return len(self.size) + len(self.start)
 
     @cached_property
     def _step(self) -> NDArray[np.floating]:
-        """Floats, for a product by BLAS, and exact: float32 has all whole numbers up to 2^24."""
+        """`step` as floats for BLAS; exact, as float32 represents all integers up to 2^24."""
         return self.step.astype(np.float32 if self.total.max() < 2**24 else np.float64)
 
     def deltas(self, k: NDArray[np.integer]) -> Values:
-        """System less baseline for outcomes k (B, M), shape (B,)."""
-        moved = k.astype(self._step.dtype) @ self._step
-        system = self.start + moved.astype(np.int64)
+        """Return the system's score minus the baseline's, (B,), for outcomes k (B, M)."""
+        change = k.astype(self._step.dtype) @ self._step
+        system = self.start + change.astype(np.int64)
         values, _ = self.metric.scores(np.stack([system, self.total - system]))
         return np.asarray(values[0] - values[1])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Observed:
-    """What was seen: scores and flags (2,) of baseline and system, and the swaps they allow."""
+    """The observed scores and `undefined` flags (2,) of baseline and system, and their swaps."""
 
     scores: Values
     undefined: Flags
@@ -84,19 +84,19 @@ class Observed:
 
     @property
     def threshold(self) -> float:
-        """The smallest absolute difference that counts as at least as large as the observed."""
+        """The smallest |difference| that counts as at least as extreme as the observed one."""
         return float(abs(self.scores[1] - self.scores[0])) - TIE
 
 
 def observe(
     metric: Metric, gold: Labels, baseline: Labels, system: Labels, n_classes: int
 ) -> Observed:
-    """Score both systems (labels of shape (N,)) and sort discordant examples into categories."""
+    """Score both systems (labels (N,)) and group their discordant examples into categories."""
     sums = np.stack([sum_counts(metric, gold, labels, n_classes) for labels in (baseline, system)])
     scores, undefined = metric.scores(sums)
-    step, size, taken = _categories(metric, gold, baseline, system, n_classes)
+    step, size, held = _categories(metric, gold, baseline, system, n_classes)
     swaps = Swaps(
-        metric=metric, start=sums[1] - taken @ step, total=sums.sum(axis=0), step=step, size=size
+        metric=metric, start=sums[1] - held @ step, total=sums.sum(axis=0), step=step, size=size
     )
     return Observed(scores=scores, undefined=undefined, swaps=swaps)
 
@@ -104,33 +104,33 @@ def observe(
 def _categories(
     metric: Metric, gold: Labels, baseline: Labels, system: Labels, n_classes: int
 ) -> tuple[Counts, Counts, Counts]:
-    """Return step (M, K), size (M,) and how often the system holds the first prediction (M,)."""
+    """Return step (M, K), size (M,) and how often the system has the first prediction (M,)."""
     g, b, s, weight = _discordant_triples(gold, baseline, system, n_classes)
     first = np.where(b == g, b, np.where(s == g, s, np.maximum(b, s)))
     steps = metric.counts(g, first, n_classes) - metric.counts(g, b + s - first, n_classes)
     step, member = np.unique(steps, axis=0, return_inverse=True)
     size = np.bincount(member.ravel(), weight, minlength=len(step)).astype(np.int64)
-    taken = np.bincount(member.ravel(), weight * (s == first), minlength=len(step)).astype(np.int64)
+    held = np.bincount(member.ravel(), weight * (s == first), minlength=len(step)).astype(np.int64)
     moves = step.any(axis=1)
-    return step[moves], size[moves], taken[moves]
+    return step[moves], size[moves], held[moves]
 
 
 def _discordant_triples(
     gold: Labels, baseline: Labels, system: Labels, n_classes: int
 ) -> tuple[Labels, Labels, Labels, Counts]:
-    """Return the distinct (gold, baseline, system) labels of discordant examples, and how many."""
-    at = np.flatnonzero(baseline != system)
-    codes = (gold[at] * n_classes + baseline[at]) * n_classes + system[at]
+    """Return the distinct (gold, baseline, system) triples of discordant examples, with counts."""
+    index = np.flatnonzero(baseline != system)
+    codes = (gold[index] * n_classes + baseline[index]) * n_classes + system[index]
     code, weight = np.unique(codes, return_counts=True)
     pair = code // n_classes
     return pair // n_classes, pair % n_classes, code % n_classes, weight
 
 
 def binomial(n: int) -> Values:
-    """The probabilities of Bin(n, 1/2), shape (n + 1,).
+    """Return the probabilities of Bin(n, 1/2), shape (n + 1,).
 
-    Ratios of neighbours are multiplied from the middle outwards: nothing overflows, and the tails
-    keep their relative precision down to 1e-308, where they become 0.
+    Ratios of neighbours are multiplied from the middle outwards, so that nothing overflows and the
+    tails keep their relative precision down to 1e-308, below which they become 0.
     """
     middle = n // 2
     k = np.arange(middle + 1, n + 1)
@@ -141,14 +141,14 @@ def binomial(n: int) -> Values:
 
 
 def is_exact(swaps: Swaps, n_classes: int) -> bool:
-    """Say whether the p-value is summed over all outcomes rather than sampled."""
-    return _is_grid(swaps, n_classes) or are_few(swaps)
+    """Return whether the p-value is summed over all outcomes rather than sampled."""
+    return _is_grid(swaps, n_classes) or can_enumerate(swaps)
 
 
-def are_few(swaps: Swaps) -> bool:
-    """Say whether all outcomes can be enumerated in about a second."""
-    outcomes = prod(swaps.shape)
-    return outcomes <= MAX_EXACT and outcomes * swaps.width <= MAX_NUMBERS
+def can_enumerate(swaps: Swaps) -> bool:
+    """Return whether all outcomes can be enumerated in about a second."""
+    number = prod(swaps.shape)
+    return number <= MAX_EXACT and number * swaps.width <= MAX_NUMBERS
 
 
 def exact_p(observed: Observed, n_classes: int) -> float:
@@ -162,15 +162,18 @@ def exact_p(observed: Observed, n_classes: int) -> float:
 
 
 def _is_grid(swaps: Swaps, n_classes: int) -> bool:
-    """Two classes leave two categories, one per gold label, and the difference rises in both."""
+    """Return whether there are two categories, and the difference increases with both counts.
+
+    With two classes there is one category per gold label.
+    """
     return swaps.metric.rises and n_classes == 2 and len(swaps.size) == 2
 
 
 def _grid_tail(observed: Observed) -> float:
-    """P(delta >= threshold) over a grid of two categories.
+    """Return P(delta >= threshold) over a grid of two categories.
 
-    For each k in the smaller one, bisection finds the least k in the larger one that reaches the
-    threshold: O(n log m) scores instead of n m.
+    For each count in the smaller category, bisection finds the smallest count in the larger one
+    that reaches the threshold: O(n log m) scores instead of n m.
     """
     swaps = observed.swaps
     short, long = np.argsort(swaps.size, kind="stable")
@@ -189,17 +192,17 @@ def _grid_tail(observed: Observed) -> float:
 
 
 def _enumerated_tail(observed: Observed) -> float:
-    """P(|delta| >= threshold) / 2 over all outcomes.
+    """Return P(|delta| >= threshold) / 2 over all outcomes.
 
-    Read as a mixed-radix number, an outcome's mirror image is the last number less it, so the
-    first half of the numbers is enough; a middle one is its own mirror, and its difference is 0.
+    With outcomes numbered in mixed radix from 0 to L, the mirror image of outcome i is L - i, so
+    the first half is enough; an outcome in the middle is its own mirror image and has delta 0.
     """
-    blocks = outcomes(observed.swaps, prod(observed.swaps.shape) // 2)
-    far = (chance[np.abs(delta) >= observed.threshold] for delta, chance in blocks)
-    return float(sum(chance.sum() for chance in far))
+    blocks = enumerate_outcomes(observed.swaps, prod(observed.swaps.shape) // 2)
+    extreme = (chance[np.abs(delta) >= observed.threshold] for delta, chance in blocks)
+    return float(sum(chance.sum() for chance in extreme))
 
 
-def outcomes(swaps: Swaps, stop: int) -> Iterator[tuple[Values, Values]]:
+def enumerate_outcomes(swaps: Swaps, stop: int) -> Iterator[tuple[Values, Values]]:
     """Yield differences (b,) and probabilities (b,) of the first `stop` outcomes, in blocks."""
     weights = [binomial(int(n)) for n in swaps.size]
     for start, end in _blocks(stop, swaps.width):
@@ -217,18 +220,18 @@ def sampled_deltas(
 ) -> Iterator[Values]:
     """Yield differences (b,) of random outcomes in blocks.
 
-    Bin(n, 1/2) is the number of ones among n random bits: a 64-bit word draws for 64 examples.
+    Bin(n, 1/2) is the number of ones among n random bits: one 64-bit word serves 64 examples.
     """
-    cut = _in_words(swaps)
-    bits = np.uint64(2**64 - 1) >> (64 - cut.size).astype(np.uint64)
-    for start, stop in _blocks(resamples, cut.width):
-        shape = (stop - start, len(bits))
+    split = _split_categories(swaps)
+    masks = np.uint64(2**64 - 1) >> (64 - split.size).astype(np.uint64)
+    for start, stop in _blocks(resamples, split.width):
+        shape = (stop - start, len(masks))
         words = generator.integers(0, 2**64, size=shape, dtype=np.uint64)
-        yield cut.deltas(np.bitwise_count(words & bits))
+        yield split.deltas(np.bitwise_count(words & masks))
 
 
-def _in_words(swaps: Swaps) -> Swaps:
-    """Cut categories into parts of at most 64 examples."""
+def _split_categories(swaps: Swaps) -> Swaps:
+    """Split categories into parts of at most 64 examples."""
     parts = -(-swaps.size // 64)
     size = np.full(parts.sum(), 64)
     size[np.cumsum(parts) - 1] = swaps.size - 64 * (parts - 1)
@@ -236,14 +239,14 @@ def _in_words(swaps: Swaps) -> Swaps:
 
 
 def sampled_p(observed: Observed, resamples: int, generator: np.random.Generator) -> float:
-    """p = (1 + count) / (1 + resamples), over random outcomes."""
+    """Return (1 + count) / (1 + resamples) over random outcomes."""
     blocks = sampled_deltas(observed.swaps, resamples, generator)
     count = sum(int((np.abs(delta) >= observed.threshold).sum()) for delta in blocks)
     return (1 + count) / (1 + resamples)
 
 
 def _blocks(total: int, width: int) -> Iterator[tuple[int, int]]:
-    """Cut 0 .. total into ranges of rows that keep `width` columns within a block."""
+    """Yield the ranges of rows into which `total` rows of `width` numbers are split."""
     rows = max(LEAST_ROWS, BLOCK // width)
     for start in range(0, total, rows):
         yield start, min(start + rows, total)

@@ -1,7 +1,7 @@
-"""Paired significance tests of two systems on the same examples, and corrections of many.
+"""Paired significance tests of two systems, and corrections for multiple comparisons.
 
 In: gold, baseline and system labels, integer arrays of shape (N,), aligned by example.
-Out: a frozen `Comparison` that carries the p-value, both scores and a signature that says how the
+Out: a frozen `Comparison` with the p-value, both scores and a signature that records how the
 p-value was computed.
 """
 
@@ -24,10 +24,10 @@ System = Literal["baseline", "system"]
 class Comparison:
     """A paired, two-sided test of a system against its baseline.
 
-    `discordant` counts the examples that could change the difference: those on which correctness
-    differs (accuracy) or the label does (other metrics). `undefined` names those of the two whose
-    score is 0 only because it is undefined. `standard_error`, that of p from sampling it,
-    `resamples` and `seed` are None unless p was sampled.
+    `discordant` counts the examples on which a swap could change the difference: those on which
+    correctness (for accuracy) or the predicted label (for other metrics) differs. `undefined` names
+    the systems whose score is undefined and counts as 0. `standard_error` (the Monte Carlo error of
+    p), `resamples` and `seed` are None unless p was sampled.
     """
 
     metric: str
@@ -45,14 +45,14 @@ class Comparison:
 
     @property
     def delta(self) -> float:
-        """The system's score less the baseline's, in [-2, 2]."""
+        """The system's score minus the baseline's, in [-2, 2]."""
         return self.system_score - self.baseline_score
 
     def signature(self) -> str:
-        """Say in one machine-readable line, `key:value|...`, what was tested and how.
+        """Return one machine-readable line, `key:value|...`, on what was tested and how.
 
-        `undef:0` is the convention (an undefined score counts as 0); `undefined:` follows it only
-        where that happened. `se`, `R` and `seed` are there only when p was sampled.
+        `undef:0` states the convention that an undefined score counts as 0; `undefined:` follows
+        only if that happened. `se`, `R` and `seed` are present only if p was sampled.
         """
         parts = [f"metric:{self.metric}", f"test:{self.test}", "alt:two", f"tie:{self.tie}"]
         parts += ["undef:0", *[f"undefined:{'+'.join(self.undefined)}" for _ in self.undefined[:1]]]
@@ -65,18 +65,18 @@ class Comparison:
 def mcnemar(
     gold: ArrayLike, baseline: ArrayLike, system: ArrayLike, method: str = "exact"
 ) -> Comparison:
-    """Test a difference in accuracy with McNemar's test on labels of shape (N,), two-sided.
+    """Test a difference in accuracy with McNemar's two-sided test on labels (N,).
 
-    `exact`: the sign test on the discordant examples; conservative, attained size .024 at a
-    nominal .05 with 39 discordant examples. `mid-p`: counts half of the observed outcome's
-    probability; attained size .053 there, so it can exceed the nominal level slightly, and it is
-    what Fagerland et al. 2013 (doi:10.1186/1471-2288-13-91) recommend. `chi2`: continuity-
-    corrected chi-square; an approximation, poor below some 25 discordant examples, needlessly
-    conservative by the same source. Where as many examples speak for either system, or none does, p
-    is 1 in all three.
+    `exact` is the sign test on the discordant examples. It is conservative: its size is .024 at a
+    nominal .05 with 39 discordant examples. `mid-p` counts half of the observed outcome's
+    probability; its size is .053 there, so it can slightly exceed the nominal level. Fagerland et
+    al. 2013 (doi:10.1186/1471-2288-13-91) recommend it. `chi2` is the chi-square test with
+    continuity correction, an approximation that is poor below about 25 discordant examples and
+    needlessly conservative (same source). If equally many examples favour each system, p is 1 with
+    all three.
 
     Raises:
-        UserError: no method has that name.
+        UserError: the method is unknown.
         ValueError: the labels are empty, negative, not integers, or of different lengths.
     """
     if method not in MCNEMAR_METHODS:
@@ -93,7 +93,7 @@ def mcnemar(
         discordant=only_baseline + only_system,
         baseline_score=score("accuracy", g, b, n_classes).value,
         system_score=score("accuracy", g, s, n_classes).value,
-        p_value=_as_p(p_value(only_baseline, only_system)),
+        p_value=_clip_p(p_value(only_baseline, only_system)),
     )
 
 
@@ -102,16 +102,16 @@ def _exact(b: int, c: int) -> float:
 
 
 def _mid_p(b: int, c: int) -> float:
-    """Twice P(fewer than the smaller count) + P(equal) / 2; 1 when b = c."""
+    """Return 2 P(fewer than the smaller count) + P(equal); 1 if b = c."""
     return _exact(b, c) - float(stats.binom.pmf(min(b, c), b + c, 0.5))
 
 
 def _chi2(b: int, c: int) -> float:
-    """With Yates's correction; as R has it, 1 where b = c, which needs none."""
+    """Apply Yates's correction; as in R, 1 if b = c."""
     return float(stats.chi2.sf(max(abs(b - c) - 1, 0) ** 2 / (b + c), 1)) if b + c else 1.0
 
 
-# name -> (what an outcome as extreme as the observed one counts, p from the discordant counts)
+# name -> (how an outcome as extreme as the observed one counts, p from the discordant counts)
 MCNEMAR_METHODS: Final[dict[str, tuple[str, Callable[[int, int], float]]]] = {
     "exact": (">=", _exact),
     "mid-p": ("half", _mid_p),
@@ -119,8 +119,8 @@ MCNEMAR_METHODS: Final[dict[str, tuple[str, Callable[[int, int], float]]]] = {
 }
 
 
-def _as_p(value: float) -> float:
-    """Keep rounding error inside (0, 1]: a p-value of 0 would claim the impossible."""
+def _clip_p(value: float) -> float:
+    """Keep rounding errors inside (0, 1]: no outcome is impossible under the null."""
     return min(1.0, max(value, float(np.finfo(np.float64).tiny)))
 
 
@@ -134,21 +134,21 @@ def fisher_randomization(
     resamples: int = 9999,
     seed: int = 12345,
 ) -> Comparison:
-    """Test a difference in any metric by Fisher's randomization test on labels (N,), two-sided.
+    """Test a difference in any metric with Fisher's two-sided randomization test on labels (N,).
 
-    Under the null the two predictions on an example may change places (Noreen 1989; Yeh 2000). An
-    outcome counts when |delta| >= |observed| - 1e-12. The p-value is exact for two classes, for
-    accuracy, and where at most 5e6 outcomes differ (fewer with many classes, where each takes
-    longer); elsewhere it is (1 + count) / (1 + resamples), never below 1 / (1 + resamples), with
-    `standard_error` sqrt(p (1 - p) / resamples): a p-value within two of them of the level deserves
-    more resamples. The same seed gives the same p-value. With few discordant examples the exact
-    test is conservative, as McNemar's is. `n_classes` is the length of the task's label list:
-    macro_f1 needs it, the others take it from the labels.
+    Under the null the two predictions on an example are exchangeable (Noreen 1989; Yeh 2000). An
+    outcome counts if |delta| >= |observed| - 1e-12. The p-value is exact for two classes, for
+    accuracy, and if there are at most 5e6 distinct outcomes (fewer with many classes, where each
+    takes longer). Otherwise it is (1 + count) / (1 + resamples), with `standard_error`
+    sqrt(p (1 - p) / resamples); if p is within two standard errors of the level, use more
+    resamples. The same seed gives the same p-value. With few discordant examples the exact test is
+    conservative, like McNemar's. `n_classes` is the length of the task's label list; macro_f1 needs
+    it, other metrics infer it from the labels.
 
     Raises:
-        UserError: no metric has that name.
+        UserError: the metric is unknown.
         ValueError: the labels are empty, negative, not integers, out of range or of different
-            lengths; macro_f1, or f1 of more than two classes, without n_classes; resamples < 1.
+            lengths; macro_f1, or f1 with more than two classes, without n_classes; resamples < 1.
     """
     if resamples < 1:
         raise ValueError(f"resamples: expected at least 1, got {resamples}")
@@ -167,14 +167,14 @@ def fisher_randomization(
         baseline_score=float(observed.scores[0]),
         system_score=float(observed.scores[1]),
         p_value=p_value,
-        undefined=_flagged(observed.undefined),
+        undefined=_undefined_systems(observed.undefined),
         standard_error=None if exact else float(np.sqrt(p_value * (1 - p_value) / resamples)),
         resamples=None if exact else resamples,
         seed=None if exact else seed,
     )
 
 
-def _flagged(undefined: NDArray[np.bool_]) -> tuple[System, ...]:
+def _undefined_systems(undefined: NDArray[np.bool_]) -> tuple[System, ...]:
     names: tuple[System, System] = ("baseline", "system")
     return tuple(name for name, flag in zip(names, undefined, strict=True) if flag)
 
@@ -184,10 +184,10 @@ def check_pair(
 ) -> tuple[Labels, Labels, Labels, int]:
     """Check three label lists (N,), and return them with the number of classes.
 
-    Without `n_classes` that is the fewest that fit, at least 2; macro_f1 needs it.
+    By default the number of classes is the largest label + 1, at least 2; macro_f1 needs it given.
 
     Raises:
-        ValueError: as `fisher_randomization` does.
+        ValueError: the labels are invalid, as for `fisher_randomization`.
     """
     given = {"gold": gold, "baseline": baseline, "system": system}
     labels = {what: check_labels(values, what) for what, values in given.items()}
@@ -195,7 +195,7 @@ def check_pair(
         raise ValueError("macro_f1 averages over the task's label list: pass n_classes")
     several = max(int(array.max()) for array in labels.values()) > 1
     if n_classes is None and metric.of_one_label and several:
-        raise ValueError(f"{metric.name} is of label 1; of more than two labels: pass n_classes")
+        raise ValueError(f"{metric.name} scores label 1: with more than two labels, pass n_classes")
     found = max(2, *(int(array.max()) + 1 for array in labels.values()))
     n_classes = found if n_classes is None else n_classes
     check_classes(metric, n_classes, labels)
@@ -203,28 +203,29 @@ def check_pair(
 
 
 def holm(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
-    """Adjust the p-values (M,) of a family by Holm's step-down method (Holm 1979), in their order.
+    """Adjust the p-values (M,) of a family by Holm's step-down method (Holm 1979).
 
-    An adjusted value below .05 is significant with the family-wise error held at .05 under any
-    dependence. The family is every hypothesis that was tested, not only the promising ones:
-    leaving some out makes the rest anti-conservative. An empty family gives an empty array.
+    Rejecting the adjusted values below .05 keeps the family-wise error rate at .05 under any
+    dependence. Pass every hypothesis that was tested, in any order, not only the promising ones:
+    leaving some out makes the others anti-conservative. The result has the order of the input.
 
     Raises:
-        ValueError: a value is NaN or outside [0, 1]; a test that failed is no hypothesis.
+        ValueError: a value is NaN or outside [0, 1].
     """
     return _adjusted(p_values, "holm")
 
 
 def benjamini_hochberg(p_values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
-    """Adjust the p-values (M,) of a family by Benjamini and Hochberg's step-up (1995), in order.
+    """Adjust the p-values (M,) of a family by Benjamini and Hochberg's step-up method (1995).
 
-    Of the hypotheses with an adjusted value below .05, at most 5 % are expected to be true nulls:
-    the false discovery rate, a weaker promise than Holm's. It holds for independent or positively
-    dependent tests; comparisons with one shared baseline are commonly taken to be such. The family
-    is every hypothesis that was tested. An empty family gives an empty array.
+    Rejecting the adjusted values below .05 keeps the false discovery rate at .05, a weaker
+    guarantee than Holm's: at most 5 % of the rejected hypotheses are expected to be true nulls. It
+    holds for independent or positively dependent tests; comparisons with a shared baseline are
+    commonly assumed to be so. Pass every hypothesis that was tested. The result has the order of
+    the input.
 
     Raises:
-        ValueError: a value is NaN or outside [0, 1]; a test that failed is no hypothesis.
+        ValueError: a value is NaN or outside [0, 1].
     """
     return _adjusted(p_values, "fdr_bh")
 

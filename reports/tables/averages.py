@@ -1,6 +1,6 @@
-"""Averages of a laid-out table over its tasks: their columns, cells and notes.
+"""Averages over the tasks of a table: their columns, cells and notes.
 
-In: a `Board`. Out: columns and cells, and note items on what the averages are over.
+In: a `Board`. Out: columns, cells, and notes on the averages.
 """
 
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ NOT_BOLD = "No average is bold: of one seed nothing says how sure it is."
 
 
 def average_columns(board: Board) -> tuple[Column, ...]:
-    """Return the columns of the averages and of the average gain, where the table has them.
+    """Return the columns of the averages and of the average gain, if the table has them.
 
-    Averages compete where the gain of every system on the baseline has an interval.
+    The best average is bold only if every system's gain over the baseline has an interval.
     """
     if not board.layout.average:
         return ()
@@ -34,38 +34,41 @@ def average_columns(board: Board) -> tuple[Column, ...]:
 
 
 def gain_column(gain: AverageGain) -> Column:
-    """The column of a gain and its interval."""
+    """Return the column of an average gain with its interval."""
     return Column(title="Avg gain", subtitle=f"{gain.level:.0%} interval", ranked=False)
 
 
-def averages_of(
+def average_cells(
     board: Board,
     scores: Sequence[Cell],
     average: Fraction | None = None,
     gain: AverageGain | None = None,
 ) -> tuple[Cell, ...]:
-    """The mean over all tasks, as printed where it was, that over our tasks, and the gain."""
+    """Return the cells of the mean over all tasks, over the common tasks, and of the gain.
+
+    `average` replaces the computed mean, for published rows.
+    """
     if not board.layout.average:
         return ()
     cells = [_mean(scores) if average is None else Cell(value=average)]
     if common := board.common:
-        cells.append(_mean([scores[place] for place in common]))
+        cells.append(_mean([scores[index] for index in common]))
     if board.gains:
         cells.append(Cell(words=gain_words(gain)) if gain else Cell())
     return tuple(cells)
 
 
 def _mean(scores: Sequence[Cell]) -> Cell:
-    """The unrounded numbers' mean; missing where one of them is."""
+    """Return the mean of the unrounded numbers; missing if one of them is missing."""
     values = [cell.value for cell in scores if cell.value is not None]
     return Cell(value=sum(values) / len(values)) if len(values) == len(scores) else Cell()
 
 
 def average_notes(board: Board) -> list[str]:
-    """Say what the averages are over, and what may be said of their gains."""
+    """Return notes on what the averages are over, and on their gains."""
     if not board.layout.average:
         return []
-    shared = [board.layout.columns[place] for place in board.common]
+    shared = [board.layout.columns[index] for index in board.common]
     titles = [board.names.task(board.definitions[name]) for name in shared]
     items = ["Avg: over all tasks of the table; a dash where one is missing."]
     if titles:
@@ -85,6 +88,6 @@ def average_notes(board: Board) -> list[str]:
 
 
 def _replicated(board: Board, baseline: str, encoder: str, method: str) -> str:
-    """Say on how many of the tasks a system is better at least."""
+    """Return on how many of the tasks a system is at least better."""
     own = [v for key, v in board.verdicts.items() if key[1:] == (encoder, method)]
     return say_replicated(f"{board.title(method)} with {board.names(encoder)}", baseline, own)

@@ -1,11 +1,11 @@
-"""The tables of every study: a table for each split, and what the choice of settings is worth.
+"""Build the tables of every study: one per split, and the selection table.
 
 In: a study's results and verdicts. Out: `Report`s: a Table and the verdicts behind its marks.
 """
 
 from collections.abc import Sequence
 
-from reports.results.cells import CellResult, report_splits
+from reports.results.cells import CellResult, list_splits
 from reports.results.results import Results
 from reports.tables.captions import caption
 from reports.tables.fine_print import fine_print
@@ -17,18 +17,18 @@ from reports.verdicts.judge import Verdicts
 from reports.verdicts.verdict import Verdict
 
 NEAR = 0.01
-"""How close to a constant classifier's a score is when that one is shown, too."""
+"""The constant classifier is shown if a score is at most this far above its score."""
 CONSTANT = "one class for all"
 
 
 def build_reports(results: Results, verdicts: Verdicts) -> list[Report]:
-    """One report per labelled split, then one on what the choice of the settings is worth.
+    """Build one report per labelled split, then the selection table.
 
-    Each shows the chosen setting of each cell. The last has no verdicts of its own, and is left out
-    as long as no trial is finished.
+    Each shows the chosen setting of each cell. The selection table has no verdicts of its own, and
+    is left out until a trial is finished.
     """
     cells = results.cells
-    splits = report_splits(cells) or ["dev"] if cells else []
+    splits = list_splits(cells) or ["dev"] if cells else []
     reports = [_build(results, split, verdicts) for split in splits]
     if any(cell.finished for cell in cells):
         reports.append(Report(table=selection_table(results, verdicts), verdicts=()))
@@ -36,10 +36,10 @@ def build_reports(results: Results, verdicts: Verdicts) -> list[Report]:
 
 
 def _build(results: Results, split: str, verdicts: Verdicts) -> Report:
-    study, names = results.study.name, results.study.names
+    study_name, names = results.study.name, results.study.names
     shown = [cell for cell in results.cells if cell.has_split(split)]
-    found = verdicts.of(results.cells, split)
-    scores = _scores_shown(shown)
+    found = verdicts.on_split(results.cells, split)
+    scores = _list_columns(shown)
     systems = list(dict.fromkeys((cell.encoder, cell.method) for cell in shown))
     by_key = {cell.key: cell for cell in shown}
     verdict_of = {verdict.key: verdict for verdict in found}
@@ -55,53 +55,58 @@ def _build(results: Results, split: str, verdicts: Verdicts) -> Report:
                 )
                 for task, metric in scores
             ),
-            starts_block=place > 0 and encoder != systems[place - 1][0],
+            starts_block=index > 0 and encoder != systems[index - 1][0],
         )
-        for place, (encoder, method) in enumerate(systems)
+        for index, (encoder, method) in enumerate(systems)
     )
     tasks = {cell.task: cell.definition for cell in shown}
     columns = tuple(
         Column(title=names.task(tasks[task]), subtitle=metric_title(tasks[task], metric))
         for task, metric in scores
     )
-    flat = verdicts.flat_of(shown, split)
-    notes = fine_print(study, split, shown, found, names=names, flat=flat, looks=verdicts.looks)
+    flat = verdicts.flat_cells(shown, split)
+    notes = fine_print(
+        study_name, split, shown, found, names=names, flat=flat, looks=verdicts.looks
+    )
     table = Table(
-        name=f"{study}-{split}",
+        name=f"{study_name}-{split}",
         caption=caption(split, shown, found, names=names),
         label_titles=("Encoder", "Method"),
         groups=(ColumnGroup(columns=columns),),
-        rows=(*rows, *constant_row(rows, [_tested_by(found, *one) for one in scores], 2)),
+        rows=(*rows, *constant_row(rows, [_find_verdict(found, *column) for column in scores], 2)),
         notes=(*notes, *gain_notes(found, names, verdicts.worth)),
         signatures=signatures(found),
     )
     return Report(table=table, verdicts=tuple(found), split=split)
 
 
-def _tested_by(found: Sequence[Verdict], task: str, metric: str) -> Verdict | None:
-    """Return a verdict on a column's task, where the metric is the one that is tested."""
-    return next((v for v in found if v.task == task and v.definition.metric == metric), None)
+def _find_verdict(verdicts: Sequence[Verdict], task: str, metric: str) -> Verdict | None:
+    """Return a verdict on a column's task, if the column's metric is the one that is tested."""
+    return next((v for v in verdicts if v.task == task and v.definition.metric == metric), None)
 
 
 def constant_row(rows: Sequence[Row], verdicts: Sequence[Verdict | None], labels: int) -> list[Row]:
-    """A row of the best score of naming one class for all, in the columns that come near it.
+    """Return a row with the best constant prediction's score, for columns with scores near it.
 
-    `verdicts` has one of each column, or None for a column that is not tested.
+    `verdicts` has one verdict per column, or None for a column that is not tested. The list is
+    empty if no column has a score near the constant's.
     """
     cells, blank = [], Cell(words=" ")
-    for place, verdict in enumerate(verdicts):
-        values = [row.cells[place].value for row in rows]
+    for column, verdict in enumerate(verdicts):
+        values = [row.cells[column].value for row in rows]
         numbers = [float(value) for value in values if value is not None]
         near = verdict and numbers and min(numbers) <= verdict.constant + NEAR
         cells.append(Cell(value=verdict.constant) if verdict and near else blank)
     if all(cell is blank for cell in cells):
         return []
-    # In the column of methods, behind that of encoders.
+    # The name belongs in the column of methods, after that of encoders.
     names = (CONSTANT,) if labels == 1 else ("", CONSTANT, *[""] * (labels - 2))
     return [Row(labels=names, cells=tuple(cells), starts_block=True, competes=False)]
 
 
-def _scores_shown(cells: Sequence[CellResult]) -> list[tuple[str, str]]:
-    """(task, metric) of each column: the task's own metric, then those printed beside it."""
+def _list_columns(cells: Sequence[CellResult]) -> list[tuple[str, str]]:
+    """Return (task, metric) of each column: the task's own metric, then its other metrics."""
     tasks = {cell.task: cell.definition for cell in cells}
-    return [(t, metric) for t, of in tasks.items() for metric in (of.metric, *of.beside)]
+    return [
+        (name, metric) for name, task in tasks.items() for metric in (task.metric, *task.beside)
+    ]

@@ -1,15 +1,15 @@
-"""Captions of at most 60 words: data, what a number is, what was chosen from how many, the marks.
+"""Captions of at most 60 words: the data, what a number is, the choice behind it, and the marks.
 
-In: a table's split, cells and verdicts. Out: short sentences. What they have no room for is in the
-notes (`fine_print.py`); what could mislead without it is here, too: how many seeds, trials that
-failed or are missing, and the choice of epochs.
+In: a table's split, cells and verdicts. Out: short sentences. Details are in the notes
+(`fine_print.py`). Captions also have what could mislead if it were missing: the number of seeds,
+trials that failed or are missing, and the choice of epochs.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from reports.results.cells import CellResult
-from reports.tables.fine_print import by_method, drawn, sampled, subsampled
+from reports.tables.fine_print import by_method, describe_sampling, sampled, subsampled
 from reports.tables.marks import SIGNIFICANT, SPLIT_TITLES, count, span
 from reports.verdicts.verdict import Verdict
 from search_spaces.display_names import DisplayNames
@@ -19,7 +19,7 @@ MOST_WORDS: Final = 60
 MOST_TASKS: Final = 3
 """More tasks than these are counted, not named: the columns name them."""
 MOST_METHODS: Final = 4
-"""Of more methods than these the trials are a range."""
+"""With more methods than these the numbers of trials are given as a range."""
 SHORT_TESTS: Final = {"mcnemar": "McNemar", "fisher": "Fisher randomization"}
 METHOD_TEST: Final = "t-test over seeds and examples"
 ONE_SEED: Final = "One seed: the tests are of these models."
@@ -45,7 +45,7 @@ def caption(
 
 
 def with_room(said: str, more: Sequence[str]) -> str:
-    """Add each sentence for which the caption has room: the notes have them all."""
+    """Add each sentence that fits into the word limit; the notes have all of them."""
     for sentence in more:
         longer = f"{said} {sentence}"
         said = longer if len(longer.split()) <= MOST_WORDS else said
@@ -63,7 +63,7 @@ def data_sets(split: str, cells: Sequence[CellResult], names: DisplayNames) -> s
 
 
 def only_encoder(cells: Sequence[CellResult], names: DisplayNames) -> str:
-    """Name the encoder, behind a comma, where there is just one."""
+    """Return a comma and the encoder's name if there is only one encoder."""
     found = {cell.encoder for cell in cells}
     return f", {names(found.pop())}" if len(found) == 1 else ""
 
@@ -76,7 +76,7 @@ def listed(words: Sequence[str]) -> str:
 def _number(
     split: str, cells: Sequence[CellResult], verdicts: Sequence[Verdict], names: DisplayNames
 ) -> str:
-    """Say what a number is, from how many it was chosen, and on what."""
+    """Return the sentence on what a number is, and how it was chosen from how many."""
     seeds = [len(cell.chosen.trials) for cell in cells if cell.chosen] or [1]
     one_seed = max(seeds) == 1
     what = "One trial each" if one_seed else f"Mean ± SD over {span(seeds)} seeds"
@@ -92,13 +92,16 @@ def _number(
 
 
 def _way(cells: Sequence[CellResult]) -> str:
-    """How the trials were drawn, where that is one way; what did not finish is said apart."""
-    ways = {drawn(cell).removeprefix("complete ").removesuffix(" with failures") for cell in cells}
+    """Return how the trials were sampled, if all in one way; `missing` reports unfinished ones."""
+    ways = {
+        describe_sampling(cell).removeprefix("complete ").removesuffix(" with failures")
+        for cell in cells
+    }
     return ways.pop() if len(ways) == 1 else "trials"
 
 
 def _counts(cells: Sequence[CellResult], names: DisplayNames, unit: str) -> str:
-    """`Standard 3, CAT 12 trials`; one number where all have as many; of many methods a range."""
+    """Return `Standard 3, CAT 12 trials`; one number if all are equal; a range for many methods."""
     groups = {names(m): _settings(group) for m, group in by_method(cells).items()}
     if len(found := set(groups.values())) == 1:
         return f"{found.pop()} {unit} each"
@@ -121,7 +124,7 @@ def _chosen_on(split: str, cells: Sequence[CellResult]) -> str:
 
 
 def explain_in_short(verdicts: Sequence[Verdict], names: DisplayNames) -> list[str]:
-    """Say which test each mark is of, over how many comparisons, and which marks nothing has."""
+    """Return the sentences on marks: the test, the number of comparisons, and unused marks."""
     if not verdicts:
         return []
     baseline = names(verdicts[0].against)
@@ -138,7 +141,7 @@ def explain_in_short(verdicts: Sequence[Verdict], names: DisplayNames) -> list[s
 
 
 def _none(marked: Iterable[bool]) -> str:
-    """Say so where no number has a mark."""
+    """Return `; none` if no number has the mark."""
     return "" if any(marked) else "; none"
 
 
@@ -154,7 +157,7 @@ def _tests(verdicts: Sequence[Verdict]) -> str:
 
 
 def _still(verdicts: Sequence[Verdict]) -> list[str]:
-    """Say what the double dagger allows for, and for how many it cannot be worked out."""
+    """Return the sentence on the double dagger, and on numbers for which it is unknown."""
     able = [verdict for verdict in verdicts if verdict.p_after is not None]
     lacking = len(verdicts) - len(able)
     refused = f"not known of {lacking} of {count(len(verdicts), 'number')}"
@@ -194,7 +197,7 @@ def missing(cells: Sequence[CellResult]) -> list[str]:
 
 
 def _parts_of_data(split: str, cells: Sequence[CellResult], names: DisplayNames) -> list[str]:
-    """Say that rows were sampled: which and how many is in the notes."""
+    """Return sentences on sampled rows; the notes have the numbers."""
     scored = ["Scored on a sample of the dev rows."] if sampled(split, cells) else []
     trained = ["Trained on a part of the training rows."] if subsampled(cells, names) else []
     return [*trained, *scored]

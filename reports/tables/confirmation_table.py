@@ -1,4 +1,4 @@
-"""The table of a confirmation: fresh seeds of each chosen setting beside those of the baseline.
+"""The table of a confirmation: fresh seeds of each chosen setting and of the baseline's.
 
 In: the verdicts on a confirmation. Out: a `Report`.
 """
@@ -18,16 +18,16 @@ from search_spaces.study import Study
 def confirmation_report(
     study: Study, verdicts: Sequence[Verdict], worth: float | None = None
 ) -> Report:
-    """Build it: a row for each comparison, with its gain, interval and p-values."""
+    """Build the table: a row per comparison, with its gain, interval and p-value."""
     names = study.names
     systems = [(v.task, v.encoder) for v in verdicts]
     rows = tuple(
         Row(
             labels=(_task(verdict, names), names(verdict.encoder), names(verdict.method)),
             cells=_cells(verdict),
-            starts_block=place > 0 and systems[place] != systems[place - 1],
+            starts_block=index > 0 and systems[index] != systems[index - 1],
         )
-        for place, verdict in enumerate(verdicts)
+        for index, verdict in enumerate(verdicts)
     )
     baseline = names(BASELINE)
     titles = ((baseline, ""), ("Method", ""), ("Gain", "95% interval"), ("p", ""))
@@ -62,21 +62,21 @@ def _cells(verdict: Verdict) -> tuple[Cell, ...]:
 
 
 def _caption(verdicts: Sequence[Verdict], names: DisplayNames) -> str:
-    """Say what was trained anew, what a number is and what the mark is of."""
+    """Write the caption: what was trained again, what a number is, and what the mark means."""
     family, baseline = verdicts[0].family, names(BASELINE)
     encoders = {verdict.encoder for verdict in verdicts}
     of = f", {names(encoders.pop())}" if len(encoders) == 1 else ""
     over = f" after Holm over {family} comparisons" if family > 1 else ""
     none = "" if any(verdict.survives for verdict in verdicts) else "; none"
     refused = [verdict for verdict in verdicts if verdict.refused]
-    said = [
+    sentences = [
         f"Confirmation{of}: chosen settings trained with {_seeds(verdicts)} fresh seeds. Mean"
         " \u00b1 SD over these; gains in points, with intervals over seeds and examples;"
         f" p{over} ({SHORT_TEST}).",
         f"\u00a7: better than {baseline}, {SIGNIFICANT}{none}.",
     ]
     lacking = f"{len(refused)} of {count(len(verdicts), 'comparison')} could not be confirmed."
-    return " ".join([*said, *([lacking] if refused else [])])
+    return " ".join([*sentences, *([lacking] if refused else [])])
 
 
 def _seeds(verdicts: Sequence[Verdict]) -> str:
@@ -84,12 +84,12 @@ def _seeds(verdicts: Sequence[Verdict]) -> str:
 
 
 def _notes(
-    study: str, verdicts: Sequence[Verdict], names: DisplayNames, worth: float | None
+    study_name: str, verdicts: Sequence[Verdict], names: DisplayNames, worth: float | None
 ) -> tuple[str, ...]:
     family, baseline = verdicts[0].family, names(BASELINE)
     kept = sum(verdict.survives for verdict in verdicts)
     items = [
-        f"Study {study}, confirmation: each method's chosen setting, trained with"
+        f"Study {study_name}, confirmation: each method's chosen setting, trained with"
         f" {_seeds(verdicts)} fresh seeds that took no part in its choice. Scores are means over"
         " these seeds, with their standard deviations; gains in points, with intervals over seeds"
         " and examples; p is after Holm's correction.",

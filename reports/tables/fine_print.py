@@ -1,7 +1,7 @@
-"""The notes of a table: whatever its caption has no room for, one item each, in plain English.
+"""The notes of a table: the details that its caption has no room for, one item each.
 
-In: a table's split, cells and verdicts. Out: items, each true of exactly these; those on marks are
-of `marks.py`, those on gains of `notes.py`.
+In: a table's split, cells and verdicts. Out: items that describe exactly this table. `marks.py`
+writes those on marks, `notes.py` those on gains.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ NEVER: Final[Looks] = {}
 
 
 def fine_print(
-    study: str,
+    study_name: str,
     split: str,
     cells: Sequence[CellResult],
     verdicts: Sequence[Verdict],
@@ -35,12 +35,12 @@ def fine_print(
 ) -> list[str]:
     """Write the notes of a table of chosen settings.
 
-    `looks` says how often a test set was looked at, by task and split. `flat` are cells whose
-    setting predicts the same class for every example; `tasks` the table's where it has more than
-    the cells; `beside`: it has the metrics that are not tested, too.
+    `looks` counts how often a test set was looked at, by task and split. `flat` are cells whose
+    setting predicts one class for every example. `tasks` are the table's tasks if it has more than
+    the cells. `beside` means that the table also shows metrics that are not tested.
     """
     items = [
-        f"Study {study}, {SPLIT_TITLES.get(split, split)} set. {_each_number(cells)}",
+        f"Study {study_name}, {SPLIT_TITLES.get(split, split)} set. {_each_number(cells)}",
         f"{_what_is_counted(cells)} to choose from: {budgets(cells, names)}.",
         BOLD,
     ]
@@ -58,7 +58,7 @@ def fine_print(
 
 
 def _each_number(cells: Sequence[CellResult]) -> str:
-    """Say what a number is: one trained model, or the mean over a setting's seeds."""
+    """Return the note on what a number is: one trained model, or a mean over seeds."""
     seeds = {len(cell.chosen.trials) for cell in cells if cell.chosen}
     by = _chosen_by(cells)
     if seeds <= {1}:
@@ -78,7 +78,7 @@ def _what_is_counted(cells: Sequence[CellResult]) -> str:
 
 
 def sampled(split: str, cells: Sequence[CellResult]) -> list[str]:
-    """Name the tasks whose trials were scored on a part of the published dev rows, in one text."""
+    """List, in one text, the tasks whose trials were scored on a part of the published dev rows."""
     found = {
         cell.definition.title: rows
         for cell in cells
@@ -92,7 +92,7 @@ def sampled(split: str, cells: Sequence[CellResult]) -> list[str]:
 
 
 def subsampled(cells: Sequence[CellResult], names: DisplayNames) -> list[str]:
-    """Name the tasks of which a part of the training rows was trained on, in one text."""
+    """List, in one text, the tasks that were trained on a part of the training rows."""
     parts: dict[str, set[str]] = {}
     for cell in cells:
         for config in (trial.config for trial in cell.finished):
@@ -108,7 +108,7 @@ def subsampled(cells: Sequence[CellResult], names: DisplayNames) -> list[str]:
 
 
 def _without(split: str, cells: Sequence[CellResult], names: DisplayNames) -> list[str]:
-    """Name the dashes of chosen trials that are from before the data had the split."""
+    """Explain the dashes of chosen trials that ran before the split was added to the data."""
     found = [cell for cell in cells if cell.chosen and not cell.chosen_on(split)]
     return [f"A dash: trained before there was this set, {_named(found, names)}."] if found else []
 
@@ -118,14 +118,14 @@ def _named(cells: Sequence[CellResult], names: DisplayNames) -> str:
 
 
 def _fewer_seeds(cells: Sequence[CellResult], names: DisplayNames) -> list[str]:
-    """Name chosen settings that lack a seed, and how many could not be chosen for that reason."""
+    """List chosen settings with missing seeds, and count settings excluded for that reason."""
     short = [cell for cell in cells if cell.chosen and len(cell.chosen.trials) < cell.seeds]
     named = ", ".join(
         f"{_named([cell], names)} {len(cell.chosen.trials)} of {cell.seeds}"
         for cell in short
         if cell.chosen
     )
-    left = sum(len(cell.begun) - len(cell.comparable) for cell in cells)
+    left = sum(len(cell.trained_settings) - len(cell.comparable) for cell in cells)
     lines = [f"Seeds are missing: {named}."] if named else []
     if left:
         lines.append(f"{count(left, 'setting')} with fewer seeds than others could not be chosen.")
@@ -146,7 +146,7 @@ def by_method(cells: Sequence[CellResult]) -> Mapping[str, list[CellResult]]:
 
 
 def budgets(cells: Sequence[CellResult], names: DisplayNames) -> str:
-    """How many settings, seeds or trials each method has to choose from, and how they came."""
+    """Return how many settings, seeds or trials each method chose from, and the sampling."""
     groups = {names(method): group for method, group in by_method(cells).items()}
     ways = {method: _ways(group) for method, group in groups.items()}
     counts = {method: _budget(group) for method, group in groups.items()}
@@ -163,16 +163,16 @@ def _budget(cells: Sequence[CellResult]) -> str:
         total, done = sum(cell.total for cell in cells), sum(len(cell.finished) for cell in cells)
         trials = " trials" if seeds > 1 else ""
         return f"{done} of {total}{trials} ({failed} failed)"
-    settings = span(len(cell.begun) for cell in cells)
+    settings = span(len(cell.trained_settings) for cell in cells)
     return settings if seeds == 1 else f"{settings} x {span(cell.seeds for cell in cells)}"
 
 
 def _ways(cells: Sequence[CellResult]) -> str:
-    return " or ".join(sorted({drawn(cell) for cell in cells}))
+    return " or ".join(sorted({describe_sampling(cell) for cell in cells}))
 
 
-def drawn(cell: CellResult) -> str:
-    """Say how a cell's trials were chosen from the study's grid."""
+def describe_sampling(cell: CellResult) -> str:
+    """Return in words how a cell's trials were chosen from the study's grid."""
     if cell.sampled == "adaptive":
         return "adaptive search"
     what = "random draw" if cell.sampled == "random" else "grid"
@@ -188,7 +188,7 @@ def drawn(cell: CellResult) -> str:
 def _looked_at(
     split: str, cells: Sequence[CellResult], looks: Looks, names: DisplayNames
 ) -> list[str]:
-    """Say how often a set that chose nothing was looked at, where that was more than once."""
+    """Return a note on test sets that were looked at more than once."""
     titles = {cell.task: names.task(cell.definition) for cell in cells}
     counts = {titles[t]: n for (t, of), n in looks.items() if of == split and t in titles and n > 1}
     named = ", ".join(f"{title} {number} times" for title, number in counts.items())
@@ -198,7 +198,7 @@ def _looked_at(
 
 
 def gaps(cells: Sequence[CellResult]) -> list[str]:
-    """Count the trials that gave no number, if there are any."""
+    """Return a note with the counts of trials without a score, if there are any."""
     counts = {
         "stopped early": sum(cell.pruned for cell in cells),
         "failed": sum(cell.failed for cell in cells),
@@ -214,7 +214,7 @@ def gaps(cells: Sequence[CellResult]) -> list[str]:
 
 
 def _not_in_study(tasks: Sequence[str], cells: Sequence[CellResult]) -> list[str]:
-    """Say what the dashes are that no trial was to fill."""
+    """Explain the dashes of cells that are not in the study."""
     keys = {cell.key for cell in cells}
     systems = {(encoder, method) for _, encoder, method in keys}
     columns = {*tasks, *(task for task, _, _ in keys)}

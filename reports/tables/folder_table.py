@@ -1,4 +1,4 @@
-"""The table of predictions made elsewhere: a row for each system, a column for each task.
+"""The table of predictions of other programs: a row per system, a column per task.
 
 In: a `Folder` and the verdicts on it. Out: a `Report`.
 """
@@ -13,7 +13,7 @@ from reports.tables.build import constant_row
 from reports.tables.captions import MOST_TASKS, explain_in_short, listed
 from reports.tables.fine_print import BOLD
 from reports.tables.marks import explain_marks, say_replicated, span
-from reports.tables.notes import average_of, gain_notes, gain_words, signatures
+from reports.tables.notes import average_verdicts, gain_notes, gain_words, signatures
 from reports.tables.report import Report, side_cell
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
 from reports.verdicts.verdict import GIVEN, Verdict
@@ -25,7 +25,7 @@ ONE_MODEL = "One model each: the tests are of these models, not of the methods."
 def folder_report(
     folder: Folder, verdicts: Sequence[Verdict], worth: float | None = None
 ) -> Report:
-    """Build it; with several tasks of several seeds each, with averages and their gains."""
+    """Build the table; with several tasks it has averages, and with several seeds average gains."""
     by_key = {(verdict.task, verdict.method): verdict for verdict in verdicts}
     first = [by_key[task.name, folder.systems[1]] for task in folder.tasks]
     shown = {folder.baseline: [side_cell(verdict.baseline) for verdict in first]}
@@ -33,7 +33,7 @@ def folder_report(
     for system in folder.systems[1:]:
         own = [by_key[task.name, system] for task in folder.tasks]
         shown[system] = [side_cell(verdict.system, verdict.marks) for verdict in own]
-        gains[system] = average_of(own)
+        gains[system] = average_verdicts(own)
     average = len(folder.tasks) > 1
     columns = [Column(title=task.name, subtitle=_metric(task)) for task in folder.tasks]
     if average:
@@ -63,14 +63,14 @@ def folder_report(
 
 
 def _metric(task: GivenTask) -> str:
-    """Name its metric, F1 with the label that it is of."""
+    """Return the title of the metric, for F1 with the positive label."""
     return (
         f"{task.metric.title} ({task.labels[1]})" if task.metric.of_one_label else task.metric.title
     )
 
 
 def _caption(folder: Folder, verdicts: Sequence[Verdict]) -> str:
-    """Say whose predictions they are, what a number is and what the marks are of."""
+    """Write the caption: the source of the predictions, what a number is, and what marks mean."""
     tasks = [task.name for task in folder.tasks]
     few = f"on {listed(tasks)}" if len(tasks) <= MOST_TASKS else f"on {len(tasks)} tasks"
     seeds = _seeds(folder)

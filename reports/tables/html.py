@@ -12,8 +12,8 @@ from reports.tables.table import MARKS, Cell, Row, Table, compact
 def to_html(table: Table) -> str:
     """Render the table: the best of a column in bold, published rows in italics.
 
-    A row that does not compete is the table's foot, which is not sorted. What the table says stands
-    below it, where a narrow screen can wrap it; the notes unfold.
+    Rows that do not compete form the table's foot, which is not sorted. The caption is below the
+    table, where a narrow screen can wrap it; the notes can be unfolded.
     """
     table = compact(table)
     pairs = list(zip(table.rows, table.best(), strict=True))

@@ -1,13 +1,13 @@
-"""Tables laid out by their rows and columns: the paper's, and those that a study describes.
+"""Tables with a given layout: those of the paper, and those that a study defines.
 
-In: a `Board`. Out: a `Report`. The numbers are those of the cells' chosen settings, with the same
-marks as in all tables; below them, numbers that others published.
+In: a `Board`. Out: a `Report`. The numbers are those of the cells' chosen settings, with the usual
+marks; published numbers follow below them.
 """
 
 from dataclasses import replace
 from fractions import Fraction
 
-from reports.tables.averages import average_columns, average_notes, averages_of
+from reports.tables.averages import average_cells, average_columns, average_notes
 from reports.tables.board import Board
 from reports.tables.build import constant_row
 from reports.tables.captions import caption, data_sets, only_encoder
@@ -20,15 +20,15 @@ from search_spaces.layouts import Layout, PublishedRow
 OURS = "this study"
 
 
-def layout_table(board: Board, name: str, study: str, number: int | None = None) -> Report:
-    """Build the table: our numbers, and those that others published in a block below.
+def layout_table(board: Board, name: str, study_name: str, number: int | None = None) -> Report:
+    """Build the table: the study's numbers, and published numbers in a block below.
 
-    `number` is its number in the paper, where it is one of the paper's. Published rows are in
-    italics, with their source, and compete with none of ours.
+    `number` is the table's number in the paper, if it is one of the paper's. Published rows are in
+    italics, with their source, and are never bold.
     """
     layout, found = board.layout, list(board.verdicts.values())
     ours = (OURS,) if layout.published else ()
-    rows, columns = rows_of(board, *ours), columns_of(board)
+    rows, columns = _build_rows(board, *ours), _build_columns(board)
     verdicts = [next((v for v in found if v.task == task), None) for task in layout.columns]
     beyond = [None] * (len(columns) - len(verdicts))
     constant = constant_row(rows, [*verdicts, *beyond], len(rows[0].labels))
@@ -43,7 +43,7 @@ def layout_table(board: Board, name: str, study: str, number: int | None = None)
         ),
         groups=(ColumnGroup(columns=columns),),
         rows=(*rows, *constant, *_published_rows(board)),
-        notes=_notes(board, study, number),
+        notes=_notes(board, study_name, number),
         signatures=signatures(found),
     )
     return Report(table=table, verdicts=tuple(found))
@@ -64,22 +64,22 @@ def _caption(board: Board, number: int | None) -> str:
         list(board.verdicts.values()),
         names=board.names,
         title=f"{title}.",
-        also=_of_published(layout),
+        also=_published_caption(layout),
     )
 
 
-def _of_published(layout: Layout) -> list[str]:
-    """What is to be said of the published rows."""
+def _published_caption(layout: Layout) -> list[str]:
+    """Return the caption's sentence on the published rows."""
     if not layout.published:
         return []
     return ["Italics: published, chosen by other rules."]
 
 
-def _notes(board: Board, study: str, number: int | None) -> tuple[str, ...]:
+def _notes(board: Board, study_name: str, number: int | None) -> tuple[str, ...]:
     layout, found = board.layout, list(board.verdicts.values())
     items = [f"Laid out as Table {number} of the paper."] if number else []
     items += fine_print(
-        study,
+        study_name,
         layout.split,
         list(board.cells.values()),
         found,
@@ -94,7 +94,7 @@ def _notes(board: Board, study: str, number: int | None) -> tuple[str, ...]:
 
 
 def _rules(layout: Layout) -> list[str]:
-    """Say how the published trials were chosen, where their sources say so."""
+    """Return a note on how published systems were selected, as far as their sources state it."""
     if not layout.published:
         return []
     daggers = any(any(row.daggers) for row in layout.published)
@@ -118,18 +118,18 @@ def _published_row(board: Board, found: PublishedRow) -> Row:
     training = training_column(board.layout, found.training)
     return Row(
         labels=(found.encoder, found.system, *training, found.source),
-        cells=(*scores, *averages_of(board, scores, average)),
+        cells=(*scores, *average_cells(board, scores, average)),
         published=True,
     )
 
 
 def training_column(layout: Layout, words: str) -> tuple[str, ...]:
-    """Return the title of the column that says how much was trained on, where there is one."""
+    """Return the text of the column on training rows, if the layout has that column."""
     return (words,) if layout.training else ()
 
 
-def columns_of(board: Board) -> tuple[Column, ...]:
-    """Return a column for each task, and those of the averages and of the average gain."""
+def _build_columns(board: Board) -> tuple[Column, ...]:
+    """Return a column per task, and those of the averages and of the average gain."""
     tasks = [board.definitions[name] for name in board.layout.columns]
     columns = [
         Column(title=board.names.task(task), subtitle=metric_title(task, task.metric))
@@ -138,8 +138,8 @@ def columns_of(board: Board) -> tuple[Column, ...]:
     return (*columns, *average_columns(board))
 
 
-def rows_of(board: Board, *more: str) -> list[Row]:
-    """Our rows, with further labels behind the others."""
+def _build_rows(board: Board, *more: str) -> list[Row]:
+    """Return the study's rows, with further labels after the others."""
     rows: list[Row] = []
     for encoder, method in board.systems():
         scores = board.scores(encoder, method)
@@ -147,7 +147,7 @@ def rows_of(board: Board, *more: str) -> list[Row]:
         share = training_column(board.layout, _share(board, encoder, method))
         row = Row(
             labels=(*labels, *share, *more),
-            cells=(*scores, *averages_of(board, scores, gain=board.gains.get((encoder, method)))),
+            cells=(*scores, *average_cells(board, scores, gain=board.gains.get((encoder, method)))),
             starts_block=bool(rows) and labels[0] != rows[-1].labels[0],
         )
         rows.append(row)
@@ -155,7 +155,7 @@ def rows_of(board: Board, *more: str) -> list[Row]:
 
 
 def _share(board: Board, encoder: str, method: str) -> str:
-    """How many of a task's training rows a system's finished trials were given."""
+    """Return the share of training rows that a system's finished trials used."""
     shares = {
         trial.config.train_fraction
         for key, cell in board.cells.items()

@@ -1,6 +1,6 @@
-"""Notes on marks: what each means, by which test, how many numbers have it, which cannot.
+"""Notes on marks: what each means, by which test, and how many numbers have it or cannot have it.
 
-In: verdicts. Out: items, each true of exactly these.
+In: verdicts. Out: items that describe exactly these verdicts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,13 +22,13 @@ TEST_TITLES = {"mcnemar": "McNemar's exact test", "fisher": "the Fisher randomiz
 METHOD_TEST = "a t-test over seeds and examples"
 MOST_NAMED = 3
 FEW = 50
-"""Examples of a label; with fewer best against best is known to reject too often."""
-# A line must not break inside: the spaces hold it together.
+"""With fewer examples of a label, best against best is known to reject too often."""
+# The spaces are non-breaking.
 SIGNIFICANT = "p\u00a0<\u00a0.05"
 
 
 def explain_marks(verdicts: Sequence[Verdict], names: DisplayNames, split: str = "") -> list[str]:
-    """Say what the marks of a table mean, how many numbers have them, and which cannot."""
+    """Return the notes on a table's marks: their meaning, and how many numbers have them."""
     if not verdicts:
         return []
     baseline = names(verdicts[0].against)
@@ -65,7 +65,7 @@ def _marks(verdicts: Sequence[Verdict], baseline: str) -> list[str]:
 
 
 def _seen(verdicts: Sequence[Verdict]) -> str:
-    """Say whether the examples that a number is tested on also chose its setting."""
+    """Return in words whether the examples that a number is tested on also chose its setting."""
     if not any(verdict.chosen_on for verdict in verdicts):
         return "without regard to any choice"
     if not any(verdict.selected for verdict in verdicts):
@@ -77,7 +77,7 @@ def _seen(verdicts: Sequence[Verdict]) -> str:
 
 
 def _after_holm(verdicts: Sequence[Verdict]) -> str:
-    """Say what a correction alone would leave, where the double dagger asks for more."""
+    """Return how many numbers have the mark, and how many would after Holm's correction alone."""
     marked = [verdict for verdict in verdicts if verdict.marked]
     if not marked:
         return f"{_of(0, len(verdicts))}."
@@ -90,7 +90,7 @@ def _after_holm(verdicts: Sequence[Verdict]) -> str:
 
 
 def _double_dagger(verdicts: Sequence[Verdict], baseline: str) -> list[str]:
-    """Say by which p a number has it: that of best against best, or the test's own."""
+    """Return the note on the double dagger, by best against best or by the test itself."""
     able = [verdict for verdict in verdicts if verdict.p_after is not None]
     if not able:
         return []
@@ -102,7 +102,7 @@ def _double_dagger(verdicts: Sequence[Verdict], baseline: str) -> list[str]:
 
 
 def _section(verdicts: Sequence[Verdict], baseline: str) -> list[str]:
-    """Say what was confirmed on fresh seeds, where something was."""
+    """Return the note on confirmations with fresh seeds, if there are any."""
     known = [verdict.confirmation for verdict in verdicts if verdict.confirmation]
     if not known:
         return []
@@ -146,7 +146,7 @@ def name_of(verdict: Verdict, names: DisplayNames) -> str:
 
 
 def _few(verdicts: Sequence[Verdict], names: DisplayNames) -> list[str]:
-    """Warn where best against best does not keep its level."""
+    """Warn if best against best may not keep its level."""
     rare = {
         names.task(verdict.definition): best.rare
         for verdict in verdicts
@@ -164,7 +164,7 @@ def _of(number: int, total: int) -> str:
 
 
 def _refused(verdicts: Sequence[Verdict]) -> list[str]:
-    """Say which cells cannot have a double dagger, and why."""
+    """Return a note on numbers that cannot have a double dagger, with the reasons."""
     refused = [verdict for verdict in verdicts if verdict.p_after is None]
     if not refused:
         return []
@@ -177,21 +177,21 @@ def _refused(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def _epochs(verdicts: Sequence[Verdict]) -> list[str]:
-    """Warn of the level of selection that no p accounts for."""
+    """Warn that no p-value allows for the choice of epochs."""
     if not any(verdict.epoch_selected for verdict in verdicts):
         return []
     return ["Epochs were chosen by the same examples: no p allows for that."]
 
 
 def _no_better_than_constant(verdicts: Sequence[Verdict], names: DisplayNames) -> list[str]:
-    """Name the numbers that lack a mark since naming one class for all scores as much."""
+    """List significant numbers without a mark, because a constant prediction scores as high."""
     found = [v for v in verdicts if v.side == "ahead" and not v.marked]
     named = ", ".join(name_of(v, names) for v in found)
     return [f"Not marked, since naming one class for all scores as much: {named}."] if named else []
 
 
 def _cannot_show(split: str, verdicts: Sequence[Verdict], names: DisplayNames) -> list[str]:
-    """Name the gains that are smaller than the least that their examples can show."""
+    """List gains that are smaller than the smallest that their examples can show."""
     small = [v for v in verdicts if v.p_value is not None and v.delta > 0 and not v.is_least_shown]
     if not small:
         return []
@@ -214,7 +214,7 @@ def _small(verdict: Verdict, names: DisplayNames) -> str:
 
 
 def _intervals(verdicts: Sequence[Verdict]) -> list[str]:
-    """Say what the intervals of the gains are."""
+    """Return the note on how the intervals of gains were computed."""
     boot = [verdict.interval for verdict in verdicts if verdict.interval]
     crossed = [verdict.gain for verdict in verdicts if verdict.gain]
     choice = "; the choice among trials widens none" if any(v.selected for v in verdicts) else ""
@@ -229,7 +229,7 @@ def _intervals(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def say_replicated(title: str, baseline: str, verdicts: Sequence[Verdict]) -> str:
-    """Say on how many of its tasks a system is better at least, by their tests over seeds."""
+    """Return a note on how many tasks a system is at least better on, by tests over seeds."""
     tests = [verdict.gain for verdict in verdicts if verdict.gain]
     one_sided = [test.p_value / 2 if test.delta > 0 else 1 - test.p_value / 2 for test in tests]
     return (

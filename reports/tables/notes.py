@@ -1,13 +1,13 @@
-"""Notes on gains, an item each: differences with their intervals, and what they settle.
+"""Notes on gains with their intervals, and on what they settle.
 
-In: verdicts. Out: items, and the signature lines that say how each was tested, for programs.
+In: verdicts. Out: notes, and signature lines, for programs, on how each comparison was tested.
 """
 
 from collections.abc import Sequence
 
 from reports.statistics.across_tasks import AverageGain, average_gain, equivalence
 from reports.statistics.method_test import Gain
-from reports.statistics.power import Plan, Variation, examples_for, seeds_for
+from reports.statistics.power import Plan, Variation, find_examples, find_seeds
 from reports.tables.marks import name_of
 from reports.tables.table import percent
 from reports.verdicts.verdict import Verdict
@@ -17,21 +17,21 @@ from search_spaces.display_names import DisplayNames
 def gain_notes(
     verdicts: Sequence[Verdict], names: DisplayNames, worth: float | None = None
 ) -> list[str]:
-    """Write them for a table's verdicts; `worth` is the smallest gain that matters (0 .. 1)."""
+    """Write the notes on a table's gains; `worth` is the smallest gain that matters (0 .. 1)."""
     gains = [gain for verdict in verdicts if (gain := gain_text(verdict, names))]
-    of = names(verdicts[0].against) if verdicts else ""
-    items = [f"Gains on {of}, in points: {'; '.join(gains)}."] if gains else []
+    baseline = names(verdicts[0].against) if verdicts else ""
+    items = [f"Gains over {baseline}, in points: {'; '.join(gains)}."] if gains else []
     tested = [verdict for verdict in verdicts if verdict.gain] if worth else []
     return [*items, *(worth_text(verdict, names, worth or 0) for verdict in tested)]
 
 
 def signatures(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
-    """Write how each comparison was tested, a line each, for programs."""
-    return tuple(verdict.note() for verdict in verdicts)
+    """Write one line per comparison on how it was tested, for programs."""
+    return tuple(verdict.signature() for verdict in verdicts)
 
 
 def gain_text(verdict: Verdict, names: DisplayNames) -> str | None:
-    """The difference and its interval in points, in words; None where there is no interval."""
+    """Write the difference and its interval in points; None if there is no interval."""
     if verdict.bounds is None:
         return None
     delta, low, high = (percent(value, 1) for value in (verdict.delta, *verdict.bounds))
@@ -39,24 +39,24 @@ def gain_text(verdict: Verdict, names: DisplayNames) -> str | None:
 
 
 def worth_text(verdict: Verdict, names: DisplayNames, worth: float) -> str:
-    """Say what the test settles about a gain that would matter, or what would settle it."""
+    """Write what the test settles about a gain of `worth`, or what it would take to settle it."""
     gain = verdict.gain
     assert gain is not None
     settled, points = equivalence(gain, worth), points_text(worth)
     words = {
-        "better": f"better by {points} at least",
+        "better": f"better by at least {points}",
         "as good": f"as good, within {points}",
         "no gain worth it": f"no gain worth {points}",
         "not settled": f"a gain of {points} is not settled",
     }
-    said = f"{name_of(verdict, names)}: {words[settled]} (two one-sided tests, .05)"
+    conclusion = f"{name_of(verdict, names)}: {words[settled]} (two one-sided tests, .05)"
     if settled != "not settled":
-        return f"{said}."
-    plan = Plan(examples=gain.n, seeds=min(gain.seeds), variation=Variation.of(gain))
-    seeds, examples = seeds_for(plan, worth), examples_for(plan, worth)
+        return f"{conclusion}."
+    plan = Plan(examples=gain.n, seeds=min(gain.seeds), variation=Variation.from_test(gain))
+    seeds, examples = find_seeds(plan, worth), find_examples(plan, worth)
     ways = [f"{seeds:,} seeds on these {gain.n:,} examples"] if seeds else []
     ways += [f"{examples:,} examples with {plan.seeds} seeds"] if examples else []
-    return f"{said}; power .8 takes {' or '.join(ways) or 'more of both'}."
+    return f"{conclusion}; power .8 takes {' or '.join(ways) or 'more of both'}."
 
 
 def points_text(share: float) -> str:
@@ -64,8 +64,8 @@ def points_text(share: float) -> str:
     return f"{100 * share:g} point{'' if share == 0.01 else 's'}"
 
 
-def average_of(verdicts: Sequence[Verdict | None]) -> AverageGain | None:
-    """Average a system's gains over tasks; None where one of these has no test over seeds."""
+def average_verdicts(verdicts: Sequence[Verdict | None]) -> AverageGain | None:
+    """Average a system's gains over tasks; None if a task has no test over seeds."""
     tests = [verdict.gain for verdict in verdicts if verdict and verdict.gain]
     return average_gain(tests) if tests and len(tests) == len(verdicts) else None
 

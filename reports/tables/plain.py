@@ -1,8 +1,8 @@
 """CSV and JSON: a `Table` for spreadsheets and programs.
 
-In: a `Table`. Out: a string. CSV holds what the other renderers print, one line per row, the marks
-of each column in a column of their own; names that a spreadsheet would compute are behind an
-apostrophe (`reports/spreadsheets.py`). JSON holds everything, with every number unrounded.
+In: a `Table`. Out: a string. CSV has what the other renderers print, one line per row, with the
+marks of each column in a separate column; names that a spreadsheet would run as formulas follow an
+apostrophe (`reports/spreadsheets.py`). JSON has everything, with unrounded numbers.
 """
 
 import csv
@@ -16,7 +16,7 @@ from reports.tables.table import Cell, Row, Table
 
 
 def to_csv(table: Table) -> str:
-    """Render a heading line and one line per row; caption and notes are left to the JSON.
+    """Render a header line and one line per row; caption and notes are only in the JSON.
 
     A mark is printed by its name (`dagger`), a missing score as `--`.
     """

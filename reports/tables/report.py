@@ -1,6 +1,6 @@
-"""A report: a table with the verdicts behind its marks. And how a table's number gets its marks.
+"""A report: a table with the verdicts behind its marks; and the cells of tables.
 
-In: cells and verdicts. Out: `Report`s, and the `Cell`s of their tables.
+In: cells and verdicts. Out: `Report`s, and the `Cell`s of their tables with their marks.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from trainers.records.metrics import get_metric
 class Report:
     """A table and the verdicts behind its marks.
 
-    `split` is the split of which the table shows all cells; None where it shows a choice of them,
-    or several splits.
+    `split` is the split of which the table shows all cells; None if it shows only some cells, or
+    several splits.
     """
 
     table: Table
@@ -27,7 +27,7 @@ class Report:
 
 
 def score_cell(cell: CellResult | None, metric: str, split: str, verdict: Verdict | None) -> Cell:
-    """Fill in a number; its marks, where the metric is the one that the task is tested by."""
+    """Make the cell of a chosen setting; it has marks only if the metric is the one tested."""
     chosen = cell.chosen_on(split) if cell else None
     if cell is None or chosen is None:
         return Cell()
@@ -44,7 +44,7 @@ def score_cell(cell: CellResult | None, metric: str, split: str, verdict: Verdic
 
 
 def side_cell(side: Chosen, marks: tuple[Mark, ...] = ()) -> Cell:
-    """Fill in the number of a side of a verdict, of one setting."""
+    """Make the cell of one side of a verdict."""
     return Cell(
         value=side.score,
         deviation=side.deviation,
@@ -56,7 +56,7 @@ def side_cell(side: Chosen, marks: tuple[Mark, ...] = ()) -> Cell:
 
 
 def metric_title(task: Task, metric: str) -> str:
-    """What a column calls a metric: F1 with the label that it is of."""
+    """Return the title of a metric, for F1 with the positive label."""
     title = get_metric(metric).title
     second = task.labels[1] if task.labels else ""
     positive = task.positive_title or task.positive or second

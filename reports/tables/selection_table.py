@@ -1,8 +1,7 @@
-"""How much is the choice worth: a table of every cell's choice among its settings.
+"""The selection table: how much of each gain comes from choosing the best of many settings.
 
-In: a study's results and verdicts. Out: a Table, on the split that chose the settings. In
-comparisons of systems none of it shows: a best score says neither from how many it is the best, nor
-what remains of it on other examples.
+In: a study's results and verdicts. Out: a Table, on the split that chose the settings. A best score
+alone shows neither how many settings it was chosen from nor what is left on other examples.
 """
 
 from collections.abc import Sequence
@@ -23,30 +22,30 @@ from trainers.records.metrics import DECIMALS
 
 def selection_table(results: Results, verdicts: Verdicts) -> Table:
     """Build the table; cells without a finished trial are left out."""
-    study, names = results.study.name, results.study.names
+    study_name, names = results.study.name, results.study.names
     shown = [cell for cell in results.cells if cell.finished]
-    found = verdicts.on_choice(results.cells)
+    found = verdicts.on_selection_split(results.cells)
     systems = [(cell.task, cell.encoder) for cell in shown]
     rows = tuple(
         Row(
             labels=_labels(cell, names),
             cells=_cells(cell, verdicts, found.get(cell.id)),
-            starts_block=place > 0 and systems[place] != systems[place - 1],
+            starts_block=index > 0 and systems[index] != systems[index - 1],
         )
-        for place, cell in enumerate(shown)
+        for index, cell in enumerate(shown)
     )
     groups = tuple(
         ColumnGroup(title=title, columns=tuple(Column(title=t, ranked=False) for t in columns))
         for title, columns in _groups(names(BASELINE)).items()
     )
     return Table(
-        name=f"{study}-selection",
+        name=f"{study_name}-selection",
         caption=_caption(shown, names),
         label_titles=("Task", "Encoder", "Method"),
         groups=groups,
         rows=rows,
         notes=(
-            *_fine_print(study, shown, names),
+            *_fine_print(study_name, shown, names),
             *(line for cell in shown for line in _notes(cell, found.get(cell.id), names)),
         ),
         signatures=tuple(line for cell in shown for line in _signature(cell, found.get(cell.id))),
@@ -93,14 +92,14 @@ def _cells(cell: CellResult, verdicts: Verdicts, found: Verdict | None) -> tuple
             n_trials=len(cell.finished),
             settings=len(cell.comparable),
             seeds=len(chosen.trials),
-            deviation=deviation if place == SCORE else None,
+            deviation=deviation if index == SCORE else None,
         )
-        for place, (value, kind) in enumerate(numbers)
+        for index, (value, kind) in enumerate(numbers)
     )
 
 
 SCORE = 3
-"""The place of the best setting's score among a row's numbers."""
+"""The index of the best setting's score in a row."""
 
 
 def _where(cells: Sequence[CellResult]) -> str:
@@ -110,7 +109,7 @@ def _where(cells: Sequence[CellResult]) -> str:
 
 
 def _caption(cells: Sequence[CellResult], names: DisplayNames) -> str:
-    """Say what each column is, in as few words as do."""
+    """Explain each column briefly."""
     baseline = names(BASELINE)
     columns = (
         f"What choosing the best setting adds, on the {_where(cells)} that chose"
@@ -121,26 +120,27 @@ def _caption(cells: Sequence[CellResult], names: DisplayNames) -> str:
     return " ".join([columns, *missing(cells)])
 
 
-def _fine_print(study: str, cells: Sequence[CellResult], names: DisplayNames) -> list[str]:
+def _fine_print(study_name: str, cells: Sequence[CellResult], names: DisplayNames) -> list[str]:
     """Explain each column in full."""
     baseline = names(BASELINE)
     return [
-        f"Study {study}: what the choice of the best setting is worth, on the {_where(cells)} that"
-        f" chose it. Settings to choose from and finished trials: {budgets(cells, names)}.",
-        "Honest: the mean score on examples left out, when bootstrap samples choose the setting.",
-        f"Gain, in points: of the best setting on {baseline}'s best. Matched: the expected gain of"
-        f" the best of as many random settings as {baseline} has. Least: the smallest gain with"
-        f" {SIGNIFICANT} between two given settings that differ as these do.",
-        "Naive p: of the two best settings as if they were the only ones, two-sided. After choice:"
-        " when the choice is allowed for, not corrected for several comparisons.",
-        "A dash: it needs all trials of a grid or of a random draw, trained to their end, as many"
-        f" epochs to choose from as {baseline} has, or a {baseline} to compare with.",
+        f"Study {study_name}: how much of each gain comes from choosing the best setting, on the"
+        f" {_where(cells)} that chose it. Settings to choose from and finished trials:"
+        f" {budgets(cells, names)}.",
+        "Honest: the mean score on left-out examples when bootstrap samples choose the setting.",
+        f"Gain, in points: of the best setting over {baseline}'s best. Matched: the expected gain"
+        f" of the best of as many random settings as {baseline} has. Least: the smallest gain with"
+        f" {SIGNIFICANT} that these examples can show for two settings fixed in advance.",
+        "Naive p: of the two best settings as if there were no others, two-sided. After choice:"
+        " allowing for the choice, not corrected for multiple comparisons.",
+        "--: not available (search unfinished, pruned or adaptive, other epochs to choose from than"
+        f" {baseline}, or no {baseline} to compare with).",
         *gaps(cells),
     ]
 
 
 def _notes(cell: CellResult, found: Verdict | None, names: DisplayNames) -> list[str]:
-    """A setting's better epoch, and why a choice cannot be allowed for."""
+    """Return a note on a better epoch, and why the choice cannot be allowed for."""
     lines = _better_epoch(cell, names.cell(cell.definition, cell.encoder, cell.method))
     if found and found.selected and found.refused:
         lines.append(f"{cell.name}: refused: {found.refused}")
@@ -148,7 +148,7 @@ def _notes(cell: CellResult, found: Verdict | None, names: DisplayNames) -> list
 
 
 def _signature(cell: CellResult, found: Verdict | None) -> list[str]:
-    """How the comparison's p was computed, and what budgets would do."""
+    """Return the line on how the p-value and the budgets were computed."""
     if found is None or (found.selected and found.refused) or not (found.best and found.budget):
         return []
     budget = found.budget
@@ -162,9 +162,9 @@ def _signature(cell: CellResult, found: Verdict | None) -> list[str]:
 
 
 def _better_epoch(cell: CellResult, name: str) -> list[str]:
-    """Name the best epoch of the chosen setting where that is not the one whose weights count.
+    """Return a note if another epoch of the chosen setting scored higher than the one that counts.
 
-    Of several seeds it is that of the mean over seeds.
+    With several seeds the scores are means over seeds.
     """
     assert cell.chosen is not None
     curves = [[epoch.score for epoch in trial.record.epochs] for trial in cell.chosen.trials]

@@ -1,8 +1,8 @@
 """Tables: numbers and marks in frozen types, without markup.
 
 In: scores as exact fractions or floats, the names of rows and columns, and notes.
-Out: a `Table` that every renderer takes; here live the two rules that all renderers share, how a
-number is rounded and which cells are the best of their column.
+Out: a `Table` for all renderers. This file has the two rules that they share: how a number is
+rounded, and which cells are the best of their column.
 """
 
 from collections.abc import Callable
@@ -152,7 +152,7 @@ class Table:
         return f"{number} ± {percent(cell.deviation, self.decimals)}"
 
     def best(self) -> tuple[tuple[bool, ...], ...]:
-        """Say of each row's cells whether they equal the best of their column as printed."""
+        """Return, by row, whether each cell equals the best of its column as printed."""
         units = [
             [
                 self._competing(row, cell) if column.ranked else None
@@ -183,14 +183,14 @@ def with_metric(title: str, metric: str) -> str:
 
 
 def compact(table: Table) -> Table:
-    """Leave out columns of labels with one value that the caption states, but never all."""
+    """Drop label columns with a single value that the caption states, but never all of them."""
     kept = list(range(len(table.label_titles)))
-    for place in range(len(kept)):
-        values = {row.labels[place] for row in table.rows} - {""}
+    for column in range(len(kept)):
+        values = {row.labels[column] for row in table.rows} - {""}
         if len(values) == 1 and len(kept) > 1 and values.pop() in table.caption:
-            kept.remove(place)
-    rows = [replace(row, labels=tuple(row.labels[place] for place in kept)) for row in table.rows]
-    titles = tuple(table.label_titles[place] for place in kept)
+            kept.remove(column)
+    rows = [replace(row, labels=tuple(row.labels[column] for column in kept)) for row in table.rows]
+    titles = tuple(table.label_titles[column] for column in kept)
     return replace(table, label_titles=titles, rows=tuple(rows))
 
 

@@ -1,9 +1,9 @@
 """Plain text: a `Table` for a terminal, laid out for its width.
 
-In: a `Table` and a width in characters. Out: a string without markup; the best of a column stands
-between asterisks, published rows between slashes. Columns that do not fit side by side stand below
-each other, and each part repeats the names of its rows. What a terminal would obey is printed as an
-escape, since names come from files.
+In: a `Table` and a width in characters. Out: a string without markup; the best of a column is
+enclosed in asterisks, published rows in slashes. Columns that do not fit side by side are split
+into parts below each other, and each part repeats the names of the rows. Control characters in
+names are printed as escapes.
 """
 
 import textwrap
@@ -17,7 +17,7 @@ from search_spaces.text import clean
 
 GAP: Final = "  "
 NARROWEST: Final = 8
-"""Characters that a column of labels keeps, however narrow the terminal is."""
+"""The smallest width of a column of labels in characters."""
 
 
 def to_text(table: Table, width: int = 100) -> str:
@@ -58,29 +58,29 @@ def _parts(table: Table, width: int) -> list[tuple[Table, _Widths]]:
     labels = _shrunk(natural.labels, room)
     narrow = _Widths(labels=labels, numbers=numbers)
     found: list[list[int]] = [[]]
-    for place, number in enumerate(numbers):
+    for column, number in enumerate(numbers):
         used = sum(numbers[other] + len(GAP) for other in found[-1])
         if found[-1] and narrow.named + used + len(GAP) + number > width:
             found.append([])
-        found[-1].append(place)
+        found[-1].append(column)
     return [
         (
-            _only(table, places),
-            _Widths(labels=labels, numbers=tuple(numbers[place] for place in places)),
+            _select_columns(table, columns),
+            _Widths(labels=labels, numbers=tuple(numbers[column] for column in columns)),
         )
-        for places in found
+        for columns in found
     ]
 
 
-def _only(table: Table, places: Sequence[int]) -> Table:
-    """Leave out all other columns of numbers."""
+def _select_columns(table: Table, selected: Sequence[int]) -> Table:
+    """Keep only the columns of numbers with these indices."""
     groups, first = [], 0
     for group in table.groups:
         span = range(first, first + len(group.columns))
-        columns = tuple(table.columns[place] for place in places if place in span)
+        columns = tuple(table.columns[index] for index in selected if index in span)
         groups += [replace(group, columns=columns)] if columns else []
         first = span.stop
-    rows = [replace(row, cells=tuple(row.cells[place] for place in places)) for row in table.rows]
+    rows = [replace(row, cells=tuple(row.cells[index] for index in selected)) for row in table.rows]
     return replace(table, groups=tuple(groups), rows=tuple(rows))
 
 
@@ -129,8 +129,8 @@ def _grid(table: Table, found: _Widths) -> list[str]:
     rule = "-" * (sum(widths) + len(GAP) * (len(widths) - 1))
     heads = [line for head in _heads(table) for line in _lines(table, head, widths)]
     rows = []
-    for place, (row, cells) in enumerate(zip(table.rows, _body(table), strict=True)):
-        rows += [""] if row.starts_block and place > 0 else []
+    for index, (row, cells) in enumerate(zip(table.rows, _body(table), strict=True)):
+        rows += [""] if row.starts_block and index > 0 else []
         rows += _lines(table, cells, widths)
     return [rule, *groups, *heads, rule, *rows, rule]
 
@@ -192,9 +192,9 @@ def _line(table: Table, cells: list[str], widths: list[int]) -> str:
     """Labels to the left, numbers to the right."""
     padded = [
         text + " " * (width - _columns(text))
-        if place < len(table.label_titles)
+        if index < len(table.label_titles)
         else " " * (width - _columns(text)) + text
-        for place, (text, width) in enumerate(zip(cells, widths, strict=True))
+        for index, (text, width) in enumerate(zip(cells, widths, strict=True))
     ]
     return GAP.join(padded).rstrip()
 
@@ -216,6 +216,6 @@ def _plain(text: str) -> str:
 
 
 def _columns(text: str) -> int:
-    """How many columns a terminal takes for it: two for each wide character, none for accents."""
+    """Return the terminal columns of a text: two per wide character, none for combining accents."""
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
     return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)

@@ -1,4 +1,4 @@
-"""Writes reports in every format. In: reports and a folder. Out: the files written."""
+"""Write reports in every format. In: reports and a folder. Out: the files written."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ def write_reports(
 
 
 def comparisons_of(reports: Sequence[Report]) -> list[dict[str, Any]]:
-    """Every test behind the marks, unrounded, and whatever the tables derive from it."""
+    """Return every test behind the marks, unrounded, and what the tables derive from it."""
     return [
         {"table": report.table.name, **as_dict(verdict)}
         for report in reports
@@ -53,7 +53,7 @@ def comparisons_of(reports: Sequence[Report]) -> list[dict[str, Any]]:
 
 
 def as_dict(verdict: Verdict) -> dict[str, Any]:
-    """A verdict in plain values, with what its properties say."""
+    """Return a verdict, including its properties, as plain values."""
     names: tuple[str, ...] = (
         "task",
         "encoder",
@@ -85,7 +85,7 @@ def as_dict(verdict: Verdict) -> dict[str, Any]:
         "p_after_choice": verdict.best.p_value if verdict.best else None,
         "p_after_choice_error": verdict.best.standard_error if verdict.best else None,
         "matched_delta": verdict.budget.matched_delta if verdict.budget else None,
-        "signature": verdict.note(),
+        "signature": verdict.signature(),
     }
 
 

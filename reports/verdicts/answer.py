@@ -1,10 +1,10 @@
 """The answer of a study: does a method beat the baseline?
 
 In: verdicts. Out: a frozen `Answer` for each method and encoder, and sentences that the terminal
-and the page share. Words carry the meaning; a mark or a colour repeats it.
+and the page share. Words carry the meaning; marks and colours only repeat it.
 
-On each task the answer rests on one split: the test set where there is one, else the dev set.
-Where the chosen settings were trained again with fresh seeds, it rests on those alone.
+On each task the answer is based on one split: the test set if there is one, otherwise the dev set.
+If the chosen settings were confirmed with fresh seeds, it is based on those seeds only.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,23 +20,23 @@ SIGNS: Final[dict[Mark, str]] = {
     "section": "§",
 }
 SPLITS: Final = ("test", "dev")
-"""A claim is about the first of these that a task has, or else about what chose the trials."""
+"""The answer uses the first of these splits that a task has, or else the selection split."""
 
 Outcome = Literal[
     "confirmed", "ahead", "marked", "even", "unconfirmed", "doubtful", "behind", "untested"
 ]
-"""Of one comparison, the surest gain first.
+"""The outcome of one comparison, the most certain gain first.
 
 `confirmed`: § on fresh seeds. `ahead`: ‡, significant after all corrections. `marked`: † or *,
 significant before the corrections. `even`: not significant. `unconfirmed`: not significant on fresh
-seeds. `doubtful`: significantly below before the corrections, `behind` also after them.
+seeds. `doubtful`: significantly worse before the corrections, `behind`: also after them.
 `untested`: there is no p-value.
 """
 NO_LABELS: Final[Mapping[str, str]] = {}
 
 
 def outcome(verdict: Verdict) -> Outcome:
-    """Return what the comparison shows; fresh seeds decide where there are some."""
+    """Return the outcome of a comparison; it is based on fresh seeds if there are any."""
     fresh = verdict.confirmation
     if fresh is not None and fresh.p_value is not None:
         if fresh.survives:
@@ -52,66 +52,70 @@ def outcome(verdict: Verdict) -> Outcome:
 
 
 def sign(verdict: Verdict) -> str:
-    """Return the mark that belongs to the outcome, or nothing."""
-    found = outcome(verdict)
-    if found == "confirmed":
+    """Return the mark of the outcome, or an empty string."""
+    shown = outcome(verdict)
+    if shown == "confirmed":
         return SIGNS["section"]
-    return SIGNS[verdict.marks[-1]] if found in {"ahead", "marked"} else ""
+    return SIGNS[verdict.marks[-1]] if shown in {"ahead", "marked"} else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """Whether a method beats the baseline, on each task that both have, with one encoder.
+    """Whether a method beats the baseline with one encoder, on each task that both have.
 
-    `verdicts` has one verdict of each task. `labels` are what tasks, methods and encoders are
-    called; `among` says that there are other encoders, so that this one is named.
+    `verdicts` has one verdict per task. `labels` are display names of tasks, methods and encoders;
+    `several_encoders` means that there are other encoders, so that this one is named.
     """
 
     verdicts: tuple[Verdict, ...]
     labels: Mapping[str, str] = field(default_factory=dict, repr=False)
-    among: bool = False
+    several_encoders: bool = False
 
     @property
     def method(self) -> str:
-        """What the method is called."""
-        return called(self.verdicts[0].method, self.labels)
+        """The display name of the method."""
+        return display_name(self.verdicts[0].method, self.labels)
 
     @property
     def against(self) -> str:
-        """What the baseline is called."""
-        return called(self.verdicts[0].against, self.labels)
+        """The display name of the baseline."""
+        return display_name(self.verdicts[0].against, self.labels)
 
     @property
     def question(self) -> str:
-        """`Does CAT beat standard?`, with the encoder where there are several."""
+        """`Does CAT beat standard?`, with the encoder if there are several."""
         encoder = self.verdicts[0].encoder
-        at = f" with {called(encoder, self.labels)}" if self.among and encoder else ""
+        at = (
+            f" with {display_name(encoder, self.labels)}"
+            if self.several_encoders and encoder
+            else ""
+        )
         return f"Does {self.method} beat {self.against}{at}?"
 
-    def having(self, *outcomes: Outcome) -> list[Verdict]:
+    def with_outcome(self, *outcomes: Outcome) -> list[Verdict]:
         """Return the verdicts with one of these outcomes."""
         return [verdict for verdict in self.verdicts if outcome(verdict) in outcomes]
 
     @property
-    def of_models(self) -> bool:
-        """Whether it speaks of trained models only: one seed each, and none confirmed."""
-        shown = self.having("confirmed", "ahead", "marked", "behind", "doubtful")
+    def is_about_models(self) -> bool:
+        """Whether the answer is about trained models, not methods: one seed each, not confirmed."""
+        shown = self.with_outcome("confirmed", "ahead", "marked", "behind", "doubtful")
         return any(v.comparison and not v.confirmation for v in shown)
 
     @property
     def outcome(self) -> Outcome:
-        """The surest outcome on any task: the first in the order of `Outcome`, a loss last."""
+        """The strongest outcome on any task, gains before losses."""
         order: tuple[Outcome, ...] = ("confirmed", "ahead", "marked", "unconfirmed", "even")
         order += ("behind", "doubtful", "untested")
-        found = {outcome(verdict) for verdict in self.verdicts}
-        return next(one for one in order if one in found)
+        outcomes = {outcome(verdict) for verdict in self.verdicts}
+        return next(one for one in order if one in outcomes)
 
     @property
     def words(self) -> str:
         """The answer: `yes on 2 of 3 tasks (MRPC ‡, CoLA ‡), not shown on RTE`."""
         if len(self.verdicts) == 1:
-            return self._one()
-        parts = [self._ahead(), self._marked()]
+            return self._describe_single_task()
+        parts = [self._describe_wins(), self._describe_marked()]
         named: dict[Outcome, str] = {
             "behind": "worse on",
             "doubtful": "worse before corrections on",
@@ -120,8 +124,8 @@ class Answer:
             "untested": "not tested on",
         }
         for kind, start in named.items():
-            if found := self.having(kind):
-                parts.append(f"{start} {self._tasks(found)}")
+            if found := self.with_outcome(kind):
+                parts.append(f"{start} {self._list_tasks(found)}")
         words = ", ".join(part for part in parts if part)
         alone = {"even": "not shown", "unconfirmed": "not confirmed on fresh seeds"}
         alone |= {"untested": "not tested"}
@@ -131,16 +135,16 @@ class Answer:
 
     @property
     def remark(self) -> str:
-        """What the answer does not say; empty where it says all."""
-        if self.of_models:
+        """A caveat on the answer, or an empty string."""
+        if self.is_about_models:
             return "One seed: this holds for these trained models, not for the methods."
         return ""
 
-    def _one(self) -> str:
-        """The answer on a single task, whose name says nothing more."""
+    def _describe_single_task(self) -> str:
+        """The answer on a single task, which need not be named."""
         (verdict,) = self.verdicts
-        models = self.of_models
-        said: dict[Outcome, str] = {
+        models = self.is_about_models
+        words: dict[Outcome, str] = {
             "confirmed": "yes, confirmed on fresh seeds",
             "ahead": "its trained model does" if models else "yes",
             "marked": "its trained model does before corrections, not after them"
@@ -153,23 +157,23 @@ class Answer:
             "untested": "not tested",
         }
         mark = sign(verdict)
-        return f"{said[outcome(verdict)]}{f' {mark}' if mark else ''}"
+        return f"{words[outcome(verdict)]}{f' {mark}' if mark else ''}"
 
-    def _ahead(self) -> str:
-        found = self.having("confirmed", "ahead")
+    def _describe_wins(self) -> str:
+        found = self.with_outcome("confirmed", "ahead")
         if not found:
             return ""
-        models = self.of_models and not any(v.confirmation or v.gain for v in found)
+        models = self.is_about_models and not any(v.confirmation or v.gain for v in found)
         start = "its trained models do" if models else "yes"
-        return f"{start} on {len(found)} of {len(self.verdicts)} tasks ({self._tasks(found)})"
+        return f"{start} on {len(found)} of {len(self.verdicts)} tasks ({self._list_tasks(found)})"
 
-    def _marked(self) -> str:
-        found = self.having("marked")
-        return f"only before corrections on {self._tasks(found)}" if found else ""
+    def _describe_marked(self) -> str:
+        found = self.with_outcome("marked")
+        return f"only before corrections on {self._list_tasks(found)}" if found else ""
 
-    def _tasks(self, verdicts: Sequence[Verdict]) -> str:
+    def _list_tasks(self, verdicts: Sequence[Verdict]) -> str:
         return ", ".join(
-            " ".join(part for part in (task_called(one, self.labels), sign(one)) if part)
+            " ".join(part for part in (task_display_name(one, self.labels), sign(one)) if part)
             for one in verdicts
         )
 
@@ -179,46 +183,46 @@ def find_answers(
 ) -> list[Answer]:
     """Answer for each method and encoder, in the order of the verdicts.
 
-    A task's verdict is the one on the split that a claim is about (`SPLITS`); the first wins where
-    several tables have one. `labels` are what tasks, methods and encoders are called.
+    The verdict of a task is the one on the first of `SPLITS`; if several tables have one, the first
+    counts. `labels` are display names of tasks, methods and encoders.
     """
     groups: dict[tuple[str, str], dict[str, Verdict]] = {}
     for one in verdicts:
         tasks = groups.setdefault((one.encoder, one.method), {})
-        if one.task not in tasks or _rank(one) < _rank(tasks[one.task]):
+        if one.task not in tasks or _split_rank(one) < _split_rank(tasks[one.task]):
             tasks[one.task] = one
     several = len({encoder for encoder, _ in groups}) > 1
     return [
-        Answer(verdicts=tuple(tasks.values()), labels=labels, among=several)
+        Answer(verdicts=tuple(tasks.values()), labels=labels, several_encoders=several)
         for tasks in groups.values()
     ]
 
 
-def _rank(verdict: Verdict) -> int:
+def _split_rank(verdict: Verdict) -> int:
     return SPLITS.index(verdict.split) if verdict.split in SPLITS else len(SPLITS)
 
 
-def called(name: str, labels: Mapping[str, str]) -> str:
-    """Return what a method, one of its variants (`cat norm=mix`) or an encoder is called."""
+def display_name(name: str, labels: Mapping[str, str]) -> str:
+    """Return the display name of a method, of a variant (`cat norm=mix`) or of an encoder."""
     if name in labels:
         return labels[name]
     method, space, options = name.partition(" ")
     return f"{labels.get(method, method)} {options}" if space else name
 
 
-def task_called(verdict: Verdict, labels: Mapping[str, str]) -> str:
-    """Return what a verdict's task is called."""
+def task_display_name(verdict: Verdict, labels: Mapping[str, str]) -> str:
+    """Return the display name of a verdict's task."""
     return labels.get(verdict.task, verdict.definition.title)
 
 
 def conclusion(verdict: Verdict) -> str:
-    """Say in a sentence, with its mark, what may be concluded; the same of both sides."""
+    """Return one sentence, with its mark, on what the comparison shows, in either direction."""
     if verdict.p_value is None:
         return f"Not tested: {verdict.refused or ''}."
     if verdict.side == "even":
-        return "The test does not tell them apart."
+        return "Not significantly different."
     if verdict.side == "ahead" and not verdict.marked:
-        return "Naming one class for every example scores as much."
+        return "Predicting one class for every example scores as high."
     mark = "".join(f"{SIGNS[name]} " for name in verdict.marks[-1:])
     what = (
         f"{mark}Significant"
@@ -226,9 +230,9 @@ def conclusion(verdict: Verdict) -> str:
         else f"{verdict.against[:1].upper()}{verdict.against[1:]} is significantly better"
     )
     if verdict.p_after_holm is None:
-        why = verdict.refused or "best against best was refused"
-        return f"{what}, but not known to remain after the choice among the trials: {why}."
-    remains = "and it remains" if verdict.remains else "but it does not remain"
+        reason = verdict.refused or "best against best is not available"
+        return f"{what}, but this cannot be corrected for the choice among the trials: {reason}."
+    remains = "also" if verdict.remains else "but not"
     return f"{what}, {remains} after {_corrections(verdict)}."
 
 

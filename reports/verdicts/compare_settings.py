@@ -1,7 +1,7 @@
-"""The verdict on two chosen settings: how they were tested, and what allows for how they came.
+"""Compare two chosen settings, and correct a family of such comparisons.
 
-In: two cells, their chosen settings and what these predicted. Out: a `Verdict`, not yet corrected
-for all others; and the correction of a family of them.
+In: two cells, their chosen settings and the predictions of these. Out: a `Verdict` that is not yet
+corrected for the other comparisons; `adjust` corrects all of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from reports.results.cells import CellResult, Setting
 from reports.results.predictions import Pair
 from reports.statistics.best_vs_best import BestVsBest
 from reports.statistics.significance import benjamini_hochberg, holm
-from reports.verdicts.choice import Choice, Versus, chose, epochs_offered
+from reports.verdicts.choice import CellPair, Choice, count_epochs_offered, was_chosen_on
 from reports.verdicts.pair_tests import PairTest, constant_score, is_flat, run_test
 from reports.verdicts.verdict import Chosen, Verdict
 
@@ -20,31 +20,31 @@ Name = TypeVar("Name")
 
 
 def compare_settings(
-    cells: Versus, settings: tuple[Setting, Setting], split: str, pair: Pair, choice: Choice
+    cells: CellPair, settings: tuple[Setting, Setting], split: str, pair: Pair, choice: Choice
 ) -> Verdict:
-    """Compare two chosen settings on a split; `pair` has their predictions of it."""
+    """Compare two chosen settings on a split, given their predictions of it."""
     base, cell = cells
     second = settings[1]
-    seen = [chose(one, split) for one in settings]
-    selected = max(base.settings, cell.settings) > 1 and any(seen)
+    used = [was_chosen_on(setting, split) for setting in settings]
+    selected = max(base.settings, cell.settings) > 1 and any(used)
     test = run_test(pair)
-    refused = test.refused or _unfair(base, cell)
-    offered = [epochs_offered(one.config) for one in settings]
-    epochs = {number if saw else 1 for number, saw in zip(offered, seen, strict=True)}
+    refused = test.refused or _find_bias(base, cell)
+    offered = [count_epochs_offered(setting.config) for setting in settings]
+    epochs = {number if chose else 1 for number, chose in zip(offered, used, strict=True)}
     if not refused and selected:
         refused = choice.refused
     elif not refused and len(epochs) > 1:
         refused = f"{base.name} and {cell.name} had different numbers of epochs to choose from"
     sides = [
         Chosen(
-            setting=one.config.at_seed(0).signature,
-            trials=one.signatures,
-            scores=tuple(one.scores(split, one.record.metric)),
-            settings=len(of.comparable),
-            finished=len(of.finished),
-            wanted=of.seeds,
+            setting=setting.config.at_seed(0).signature,
+            trials=setting.signatures,
+            scores=tuple(setting.scores(split, setting.record.metric)),
+            settings=len(side.comparable),
+            finished=len(side.finished),
+            wanted=side.seeds,
         )
-        for of, one in zip(cells, settings, strict=True)
+        for side, setting in zip(cells, settings, strict=True)
     ]
     return Verdict(
         task=cell.task,
@@ -66,8 +66,8 @@ def compare_settings(
         refused=refused,
         selected=selected,
         epoch_selected=any(
-            saw and one.config.select == "best_epoch"
-            for one, saw in zip(settings, seen, strict=True)
+            chose and setting.config.select == "best_epoch"
+            for setting, chose in zip(settings, used, strict=True)
         ),
         p_after=None if refused else _p_after(test, choice.best if selected else None),
         constant=constant_score(pair),
@@ -76,25 +76,25 @@ def compare_settings(
 
 
 def _p_after(test: PairTest, best: BestVsBest | None) -> float:
-    """Of several seeds both must hold: against other seeds, and against the choice."""
-    known = [one.p_value for one in (best, test.gain) if one]
-    return max(known) if known else test.p_value
+    """Return the p-value that allows for the choice, and with several seeds also for the seeds."""
+    p_values = [result.p_value for result in (best, test.gain) if result]
+    return max(p_values) if p_values else test.p_value
 
 
-def _unfair(base: CellResult, cell: CellResult) -> str | None:
-    """Say why no p allows for how the two cells came about, on any split; None where one may.
+def _find_bias(base: CellResult, cell: CellResult) -> str | None:
+    """Return why no p-value is valid for the two cells on any split, or None.
 
-    Who looks after each trial, and stops when a difference shows, finds one too often. Where the
-    baseline's good settings failed, it is weaker than it is.
+    Stopping as soon as a difference shows finds differences too often. If good settings of the
+    baseline failed, the baseline is underrated.
     """
-    for one in (base, cell):
-        if one.missing and one.sampled != "adaptive":
-            return f"{one.name}: {one.missing} of its trials {_are(one.missing)} not finished"
-    shares = [one.failed / max(1, one.failed + len(one.finished)) for one in (base, cell)]
+    for side in (base, cell):
+        if side.missing and side.sampled != "adaptive":
+            return f"{side.name}: {side.missing} of its trials {_are(side.missing)} not finished"
+    shares = [side.failed / max(1, side.failed + len(side.finished)) for side in (base, cell)]
     if base.failed and shares[0] != shares[1]:
         return (
-            f"{base.name}: {base.failed} of {base.total} trials failed, of {cell.name}"
-            f" {cell.failed} of {cell.total}"
+            f"{base.name}: {base.failed} of {base.total} trials failed, but {cell.failed} of"
+            f" {cell.total} of {cell.name}"
         )
     return None
 
@@ -103,18 +103,18 @@ def _are(number: int) -> str:
     return "is" if number == 1 else "are"
 
 
-def adjust(found: Mapping[Name, Verdict], family: int) -> dict[Name, Verdict]:
-    """Adjust over the family; a comparison that is refused or missing has p = 1."""
-    values = [*found.values()]
+def adjust(verdicts: Mapping[Name, Verdict], family: int) -> dict[Name, Verdict]:
+    """Adjust the p-values over the family; a comparison that is refused or missing has p = 1."""
+    values = [*verdicts.values()]
     naive = _padded([verdict.p_value for verdict in values], family)
     after = _padded([verdict.p_after for verdict in values], family)
-    columns = zip(found, holm(naive), benjamini_hochberg(naive), holm(after), strict=False)
+    columns = zip(verdicts, holm(naive), benjamini_hochberg(naive), holm(after), strict=False)
     return {
         name: replace(
-            found[name],
+            verdicts[name],
             p_holm=float(p_holm),
             p_bh=float(p_bh),
-            p_after_holm=None if found[name].p_after is None else float(p_after),
+            p_after_holm=None if verdicts[name].p_after is None else float(p_after),
             family=family,
         )
         for name, p_holm, p_bh, p_after in columns

@@ -1,10 +1,9 @@
-"""Judges: every comparison of a study with its baseline, made once, and corrected for all of them.
+"""Compare every method of a study with the baseline, and correct for all comparisons.
 
-In: `Results`. Out: `Verdicts`. Whatever needs all trials trained to their end is None for a cell
-whose trials were not, and the reason is kept in words.
+In: `Results`. Out: `Verdicts`. Statistics that need a finished search are None for a cell whose
+search is unfinished, pruned or adaptive; the verdict gives the reason.
 
-Cells are read one (task, encoder) at a time, side by side in threads: predictions without class
-scores, and as many resamples as a large cell leaves time for.
+The cells of each (task, encoder) are read once, several groups at a time in threads.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,17 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from reports.results.cells import CellId, CellResult, report_splits
+from reports.results.cells import CellId, CellResult, list_splits
 from reports.results.predictions import (
-    pair_of,
+    pair_best,
     read_candidates,
     read_pair,
     read_settings,
 )
-from reports.results.results import Board, Results
+from reports.results.results import CellGroup, Results
 from reports.statistics.candidates import Candidates
 from reports.statistics.honest import HonestScore, honest_score
-from reports.verdicts.choice import Choice, Versus, choose, chose, versus
+from reports.verdicts.choice import CellPair, Choice, choose, pair_with_baseline, was_chosen_on
 from reports.verdicts.compare_settings import adjust, compare_settings
 from reports.verdicts.confirming import confirm, with_confirmation
 from reports.verdicts.looks import Looks
@@ -38,16 +37,15 @@ VerdictId = tuple[CellId, CellId, str]
 
 @dataclass(frozen=True, kw_only=True)
 class Verdicts:
-    """All verdicts of a study, and each cell's honest score where there is one.
+    """All verdicts of a study, and the honest score of each cell that has one.
 
-    `confirmed` are those on fresh seeds, each on one split. `planned` counts the comparisons that
-    the study has, whether made, refused or missing. `flat` are the cells whose chosen setting names
-    one class for every example of a split; `looks` says how often results on a test set were looked
-    at, where that is counted. `worth` is the smallest gain that matters, where somebody has said
-    it.
+    `confirmed` are verdicts on fresh seeds, each on one split. `planned` is the number of the
+    study's comparisons, including refused and missing ones. `flat` has the cells whose chosen
+    setting predicts one class for every example of a split. `looks` counts how often results on a
+    test set were looked at. `worth` is the smallest gain that matters, if it is given.
     """
 
-    found: Mapping[VerdictId, Verdict]
+    by_id: Mapping[VerdictId, Verdict]
     confirmed: tuple[Verdict, ...] = ()
     honest: Mapping[CellId, HonestScore | None]
     flat: frozenset[tuple[CellId, str]]
@@ -55,45 +53,46 @@ class Verdicts:
     looks: Looks = field(default_factory=dict)
     worth: float | None = None
 
-    def of(self, board: Board, split: str) -> list[Verdict]:
-        """Return those on a board's cells, in the board's order."""
-        ids = ((base.id, cell.id, split) for base, cell in versus(board))
-        return [self.found[name] for name in ids if name in self.found]
+    def on_split(self, cells: CellGroup, split: str) -> list[Verdict]:
+        """Return the verdicts on a group of cells, in the order of the cells."""
+        ids = ((base.id, cell.id, split) for base, cell in pair_with_baseline(cells))
+        return [self.by_id[name] for name in ids if name in self.by_id]
 
-    def flat_of(self, cells: Sequence[CellResult], split: str) -> list[CellResult]:
-        """Return those whose chosen setting names one class for every example of a split.
+    def flat_cells(self, cells: Sequence[CellResult], split: str) -> list[CellResult]:
+        """Return the cells whose chosen setting predicts one class for every example of a split.
 
-        Such a one may have a high F1 or accuracy, and a difference from it may be significant.
+        Such a setting can have a high F1 or accuracy, and can differ significantly from another.
         """
         return [cell for cell in cells if (cell.id, split) in self.flat]
 
-    def on_choice(self, board: Board) -> dict[CellId, Verdict]:
-        """Return each cell's on the split that chose it, by the cell."""
+    def on_selection_split(self, cells: CellGroup) -> dict[CellId, Verdict]:
+        """Return, by cell, the verdict on the split that chose the cell's setting."""
         return {
-            cell.id: self.found[name]
-            for base, cell in versus(board)
+            cell.id: self.by_id[name]
+            for base, cell in pair_with_baseline(cells)
             if cell.chosen
-            and (name := (base.id, cell.id, cell.chosen.record.selection)) in self.found
+            and (name := (base.id, cell.id, cell.chosen.record.selection)) in self.by_id
         }
 
 
 def judge(results: Results, *, intervals: bool = False) -> Verdicts:
-    """Make every comparison of a study; with `intervals`, of trained models' differences, too.
+    """Make every comparison of a study.
+
+    `intervals` adds bootstrap intervals for comparisons of two trained models.
 
     Raises:
         CorruptTrial: predictions do not match their checksum.
-        UserError: trials of a cell did not predict the same examples with the same gold labels.
+        UserError: examples or gold labels differ between trials of a cell.
     """
-    splits = report_splits(cell for board in results.boards for cell in board)
+    splits = list_splits(cell for cells in results.groups for cell in cells)
     planned = {
         (base.id, cell.id, split): (base, cell)
-        for board in results.boards
-        for base, cell in versus(board)
+        for cells in results.groups
+        for base, cell in pair_with_baseline(cells)
         for split in splits
         if base.has_split(split) and cell.has_split(split)
     }
-    groups = _grouped(results)
-    group_of = [
+    groups = [
         _Group(
             cells=cells,
             planned={name: pair for name, pair in planned.items() if pair[1].id in cells},
@@ -102,17 +101,17 @@ def judge(results: Results, *, intervals: bool = False) -> Verdicts:
             family=len(planned),
             intervals=intervals,
         )
-        for cells in groups
+        for cells in _group_cells(results)
     ]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        judged = list(pool.map(_Group.judge, group_of))
+        judged = list(pool.map(_Group.judge, groups))
     honest = {name: score for part in judged for name, score in part.honest.items()}
-    found = {name: verdict for part in judged for name, verdict in part.found.items()}
-    order = [name for name in planned if name in found]
-    adjusted = adjust({name: found[name] for name in order}, len(planned))
+    verdicts = {name: verdict for part in judged for name, verdict in part.by_id.items()}
+    order = [name for name in planned if name in verdicts]
+    adjusted = adjust({name: verdicts[name] for name in order}, len(planned))
     confirmed = tuple(confirm(results))
     return Verdicts(
-        found={name: with_confirmation(one, confirmed) for name, one in adjusted.items()},
+        by_id={name: with_confirmation(one, confirmed) for name, one in adjusted.items()},
         confirmed=confirmed,
         honest=honest,
         flat=frozenset(name for part in judged for name in part.flat),
@@ -120,71 +119,74 @@ def judge(results: Results, *, intervals: bool = False) -> Verdicts:
     )
 
 
-def _grouped(results: Results) -> list[dict[CellId, CellResult]]:
-    """Put the cells with a finished trial together that have a task and encoder in common."""
+def _group_cells(results: Results) -> list[dict[CellId, CellResult]]:
+    """Group the cells with a finished trial by task and encoder."""
     groups: dict[tuple[str, str], dict[CellId, CellResult]] = {}
-    for cell in (cell for board in results.boards for cell in board if cell.finished):
+    for cell in (cell for cells in results.groups for cell in cells if cell.finished):
         groups.setdefault((cell.task, cell.encoder), {}).setdefault(cell.id, cell)
     return list(groups.values())
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Group:
-    """The cells of one task and encoder: each one's predictions are read once."""
+    """The cells of one task and encoder; the predictions of each are read once."""
 
     cells: Mapping[CellId, CellResult]
-    planned: Mapping[VerdictId, Versus]
+    planned: Mapping[VerdictId, CellPair]
     splits: Sequence[str]
     store: Store
     family: int
     intervals: bool
 
     def judge(self) -> Verdicts:
-        """Return the group's, not yet corrected for those of the others."""
-        read = {name: read_candidates(cell, self.store) for name, cell in self.cells.items()}
+        """Return the group's verdicts, not yet corrected for those of the other groups."""
+        candidates = {name: read_candidates(cell, self.store) for name, cell in self.cells.items()}
         honest = {
             name: None if side.design.unfair else honest_score(side, seed=SEED)
-            for name, side in read.items()
+            for name, side in candidates.items()
         }
         choices: dict[tuple[CellId, CellId], Choice] = {}
-        found, flat = dict[VerdictId, Verdict](), dict[tuple[CellId, str], bool]()
+        verdicts, flat = dict[VerdictId, Verdict](), dict[tuple[CellId, str], bool]()
         for (base_id, cell_id, split), (base, cell) in self.planned.items():
             first, second = base.chosen_on(split), cell.chosen_on(split)
             if first is None or second is None:
                 continue
-            sides = read[base_id], read[cell_id]
-            chosen = any(chose(one, split) for one in (first, second))
+            sides = candidates[base_id], candidates[cell_id]
+            chosen = any(was_chosen_on(one, split) for one in (first, second))
             if chosen and (base_id, cell_id) not in choices:
                 choices[base_id, cell_id] = choose((base, cell), sides, self.family)
             if {first.record.selection, second.record.selection} == {split}:
-                pair = pair_of(*sides)
+                pair = pair_best(*sides)
             else:
                 pair = read_pair((base, first), (cell, second), split, self.store)
             choice = choices.get((base_id, cell_id), Choice())
             verdict = compare_settings((base, cell), (first, second), split, pair, choice)
             if self.intervals and verdict.comparison:
                 verdict = replace(verdict, interval=bootstrap_interval(pair))
-            found[base_id, cell_id, split] = verdict
+            verdicts[base_id, cell_id, split] = verdict
             flat |= {(base_id, split): is_flat(pair.baseline), (cell_id, split): verdict.one_class}
         others = [
-            (name, split) for name in read for split in self.splits if (name, split) not in flat
+            (name, split)
+            for name in candidates
+            for split in self.splits
+            if (name, split) not in flat
         ]
         for name, split in others:
-            if alone := self._predicted(name, split, read[name]):
-                flat[name, split] = is_flat(alone.predicted)
+            if chosen_setting := self._read_chosen(name, split, candidates[name]):
+                flat[name, split] = is_flat(chosen_setting.predicted)
         return Verdicts(
-            found=found,
+            by_id=verdicts,
             honest=honest,
             flat=frozenset(name for name, holds in flat.items() if holds),
-            planned=len(found),
+            planned=len(verdicts),
         )
 
-    def _predicted(self, name: CellId, split: str, read: Candidates) -> Candidates | None:
-        """Return the chosen setting's predictions of a split, where it has it."""
+    def _read_chosen(self, name: CellId, split: str, candidates: Candidates) -> Candidates | None:
+        """Return the chosen setting's predictions of a split, or None if it has none."""
         cell = self.cells[name]
         chosen = cell.chosen_on(split)
         if chosen is None:
             return None
         if chosen.record.selection == split:
-            return read.only(read.best)
+            return candidates.select_setting(candidates.best)
         return read_settings(cell, [chosen], split, self.store)

@@ -1,6 +1,7 @@
-"""Judges predictions made elsewhere: every system against the baseline, on every task.
+"""Compare predictions of other programs: every system with the baseline, on every task.
 
-In: a `Folder`. Out: `Verdict`s, corrected for all of them. How each system was chosen is not known.
+In: a `Folder`. Out: `Verdict`s, corrected for all comparisons. How each system was chosen is
+unknown.
 """
 
 from collections.abc import Mapping
@@ -15,21 +16,23 @@ from trainers.records.metrics import score
 
 
 def judge_folder(folder: Folder, *, intervals: bool = False) -> list[Verdict]:
-    """Compare every system with the baseline; with `intervals`, of one seed each, too.
+    """Compare every system with the baseline.
+
+    `intervals` adds bootstrap intervals for comparisons of one seed each.
 
     Raises:
-        UserError: a system has one seed where another has several.
+        UserError: a system has one seed and the baseline several, or the other way round.
     """
-    found = {}
+    verdicts = {}
     for task in folder.tasks:
-        sides = {system: _chosen(task, system) for system in folder.systems}
+        sides = {system: _make_chosen(task, system) for system in folder.systems}
         for system in folder.systems[1:]:
-            verdict = _verdict(folder, task, sides, system, intervals=intervals)
-            found[task.name, system] = verdict
-    return list(adjust(found, len(found)).values())
+            verdict = _compare(folder, task, sides, system, intervals=intervals)
+            verdicts[task.name, system] = verdict
+    return list(adjust(verdicts, len(verdicts)).values())
 
 
-def _verdict(
+def _compare(
     folder: Folder, task: GivenTask, sides: Mapping[str, Chosen], system: str, *, intervals: bool
 ) -> Verdict:
     pair = task.pair(folder.baseline, system)
@@ -37,14 +40,14 @@ def _verdict(
     if test.refused:
         raise UserError(
             f"task {task.name}: {folder.baseline} has {pair.seeds[0]} and {system} {pair.seeds[1]}"
-            " files: how seeds differ takes two seeds of both, or compare one of each"
+            " files: give at least two seeds of both, or one of each"
         )
     return Verdict(
         task=task.name,
         encoder="",
         method=system,
         split=GIVEN,
-        definition=task_of(task),
+        definition=make_task(task),
         baseline=sides[folder.baseline],
         system=sides[system],
         data="",
@@ -66,17 +69,17 @@ def _verdict(
     )
 
 
-def task_of(task: GivenTask) -> Task:
-    """What tables say of a task that is known by its predictions alone."""
+def make_task(task: GivenTask) -> Task:
+    """Make the definition of a task that is known only by its predictions."""
     return Task(name="given", title=task.name, text=("text",), metric=task.metric.name)
 
 
-def _chosen(task: GivenTask, system: str) -> Chosen:
+def _make_chosen(task: GivenTask, system: str) -> Chosen:
     rows = task.predicted[system]
     values = (score(task.metric, task.gold, row, len(task.labels)).value for row in rows)
     return Chosen(
         setting=f"{task.name}/{system}",
-        trials=tuple(f"{system}-{place}" for place in range(len(rows))),
+        trials=tuple(f"{system}-{seed}" for seed in range(len(rows))),
         scores=tuple(values),
         settings=1,
         finished=len(rows),

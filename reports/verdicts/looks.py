@@ -1,7 +1,7 @@
-"""How often a test set was looked at: each report that shows other trials on it is a look.
+"""Count how often a test set was looked at: each report with different trials on it is a look.
 
-In: the verdicts of a study and its store. Out: the number of looks by task and split, this one
-among them, which is kept in the store.
+In: the verdicts of a study and its store. Out: the number of looks by task and split, including
+this one, which is recorded in the store.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,14 +12,14 @@ from trainers.records.searches import digest
 from trainers.records.store import Store
 
 Looks = Mapping[tuple[str, str], int]
-"""How often by (task, split); of splits that choose, nothing is counted."""
+"""The number of looks by (task, split); splits that choose settings are not counted."""
 
 
 def count_looks(verdicts: Sequence[Verdict], store: Store) -> dict[tuple[str, str], int]:
-    """Keep this look at each split that took no part in a choice, and count all of them.
+    """Record this look at each split that took no part in the choice, and count all looks.
 
     Raises:
-        UserError: a record that is there cannot be read.
+        UserError: an existing record cannot be read.
         OSError: the store cannot be written.
     """
     shown: dict[tuple[str, str, str], set[str]] = {}

@@ -1,4 +1,4 @@
-"""The test of two chosen settings: of the trained models, or of the methods where seeds tell.
+"""Test two chosen settings: the two trained models, or the two methods if there are seeds.
 
 In: a `Pair`. Out: a frozen `PairTest`.
 """
@@ -18,12 +18,12 @@ from trainers.records.metrics import Labels, Metric, get_metric, score
 RESAMPLES: Final = 9_999
 SEED: Final = 12_345
 MOST_LABELS: Final = 8
-"""With more labels a constant classifier names the most frequent one."""
+"""With more labels, only the most frequent one is tried as a constant prediction."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PairTest:
-    """Either test, and the least difference that it could show; neither where seeds are uneven."""
+    """One of the two tests and the smallest difference it can show, or why there is no test."""
 
     comparison: Comparison | None = None
     gain: MethodTest | None = None
@@ -32,16 +32,16 @@ class PairTest:
 
     @property
     def p_value(self) -> float:
-        """Of the test that there is; 1 where there is none."""
+        """The p-value of the test; 1 if there is none."""
         test = self.comparison or self.gain
         return 1.0 if test is None else test.p_value
 
 
 def run_test(pair: Pair) -> PairTest:
-    """Test two settings: with one seed each the trained models, with several the methods.
+    """Test two settings: the trained models with one seed each, the methods with several.
 
-    One seed of a method says nothing of how its seeds differ, so beside several of the other there
-    is no test.
+    There is no test of one seed against several, since one seed says nothing about the variance
+    between seeds.
     """
     if pair.seeds == (1, 1):
         rows = pair.gold, pair.baseline[0], pair.system[0]
@@ -51,7 +51,7 @@ def run_test(pair: Pair) -> PairTest:
     if min(pair.seeds) == 1:
         few, many = ("baseline", "system")[:: 1 if pair.seeds[0] == 1 else -1]
         return PairTest(
-            refused=f"the {few} has one seed and the {many} {max(pair.seeds)}: how seeds differ"
+            refused=f"the {few} has one seed and the {many} {max(pair.seeds)}: a test of methods"
             " takes two of both"
         )
     gain = method_test(pair.system, pair.baseline, pair.gold, pair.metric, pair.n_classes)
@@ -61,7 +61,7 @@ def run_test(pair: Pair) -> PairTest:
 def compare_models(
     gold: Labels, baseline: Labels, system: Labels, *, metric: str | Metric, n_classes: int
 ) -> Comparison:
-    """Run the paper's test of a metric on two trained models' labels (N,)."""
+    """Compare two trained models' labels (N,) with the test that the paper uses for the metric."""
     if get_metric(metric).test == "mcnemar":
         return mcnemar(gold, baseline, system)
     return fisher_randomization(
@@ -76,21 +76,21 @@ def compare_models(
 
 
 def bootstrap_interval(pair: Pair) -> Interval:
-    """The interval of two trained models' difference: of one seed each."""
+    """Compute the bootstrap interval of the difference of two trained models (one seed each)."""
     rows = pair.gold, pair.baseline[0], pair.system[0]
     return paired_bootstrap(*rows, pair.metric, pair.n_classes)
 
 
 def constant_score(pair: Pair) -> float:
-    """Return the best score of a classifier that names one class for every example."""
+    """Return the best score of a classifier that predicts one class for every example."""
     counts = np.bincount(pair.gold, minlength=pair.n_classes)
     labels = {int(counts.argmax()), *([1] if pair.metric.of_one_label else [])}
     if pair.n_classes <= MOST_LABELS:
         labels = {*range(pair.n_classes)}
-    guesses = (np.full_like(pair.gold, label) for label in sorted(labels))
-    return max(score(pair.metric, pair.gold, one, pair.n_classes).value for one in guesses)
+    constants = (np.full_like(pair.gold, label) for label in sorted(labels))
+    return max(score(pair.metric, pair.gold, row, pair.n_classes).value for row in constants)
 
 
 def is_flat(rows: Labels) -> bool:
-    """Whether a seed (S, N) predicts one class for every example."""
+    """Return whether any seed of predictions (S, N) predicts one class for every example."""
     return bool((rows == rows[:, :1]).all(axis=1).any())

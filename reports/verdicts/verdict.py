@@ -1,7 +1,7 @@
-"""A verdict: what may be said of a method beside the baseline, on one task, encoder and split.
+"""A verdict: the comparison of a method with the baseline on one task, encoder and split.
 
-In: the chosen settings of two cells and their tests. Out: a frozen `Verdict`, which every table,
-page and figure repeats.
+In: the chosen settings of two cells and their tests. Out: a frozen `Verdict`, which all tables,
+pages and figures show.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from importlib.metadata import version
 from statistics import fmean
 from typing import Final, Literal
 
-from reports.results.cells import Key, spread
+from reports.results.cells import CellKey, spread
 from reports.results.predictions import Pair
 from reports.statistics.across_tasks import WinProbability, win_probability
 from reports.statistics.best_vs_best import BestVsBest
@@ -24,7 +24,7 @@ from search_spaces.tasks import Task
 BASELINE: Final = "standard"
 ALPHA: Final = 0.05
 GIVEN: Final = "given"
-"""The one split of predictions that were made elsewhere: the examples that their files have."""
+"""The split name of predictions from other programs: the examples in their files."""
 
 Side = Literal["ahead", "behind", "even"]
 Mark = Literal["dagger", "asterisk", "double-dagger", "section"]
@@ -32,10 +32,10 @@ Mark = Literal["dagger", "asterisk", "double-dagger", "section"]
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """A cell's chosen setting on a split: its trials, one for each seed, and their scores.
+    """A cell's chosen setting on a split: its trials, one per seed, and their scores.
 
-    `setting` is its signature with seed 0. It was chosen from `settings` settings, which have
-    `finished` finished trials among them; `wanted` is how many seeds the study has of each.
+    `setting` is its signature with seed 0. It was chosen from `settings` settings with `finished`
+    finished trials in total; `wanted` is the number of seeds that the study has of each setting.
     """
 
     setting: str
@@ -52,7 +52,7 @@ class Chosen:
 
     @property
     def deviation(self) -> float | None:
-        """The standard deviation (n - 1) over seeds; None of one."""
+        """The standard deviation (n - 1) over seeds; None for a single seed."""
         return spread(self.scores)
 
 
@@ -61,23 +61,23 @@ class Verdict:
     """A cell's chosen setting against the baseline's, on one split.
 
     With one seed on both sides `comparison` tests the two trained models; with two or more on both
-    `gain` tests the methods, over seeds and examples; with one on one side alone both are None.
-    `least` is the smallest difference that this test would have called significant here.
-    `interval` is the bootstrap interval of two trained models' difference, where it was asked for.
+    sides `gain` tests the methods, over seeds and examples; with one seed on one side only, both
+    are None. `least` is the smallest difference that this test can call significant here.
+    `interval` is the bootstrap interval of the difference of two trained models, if requested.
 
-    `selected` says that the split's examples chose among several settings. Then `p_after` is the
-    two-sided p of best against best (`best`), with several seeds the larger of that and of the
-    method test's. Where the split's examples took no part in the choice it is the test's own p: the
-    held-out confirmation of the chosen pair, spent once. `refused` says why there is none.
-    `epoch_selected` says that the split's examples chose the epoch of a trial; no p allows for
-    that.
+    `selected` means that the split's examples chose among several settings. Then `p_after` is the
+    two-sided p-value of best against best (`best`), and with several seeds the larger of that and
+    the method test's p-value. If the split's examples took no part in the choice, `p_after` is the
+    p-value of the test itself, since the chosen pair is then tested on held-out examples.
+    `refused` is the reason if there is none. `epoch_selected` means that the split's examples chose
+    the epoch of a trial; no p-value allows for that.
 
-    `p_holm` and `p_bh` adjust the test's p, `p_after_holm` adjusts `p_after`, all over the
-    `family` comparisons that the study has planned, on every split; one without a p counts as p =
-    1. `confirmation` is the verdict on fresh seeds of these settings, whose family are the
-    comparisons that were confirmed. `constant` is the best score of a classifier that names one
-    class for every example; `one_class` says that the system is such a one; `against` is the
-    baseline's name.
+    `p_holm` and `p_bh` adjust the test's p-value, and `p_after_holm` adjusts `p_after`, over the
+    `family` comparisons that the study plans, on all splits; a missing p-value counts as 1.
+    `confirmation` is the verdict on fresh seeds of these settings; its family are the confirmed
+    comparisons. `constant` is the best score of a classifier that predicts one class for every
+    example; `one_class` means that the system is such a classifier; `against` is the baseline's
+    name.
     """
 
     task: str
@@ -110,46 +110,46 @@ class Verdict:
     against: str = BASELINE
 
     @property
-    def key(self) -> Key:
-        """(task, encoder, method): the cell that it is of."""
+    def key(self) -> CellKey:
+        """(task, encoder, method) of the system's cell."""
         return (self.task, self.encoder, self.method)
 
     @property
     def name(self) -> str:
-        """The comparison as captions name it: the task's title, the encoder, the method."""
+        """The name of the comparison: the task's title, the encoder, the method."""
         return " ".join(part for part in (self.definition.title, self.encoder, self.method) if part)
 
     @property
     def delta(self) -> float:
-        """The system's score less the baseline's, means over seeds; 0 where these are equal."""
+        """The system's mean score minus the baseline's; exactly 0 if they are equal."""
         difference = self.system.score - self.baseline.score
         return difference if abs(difference) > TIE else 0.0
 
     @cached_property
     def wins(self) -> WinProbability | None:
-        """How often a run of the method beats one of the baseline, with two seeds or more each."""
+        """P(a run of the method beats one of the baseline); None unless both have several seeds."""
         if self.gain is None:
             return None
         return win_probability(self.system.scores, self.baseline.scores)
 
     @property
     def p_value(self) -> float | None:
-        """Of the test, before any correction; None where one side alone has several seeds."""
+        """The test's p-value, uncorrected; None if only one side has several seeds."""
         test = self.comparison or self.gain
         return None if test is None else test.p_value
 
     @property
     def side(self) -> Side:
-        """On which side of the baseline the test puts the method."""
+        """Whether the method is significantly ahead of or behind the baseline, uncorrected."""
         if self.p_value is None or self.p_value >= ALPHA or self.delta == 0:
             return "even"
         return "ahead" if self.delta > 0 else "behind"
 
     @property
     def bounds(self) -> tuple[float, float] | None:
-        """The interval of the difference, where there is one."""
-        of = self.gain or self.interval
-        return None if of is None else (of.low, of.high)
+        """The interval of the difference, or None if it was not computed."""
+        source = self.gain or self.interval
+        return None if source is None else (source.low, source.high)
 
     @property
     def is_least_shown(self) -> bool:
@@ -158,22 +158,22 @@ class Verdict:
 
     @property
     def marked(self) -> bool:
-        """Better than the baseline with p < .05, before any correction, and than a constant."""
+        """Better than the baseline with p < .05, uncorrected, and better than a constant."""
         return self.side == "ahead" and self.system.score > self.constant + TIE
 
     @property
     def remains(self) -> bool:
-        """p < .05 after the choice among settings and Holm's correction, whoever is ahead."""
+        """p < .05 after the choice among settings and Holm's correction, in either direction."""
         return self.p_after_holm is not None and self.p_after_holm < ALPHA
 
     @property
     def survives(self) -> bool:
-        """Marked, and it remains: no number that is behind is marked as better."""
+        """Marked, and still significant after the choice and Holm's correction."""
         return self.marked and self.remains
 
     @property
     def marks(self) -> tuple[Mark, ...]:
-        """The marks of its number in a table."""
+        """The marks of the system's number in a table."""
         first: Mark = "asterisk" if self.gain else "dagger"
         held: dict[Mark, bool] = {
             first: self.marked,
@@ -182,15 +182,15 @@ class Verdict:
         }
         return tuple(mark for mark, holds in held.items() if holds)
 
-    def note(self) -> str:
-        """The signature line, in the form of sacrebleu's.
+    def signature(self) -> str:
+        """Return the signature line, in the style of sacrebleu.
 
-        Of predictions made elsewhere nothing is known of a choice, nor of the data.
+        For predictions of other programs it has no parts on selection and data.
         """
         test = self.comparison or self.gain
-        said = test.signature() if test else "test:refused"
+        tested = test.signature() if test else "test:refused"
         path = "/".join(part for part in (self.task, self.encoder, self.method) if part)
-        parts = [f"{path}: {said}", *([self._selection()] if self.chosen_on else [])]
+        parts = [f"{path}: {tested}", *([self._selection()] if self.chosen_on else [])]
         if test:
             parts += [f"adj:holm({self.family})", f"p_adj:{self.p_holm:.4g}"]
         if self.p_after_holm is not None:
@@ -199,7 +199,7 @@ class Verdict:
         return "|".join([*parts, f"v:{version('catsweep')}"])
 
     def _selection(self) -> str:
-        """`p_sel:none` where there is no selection to allow for, `refused` where it cannot be."""
+        """Return the part on selection; `p_sel` is a p-value, `none` or `refused`."""
         if self.selected and self.best is not None:
             return f"{self.best.signature()}|sel_on:{self.chosen_on}"
         p_sel = "refused" if self.p_after is None else "none"

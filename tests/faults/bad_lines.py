@@ -116,7 +116,7 @@ LINES = [
         "optuna",
         "--predictions",
         *STORE,
-        says=("--predictions: only to csv and parquet",),
+        says=("--predictions is only available with",),
     ),
     line(
         "an export below a file",
@@ -149,7 +149,7 @@ LINES = [
         "--out",
         "a.csv",
         *STORE,
-        says=("a.csv is no Optuna storage: ",),
+        says=("a.csv is not an Optuna storage: ",),
     ),
     line(
         "a report below a file",

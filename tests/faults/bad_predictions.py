@@ -49,11 +49,11 @@ PREDICTIONS = [
     side("a header alone", write("b.csv", HEAD), "b.csv: no rows"),
     text("no prediction", "id,gold\n1,a\n", "no column 'prediction' (it has: id, gold)"),
     text("a column by another name", "id,gold,predictions\n1,a,b\n", "rename 'predictions'?"),
-    text("a column twice", "id,gold,gold,prediction\n1,a,a,b\n", "column 'gold' is there twice"),
-    text("an id twice", f"{HEAD}1,a,a\n1,a,a\n", "row 3: id '1' is in row 2 as well"),
+    text("a column twice", "id,gold,gold,prediction\n1,a,a,b\n", "column 'gold' occurs twice"),
+    text("an id twice", f"{HEAD}1,a,a\n1,a,a\n", "row 3: id '1' is also in row 2"),
     text("an empty label", f"{HEAD}1,a,\n", "row 2: prediction is empty"),
     text("nan", f"{HEAD}1,a,nan\n", "row 2: prediction is 'nan', which means missing"),
-    text("too many fields", f"{HEAD}1,a,a,a\n", "row 2 has 4 fields, the heading 3"),
+    text("too many fields", f"{HEAD}1,a,a,a\n", "row 2 has 4 fields, the header 3"),
     text("an open quote", f'{HEAD}1,a,"a\n', "line "),
     text("latin-1", f"{HEAD}1,é,a\n".encode("latin-1"), "line 2 is not UTF-8 text"),
     text("UTF-16", HEAD.encode("utf-16"), "UTF-8"),
@@ -73,7 +73,7 @@ PREDICTIONS = [
     text(
         "a key of JSON twice",
         '{"id": 1, "id": 2, "gold": 1, "prediction": 1}\n',
-        "is there twice",
+        "occurs twice",
         path="b.jsonl",
     ),
     text("deep JSON", "[" * 100_000, "row 1: no JSON object", path="b.jsonl"),
@@ -119,7 +119,7 @@ PREDICTIONS = [
         "an unknown metric", "--metrics", "f2", says=("unknown metric 'f2'; did you mean 'f1'",)
     ),
     options("an empty metric", "--metrics", "", says=("unknown metric ''",)),
-    options("labels twice", "--labels", "pos,pos", says=("labels: expected each once",)),
+    options("labels twice", "--labels", "pos,pos", says=("labels: expected each label once",)),
     options("labels that lack one", "--labels", "pos,x", says=("unknown gold label 'neg'",)),
     options("f1 of one", "--labels", "pos", "--metrics", "f1", says=("unknown gold label 'neg'",)),
 ]

@@ -199,8 +199,8 @@ def test_a_card_has_the_lines_under_the_study_s_own_tables(tmp_path: Path) -> No
     assert problem is None
     names = [table for table, _ in found]
     assert names == ["paper-mini-table3", "paper-mini-table7", "paper-mini-dev"]
-    known = {(r.table.name, verdict.note()) for r in reports for verdict in r.verdicts}
-    assert {(table, verdict.note()) for table, verdict in found} <= known
+    known = {(r.table.name, verdict.signature()) for r in reports for verdict in r.verdicts}
+    assert {(table, verdict.signature()) for table, verdict in found} <= known
 
 
 def card_of(
@@ -251,7 +251,7 @@ def test_a_card_says_first_how_the_model_did_also_when_it_is_behind(
     for cell, share in ((base, 0.6), (cat, right)):
         predict(store, cell, gold, np.where(np.arange(60) < 60 * share, gold, 1 - gold)[None])
     cells = read_cells([*base, *cat], store)
-    (verdict,) = judged(cells, store).of(tuple(cells), "dev")
+    (verdict,) = judged(cells, store).on_split(tuple(cells), "dev")
     result = store.record(cat[0].signature)
     card = card_of(cat[0], TrialResult(record=result, predictions={}), verdicts=[verdict])
     first = opening(card)

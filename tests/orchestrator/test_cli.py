@@ -223,7 +223,7 @@ def test_a_report_has_intervals_on_request_and_words_for_a_terminal(
     said = capsys.readouterr().out
     assert re.search(r"CAT +\*57\.0\*", said)
     assert "|" not in said.split("metric:")[0]
-    assert "Gains on Standard, in points: Library Tiny CAT" in said
+    assert "Gains over Standard, in points: Library Tiny CAT" in said
 
 
 def test_a_corrupt_result_is_named_and_kept_until_retry(
@@ -400,4 +400,4 @@ def test_report_writes_the_paper_s_tables_and_names_those_that_lack_numbers(
     )
     (tmp_path / "no data").mkdir()
     assert catsweep("report", *where, "--data", tmp_path / "no data") == 0
-    assert "table 1, 4 of the paper; --data says where" in capsys.readouterr().err
+    assert "table 1, 4 of the paper; set --data to" in capsys.readouterr().err

@@ -94,7 +94,7 @@ def test_a_trial_and_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         (HEAD + "1,0,0\n2,,0\n", "b.csv: row 3: gold is empty"),
         ("id,gold\n1,0\n", "b.csv: no column 'prediction'"),
         (HEAD + "1,0,0\n2,1,nan\n", "b.csv: row 3: prediction is 'nan', which means missing"),
-        (HEAD + "1,0,0\n1,0,0\n", "b.csv: row 3: id '1' is in row 2 as well"),
+        (HEAD + "1,0,0\n1,0,0\n", "b.csv: row 3: id '1' is also in row 2"),
         (HEAD + "1,0,0\n9,0,0\n", "a.csv: row 3: example '2' is not in "),
         (HEAD + "4,0,0\n3,0,0\n2,1,0\n1,0,0\n", "a.csv: row 4: example '3' has the gold label '1'"),
         (HEAD + "4,0,0\n3,1,0\n2,1,0\n1,0,x\n", "b.csv: row 5: example '1': unknown predicted"),

@@ -150,7 +150,7 @@ def test_the_test_is_of_the_fresh_seeds_alone(study: Study, store: Store) -> Non
     assert cat.p_after == cat.gain.p_value
     assert cat.survives
     assert not verdicts.confirmed[0].survives
-    marks = {(v.task, v.method, v.split): "section" in v.marks for v in verdicts.found.values()}
+    marks = {(v.task, v.method, v.split): "section" in v.marks for v in verdicts.by_id.values()}
     assert {name for name, holds in marks.items() if holds} == {
         ("rte", "cat", "dev"),
         ("banking77", "cat", "test"),

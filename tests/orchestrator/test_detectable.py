@@ -110,7 +110,7 @@ def test_what_the_last_report_measured_takes_the_place_of_defaults(tmp_path: Pat
     (after,) = estimate_power(study, store=store)
     gains = [verdict.gain for report in reports for verdict in report.verdicts]
     assert gains[0] is not None
-    assert after.measured == Variation.of(gains[0])
+    assert after.measured == Variation.from_test(gains[0])
     assert (
         after.smallest_gain == Plan(examples=277, seeds=3, variation=after.measured).smallest_gain()
     )

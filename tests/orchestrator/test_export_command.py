@@ -51,7 +51,7 @@ def test_wrong_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[s
     a_file.touch()
     for arguments, message in (
         (["--to", "optna"], "unknown target 'optna'; did you mean 'optuna'"),
-        (["--to", "optuna", "--predictions"], "--predictions: only to csv and parquet"),
+        (["--to", "optuna", "--predictions"], "--predictions is only available with"),
         (["--to", "csv", "--out", str(a_file / "x")], "cannot write"),
         (["--to", "csv", "--tasks", "rte"], "unknown task of study quickstart 'rte'"),
         ([], "--to"),

@@ -68,10 +68,10 @@ def test_an_export_replaces_nothing_but_an_export(
     record = store.folder(trial.signature) / "result.json"
     before = {path: path.read_bytes() for path in (study, record)}
     for out, message in (
-        (study, f"is no {to} file of trials: remove it"),
-        (record, "is inside the store"),
-        (store.trials / "new.csv", "is inside the store"),
-        (pipe, "is no regular file, and is not replaced"),
+        (study, f"is not a {to} file of trials: remove it"),
+        (record, "is within the store"),
+        (store.trials / "new.csv", "is within the store"),
+        (pipe, "regular file"),
     ):
         told = complaint(capsys, "export", study, "--store", store.root, "--to", to, "--out", out)
         assert message in told
@@ -104,7 +104,7 @@ def test_compare_takes_no_device_and_no_folder(
         assert f"{name}: expected a file that ends in .csv" in said
     (tmp_path / "rows.csv").mkdir()
     assert "is a folder" in complaint(capsys, "compare", tmp_path / "rows.csv", "b.csv")
-    assert "is no file of predictions" in complaint(capsys, "compare", tmp_path, tmp_path)
+    assert "is not a file of predictions" in complaint(capsys, "compare", tmp_path, tmp_path)
 
 
 def test_a_study_and_a_task_s_file_may_be_no_pipe(

@@ -27,7 +27,7 @@ def landscape(
         split="dev",
         axes=tuple(Axis(name=name, values=tuple(values)) for name, values in axes.items()),
         trials=tuple(f"{place:012x}" for place in range(len(found))),
-        places=np.array(list(found), dtype=np.int64).reshape(len(found), len(axes)),
+        value_indices=np.array(list(found), dtype=np.int64).reshape(len(found), len(axes)),
         scores=np.array(list(found.values())),
         setting=np.arange(len(found)),
         seconds=np.full(len(found), 10.0),

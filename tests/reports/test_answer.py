@@ -30,7 +30,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
     )
     for trial in study.trials():
         keep(store, trial, {"dev": 150 if trial.method.name == "cat" else 120})
-    found = judged(read_cells(study.trials(), store), store).found.values()
+    found = judged(read_cells(study.trials(), store), store).by_id.values()
     return {verdict.task: verdict for verdict in found}
 
 

@@ -59,14 +59,14 @@ def test_sampled_swaps_equal_the_definition(metric: str, monkeypatch: pytest.Mon
     """The leads after given coins, at a size where the fast path cuts blocks, trial by trial."""
     baseline, system = exchangeable(90, (3, 7), metric, seed=4)
     pairs = swaps.pair_up(baseline, system)
-    (coins,) = swaps.toss(pairs.movable, 5, np.random.default_rng(1))
+    (coins,) = swaps.toss_coins(pairs.movable, 5, np.random.default_rng(1))
     monkeypatch.setattr(swaps, "LOOKUPS", 16)
     gold = baseline.gold
     moves = (np.vstack([baseline.predicted, system.predicted]) != baseline.predicted[0]).any(axis=0)
     order = np.flatnonzero(moves)
     if metric != "accuracy":  # Examples of gold 1 come first.
         order = order[np.argsort(-gold[order], kind="stable")]
-    found = swaps.leads(pairs, coins)
+    found = swaps.swapped_leads(pairs, coins)
     for toss, row in enumerate(coins):
         full = np.zeros(90, dtype=bool)
         full[order] = row == 1
@@ -113,7 +113,7 @@ def test_of_one_trial_each_it_is_the_ordinary_test(metric: str) -> None:
 
 
 def test_coins_are_fair_and_independent() -> None:
-    (coins,) = swaps.toss(130, 1000, np.random.default_rng(0))
+    (coins,) = swaps.toss_coins(130, 1000, np.random.default_rng(0))
     assert coins.shape == (1000, 130)
     assert set(np.unique(coins)) == {0.0, 1.0}
     assert abs(coins.mean() - 0.5) < 5 * 0.5 / 130_000**0.5
@@ -245,7 +245,7 @@ def test_failed_trials_do_not_forbid_it() -> None:
 def test_more_than_two_labels_need_accuracy() -> None:
     gold, baseline, system = small(30, (1, 2), 4, 0)
     with pytest.raises(
-        UserError, match="cat: best against best takes accuracy, or a metric of two"
+        UserError, match="cat: best against best supports accuracy, and other metrics with two"
     ):
         best_vs_best(candidates(gold, baseline, "mcc"), candidates(gold, system, "mcc"))
 

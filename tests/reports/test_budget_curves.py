@@ -3,7 +3,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 
-from reports.page.budget_curves import MOST_POINTS, BudgetPicture, budget_picture
+from reports.page.budget_curves import MOST_POINTS, BudgetPicture, build_budget_picture
 from reports.page.landscape import Landscape
 from reports.results.cells import CellResult
 from search_spaces.cells import Sampling
@@ -33,7 +33,7 @@ def cell(
 
 
 def picture(of: Landscape, **drawn: int) -> BudgetPicture:
-    return budget_picture([of], [cell(of, failed=drawn.get("failed", 0))])
+    return build_budget_picture([of], [cell(of, failed=drawn.get("failed", 0))])
 
 
 def test_the_curve_is_the_mean_best_over_all_subsets() -> None:
@@ -69,7 +69,7 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends() -> None:
 def test_a_search_that_looks_at_scores_has_no_curve(drawn: dict[str, object]) -> None:
     fair = landscape({"lr": (1, 2)}, lambda lr: 0.5 + 0.1 * lr, method="standard")
     unfair = landscape({"lr": (1, 2)}, lambda lr: 0.5 + 0.1 * lr)
-    found = budget_picture([fair, unfair], [cell(fair), cell(unfair, **drawn)])  # type: ignore[arg-type]
+    found = build_budget_picture([fair, unfair], [cell(fair), cell(unfair, **drawn)])  # type: ignore[arg-type]
     assert [curve.method for curve in found.curves] == ["standard"]
     assert len(found.refused) == 1
     assert "rte, tiny, cat" in found.refused[0]

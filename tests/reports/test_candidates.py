@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reports.results.predictions import gather
-from reports.statistics.candidates import Candidates, Scores, in_order_of
+from reports.statistics.candidates import Candidates, Scores, align_candidates
 from reports.statistics.design import Design
 from search_spaces.errors import UserError
 from tests.reports.cells import candidates
@@ -69,15 +69,15 @@ def test_an_empty_cell_and_one_trial() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"trials": ("a", "b", "a")}, "cat: trial 'a' is there 2 times; each counts once"),
-        ({"ids": ("1", "2", "3", "4", "4")}, "cat: example '4' is there 2 times"),
-        ({"trials": ("a", "b")}, "expected .2, 5. predictions"),
-        ({"gold": GOLD[:4]}, r"got \(3, 5\) and \(4,\)"),
+        ({"trials": ("a", "b", "a")}, "cat: trial 'a' occurs 2 times, expected once"),
+        ({"ids": ("1", "2", "3", "4", "4")}, "cat: example '4' occurs 2 times"),
+        ({"trials": ("a", "b")}, r"expected predictions of shape .2, 5."),
+        ({"gold": GOLD[:4]}, r"got shapes \(3, 5\) and \(4,\)"),
         ({"gold": GOLD + 1}, "gold has labels 1 .. 2, expected 0 .. 1"),
         ({"predicted": ROWS - 1}, "trial cat-0 has labels -1 .. 0"),
         (
             {"n_classes": 3, "metric": replace(get_metric("f1"), max_classes=2)},
-            "f1 is not for 3 classes",
+            "f1 is not defined for 3 classes",
         ),
         ({"trials": (), "predicted": ROWS[:0]}, "expected trials and examples, got none"),
         ({"ids": (), "gold": GOLD[:0], "predicted": ROWS[:, :0]}, "got none"),
@@ -92,19 +92,19 @@ def test_candidates_that_do_not_fit(changes: dict[str, object], message: str) ->
     ("changes", "message"),
     [
         ({"ids": ("id-0", "id-1", "id-2", "id-3", "id-9")}, "example 'id-4' is in only one"),
-        ({"ids": tuple("vwxyz")}, "are misaligned: example 'id-0' is in only one"),
+        ({"ids": tuple("vwxyz")}, "cannot be aligned: example 'id-0' is in only one"),
         (
             {"gold": 1 - GOLD},
-            "standard and cat are misaligned: example 'id-0' has two different gold",
+            "standard and cat cannot be aligned: example 'id-0' has two different gold",
         ),
-        ({"metric": get_metric("mcc")}, "not scored with the same metric and labels"),
-        ({"n_classes": 5}, "not scored with the same metric and labels"),
+        ({"metric": get_metric("mcc")}, "scored with different metrics or labels"),
+        ({"n_classes": 5}, "scored with different metrics or labels"),
     ],
 )
 def test_two_cells_that_do_not_fit(changes: dict[str, object], message: str) -> None:
     first, second = candidates(GOLD, ROWS, cell="standard"), candidates(GOLD, ROWS)
     with pytest.raises(UserError, match=message):
-        in_order_of(first, replace(second, **changes))  # type: ignore[arg-type]
+        align_candidates(first, replace(second, **changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

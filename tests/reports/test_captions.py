@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reports.page.headline import headline
+from reports.page.headline import write_headline
 from reports.results.cells import CellResult, FinishedTrial
-from reports.tables.fine_print import budgets, drawn, fine_print, gaps
+from reports.tables.fine_print import budgets, describe_sampling, fine_print, gaps
 from reports.tables.marks import SIGNIFICANT
 from reports.tables.notes import gain_text
 from reports.tables.report import Report
@@ -66,7 +66,7 @@ def cell(method: str = "cat", finished: int = 3, **fields: Any) -> CellResult:
     ],
 )
 def test_how_trials_were_drawn(fields: dict[str, Any], expected: str) -> None:
-    assert drawn(cell(**fields)) == expected
+    assert describe_sampling(cell(**fields)) == expected
 
 
 def test_numbers_of_trials_are_by_method_and_ways_are_said_once_if_they_are_one() -> None:
@@ -233,8 +233,8 @@ def test_a_choice_of_the_epoch_alone_is_a_choice_by_the_examples(store: Store) -
     assert "Epochs were chosen by the same examples: no p allows for that." in text(first)
     assert f"{part}." in text(test)
     assert "epoch" not in text(test)
-    assert "They chose epochs: no p-value allows for that." in headline([first])
-    assert "epoch" not in headline([test])
+    assert "They also chose epochs, which no p-value allows for." in write_headline([first])
+    assert "epoch" not in write_headline([test])
 
 
 def test_more_epochs_of_one_to_choose_from_are_named(store: Store) -> None:
@@ -249,7 +249,7 @@ def test_more_epochs_of_one_to_choose_from_are_named(store: Store) -> None:
         " allows for that." in text(first)
     )
     assert "Double dagger" not in text(first)
-    assert "not known to remain" in headline([first])
+    assert "cannot be corrected for the choice" in write_headline([first])
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_intervals_are_explained_where_they_are(store: Store) -> None:
     assert f"{says}, 9,999 samples; the choice among trials widens none." in text(first)
     assert f"{says}, 9,999 samples." in text(test)
     gains = [gain_text(test, NAMES) for test in first.verdicts]
-    assert first.table.notes[-1] == f"Gains on Standard, in points: {gains[0]}; {gains[1]}."
+    assert first.table.notes[-1] == f"Gains over Standard, in points: {gains[0]}; {gains[1]}."
     assert len(first.table.signatures) == 2
 
 
@@ -303,7 +303,7 @@ def test_a_chosen_trial_that_predicts_one_class_is_named(tmp_path: Path) -> None
     assert first.verdicts[0].delta > 0
     assert "One class for every example: MRPC Tiny CAT." in text(first)
     assert first.verdicts[0].one_class
-    assert "cat predicts one class for every example." in headline([first])
+    assert "cat predicts one class for every example." in write_headline([first])
     predict(store, flat[:1], gold, [gold])
     again = Store(tmp_path / "constant", create=False)
     first, _ = build("s", read_cells([*base, *flat], again), again)

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.results.cells import SPLITS, CellResult, FinishedTrial, Setting, report_splits
+from reports.results.cells import SPLITS, CellResult, FinishedTrial, Setting, list_splits
 from reports.results.predictions import Pair, read_pair
 from reports.statistics.alignment import align
 from reports.tables.marks import SPLIT_TITLES
@@ -45,7 +45,7 @@ def test_the_best_is_chosen_on_the_selection_split_and_ties_go_to_the_first(
     cell = read_cells(standard, store)[0]
     assert cell.chosen is not None
     assert cell.chosen.config == standard[1]
-    assert report_splits([cell]) == ["dev", "test"]
+    assert list_splits([cell]) == ["dev", "test"]
 
 
 def test_heldout_training_rows_choose_but_are_not_reported(
@@ -56,7 +56,7 @@ def test_heldout_training_rows_choose_but_are_not_reported(
     cell = read_cells(trials[:2], store)[0]
     assert cell.chosen is not None
     assert cell.chosen.config == trials[0]
-    assert report_splits([cell]) == ["test"]
+    assert list_splits([cell]) == ["test"]
 
 
 def test_every_split_of_every_task_can_be_reported() -> None:

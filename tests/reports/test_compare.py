@@ -96,7 +96,7 @@ def test_gold_without_a_label_is_no_label_unless_it_is_listed() -> None:
     """As test sets of GLUE have it."""
     gold = np.array([0, -1, 1])
     one = side("a", gold, gold)
-    with pytest.raises(UserError, match=r"^a: row 3: gold is -1, which means that none is known"):
+    with pytest.raises(UserError, match=r"^a: row 3: gold is -1, which means unlabelled"):
         compare_pair(one, one)
     assert compare_pair(one, one, labels=["-1", "0", "1"]).labels == ("-1", "0", "1")
     guessed = side("b", np.array([0, 1, 1]), np.array([-1, 0, 1]))
@@ -188,7 +188,7 @@ def test_one_class_for_every_example_is_said() -> None:
                 "gold": ("1", "1", "0"),
                 "predicted": ("2", "1", "0"),
             },
-            "b: row 2: example 'id-2': unknown predicted label '2' .known: 0, 1.; if it is right,"
+            "b: row 2: example 'id-2': unknown predicted label '2' .known: 0, 1.; if it is correct,"
             " list all labels with --labels",
         ),
     ],
@@ -206,18 +206,20 @@ def test_wrong_metrics_and_labels() -> None:
     pair_of = side("a", gold, gold), side("b", gold, 2 - gold)
     with pytest.raises(UserError, match=r"unknown metric 'f2'; did you mean 'f1'"):
         compare_pair(*pair_of, metrics=["f2"])
-    with pytest.raises(UserError, match="f1 is of one label, and there are 3: list them all"):
+    with pytest.raises(
+        UserError, match="f1 needs a positive label, and there are 3 labels: list them all"
+    ):
         compare_pair(*pair_of, metrics=["f1"])
     with pytest.raises(UserError, match="a: row 4: example 'id-2': unknown gold label '2'"):
         compare_pair(*pair_of, labels=["0", "1"])
-    with pytest.raises(UserError, match="labels: expected each once, got 0, 1, 0"):
+    with pytest.raises(UserError, match="labels: expected each label once, got 0, 1, 0"):
         compare_pair(*pair_of, labels=["0", "1", "0"])
 
 
 def test_as_many_labels_as_fill_the_memory_are_refused() -> None:
     gold = np.arange(20_000)
     pair_of = side("a", gold, gold), side("b", gold, gold)
-    message = "20,000 labels are too many to compare 20,000 distinct examples by"
+    message = "20,000 labels are too many to compare 20,000 distinct examples"
     with pytest.raises(UserError, match=message):
         compare_pair(*pair_of)
     few = np.arange(20_000) % 3
@@ -239,7 +241,7 @@ def test_text_and_json() -> None:
     report, (gold, baseline, system) = files(2)
     text, whole = to_text(report), to_dict(report)
     assert text.splitlines()[0] == "90 examples; baseline a.csv, system b.csv"
-    assert text.splitlines()[1] == "2 labels: 0, 1 (f1 is of 1)"
+    assert text.splitlines()[1] == "2 labels: 0, 1 (positive for f1: 1)"
     assert report.metrics[2].tests[0].signature() in text
     assert "labelled differently: 30 of 90 examples" in text
     assert "\n  and 10 more (--json lists all)\n" in text
@@ -295,7 +297,9 @@ def test_a_trial_and_a_file_write_numbers_alike(tmp_path: Path) -> None:
 
 
 def test_sides_that_are_not_there(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="'abc' is no file of predictions, and there is no store"):
+    with pytest.raises(
+        UserError, match="'abc' is not a file of predictions, and there is no store"
+    ):
         read_side("abc", tmp_path / "none", "dev")
     store = Store(tmp_path / "store", create=True)
     one, other, third = load_study("quickstart").trials()[:3]
@@ -304,7 +308,7 @@ def test_sides_that_are_not_there(tmp_path: Path) -> None:
         (one.signature[:-1] + "x", f"did you mean '{one.signature}'?"),
         (str(tmp_path), "catsweep export STUDY --to csv lists them"),
     ):
-        expected = f"{name!r} is no file of predictions and no trial in {store.root}; {hint}"
+        expected = f"{name!r} is neither a file of predictions nor a trial in {store.root}; {hint}"
         with pytest.raises(UserError, match=re.escape(expected)):
             read_side(name, store.root, "dev")
     with pytest.raises(UserError, match=r"unknown split of trial .* 'dve'; did you mean 'dev'"):

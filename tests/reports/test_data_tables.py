@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.paper.data_statistics import data_statistics, mean_words, words_of
+from reports.paper.data_statistics import count_words, data_statistics, mean_words
 from reports.paper.data_tables import Counted, count_data, data_table
 from reports.tables.table import Table
 from search_spaces.study import load_study
@@ -35,7 +35,7 @@ def table_of(number: int, tasks: list[str], folder: Path | None) -> Table:
     ],
 )
 def test_a_word_has_a_letter_or_a_digit(text: str, words: int) -> None:
-    assert words_of(text) == words
+    assert count_words(text) == words
 
 
 def test_pairs_count_together() -> None:
@@ -127,5 +127,5 @@ def test_other_examples_than_the_trials_saw_are_named(
         counted = count_data(["rte"], data_folder, read_cells([trial], store))
         report = data_table(1, "s", counted)
         assert report is not None
-        line = "task rte: these are not the examples that the study's trials saw"
+        line = "task rte: these are not the examples that the study's trials used"
         assert (line in report.table.notes) is said

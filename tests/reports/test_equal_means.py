@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.page.headline import headline
-from reports.page.landscape import landscapes
+from reports.page.headline import write_headline
+from reports.page.landscape import build_landscapes
 from reports.results.predictions import read_candidates
 from reports.statistics.honest import honest_score
 from reports.statistics.method_test import method_test
@@ -50,7 +50,7 @@ def test_the_earlier_of_two_equal_means_is_chosen_and_tested(
     assert chosen is not None
     assert chosen.config == cat[0]
     assert read_candidates(cells[1], store).best == 0
-    (found,) = judged(cells, store).of(tuple(cells), "dev")
+    (found,) = judged(cells, store).on_split(tuple(cells), "dev")
     assert found.system.trials == tuple(trial.signature for trial in cat[:3])
     assert found.gain == method_test(rows[3:6], rows[:3], gold)
     assert found.gain is not None
@@ -65,7 +65,7 @@ def test_the_page_and_the_kept_model_take_the_same_setting(
     cat = seeded("cat", 2, 3)
     predict(store, cat, gold, rows)
     cells = read_cells(cat, store)
-    (shown,) = landscapes({cells[0].key: cat}, cells)
+    (shown,) = build_landscapes({cells[0].key: cat}, cells)
     first = {shown.trials[place] for place in shown.ranking[:3]}
     own = {trial.signature for trial in cat[:3]}
     assert first == own
@@ -115,12 +115,12 @@ def test_equal_means_are_level(base: tuple[int, ...], cat: tuple[int, ...], stor
     predict(store, groups[0], gold, rows[:3])
     predict(store, groups[1], gold, rows[3:])
     cells = read_cells([*groups[0], *groups[1]], store)
-    (found,) = judged(cells, store).of(tuple(cells), "dev")
+    (found,) = judged(cells, store).on_split(tuple(cells), "dev")
     assert found.delta == 0
     assert found.side == "even"
     reports = build("s", cells, store)
     assert "Too small" not in words_of(reports[0].table)
-    assert "RTE: cat is level with standard." in headline(reports)
+    assert "RTE: cat is level with standard." in write_headline(reports)
 
 
 @pytest.mark.parametrize("last", [(70, 83, 84), (70, 84, 89), (79, 79, 79), (70, 86, 87)])

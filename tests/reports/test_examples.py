@@ -8,12 +8,12 @@ from reports.page.examples import (
     LONGEST,
     MOST_ROWS,
     Discordant,
-    clipped,
-    discordant_examples,
-    shared_out,
+    clip_text,
+    find_discordant,
+    share_rows,
 )
 from reports.page.texts import Texts
-from reports.results.failures import failures
+from reports.results.failures import read_failures
 from reports.tables.report import Report
 from search_spaces.errors import UserError
 from tests.reports.pages import HOSTILE, Site, build_site
@@ -37,7 +37,7 @@ def examples(site: Site, reports: list[Report], data: Path | None = None) -> tup
         for cell in read_cells(site.study.trials(), site.store)
         if cell.finished
     }
-    return discordant_examples(reports, labels, Texts(data or site.data))
+    return find_discordant(reports, labels, Texts(data or site.data))
 
 
 def test_they_are_what_exactly_one_trial_gets_right(site: Site, reports: list[Report]) -> None:
@@ -70,7 +70,7 @@ def test_texts_are_those_of_the_data_folder(site: Site, reports: list[Report]) -
     for example in first.examples:
         row = rows[int(example.id.removeprefix("dev-"))]
         whole = f"sentence1: {row['sentence1']}\nsentence2: {row['sentence2']}"
-        assert example.text == clipped(whole)
+        assert example.text == clip_text(whole)
         assert example.gold != example.baseline
         assert example.gold == example.system
     assert any(
@@ -81,8 +81,8 @@ def test_texts_are_those_of_the_data_folder(site: Site, reports: list[Report]) -
 
 
 def test_a_long_text_is_cut_visibly() -> None:
-    assert clipped("x" * LONGEST) == "x" * LONGEST
-    assert clipped("x" * (LONGEST + 1)) == "x" * (LONGEST - 1) + "…"
+    assert clip_text("x" * LONGEST) == "x" * LONGEST
+    assert clip_text("x" * (LONGEST + 1)) == "x" * (LONGEST - 1) + "…"
 
 
 def test_rows_are_bounded_over_all_comparisons(
@@ -95,10 +95,10 @@ def test_rows_are_bounded_over_all_comparisons(
 
 
 def test_what_a_comparison_leaves_of_its_share_is_for_the_others() -> None:
-    assert shared_out(10, [8, 1, 9]) == [4, 1, 5]
-    assert shared_out(10, [3, 0, 4]) == [3, 0, 4]
-    assert shared_out(2, [5, 5, 5]) == [0, 1, 1]
-    assert shared_out(2, []) == []
+    assert share_rows(10, [8, 1, 9]) == [4, 1, 5]
+    assert share_rows(10, [3, 0, 4]) == [3, 0, 4]
+    assert share_rows(2, [5, 5, 5]) == [0, 1, 1]
+    assert share_rows(2, []) == []
 
 
 def test_other_data_than_the_trials_saw_is_not_shown(
@@ -122,19 +122,19 @@ def test_a_split_that_was_carved_out_of_another_finds_its_texts(site: Site) -> N
     train = load_task("rte", site.data).splits["train"]
     some = train.take([5, 3, 8])
     held = some.ids, some.labels
-    found = Texts(site.data).of("rte", "heldout", *held, some.fingerprint())
+    found = Texts(site.data).read("rte", "heldout", *held, some.fingerprint())
     assert [text.split("\n")[0][:17] for text in found] == ["sentence1: train " for _ in range(3)]
     assert [f"train {row} " in text for row, text in zip((5, 3, 8), found, strict=True)] == [
         True
     ] * 3
     with pytest.raises(UserError, match="not those that were predicted"):
-        Texts(site.data).of("rte", "heldout", *held, "0" * 16)
+        Texts(site.data).read("rte", "heldout", *held, "0" * 16)
     with pytest.raises(UserError, match="not those that were predicted"):
-        Texts(site.data).of("rte", "test", *held, some.fingerprint())
+        Texts(site.data).read("rte", "test", *held, some.fingerprint())
 
 
 def test_failures_say_what_ended_a_trial(site: Site) -> None:
-    found = failures(site.study.trials(), site.store)
+    found = read_failures(site.study.trials(), site.store)
     assert [one.kind for one in found] == ["stopped early", "exception"]
     assert found[1].reason == f"{HOSTILE} (on test)"
     named = {trial.signature: trial.describe() for trial in site.study.trials()}

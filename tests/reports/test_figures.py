@@ -12,14 +12,14 @@ from matplotlib.image import imread
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from reports.page.curve_figures import budget_figure, curves_figure
+from reports.page.curve_figures import budget_figure, training_curves_figure
 from reports.page.drawing import SETTINGS, printable
 from reports.page.figures import CAPTIONS, draw_figures, figures_of_cell
-from reports.page.heatmap import Heatmap, heatmap
-from reports.page.importance import importance
-from reports.page.pictures import CellPictures, Pictures, draw_up
+from reports.page.heatmap import Heatmap, build_heatmap
+from reports.page.importance import compute_importance
+from reports.page.pictures import CellPictures, Pictures, build_pictures
 from reports.page.settings_figures import heatmap_figure, importance_figure, parallel_figure
-from reports.page.styles import style_of
+from reports.page.styles import find_style
 from search_spaces.cells import cells_of
 from search_spaces.methods import METHODS
 from tests.reports.landscapes import landscape
@@ -40,7 +40,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 def pictures(site: Site) -> Pictures:
     trials = [trial for trial in site.study.trials() if trial.task == "rte"]
     wanted = cells_of(site.study, trials)
-    return draw_up("hostile", wanted, read_cells(trials, site.store))
+    return build_pictures("hostile", wanted, read_cells(trials, site.store))
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def corner(patch: Patch) -> tuple[float, float]:
 
 
 def test_a_heatmap_prints_each_score_and_frames_the_best() -> None:
-    of = heatmap(landscape(AXES, lambda *p: None if p == (1, 1, 0, 0) else sum(p) / 10))
+    of = build_heatmap(landscape(AXES, lambda *p: None if p == (1, 1, 0, 0) else sum(p) / 10))
     assert of is not None
     figure = heatmap_figure(of, 1)
     *panels, bar = figure.axes
@@ -156,8 +156,8 @@ def test_a_heatmap_prints_each_score_and_frames_the_best() -> None:
 
 
 def test_a_heatmap_of_means_says_over_what() -> None:
-    seeds = heatmap(landscape({"lr": (1, 2), "seed": (0, 1)}, lambda *p: sum(p) / 10))
-    one = heatmap(landscape({"lr": (1, 2)}, lambda lr: lr / 10))
+    seeds = build_heatmap(landscape({"lr": (1, 2), "seed": (0, 1)}, lambda *p: sum(p) / 10))
+    one = build_heatmap(landscape({"lr": (1, 2)}, lambda lr: lr / 10))
     assert seeds is not None
     assert one is not None
     captions = [of_cell(of) for of in (seeds, one)]
@@ -168,14 +168,14 @@ def test_a_heatmap_of_means_says_over_what() -> None:
 
 def of_cell(of: Heatmap) -> str:
     """The caption of a heatmap's figure."""
-    cell = CellPictures(landscape=of.of, heatmap=of, importance="")
+    cell = CellPictures(landscape=of.landscape, heatmap=of, importance="")
     nothing = Pictures(study="s", wanted=0, wanted_cells=0, cells=(), budgets=(), curves=())
     (drawn,) = (one for one in figures_of_cell(cell, nothing) if one.name.startswith("heatmap"))
     return drawn.caption
 
 
 def test_equal_scores_are_all_the_best_of_a_scale_with_two_ends() -> None:
-    of = heatmap(landscape({"lr": (1, 2)}, lambda lr: 0.81227 + lr * 1e-15))
+    of = build_heatmap(landscape({"lr": (1, 2)}, lambda lr: 0.81227 + lr * 1e-15))
     assert of is not None
     panel, bar = heatmap_figure(of, 0).axes
     assert panel.images[0].get_clim() == pytest.approx((81.127, 81.227))
@@ -185,7 +185,7 @@ def test_equal_scores_are_all_the_best_of_a_scale_with_two_ends() -> None:
 
 @pytest.mark.parametrize("share", np.linspace(0, 1, 41).tolist())
 def test_a_score_can_be_read_on_its_shade(share: float) -> None:
-    of = heatmap(landscape({"lr": range(3)}, lambda lr: [0.0, share, 1.0][lr]))
+    of = build_heatmap(landscape({"lr": range(3)}, lambda lr: [0.0, share, 1.0][lr]))
     assert of is not None
     axes = heatmap_figure(of, 0).axes[0]
     shade = to_hex(axes.images[0].cmap(share))
@@ -194,14 +194,14 @@ def test_a_score_can_be_read_on_its_shade(share: float) -> None:
 
 def test_importance_bars_are_as_long_as_their_shares() -> None:
     of = landscape(AXES, lambda lr, eps, tau, lam: 0.1 * lr + 0.02 * eps * tau + 0.03 * lam)
-    found = importance(of)
+    found = compute_importance(of)
     (axes,) = importance_figure(of, found).axes
     together, alone = axes.containers
     assert [bar.get_width() for bar in alone] == [100 * share.alone for share in found.shares]
     wide = [100 * (share.together or 0) for share in found.shares]
     assert [bar.get_width() for bar in together] == wide
     assert [label.get_text() for label in axes.get_yticklabels()] == [s.axis for s in found.shares]
-    assert {to_hex(bar.get_facecolor()) for bar in alone} == {style_of("cat").light}
+    assert {to_hex(bar.get_facecolor()) for bar in alone} == {find_style("cat").light}
 
 
 def test_budget_curves_and_bands_are_drawn_as_they_are(pictures: Pictures) -> None:
@@ -212,8 +212,8 @@ def test_budget_curves_and_bands_are_drawn_as_they_are(pictures: Pictures) -> No
         line = lines[curve.method]
         np.testing.assert_array_equal(line.get_xdata(), curve.n)
         np.testing.assert_allclose(ys(line), 100 * curve.expected)
-        assert to_hex(line.get_color()) == style_of(curve.method).light
-        assert line.get_marker() == style_of(curve.method).marker
+        assert to_hex(line.get_color()) == find_style(curve.method).light
+        assert line.get_marker() == find_style(curve.method).marker
     banded = [curve for curve in of.curves if curve.method in of.banded]
     assert len(banded) == 2
     for curve, band in zip(banded, axes.collections, strict=True):
@@ -251,12 +251,12 @@ def test_parallel_coordinates_of_equal_scores_and_of_many_trials() -> None:
 
 def test_loss_curves_are_of_one_trial_per_method(pictures: Pictures) -> None:
     best = [pictures.curves[0], next(c for c in pictures.curves if c.method == "cat")]
-    losses, scores = curves_figure(best).axes
+    losses, scores = training_curves_figure(best).axes
     assert len(losses.lines) == len(best)
     assert [line.get_label() for line in scores.lines] == ["standard", "cat"]
     for line, curve in zip(scores.lines, best, strict=True):
         np.testing.assert_allclose(ys(line), 100 * np.array(curve.scores))
-        assert to_hex(line.get_color()) == style_of(curve.method).light
+        assert to_hex(line.get_color()) == find_style(curve.method).light
 
 
 @pytest.mark.parametrize("option", ["", " norm=mix", " perturb=embedding norm=mix"])
@@ -267,7 +267,7 @@ def test_a_legend_hides_no_curve(pictures: Pictures, option: str) -> None:
     budget = pictures.budgets[0]
     curves = tuple(replace(budget.curves[0], method=method) for method in methods)
     with mpl.rc_context(SETTINGS):
-        drawn = curves_figure(many), budget_figure(replace(budget, curves=curves))
+        drawn = training_curves_figure(many), budget_figure(replace(budget, curves=curves))
         for figure in drawn:
             FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
     for figure in drawn:

@@ -128,7 +128,7 @@ def test_a_running_trial_is_named_so(store: Store) -> None:
 def test_what_cannot_be_exported_is_said(store: Store, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"unknown target 'optna'; did you mean 'optuna'"):
         export(study(), store, "optna", None, predictions=False)
-    with pytest.raises(UserError, match="--predictions: only to csv and parquet"):
+    with pytest.raises(UserError, match="--predictions is only available with"):
         export(study(), store, "optuna", None, predictions=True)
     taken = tmp_path / "file"
     taken.write_text("mine")

@@ -16,7 +16,7 @@ from orchestrator.cli import main
 from reports.prediction_files import read_rows
 from reports.results.folder import Folder, read_folder
 from reports.statistics.method_test import method_test
-from reports.statistics.power import Plan, Variation, examples_for, seeds_for
+from reports.statistics.power import Plan, Variation, find_examples, find_seeds
 from reports.statistics.significance import mcnemar
 from reports.tables.folder_table import folder_report
 from reports.tables.latex import to_latex
@@ -96,8 +96,8 @@ def test_the_table_has_all_of_it_and_compiles(folder: Path, tmp_path: Path) -> N
     assert "a mean over 5 seeds" in words_of(table)
     assert "forest: better than logreg on 2 of 2 tasks at least" in words_of(table)
     assert "The files do not say how systems were chosen" in words_of(table)
-    assert "Gains on logreg, in points: spam forest " in words_of(table)
-    assert any("forest: better by 2 points at least" in note for note in table.notes)
+    assert "Gains over logreg, in points: spam forest " in words_of(table)
+    assert any("forest: better by at least 2 points" in note for note in table.notes)
     check_compiles(to_latex(table), tmp_path, "[twocolumn]")
 
 
@@ -107,9 +107,9 @@ def test_what_would_settle_a_gain_is_said(folder: Path) -> None:
     verdicts = judge_folder(found)
     (spam,) = (v for v in verdicts if (v.task, v.method) == ("spam", "svm"))
     assert spam.gain is not None
-    plan = Plan(examples=200, seeds=5, variation=Variation.of(spam.gain))
-    ways = [f"{n:,} seeds on these 200 examples" for n in [seeds_for(plan, 0.03)] if n]
-    ways += [f"{n:,} examples with 5 seeds" for n in [examples_for(plan, 0.03)] if n]
+    plan = Plan(examples=200, seeds=5, variation=Variation.from_test(spam.gain))
+    ways = [f"{n:,} seeds on these 200 examples" for n in [find_seeds(plan, 0.03)] if n]
+    ways += [f"{n:,} examples with 5 seeds" for n in [find_examples(plan, 0.03)] if n]
     (said,) = (
         note
         for note in folder_report(found, verdicts, worth=0.03).table.notes
@@ -144,11 +144,11 @@ Fault = Callable[[Path], object]
     ("fault", "message"),
     [
         (lambda f: (f / "svm/spam/0.csv").unlink(), None),
-        (lambda f: [p.unlink() for p in (f / "svm/spam").iterdir()], "svm/spam: no file of pred"),
-        (lambda f: (f / "svm/spam").rename(f / "svm/other"), "svm: no predictions of task spam"),
+        (lambda f: [p.unlink() for p in (f / "svm/spam").iterdir()], "svm/spam: expected files"),
+        (lambda f: (f / "svm/spam").rename(f / "svm/other"), "svm: no predictions for task spam"),
         (
             lambda f: [(f / "svm/spam" / f"{n}.csv").unlink() for n in range(4)],
-            "task spam: logreg has 5 and svm 1 files: how seeds differ takes two seeds of both",
+            "task spam: logreg has 5 and svm 1 files: give at least two seeds of both",
         ),
         (
             lambda f: (f / "svm/spam/0.csv").write_text("id,gold,prediction\ne0,ham,ham\n"),
@@ -168,8 +168,8 @@ Fault = Callable[[Path], object]
             "svm/spam/0.csv: row 2: gold",
         ),
         (lambda f: (f / "svm/spam/0.txt").write_text("x"), "0.txt: expected a file that ends in"),
-        (lambda f: (f / "notes.md").write_text("x"), "notes.md is no folder of a system"),
-        (lambda f: (f / "svm/spam.csv").write_text("x"), "task spam is there twice"),
+        (lambda f: (f / "notes.md").write_text("x"), "notes.md is not a folder"),
+        (lambda f: (f / "svm/spam.csv").write_text("x"), "task spam occurs twice"),
     ],
 )
 def test_what_cannot_be_compared_is_one_line(
@@ -196,7 +196,10 @@ def test_what_cannot_be_compared_is_one_line(
         (["--baseline", "dog"], "unknown baseline 'dog'"),
         (["--baseline", "logreg", "--metric", "auc"], "unknown metric 'auc'"),
         (["--baseline", "logreg", "--metric", "dog=f1"], "unknown task 'dog'"),
-        (["--baseline", "logreg", "--metric", "tickets=f1"], "F1 is of one label: name it"),
+        (
+            ["--baseline", "logreg", "--metric", "tickets=f1"],
+            "F1 needs a positive label: --pos",
+        ),
         (["--baseline", "logreg", "--metric", "spam="], "--metric: expected TASK=VALUE"),
         (["--baseline", "logreg", "--tasks", "dog"], "unknown task 'dog'"),
         (
@@ -265,5 +268,5 @@ def test_logged_samples_of_a_harness_are_read_as_they_come(tmp_path: Path) -> No
     found = read_rows(path)
     assert (found.ids, found.gold, found.predicted) == (("0", "1"), ("1", "0"), ("1", "0"))
     path.write_text(json.dumps(rows[0] | {"filtered_resps": ["Paris"]}) + "\n")
-    with pytest.raises(UserError, match="row 1: filtered_resps holds no log-likelihoods"):
+    with pytest.raises(UserError, match="row 1: filtered_resps has no log-likelihoods"):
         read_rows(path)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reports.page.figures import CAPTIONS, draw_figures
-from reports.page.forest import Forest, forests, signed
+from reports.page.forest import Forest, build_forests, signed
 from reports.page.forest_figure import forest_figure
 from reports.page.pictures import Pictures
 from reports.statistics.interval import Interval
@@ -32,7 +32,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> list[Report]:
 
 @pytest.fixture(scope="module")
 def forest(reports: list[Report]) -> Forest:
-    return forests(reports, {"cat": "CAT"})[0]
+    return build_forests(reports, {"cat": "CAT"})[0]
 
 
 def test_a_row_has_its_gain_its_mark_and_the_reach_of_its_test(
@@ -52,7 +52,7 @@ def test_a_row_has_its_gain_its_mark_and_the_reach_of_its_test(
 def test_an_interval_that_was_asked_for_is_shown_and_named(reports: list[Report]) -> None:
     found = Interval(level=0.95, low=0.1, high=0.2, resamples=1, seed=0)
     tests = tuple(replace(test, interval=found) for test in reports[0].verdicts)
-    (one,) = forests([replace(reports[0], verdicts=tests)], {})
+    (one,) = build_forests([replace(reports[0], verdicts=tests)], {})
     assert {(row.low, row.high) for row in one.rows} == {(0.1, 0.2)}
     assert one.rows[1].text == "+15.0 (10.0 to 20.0) ‡"
     assert "bootstrap" in one.bars
@@ -67,17 +67,17 @@ def test_with_seeds_the_interval_is_over_seeds_and_examples(tmp_path: Path) -> N
         predict(store, cell, gold, rows)
         every += cell
     reports = build("s", read_cells(every, store), store)
-    (row,) = forests(reports, {})[0].rows
+    (row,) = build_forests(reports, {})[0].rows
     gain = reports[0].verdicts[0].gain
     assert gain is not None
     assert (row.low, row.high) == (gain.low, gain.high)
-    assert "seeds and examples" in forests(reports, {})[0].bars
+    assert "seeds and examples" in build_forests(reports, {})[0].bars
 
 
 def test_fresh_seeds_come_first(reports: list[Report]) -> None:
     tests = reports[0].verdicts
     fresh = tuple(replace(test, confirmation=test) for test in tests)
-    names = [one.name for one in forests([replace(reports[0], verdicts=fresh)], {})]
+    names = [one.name for one in build_forests([replace(reports[0], verdicts=fresh)], {})]
     assert names == ["confirmation", "dev"]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.page.headline import IN_WORDS, NOTHING, headline
+from reports.page.headline import IN_WORDS, NOTHING, write_headline
 from reports.tables.report import Report
 from reports.verdicts.answer import conclusion
 from search_spaces.study import Study, parse_study
@@ -48,33 +48,33 @@ def store(tmp_path: Path) -> Store:
 def test_the_split_that_chose_nothing_comes_first(store: Store) -> None:
     study = parse_study(STUDY, source="test")
     reports = reports_of(study, store)
-    parsed = Parsed(headline(reports))
+    parsed = Parsed(write_headline(reports))
     assert parsed.texts["h3"] == ["Test set", "Dev set"]
     notes = parsed.texts["p"]
     assert parsed.texts["caption"] == ["Test set", "Dev set"]
     assert notes[0] == "These examples took no part in the choice of the trials."
     assert any(note.startswith("These examples chose the trials") for note in notes)
     choice = [replace(report, split=None) for report in reports]
-    assert headline([*choice, *reports]) == headline(reports)
+    assert write_headline([*choice, *reports]) == write_headline(reports)
 
 
 def test_each_comparison_says_who_leads_by_what_and_what_remains(store: Store) -> None:
     reports = reports_of(parse_study(STUDY, source="test"), store)
-    items = items_of(headline(reports))
+    items = items_of(write_headline(reports))
     at, cat, scl = items[:3]
     assert at.startswith("RTE: at is 0.5 points above standard. 60.5 against 60.0 accuracy")
-    assert "The test does not tell them apart." in at
+    assert "Not significantly different." in at
     assert "RTE: cat is 15.0 points above standard. 75.0 against 60.0 accuracy with tiny" in cat
     assert "the best of 2 trials against the best of 2 trials" in cat
-    assert "‡ Significant, and it remains after Holm's correction over 6 comparisons." in cat
+    assert "‡ Significant, also after Holm's correction over 6 comparisons." in cat
     assert "McNemar's exact test: p = 1.9e-09; 30 of 200 examples are discordant" in cat
     assert "RTE: scl is level with standard. 60.0 against 60.0" in scl
     at, cat, scl = items[3:]
-    assert "‡ Significant, and it remains after the choice among the trials and Holm's" in at
+    assert "‡ Significant, also after the choice among the trials and Holm's" in at
     assert "after the choice among the trials p = 0.0002, 0.001 after Holm" in at
     assert "63.0 against 60.0 accuracy" in cat
     assert (
-        "Standard is significantly better, and it remains after the choice among the trials and"
+        "Standard is significantly better, also after the choice among the trials and"
         " Holm's correction over 6 comparisons." in scl
     )
     assert "RTE: scl is 10.0 points below standard." in scl
@@ -85,12 +85,12 @@ def test_numbers_in_words_are_those_of_the_tests(store: Store) -> None:
     dev = next(report for report in reports if report.table.name == "said-dev")
     sides = {test.method: test.side for test in dev.verdicts}
     assert sides == {"at": "ahead", "cat": "ahead", "scl": "behind"}
-    items = items_of(headline(reports))[3:]
+    items = items_of(write_headline(reports))[3:]
     for test, item in zip(dev.verdicts, items, strict=True):
         best = test.best
         assert best is not None
         assert f"p = {test.p_value:.2g}; " in item
-        assert f"after Holm {test.p_holm:.2g}" in item
+        assert f"after Holm's correction {test.p_holm:.2g}" in item
         assert f"p = {best.p_value:.2g}, {test.p_after_holm:.2g} after Holm" in item
 
 
@@ -98,7 +98,7 @@ def test_a_dagger_that_a_correction_takes_away_is_said_to_be_lost(store: Store) 
     dev = reports_of(parse_study(STUDY, source="test"), store)[0]
     lost = replace(dev.verdicts[0], p_after_holm=0.2)
     assert conclusion(lost) == (
-        "† Significant, but it does not remain after the choice among the trials and"
+        "† Significant, but not after the choice among the trials and"
         " Holm's correction over 6 comparisons."
     )
     assert conclusion(replace(lost, family=1)).endswith("after the choice among the trials.")
@@ -110,9 +110,9 @@ def test_a_loss_is_held_to_the_same_corrections(store: Store) -> None:
     assert best is not None
     assert best.p_less < best.p_greater
     for changed, said in (
-        ({}, "and it remains after"),
-        ({"p_after_holm": 0.2}, "but it does not remain after"),
-        ({"p_after_holm": None}, "but not known to remain after the choice among the trials: "),
+        ({}, "also after"),
+        ({"p_after_holm": 0.2}, "but not after"),
+        ({"p_after_holm": None}, "but this cannot be corrected for the choice among the trials: "),
     ):
         start = f"Standard is significantly better, {said}"
         assert conclusion(replace(behind, **changed)).startswith(start)
@@ -120,17 +120,15 @@ def test_a_loss_is_held_to_the_same_corrections(store: Store) -> None:
 
 def test_what_cannot_be_known_is_said_with_its_reason(store: Store) -> None:
     study = parse_study(STUDY, source="test")
-    items = items_of(headline(reports_of(study, store, skip="at")))
-    assert (
-        "not known to remain after the choice among the trials: rte/tiny/at: 1 of its" in items[3]
-    )
+    items = items_of(write_headline(reports_of(study, store, skip="at")))
+    assert "cannot be corrected for the choice among the trials: rte/tiny/at: 1 of its" in items[3]
     assert "the only trial against the best of 2 trials" in items[3]
 
 
 def test_a_sentence_per_method_counts_its_marks_and_losses(store: Store) -> None:
     encoders = '["<b>one", two, three]'
     study = parse_study(STUDY.replace("[tiny]", encoders), source="test")
-    found = headline(reports_of(study, store), {"cat": "CAT"})
+    found = write_headline(reports_of(study, store), {"cat": "CAT"})
     parsed = Parsed(found)
     assert parsed.texts["summary"] == [IN_WORDS, IN_WORDS]
     verdicts = [text for text in parsed.texts["li"] if "ahead of" in text]
@@ -151,7 +149,7 @@ def test_a_sentence_per_method_counts_its_marks_and_losses(store: Store) -> None
 
 def test_the_answer_of_each_method_comes_first(store: Store) -> None:
     reports = reports_of(parse_study(STUDY, source="test"), store)
-    found = Parsed(headline(reports, {"cat": "CAT"})).texts["li"][:3]
+    found = Parsed(write_headline(reports, {"cat": "CAT"})).texts["li"][:3]
     assert [text.partition("?")[0] for text in found] == [
         "Does at beat standard",
         "Does CAT beat standard",
@@ -168,7 +166,7 @@ def test_green_is_for_what_remains_and_every_colour_has_its_words(store: Store) 
         (reports[1].verdicts, "holds", "‡ better"),
         (lost, "marked", "† better before corrections"),
     ):
-        parsed = Parsed(headline([replace(reports[1], verdicts=verdicts)]))
+        parsed = Parsed(write_headline([replace(reports[1], verdicts=verdicts)]))
         rows = [one.get("class") or "" for one in parsed.having("tr")]
         assert [row.split()[0] for row in rows if row] == ["open", kind, "open"]
         assert words in parsed.texts["td"]
@@ -184,12 +182,12 @@ def test_a_gain_that_matters_is_answered_where_there_are_seeds(tmp_path: Path) -
         every += cell
     reports = build("s", read_cells(every, store), store)
     for worth, words in ((0.02, "better by 2 points"), (0.6, "as good"), (0.2, "not settled")):
-        found = headline(reports, {}, worth)
+        found = write_headline(reports, {}, worth)
         assert words in Parsed(found).texts["td"]
         assert 'class="worth"' in found
-    assert "points</th>" not in headline(reports).replace("standard, points</th>", "")
+    assert "points</th>" not in write_headline(reports).replace("standard, points</th>", "")
 
 
 def test_without_a_comparison_it_says_what_it_takes(store: Store) -> None:
     study = parse_study(STUDY.replace("standard, ", ""), source="test")
-    assert headline(reports_of(study, store)) == NOTHING
+    assert write_headline(reports_of(study, store)) == NOTHING

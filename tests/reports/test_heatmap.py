@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reports.page.heatmap import Heatmap, heatmap
+from reports.page.heatmap import Heatmap, build_heatmap
 from tests.reports.landscapes import landscape
 
 PAPER = {
@@ -22,7 +22,7 @@ def test_the_papers_axes_have_their_places_and_seeds_are_averaged() -> None:
     scores = {
         place: float(rng.random()) for place in np.ndindex(3, 4, 2, 3, 2) if rng.random() < 0.7
     }
-    found = heatmap(landscape(PAPER, lambda *places: scores.get(places)))
+    found = build_heatmap(landscape(PAPER, lambda *places: scores.get(places)))
     assert found is not None
     assert names(found) == ["epsilon", "lambda", "tau", "lr"]
     assert found.averaged == ("seed",)
@@ -51,13 +51,13 @@ def test_the_papers_axes_have_their_places_and_seeds_are_averaged() -> None:
     ],
 )
 def test_free_places_go_to_what_varies(axes: list[str], expected: list[str | None] | None) -> None:
-    found = heatmap(landscape(dict.fromkeys(axes, (1, 2)), lambda *places: 0.1 * sum(places)))
+    found = build_heatmap(landscape(dict.fromkeys(axes, (1, 2)), lambda *places: 0.1 * sum(places)))
     assert (found and names(found)) == expected
 
 
 def test_what_has_no_place_is_averaged() -> None:
     axes = dict.fromkeys(["lr", "steps", "norm", "count", "adv_lr"], (1, 2))
-    found = heatmap(landscape(axes, lambda *places: 0.1 * places[4]))
+    found = build_heatmap(landscape(axes, lambda *places: 0.1 * places[4]))
     assert found is not None
     assert found.averaged == ("adv_lr",)
     np.testing.assert_allclose(found.scores, 0.05)

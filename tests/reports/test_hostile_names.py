@@ -77,7 +77,7 @@ def test_there_are_marks_refusals_and_intervals(reports: list[Report]) -> None:
     assert first.rows[2].cells[0].marks == ("dagger", "double-dagger")
     assert f"Study {HOSTILE}, dev set." in words_of(first)
     assert f": {HOSTILE}/{HOSTILE}/at: 1 of its trials was pruned." in words_of(first)
-    assert f"Gains on Standard, in points: {HOSTILE} {HOSTILE} AT 5.0 (" in first.notes[-1]
+    assert f"Gains over Standard, in points: {HOSTILE} {HOSTILE} AT 5.0 (" in first.notes[-1]
     assert any(HOSTILE in note and "refused" in note for note in second.notes)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.page.fanova import EVALUATOR, SEED
-from reports.page.importance import EXACT, anova, importance
+from reports.page.importance import EXACT, anova, compute_importance
 from search_spaces.errors import UserError
 from tests.references import sobol
 from tests.reports.landscapes import landscape
@@ -43,13 +43,13 @@ def test_a_full_grid_is_decomposed_as_the_reference_does(
 
 def test_a_sum_of_axes_has_no_interactions_and_a_product_has_nothing_else() -> None:
     axes = {"lr": (1, 2), "tau": (1, 2)}
-    added = importance(landscape(axes, lambda lr, tau: 0.5 + 0.2 * lr + 0.1 * tau))
+    added = compute_importance(landscape(axes, lambda lr, tau: 0.5 + 0.2 * lr + 0.1 * tau))
     assert added.evaluator == EXACT
     assert [share.axis for share in added.shares] == ["lr", "tau"]
     assert [share.alone for share in added.shares] == pytest.approx([0.8, 0.2])
     assert [share.together for share in added.shares] == pytest.approx([0.8, 0.2])
     assert added.spread == pytest.approx(np.std([0.5, 0.6, 0.7, 0.8]))
-    crossed = importance(landscape(axes, lambda lr, tau: float(lr == tau)))
+    crossed = compute_importance(landscape(axes, lambda lr, tau: float(lr == tau)))
     assert [share.alone for share in crossed.shares] == pytest.approx([0, 0])
     assert [share.together for share in crossed.shares] == pytest.approx([1, 1])
 
@@ -60,7 +60,7 @@ def gappy(lr: int, epsilon: int, seed: int) -> float | None:
 
 def test_a_grid_with_gaps_is_left_to_optunas_fanova_by_name() -> None:
     axes = {"lr": (1e-5, 2e-5), "epsilon": (0.1, 0.2, 0.4), "seed": (0, 1)}
-    found = importance(landscape(axes, gappy))
+    found = compute_importance(landscape(axes, gappy))
     assert found.evaluator == EVALUATOR == "optuna.importance.FanovaImportanceEvaluator"
     assert all(share.together is None for share in found.shares)
     study = optuna.create_study(direction="maximize")
@@ -93,12 +93,12 @@ def test_a_grid_with_gaps_is_left_to_optunas_fanova_by_name() -> None:
         ({}, lambda: 0.5, "nothing varies"),
         ({"lr": (1, 2)}, float, "only lr varies"),
         ({"lr": (1, 2), "tau": (1, 2)}, lambda *_: 0.5, "all scores are equal"),
-        ({"lr": (1, 2), "tau": (1, 2)}, lambda lr, _tau: [0.5, None][lr], "too few"),
+        ({"lr": (1, 2), "tau": (1, 2)}, lambda lr, _tau: [0.5, None][lr], "at least 4 finished"),
     ],
 )
 def test_where_there_is_none_it_says_why(
     axes: dict[str, tuple[int, ...]], score: Callable[..., float | None], said: str
 ) -> None:
     with pytest.raises(UserError, match=said) as error:
-        importance(landscape(axes, score))
+        compute_importance(landscape(axes, score))
     assert "rte, tiny, cat" in str(error.value)

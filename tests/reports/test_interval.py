@@ -31,7 +31,7 @@ def test_equals_drawing_examples_one_by_one(metric: str, n_classes: int) -> None
 def test_rare_and_frequent_examples_are_drawn_alike(times: list[int]) -> None:
     """A multinomial's mean and covariance, whichever way each example is drawn."""
     n, share = sum(times), np.array(times) / sum(times)
-    found = interval._sample(np.array(times), 20_000, *np.random.default_rng(2).spawn(2))
+    found = interval._sample_counts(np.array(times), 20_000, *np.random.default_rng(2).spawn(2))
     assert set(found.sum(axis=1)) == {n}
     assert found.mean(axis=0) == pytest.approx(n * share, rel=0.05)
     expected = n * (np.diag(share) - np.outer(share, share))

@@ -13,7 +13,7 @@ from reports.statistics.budget import compare_budgets
 from reports.statistics.gap import smallest_gap
 from reports.statistics.honest import HonestScore, honest_score
 from reports.verdicts import choice
-from reports.verdicts.choice import MOST_RESAMPLES, resamples_for
+from reports.verdicts.choice import MOST_RESAMPLES, count_resamples
 from reports.verdicts.verdict import ALPHA, Verdict
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
@@ -47,7 +47,7 @@ def judge(
 ) -> tuple[dict[str, Verdict], dict[str, HonestScore | None]]:
     """The verdicts on a split and the honest scores, by method."""
     found = judged(cells, store)
-    verdicts = {verdict.method: verdict for verdict in found.of(tuple(cells), split)}
+    verdicts = {verdict.method: verdict for verdict in found.on_split(tuple(cells), split)}
     return verdicts, {name[2]: score for name, score in found.honest.items()}
 
 
@@ -111,7 +111,7 @@ def test_a_metric_that_best_against_best_does_not_take_is_a_reason(
     assert chosen.comparison is not None
     assert honest["cat"] is not None
     assert (chosen.best, chosen.budget) == (None, None)
-    assert "not mcc of 3" in (chosen.refused or "")
+    assert "not mcc with 3" in (chosen.refused or "")
     report, _ = build("s", read(store, *cells), store)
     assert "cannot have a double dagger" in words_of(report.table)
 
@@ -195,7 +195,7 @@ def test_cells_that_were_chosen_on_different_splits_are_refused(store: Store) ->
     predict(store, cells[0], gold, rows[:2], ("dev",))
     predict(store, cells[1], gold, rows[2:], ("heldout", "dev"))
     chosen = judge(store, read(store, *cells))[0]["cat"]
-    assert chosen.refused == "rte/tiny/standard and rte/tiny/cat were chosen on different splits"
+    assert chosen.refused == "rte/tiny/standard and rte/tiny/cat have different selection splits"
     assert (chosen.chosen_on, chosen.best, chosen.p_after) == ("heldout", None, None)
 
 
@@ -204,7 +204,7 @@ def test_trials_of_a_cell_that_were_chosen_on_different_splits_are_an_error(stor
     cell = trials("cat", 6)
     predict(store, cell[:5], gold, rows[:5])
     predict(store, cell[5:], gold, rows[5:], ("heldout", "dev"))
-    with pytest.raises(UserError, match=f"rte/tiny/cat: trial {cell[5].signature} was chosen on a"):
+    with pytest.raises(UserError, match=f"rte/tiny/cat: trials {cell[5].signature} and"):
         judge(store, read(store, cell))
 
 
@@ -255,11 +255,11 @@ def test_gold_labels_that_differ_are_an_error(store: Store) -> None:
 @pytest.mark.parametrize("tests", [1, 6, 40, 63, 250])
 @pytest.mark.parametrize("trials", [2, 363, 6_000, 10**6, 10**9])
 def test_resamples_are_enough_for_holm_and_no_more_than_needed(trials: int, tests: int) -> None:
-    resamples = resamples_for(trials, tests)
+    resamples = count_resamples(trials, tests)
     assert 999 <= resamples <= max(MOST_RESAMPLES, 160 * tests)
     assert tests * 2 / (1 + resamples) <= ALPHA / 2, "Holm's least p must be able to be small"
-    assert resamples_for(363, 6) == MOST_RESAMPLES
-    assert resamples_for(10**9, tests) <= resamples
+    assert count_resamples(363, 6) == MOST_RESAMPLES
+    assert count_resamples(10**9, tests) <= resamples
 
 
 def test_a_family_gets_the_resamples_that_it_needs(

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reports.page.landscape import Landscape, landscapes, written
-from reports.page.training_curves import training_curves
+from reports.page.landscape import Landscape, build_landscapes, written
+from reports.page.training_curves import read_training_curves
 from search_spaces.cells import cells_of
 from search_spaces.study import Study, parse_study
 from tests.reports.landscapes import landscape
@@ -39,7 +39,7 @@ def store(study: Study, tmp_path: Path) -> Store:
 
 
 def survey(study: Study, store: Store) -> tuple[Landscape, ...]:
-    return landscapes(cells_of(study), read_cells(study.trials(), store))
+    return build_landscapes(cells_of(study), read_cells(study.trials(), store))
 
 
 def test_axes_are_what_varies_numbers_ascending_and_the_rest_as_written(
@@ -67,7 +67,9 @@ def test_each_trial_stands_at_its_own_settings(study: Study, store: Store) -> No
         columns = {axis.name: column for column, axis in enumerate(of.axes)}
         for row, signature in enumerate(of.trials):
             trial = configs[signature]
-            values = {name: of.axes[c].values[of.places[row, c]] for name, c in columns.items()}
+            values = {
+                name: of.axes[c].values[of.value_indices[row, c]] for name, c in columns.items()
+            }
             assert (values["lr"], values["seed"]) == (trial.lr, trial.seed)
             assert values.get("norm") == getattr(trial.method, "norm", None)
             assert of.scores[row] == pytest.approx((100 + order.index(signature)) / 200)
@@ -82,7 +84,7 @@ def test_the_best_comes_first_and_the_earlier_of_equals(study: Study, store: Sto
 
 def test_a_repeated_combination_is_no_full_grid() -> None:
     of = landscape({"lr": (1, 2)}, lambda _: 0.5)
-    twice = replace(of, places=np.zeros((2, 1), dtype=np.int64))
+    twice = replace(of, value_indices=np.zeros((2, 1), dtype=np.int64))
     assert not twice.is_full_grid
 
 
@@ -95,7 +97,7 @@ def test_values_are_written_as_a_study_would() -> None:
 def test_training_curves_are_of_the_best_trials_of_every_cell(study: Study, store: Store) -> None:
     """The seed with 102 is of a setting that lacks one: it comes after both of the other."""
     cells = read_cells(study.trials(), store)
-    curves = training_curves(survey(study, store), cells, most=4)
+    curves = read_training_curves(survey(study, store), cells, most=4)
     assert [(curve.method, curve.scores[-1]) for curve in curves] == [
         ("standard", 101 / 200),
         ("standard", 100 / 200),
@@ -104,4 +106,4 @@ def test_training_curves_are_of_the_best_trials_of_every_cell(study: Study, stor
     ]
     assert curves[2].setting == "lr=1e-05 norm=l2 lambda=0.1 seed=2"
     assert (curves[0].epochs, curves[0].losses) == ((1,), {"loss": (0.5,)})
-    assert len(training_curves(survey(study, store), cells, most=1)) == 2
+    assert len(read_training_curves(survey(study, store), cells, most=1)) == 2

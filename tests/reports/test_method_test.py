@@ -110,7 +110,7 @@ def test_names_of_labels_are_as_good_as_numbers() -> None:
         named = method_test(names[a], names[b], names[gold], metric, labels=names.tolist())
         assert named == method_test(a, b, gold, metric, 3)
     assert method_test(names[a], names[b], names[gold]) == method_test(a, b, gold)
-    with pytest.raises(ValueError, match="f1 needs labels"):
+    with pytest.raises(ValueError, match="f1 needs the label names"):
         method_test(names[a], names[b], names[gold], "f1")
     with pytest.raises(UserError, match="label of b 'yess'; did you mean 'yes'"):
         method_test(names[a], np.full((3, 60), "yess"), names[gold])
@@ -127,9 +127,9 @@ def test_a_mixed_model_agrees_on_balanced_data() -> None:
     for name in "ab":
         own = rng.normal(0, 0.7, n)
         rows[name] = example + own + rng.normal(0, 0.5, (seeds, 1)) + rng.normal(0, 0.6, (seeds, n))
-    from reports.statistics.method_test import effects_of
+    from reports.statistics.method_test import estimate_effects
 
-    ours = effects_of(rows["a"], rows["b"]).unbiased
+    ours = estimate_effects(rows["a"], rows["b"]).unbiased
     long = pd.DataFrame(
         [
             {"y": rows[name][s, i], "m": name, "i": i, "mi": f"{name}{i}", "s": f"{name}{s}"}
@@ -197,7 +197,7 @@ GOOD = [[1, 0, 1], [0, 0, 1]]
         ([[1, 0], [0, 0]], {}, "a has 2 examples and b 3"),
         ([1, 0, 1], {}, r"expected an array \(seeds, examples\)"),
         ([[1, 0, 2], [0, 0, 1]], {}, "expected 1"),
-        (GOOD, {"metric": "f1"}, "needs the gold labels"),
+        (GOOD, {"metric": "f1"}, "needs gold labels"),
         (GOOD, {"gold": [0, 1]}, "one label per example"),
         (GOOD, {"gold": [0, 1, 1], "metric": "macro_f1"}, "pass n_classes"),
         (GOOD, {"gold": [0, 1, 2], "n_classes": 2}, "labels below 2"),
@@ -219,7 +219,7 @@ def test_an_average_over_tasks() -> None:
     assert found.df == pytest.approx(sum(variances) ** 2 / below)
     alone = average_gain(tests[:1])
     assert (alone.p_value, alone.low) == pytest.approx((tests[0].p_value, tests[0].low))
-    with pytest.raises(UserError, match="there is none"):
+    with pytest.raises(UserError, match="at least one task, got none"):
         average_gain([])
 
 

@@ -13,7 +13,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna_dashboard import wsgi
 
-from reports.exports.optuna_storage import CHILDREN, Written, distributions, write_storage
+from reports.exports.optuna_storage import CHILDREN, Written, find_distributions, write_storage
 from reports.exports.rows import TrialRow, read_rows
 from search_spaces.errors import UserError
 from search_spaces.study import parse_study
@@ -65,7 +65,7 @@ def test_optuna_reads_what_it_would_have_written_itself(store: Store, tmp_path: 
     for name, method in ((STANDARD, "standard"), (PGD, "pgd")):
         cell = [row for row in rows if row.config.method.name == method]
         ended = [row for row in cell if row.state is not State.MISSING]
-        slow = add_slowly(tmp_path / f"{method}.db", ended, distributions(cell))
+        slow = add_slowly(tmp_path / f"{method}.db", ended, find_distributions(cell))
         found = trials_in(tmp_path / "fast.db", name)
         assert [visible(trial) for trial in found] == [visible(trial) for trial in slow.trials]
     states = [trial.state.name for trial in found]
@@ -87,7 +87,7 @@ def test_optuna_reads_what_it_would_have_written_itself(store: Store, tmp_path: 
 
 def test_axes_become_ranges_and_choices(store: Store) -> None:
     cell = [row for row in rows_of(store) if row.config.method.name == "pgd"]
-    assert distributions(cell) == {
+    assert find_distributions(cell) == {
         "lr": FloatDistribution(1e-5, 1e-3, log=True),
         "norm": CategoricalDistribution(("l2", "linf")),
     }
@@ -95,7 +95,7 @@ def test_axes_become_ranges_and_choices(store: Store) -> None:
     text = text.replace("adv_lr: [0.1]", "micro_batch: [null, 8], adv_lr: [0.1, 0.2]")
     text = text.replace("norm: [l2, linf]", "bias_correction: [true, false]")
     cell = [row for row in rows_of(store, text) if row.config.method.name == "pgd"]
-    assert distributions(cell) == {
+    assert find_distributions(cell) == {
         "lr": FloatDistribution(2e-5, 3e-5),
         "adv_lr": FloatDistribution(0.1, 0.2),
         "batch_size": IntDistribution(16, 32),
@@ -185,7 +185,7 @@ def test_what_is_not_ours_is_left_alone(store: Store, tmp_path: Path) -> None:
     assert trials_in(path, STANDARD) == [], "nothing is written in part"
     text = tmp_path / "text"
     text.write_text("not a database, but long enough to be taken for one" * 50)
-    with pytest.raises(UserError, match="is no Optuna storage"):
+    with pytest.raises(UserError, match="is not an Optuna storage"):
         write_storage("small", rows_of(store), text)
     newer = tmp_path / "newer.db"
     write_storage("small", rows_of(store), newer)

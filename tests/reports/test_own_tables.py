@@ -75,7 +75,7 @@ def test_rows_columns_names_and_averages(folder: Path, capsys: pytest.CaptureFix
     assert left_out(study, reports) == ["no number yet for table later"]
     typo = study.own_tables[0].model_copy(update={"rows": {"at norm=l2": "AT"}})
     (_, line) = left_out(study.model_copy(update={"own_tables": (typo,)}), [])
-    assert "table main: no trial of the study is 'at norm=l2'" in line
+    assert "table main: no trial of the study belongs to row 'at norm=l2'" in line
 
     extras = Extras(html=True, figures=True, all_figures=True, data=None)
     print_report(study, store, folder / "out", None, extras, Output(details=True))

@@ -190,7 +190,7 @@ def test_before_anything_is_finished_the_page_says_so(tmp_path: Path) -> None:
     assert [file.name for file in done.files] == ["none.html"]
     assert done.lacking == ("no figures: no trial is finished",)
     text = done.files[0].read_text("utf-8")
-    assert "Nothing is compared yet" in text
+    assert "No comparison yet" in text
     assert "<p>0 of 1 trials are finished, in 1 cell (task, encoder, method).</p>" in text
 
 

@@ -103,7 +103,7 @@ def test_ticked_trials_lie_over_each_other(opened: Chrome) -> None:
     choose(opened, "curves", "Curve", "loss")
     label = opened.find_element(By.CSS_SELECTOR, "#curves svg").get_attribute("aria-label")
     assert str(label).startswith("loss by epoch")
-    out = opened.find_element(By.CSS_SELECTOR, f"[aria-label='Take {trial} out']")
+    out = opened.find_element(By.CSS_SELECTOR, f"[aria-label='Remove {trial}']")
     out.send_keys(Keys.ENTER)
     wait_for_frames(opened)
     assert len(opened.find_elements(By.CSS_SELECTOR, "#curves .chips li")) == before

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.page.pictures import draw_up
+from reports.page.pictures import build_pictures
 from reports.results.results import read_results
 from reports.tables.latex import to_latex
 from reports.tables.report import Report
@@ -206,7 +206,7 @@ def test_pictures_are_of_the_cells_that_tables_compare(tmp_path: Path) -> None:
     """A budget curve ends at the table's number, and from as many trials."""
     study, store = filled(tmp_path)
     cells = {cell.key: cell for cell in read_results(study, store).cells}
-    drawn = draw_up(study.name, cells_of(study), list(cells.values()))
+    drawn = build_pictures(study.name, cells_of(study), list(cells.values()))
     assert [(c.landscape.task, c.landscape.encoder, c.landscape.method) for c in drawn.cells] == [
         *cells
     ]

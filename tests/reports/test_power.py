@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reports.statistics.method_test import method_test
-from reports.statistics.power import Plan, Variation, examples_for, seeds_for
+from reports.statistics.power import Plan, Variation, find_examples, find_seeds
 from search_spaces.errors import UserError
 from tests.benchmarks.seed_worlds import TESTS, World, rates
 
@@ -30,7 +30,7 @@ def measured(world: World) -> Variation:
     found = []
     for seed in range(60):
         gold, a, b = world.draw(np.random.default_rng(900 + seed))
-        found.append(Variation.of(method_test(a, b, gold)))
+        found.append(Variation.from_test(method_test(a, b, gold)))
     return Variation(
         discordant=float(np.mean([one.discordant for one in found])),
         repeated=float(np.mean([one.repeated for one in found])),
@@ -59,14 +59,14 @@ def test_more_seeds_and_more_examples_show_more() -> None:
     gain = plan.smallest_gain()
     assert Plan(examples=408, seeds=10).smallest_gain() < gain
     assert Plan(examples=4_080, seeds=5).smallest_gain() < gain
-    assert seeds_for(plan, gain * 1.001) == 5
-    assert examples_for(plan, gain * 1.001) == pytest.approx(408, abs=2)
-    fewest = seeds_for(plan, 0.03)
+    assert find_seeds(plan, gain * 1.001) == 5
+    assert find_examples(plan, gain * 1.001) == pytest.approx(408, abs=2)
+    fewest = find_seeds(plan, 0.03)
     assert fewest is not None
     assert Plan(examples=408, seeds=fewest).power(0.03) >= 0.8
     assert Plan(examples=408, seeds=fewest - 1).power(0.03) < 0.8
-    assert seeds_for(plan, 0.001) is None, "as many seeds as may be, examples are too few"
-    assert examples_for(plan, 0.001) is None, "as many examples as may be, seeds are too few"
+    assert find_seeds(plan, 0.001) is None, "as many seeds as may be, examples are too few"
+    assert find_examples(plan, 0.001) is None, "as many examples as may be, seeds are too few"
 
 
 def test_where_nothing_varies_any_gain_is_seen() -> None:
@@ -78,9 +78,9 @@ def test_where_nothing_varies_any_gain_is_seen() -> None:
 
 
 def test_what_cannot_be_planned() -> None:
-    with pytest.raises(UserError, match="2 seeds and 2 examples at least, got 1 and 100"):
+    with pytest.raises(UserError, match="at least 2 seeds and 2 examples, got 1 seeds and 100"):
         Plan(examples=100, seeds=1)
     with pytest.raises(ValueError, match="power: expected"):
         Plan(examples=100, seeds=2).smallest_gain(1.0)
     with pytest.raises(ValueError, match="gain: expected"):
-        seeds_for(Plan(examples=100, seeds=2), 0.0)
+        find_seeds(Plan(examples=100, seeds=2), 0.0)

@@ -91,7 +91,7 @@ def test_the_test_of_methods_is_that_of_the_task_s_metric(
     predict(store, base, gold, rows[:3])
     predict(store, cat, gold, rows[3:])
     cells = read_cells([*base, *cat], store)
-    (found,) = judged(cells, store).of(tuple(cells), "dev")
+    (found,) = judged(cells, store).on_split(tuple(cells), "dev")
     expected = method_test(rows[3:], rows[:3], gold, metric, 2)
     assert found.gain == expected
     assert found.delta == pytest.approx(expected.delta)
@@ -114,10 +114,10 @@ def test_uneven_seeds_leave_no_double_dagger_where_there_was_a_choice(store: Sto
     predict(store, cat, gold, rows[6:], ("dev", "test"))
     cells = read_cells([*base, *cat], store)
     verdicts = judged(cells, store)
-    (dev,), (test,) = (verdicts.of(tuple(cells), split) for split in ("dev", "test"))
+    (dev,), (test,) = (verdicts.on_split(tuple(cells), split) for split in ("dev", "test"))
     assert (dev.marks, dev.p_after) == (("asterisk",), None)
     assert dev.refused is not None
-    assert "best against best takes as many of both" in dev.refused
+    assert "best against best needs equally many" in dev.refused
     assert test.marks == ("asterisk", "double-dagger")
     assert test.gain is not None
     assert test.p_after == test.gain.p_value
@@ -180,7 +180,7 @@ def half_done(store: Store, done: tuple[int, int], *, failed: bool) -> tuple[lis
             fail(store, trial)
     cells = read_cells([*groups[0], *groups[1]], store)
     verdicts = judged(cells, store)
-    found = [one for split in ("dev", "test") for one in verdicts.of(tuple(cells), split)]
+    found = [one for split in ("dev", "test") for one in verdicts.on_split(tuple(cells), split)]
     return found, words_of(build("s", cells, store)[1].table)
 
 

@@ -48,7 +48,9 @@ def test_a_lucky_seed_does_not_represent_its_setting(store: Store) -> None:
     assert found.chosen is not None
     assert found.chosen.config.lr == cell[3].lr
     assert found.chosen.selection_score == pytest.approx(0.85)
-    assert [setting.selection_score for setting in found.begun] == pytest.approx([0.8, 0.85])
+    assert [setting.selection_score for setting in found.trained_settings] == pytest.approx(
+        [0.8, 0.85]
+    )
     first, *_ = build("s", [found], store)
     (shown,) = first.table.rows[0].cells
     assert first.table.text(shown) == "85.0 ± 0.0"
@@ -65,7 +67,7 @@ def test_a_setting_that_lacks_a_seed_is_not_chosen_while_others_have_all(store: 
     (found,) = read_cells(cell, store)
     assert found.chosen is not None
     assert found.chosen.config.lr == cell[3].lr
-    assert (len(found.begun), len(found.comparable), found.design.failed) == (2, 1, 1)
+    assert (len(found.trained_settings), len(found.comparable), found.design.failed) == (2, 1, 1)
     first, *_ = build("s", [found], store)
     assert "CAT 5 of 6 trials (1 failed) (grid with failures)" in words_of(first.table)
     assert "1 setting with fewer seeds than others could not be chosen." in words_of(first.table)
@@ -111,7 +113,7 @@ def test_uneven_seeds_have_no_best_against_best() -> None:
         best_vs_best(
             candidates(gold, rows[:2], cell="standard"), candidates(gold, rows[2:], seeds=2)
         )
-    with pytest.raises(UserError, match="5 trials are not 2 of each setting"):
+    with pytest.raises(UserError, match="5 trials cannot be 2 seeds per setting"):
         candidates(gold, rows[:5], seeds=2)
 
 
@@ -136,7 +138,7 @@ def compared(
     predict(store, cells[1], gold, rows[len(cells[0]) :], ("dev", "test"))
     read = read_cells([*cells[0], *cells[1]], store)
     verdicts = judged(read, store)
-    (dev,), (test,) = (verdicts.of(tuple(read), split) for split in ("dev", "test"))
+    (dev,), (test,) = (verdicts.on_split(tuple(read), split) for split in ("dev", "test"))
     return dev, test, build("s", read, store)
 
 
@@ -164,7 +166,7 @@ def test_seeds_on_both_sides_are_tested_as_methods(store: Store) -> None:
     assert "Standard 2 x 3, CAT 2 x 3 (complete grid)" in words_of(first.table)
     assert "One seed" not in words_of(first.table)
     assert (
-        f"Gains on Standard, in points: RTE Tiny CAT {100 * expected.delta:.1f} ("
+        f"Gains over Standard, in points: RTE Tiny CAT {100 * expected.delta:.1f} ("
         in first.table.notes[-1]
     )
 
@@ -185,10 +187,10 @@ def test_one_seed_beside_several_is_not_tested_and_says_so(store: Store) -> None
     predict(store, base, gold, rows[:1])
     predict(store, cat, gold, rows[1:])
     cells = read_cells([*base, *cat], store)
-    (found,) = judged(cells, store).of(tuple(cells), "dev")
+    (found,) = judged(cells, store).on_split(tuple(cells), "dev")
     assert (found.p_value, found.p_after, found.marks, found.p_holm) == (None, None, (), 1.0)
     assert found.refused == (
-        "the baseline has one seed and the system 3: how seeds differ takes two of both"
+        "the baseline has one seed and the system 3: a test of methods takes two of both"
     )
     first, *_ = build("s", cells, store)
     assert "cannot have a double dagger: the baseline has one seed" in words_of(first.table)
@@ -204,7 +206,7 @@ def test_every_planned_comparison_is_in_the_family(store: Store) -> None:
     predict(store, groups[3][:1], gold, rows[:1])
     cells = read_cells([trial for group in groups for trial in group], store)
     verdicts = judged(cells, store)
-    (found,) = verdicts.of(tuple(cells), "dev")
+    (found,) = verdicts.on_split(tuple(cells), "dev")
     assert verdicts.planned == found.family == 3
     assert found.p_after is not None
     assert found.p_value is not None
@@ -219,7 +221,7 @@ def test_an_unfinished_grid_has_no_double_dagger_on_a_test_set(store: Store) -> 
     predict(store, base, gold, rows[:2], ("dev", "test"))
     predict(store, cat[:2], gold, rows[2:], ("dev", "test"))
     cells = read_cells([*base, *cat], store)
-    (found,) = judged(cells, store).of(tuple(cells), "test")
+    (found,) = judged(cells, store).on_split(tuple(cells), "test")
     assert found.marked
     assert found.marks == ("dagger",)
     assert found.refused == "rte/tiny/cat: 1 of its trials is not finished"
@@ -238,10 +240,10 @@ def test_failed_baseline_trials_may_have_been_its_best(
         for trial in group[3 - lost :]:
             fail(store, trial)
     read = read_cells([*cells[0], *cells[1]], store)
-    (found,) = judged(read, store).of(tuple(read), "dev")
+    (found,) = judged(read, store).on_split(tuple(read), "dev")
     assert found.marked
     assert found.survives == kept
-    why = "rte/tiny/standard: 1 of 3 trials failed, of rte/tiny/cat 0 of 3"
+    why = "rte/tiny/standard: 1 of 3 trials failed, but 0 of 3 of rte/tiny/cat"
     assert found.refused == (None if kept else why)
 
 
@@ -258,7 +260,7 @@ def test_no_mark_for_what_a_constant_classifier_scores(
     predict(store, flat, gold, [np.ones(200, dtype=int)])
     predict(store, cat, gold, [good])
     cells = read_cells([*base, *flat, *cat], store)
-    at, better = judged(cells, store).of(tuple(cells), "dev")
+    at, better = judged(cells, store).on_split(tuple(cells), "dev")
     assert at.constant == better.constant == pytest.approx(constant)
     assert at.one_class
     assert at.marks == ()

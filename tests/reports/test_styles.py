@@ -11,7 +11,7 @@ import pytest
 
 from reports.page.page import asset
 from reports.page.settings_figures import SHADES
-from reports.page.styles import OTHERS, VARIANTS, style_of, styles_of
+from reports.page.styles import OTHERS, VARIANTS, choose_styles, find_style
 from search_spaces.cells import cells_of
 from search_spaces.methods import METHODS
 from search_spaces.study import load_study
@@ -69,7 +69,7 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-STYLES = {name: style_of(name) for name in METHODS}
+STYLES = {name: find_style(name) for name in METHODS}
 
 
 def test_every_method_has_its_own_look() -> None:
@@ -82,19 +82,19 @@ def test_variants_have_the_method_s_colour_and_lines_of_their_own() -> None:
     """Those of the paper's tables, by the first option that is named."""
     names = ["cat", *(method for _, _, method in cells_of(load_study("paper")) if " " in method)]
     assert {name.split()[1].split("=")[0] for name in names[1:]} == set(VARIANTS)
-    assert {style_of(name).light for name in names} == {STYLES["cat"].light}
-    assert len({style_of(name).dashes for name in names}) == len(VARIANTS) + 1
+    assert {find_style(name).light for name in names} == {STYLES["cat"].light}
+    assert len({find_style(name).dashes for name in names}) == len(VARIANTS) + 1
 
 
 def test_methods_without_looks_get_some_that_no_other_has() -> None:
-    found = styles_of(["standard", "Focal", "Mixup", "Focal norm=mix"], {"Mixup": None})
+    found = choose_styles(["standard", "Focal", "Mixup", "Focal norm=mix"], {"Mixup": None})
     assert found["standard"] == STYLES["standard"]
     assert (found["Focal"], found["Mixup"]) == OTHERS[:2]
     assert found["Focal norm=mix"].marker == found["Focal"].marker
     for one, other in combinations([*STYLES.values(), *OTHERS], 2):
         assert one.marker != other.marker
         assert one.hatch != other.hatch
-    assert styles_of(["Focal"], {"Focal": OTHERS[3]})["Focal"] == OTHERS[3]
+    assert choose_styles(["Focal"], {"Focal": OTHERS[3]})["Focal"] == OTHERS[3]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,8 +1,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from reports.page.curve_figures import curves_figure
-from reports.page.pictures import draw_up
+from reports.page.curve_figures import training_curves_figure
+from reports.page.pictures import build_pictures
 from search_spaces.study import load_study
 from tests.reports.stores import read_cells
 from tests.results import finished
@@ -21,8 +21,8 @@ def test_neither_norm_nor_rise_of_an_attack_is_a_loss(tmp_path: Path) -> None:
     )
     record = result.record.model_copy(update={"epochs": epochs})
     store.commit(trial, replace(result, record=record))
-    (curve,) = draw_up(study.name, {trial.cell: [trial]}, read_cells([trial], store)).curves
+    (curve,) = build_pictures(study.name, {trial.cell: [trial]}, read_cells([trial], store)).curves
     assert curve.losses == {"loss": (0.5, 0.5)}
     assert curve.norms == {"attack_norm_max": (9.5, 9.5), "attack_norm_l2": (8.0, 8.0)}
-    drawn = [str(line.get_label()) for line in curves_figure([curve]).axes[0].lines]
+    drawn = [str(line.get_label()) for line in training_curves_figure([curve]).axes[0].lines]
     assert len(drawn) == 1

@@ -15,7 +15,7 @@ from reports.statistics.interval import paired_bootstrap
 from reports.statistics.significance import Comparison
 from reports.tables.notes import gain_text
 from reports.tables.table import percent
-from reports.verdicts.choice import chose
+from reports.verdicts.choice import was_chosen_on
 from reports.verdicts.verdict import Verdict
 from search_spaces.display_names import DisplayNames
 from search_spaces.trial import TrialConfig
@@ -59,7 +59,7 @@ def compared(
         predict(store, group, gold, rows[first : first + count], splits)
         first, every = first + count, [*every, *group]
     cells = read_cells(every, store)
-    return judged(cells, store, intervals=intervals).of(tuple(cells), split)
+    return judged(cells, store, intervals=intervals).on_split(tuple(cells), split)
 
 
 def of(test: Verdict) -> Comparison:
@@ -102,11 +102,11 @@ def test_a_refused_comparison_stays_in_the_family_of_the_others(store: Store) ->
     gold, rows = drawn(3, 80, [0.6] * 2 + [0.75] * 2 + [0.85] * 2)
     whole = compared(store, (2, 2, 2), gold, rows)
     cells = read_cells([*trials("standard", 2), *trials("at", 3), *trials("cat", 2)], store)
-    at, cat = judged(cells, store).of(tuple(cells), "dev")
+    at, cat = judged(cells, store).on_split(tuple(cells), "dev")
     assert (at.p_after, at.p_after_holm, at.survives) == (None, None, False)
     assert at.marked
-    assert "p_sel:refused" in at.note()
-    assert "p_sel_adj" not in at.note()
+    assert "p_sel:refused" in at.signature()
+    assert "p_sel_adj" not in at.signature()
     assert cat.family == 2
     assert cat.p_after == whole[1].p_after
     assert cat.p_after is not None
@@ -121,7 +121,7 @@ def test_on_examples_that_chose_nothing_both_p_are_one(store: Store) -> None:
     assert found.p_after_holm == pytest.approx(2 * of(found).p_value), "dev is in the family, too"
     assert found.marked
     assert found.survives
-    assert "p_sel:none|sel_on:dev" in found.note()
+    assert "p_sel:none|sel_on:dev" in found.signature()
 
 
 def test_each_split_is_tested_on_its_own_examples(store: Store) -> None:
@@ -137,8 +137,8 @@ def test_each_split_is_tested_on_its_own_examples(store: Store) -> None:
         store.commit(trial, result_of(trial, kept))
     cells = read_cells([*base, *cat], store)
     verdicts = judged(cells, store)
-    (on_dev,) = verdicts.of(tuple(cells), "dev")
-    (on_test,) = verdicts.of(tuple(cells), "test")
+    (on_dev,) = verdicts.on_split(tuple(cells), "dev")
+    (on_test,) = verdicts.on_split(tuple(cells), "test")
     assert on_dev.delta == 10 / 80
     assert on_test.delta == -70 / 80
     assert on_test.p_value == pytest.approx(stats.binomtest(0, 70).pvalue)
@@ -157,12 +157,12 @@ def test_one_trial_of_each_was_chosen_from_nothing(store: Store) -> None:
 def test_the_same_examples_under_another_name_chose_all_the_same() -> None:
     (trial,) = trials("cat", 1)
     record = record_of(trial, 50)
-    assert chose(Setting(trials=(FinishedTrial(config=trial, record=record),)), "dev")
+    assert was_chosen_on(Setting(trials=(FinishedTrial(config=trial, record=record),)), "dev")
     prints = {"dev": "a", "test": "a", "other": "b"}
     same = record.model_copy(update={"fingerprints": prints})
     setting = Setting(trials=(FinishedTrial(config=trial, record=same),))
-    assert chose(setting, "test")
-    assert not chose(setting, "other")
+    assert was_chosen_on(setting, "test")
+    assert not was_chosen_on(setting, "other")
 
 
 def test_the_double_dagger_is_what_remains_of_a_dagger(store: Store) -> None:
@@ -224,8 +224,8 @@ def test_the_signature_says_all_of_it(store: Store) -> None:
     at, _ = compared(store, (2, 2, 2), gold, rows)
     best = at.best
     assert best is not None
-    fields = dict(part.split(":", 1) for part in at.note().split(": ", 1)[1].split("|"))
-    assert at.note().startswith("rte/tiny/at: metric:accuracy|test:mcnemar-exact|alt:two|")
+    fields = dict(part.split(":", 1) for part in at.signature().split(": ", 1)[1].split("|"))
+    assert at.signature().startswith("rte/tiny/at: metric:accuracy|test:mcnemar-exact|alt:two|")
     assert fields["sel"] == "best2-vs-best2"
     assert fields["sel_on"] == "dev"
     assert float(fields["p"]) == pytest.approx(at.p_value, rel=1e-3)
@@ -256,15 +256,15 @@ def test_more_epochs_of_one_to_choose_from_leave_no_double_dagger(
     predict(store, cat, gold, rows[count:], ("dev", "test"))
     cells = read_cells([*base, *cat], store)
     verdicts = judged(cells, store)
-    (found,) = verdicts.of(tuple(cells), "dev")
+    (found,) = verdicts.on_split(tuple(cells), "dev")
     assert found.marked
     assert found.survives == even
     assert (found.p_after is not None) == even
-    assert ("p_sel:refused" in found.note()) == (not even)
+    assert ("p_sel:refused" in found.signature()) == (not even)
     why = "rte/tiny/standard and rte/tiny/cat had different numbers of epochs to choose from"
     assert found.refused == (None if even else why)
     assert (found.budget is not None) == (even and count > 1)
-    (confirmed,) = verdicts.of(tuple(cells), "test")
+    (confirmed,) = verdicts.on_split(tuple(cells), "test")
     assert confirmed.survives
 
 
@@ -276,7 +276,7 @@ def test_epochs_that_other_examples_chose_are_no_choice_here(store: Store) -> No
     predict(store, base, gold, rows[:1], ("heldout", "dev"))
     predict(store, cat, gold, rows[1:], ("dev",))
     cells = read_cells([*base, *cat], store)
-    (found,) = judged(cells, store).of(tuple(cells), "dev")
+    (found,) = judged(cells, store).on_split(tuple(cells), "dev")
     assert found.marked
     assert found.epoch_selected
     assert (found.p_after, found.survives) == (None, False)

@@ -1,6 +1,6 @@
 "use strict";
-// What the other scripts build with: elements, numbers, choices, colours. Text is only ever set as
-// text, so no name can become markup.
+// Helpers of the other scripts: elements, numbers, choices, colours. Text is always inserted as text,
+// so that no name can become markup.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const SVG = "http://www.w3.org/2000/svg";
@@ -40,50 +40,50 @@ function cellName(cell) {
   return [cell.task, cell.encoder, cell.method].filter(Boolean).join(", ");
 }
 
-// A labelled choice of one of `names`; calls `changed` with its index, now and at each change.
+// A labelled select element with options `names`; calls `changed` with the index at each change.
 function choice(label, names, changed) {
   const select = make("select", {}, ...names.map((name, row) => make("option", { value: row }, name)));
   select.addEventListener("change", () => changed(Number(select.value)));
   return make("label", {}, label, select);
 }
 
-// A section whose picture is of one of several things: a choice above a place that is filled anew.
-function chooser(section, label, things, name, fillPlace) {
+// Fill a section that shows one of several things: a select element above a container.
+function chooser(section, label, things, name, fillContainer) {
   const mount = document.querySelector(`#${section} .mount`);
   if (!things.length) {
     mount.append(make("p", {}, "Nothing to show."));
     return;
   }
-  const place = make("div");
+  const container = make("div");
   const show = (row) => {
-    place.replaceChildren();
-    fillPlace(place, things[row]);
+    container.replaceChildren();
+    fillContainer(container, things[row]);
   };
   const controls = make("div", { class: "controls" });
   if (things.length > 1) controls.append(choice(label, things.map(name), show));
   else mount.append(make("h3", {}, name(things[0])));
-  mount.append(controls, place);
+  mount.append(controls, container);
   show(0);
 }
 
-// A picture that is drawn at the width it has, and again when that or the colour scheme changes.
+// A picture that is drawn at its current width, and redrawn when that or the colour scheme changes.
 function picture(label, drawAt) {
-  const place = make("div");
-  const whole = make("div", { class: "picture" }, place, saveButton("svg", label, () => asSvg(place.querySelector("svg"))));
+  const container = make("div");
+  const whole = make("div", { class: "picture" }, container, saveButton("svg", label, () => asSvg(container.querySelector("svg"))));
   let width = 0;
   const redraw = () => {
     if (!width) return;
     const svg = drawAt(width);
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", label);
-    place.replaceChildren(svg);
+    container.replaceChildren(svg);
   };
   new ResizeObserver(([entry]) => {
     const now = Math.min(900, Math.floor(entry.contentRect.width));
     if (now === width) return;
     width = now;
     window.requestAnimationFrame(redraw);
-  }).observe(place);
+  }).observe(container);
   DARK.addEventListener("change", redraw);
   whole.redraw = redraw;
   return whole;
@@ -97,13 +97,13 @@ function numbers(options) {
   return details;
 }
 
-// Cividis, at five places: lightness rises evenly, also in grey and for the colour-blind.
+// Five colours of cividis: lightness increases evenly, also in grey and for colour-blind readers.
 const SCALE = [[0, 34, 78], [67, 78, 108], [125, 124, 120], [188, 174, 108], [254, 232, 56]];
 
 function tint(share) {
-  const place = Math.max(0, Math.min(1, share)) * (SCALE.length - 1);
-  const low = Math.min(SCALE.length - 2, Math.floor(place));
-  return SCALE[low].map((part, band) => Math.round(part + (SCALE[low + 1][band] - part) * (place - low)));
+  const position = Math.max(0, Math.min(1, share)) * (SCALE.length - 1);
+  const low = Math.min(SCALE.length - 2, Math.floor(position));
+  return SCALE[low].map((part, band) => Math.round(part + (SCALE[low + 1][band] - part) * (position - low)));
 }
 
 // Black or white, whichever has more contrast (WCAG 2): they meet at a luminance of 0.179.

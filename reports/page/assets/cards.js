@@ -1,8 +1,8 @@
-// Hover cards: the names and values behind a dot, a line or a cell, also for the keyboard's focus.
+// Hover cards: the names and values of a dot, a line or a cell.
 
 const CARD = make("div", { class: "card", role: "tooltip", hidden: true });
 
-// Let an element show `entries()`, an array of [name, value], while it is pointed at.
+// Make an element show `entries()`, an array of [name, value], while the pointer is over it.
 function card(element, entries) {
   element.cardEntries = entries;
   return element;

@@ -1,11 +1,11 @@
-// Heatmaps and importances as tables with colour, budgets and training curves as lines.
+// Heatmaps and importances as coloured tables; budgets and training curves as line charts.
 
 function scoreRange(cells) {
   const values = cells.flat(4).filter((value) => value !== null);
   return [Math.min(...values), Math.max(...values)];
 }
 
-function heatmaps(place, cell) {
+function heatmaps(container, cell) {
   const map = cell.heatmap;
   const [low, high] = scoreRange(map.scores);
   const panels = make("div", { class: "panels" });
@@ -14,13 +14,13 @@ function heatmaps(place, cell) {
   if (map.page) {
     const names = map.page.values.map((value) => `${map.page.name} = ${value}`);
     const control = choice(`Page, by ${map.page.name}`, names, show);
-    place.append(make("div", { class: "controls" }, control));
+    container.append(make("div", { class: "controls" }, control));
     const best = map.scores.findIndex((page) => page.flat(3).includes(high));
     control.querySelector("select").value = best;
     show(best);
   } else show(0);
   const mean = map.averaged.length ? ` Each number is a mean over ${map.averaged.join(", ")}.` : "";
-  place.append(panels, make("p", { class: "note" },
+  container.append(panels, make("p", { class: "note" },
     `${cell.metric} on ${cell.split}, in percent, from ${percent(low)} to ${percent(high)}.${mean}`));
 }
 
@@ -48,10 +48,10 @@ function heatCell(value, count, low, high, names) {
   return cell;
 }
 
-function importances(place, cell) {
+function importances(container, cell) {
   const found = cell.importance;
   if (found.reason) {
-    place.append(make("p", {}, found.reason));
+    container.append(make("p", {}, found.reason));
     return;
   }
   const bar = (share, hatched) => {
@@ -64,7 +64,7 @@ function importances(place, cell) {
   const columns = [{ title: "axis" }, { title: "alone", show: (share) => bar(share, false) }];
   const interactions = { title: "with interactions", show: (share) => bar(share, true) };
   if (found.shares.some((share) => share[2] !== null)) columns.push(interactions);
-  place.append(dataTable({ caption, search: false, rows: found.shares, columns }));
+  container.append(dataTable({ caption, search: false, rows: found.shares, columns }));
 }
 
 function ticks(low, high, most) {
@@ -76,8 +76,8 @@ function ticks(low, high, most) {
   return found;
 }
 
-// series: {name, colour, dash, marker, x, y, low, high}; a band is drawn where there are low and high.
-// The legend stands above the plot and takes nothing from its height; a letter is 7 px wide.
+// series: {name, colour, dash, marker, x, y, low, high}; a band is drawn if there are low and high.
+// The legend is above the plot and adds to the height; a letter is assumed to be 7 px wide.
 function lineChart(width, { series, logX, xLabel, yLabel, show, yRange }) {
   const xs = series.flatMap((one) => one.x);
   const [x0, x1] = [Math.min(...xs), Math.max(...xs)];
@@ -111,12 +111,12 @@ function lineChart(width, { series, logX, xLabel, yLabel, show, yRange }) {
     const stroke = { fill: "none", stroke: one.colour, "stroke-width": 2, "stroke-dasharray": dashes(one.dash, 2) };
     svg.append(shape("path", { ...stroke, d: `M${path(one, one.y).join("L")}` }));
     const every = Math.ceil(one.x.length / 12);
-    one.x.forEach((x, place) => {
-      if (place % every && place !== one.x.length - 1) return;
-      if (one.y[place] === null) return;
+    one.x.forEach((x, index) => {
+      if (index % every && index !== one.x.length - 1) return;
+      if (one.y[index] === null) return;
       svg.append(card(shape("path", { fill: one.colour, d: MARKERS[one.marker],
-        transform: `translate(${toX(x)},${toY(one.y[place])})` }),
-      () => [["curve", one.name], [xLabel, x], [yLabel, show(one.y[place])], ...(one.entries || [])]));
+        transform: `translate(${toX(x)},${toY(one.y[index])})` }),
+      () => [["curve", one.name], [xLabel, x], [yLabel, show(one.y[index])], ...(one.entries || [])]));
     });
     const [x, y] = [2 + entry * (row % across), 12 + 18 * Math.floor(row / across)];
     svg.append(shape("path", { ...stroke, d: `M${x},${y - 4}h34` }),
@@ -126,22 +126,22 @@ function lineChart(width, { series, logX, xLabel, yLabel, show, yRange }) {
   return svg;
 }
 
-function budgets(place, one) {
-  for (const reason of one.refused) place.append(make("p", {}, reason));
+function budgets(container, one) {
+  for (const reason of one.refused) container.append(make("p", {}, reason));
   if (!one.curves.length) return;
-  // More than two bands that overlap cannot be told apart: the baseline's and the best other's.
+  // Only the baseline and the best other method have bands: more overlapping bands are hard to tell apart.
   const banded = one.curves.map((curve, row) => row).filter((row) => one.banded.includes(one.curves[row].method));
   const all = one.curves.flatMap((curve) => [...curve.expected]);
   const pad = Math.max(0.01, (Math.max(...all) - Math.min(...all)) * 0.6);
   const yRange = [Math.min(...all) - pad, Math.min(1, Math.max(...all) + pad)];
   const label = `Expected best ${one.metric} on ${one.split} of n settings: ` + one.curves.map((curve) =>
     `${curve.method} from ${percent(curve.expected[0])} at 1 to ${percent(curve.expected.at(-1))} at ${curve.n.at(-1)}`).join("; ");
-  place.append(make("figure", {}, picture(label, (width) => lineChart(width, {
+  container.append(make("figure", {}, picture(label, (width) => lineChart(width, {
     logX: true, xLabel: "settings", yLabel: `${one.metric} on ${one.split}, %`, show: (y) => percent(y), yRange,
     series: one.curves.map((curve, row) => ({ name: curve.method, x: curve.n, y: curve.expected,
       ...(banded.includes(row) ? { low: curve.low, high: curve.high } : {}), colour: methodColour(curve.method), dash: DATA.styles[curve.method].dashes,
       marker: DATA.styles[curve.method].marker })),
-  })), make("figcaption", {}, `Bands of ${one.banded.filter(Boolean).join(" and ")}: ${percent(one.level, 0)} %, all n at once, cut off at the picture's edge.`)),
+  })), make("figcaption", {}, `Bands of ${one.banded.filter(Boolean).join(" and ")}: ${percent(one.level, 0)} %, simultaneous for all n, cut off at the edge.`)),
   numbers(() => ({ caption: label, columns: [{ title: "method", filter: true }, { title: "settings", number: true },
     ...["expected best", "low", "high"].map((title) => ({ title, number: true, show: (y) => percent(y, 2) }))],
   rows: one.curves.flatMap((curve) => curve.n.map((n, row) =>
@@ -150,7 +150,7 @@ function budgets(place, one) {
 
 const LOOKS = [["o", []], ["s", [5, 2]], ["^", [1, 2]], ["D", [6, 2, 1, 2]], ["v", [2, 2]], ["P", [8, 3]]];
 
-function trainingCurves(place, curve) {
+function trainingCurves(container, curve) {
   const colour = () => methodColour(curve.method);
   const known = (values) => values.filter((value) => value !== null);
   const draw = (named, yLabel, show) => {
@@ -161,7 +161,7 @@ function trainingCurves(place, curve) {
     const range = [low - room, high + room];
     const label = `${yLabel} by epoch: ` + Object.entries(named).map(([name, ys]) =>
       `${name} from ${show(known(ys)[0])} to ${show(known(ys).at(-1))}`).join("; ");
-    place.append(make("figure", {}, picture(label, (width) => lineChart(width, { xLabel: "epoch", yLabel, show,
+    container.append(make("figure", {}, picture(label, (width) => lineChart(width, { xLabel: "epoch", yLabel, show,
       yRange: range, series: Object.entries(named).map(([name, ys], row) => ({ name, colour: colour(),
         marker: LOOKS[row % LOOKS.length][0], dash: LOOKS[row % LOOKS.length][1],
         x: curve.epochs.filter((_, epoch) => ys[epoch] !== null), y: known(ys) })) }))));
@@ -171,7 +171,7 @@ function trainingCurves(place, curve) {
   draw({ [`${curve.metric} on ${curve.split}`]: curve.scores }, "%", (value) => percent(value));
   const means = { ...curve.losses, ...curve.norms };
   const names = Object.keys(means);
-  place.append(numbers(() => ({ caption: `Epochs of ${curve.trial}`, search: false,
+  container.append(numbers(() => ({ caption: `Epochs of ${curve.trial}`, search: false,
     columns: [{ title: "epoch", number: true }, ...names.map((title) => ({ title, number: true,
       show: (value) => (value === null ? "–" : value.toPrecision(4)) })),
     { title: curve.metric, number: true, show: (value) => percent(value, 2) }],

@@ -36,26 +36,26 @@ function asLatex(caption, titles, numbers, rows) {
     ...rows.map(line), "\\bottomrule", "\\end{tabular}", `\\caption{${text(caption)}}`, "\\end{table}", ""].join("\n");
 }
 
-const DRAWN_BY = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "font", "text-anchor"];
+const SVG_STYLES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray", "font", "text-anchor"];
 
-// A picture as a file of its own: with the looks that the page's style gives it.
+// A picture as a separate file, with the styles of the page copied into it.
 function asSvg(svg) {
   const copy = svg.cloneNode(true);
   const [from, to] = [svg, copy].map((one) => [one, ...one.querySelectorAll("*")]);
-  from.forEach((element, place) => {
+  from.forEach((element, index) => {
     const style = getComputedStyle(element);
-    for (const name of DRAWN_BY) to[place].style.setProperty(name, style.getPropertyValue(name));
+    for (const name of SVG_STYLES) to[index].style.setProperty(name, style.getPropertyValue(name));
   });
   copy.style.background = getComputedStyle(document.body).backgroundColor;
   return new XMLSerializer().serializeToString(copy);
 }
 
-// Tables that came ready: the files that are written beside the page.
+// Tables that are already in the page: save the files that are written next to it.
 function saveReady() {
-  document.querySelectorAll(".ready").forEach((place) => {
-    const name = place.querySelector("caption").textContent;
+  document.querySelectorAll(".ready").forEach((container) => {
+    const name = container.querySelector("caption").textContent;
     const files = DATA.tables[name];
-    place.querySelector(".scroll").after(make("div", { class: "controls tools" },
+    container.querySelector(".scroll").after(make("div", { class: "controls tools" },
       saveButton("csv", name, () => files.csv), saveButton("tex", name, () => files.tex)));
   });
 }

@@ -23,11 +23,11 @@ function setting(cell, row) {
   return cell.axes.map((axis, column) => `${axis.name}=${axis.values[cell.places[row][column]]}`).join(" ");
 }
 
-function mountOf(section) {
+function findMount(section) {
   return document.querySelector(`#${section} .mount`);
 }
 
-// P-values first: what a comparison rests on stands beside its name.
+// The table of comparisons, p-values first.
 function comparisons() {
   const points = ["difference", "low", "high"].map((title) => ({ title, number: true, show: (value) => percent(value, 2) }));
   const scores = ["score", "baseline", "least shown"].map((title) => ({ title, number: true, show: (value) => percent(value, 2) }));
@@ -38,41 +38,41 @@ function comparisons() {
     ...["discordant", "examples"].map((title) => ({ title, number: true, show: integer })),
     { title: "test", kind: "code" }];
   const shown = columns.map((_, c) => c).filter((c) => (columns[c].title !== "worth") && (columns[c].title !== "encoder" || new Set(DATA.comparisons.map((row) => row[c])).size > 1));
-  mountOf("comparisons").append(DATA.comparisons.length
+  findMount("comparisons").append(DATA.comparisons.length
     ? dataTable({ caption: "Comparisons with the baseline", columns: shown.map((c) => columns[c]),
       rows: DATA.comparisons.map((row) => shown.map((c) => row[c])) })
-    : make("p", {}, "There is no comparison: it takes a finished baseline trial and another method's."));
+    : make("p", {}, "No comparison yet: it needs finished trials of the baseline and of another method."));
 }
 
-function examples(place, one) {
+function examples(container, one) {
   const columns = [{ title: "id", kind: "code" }, { title: "text", kind: "text" }, { title: "gold", filter: true },
     { title: one.baseline, filter: true }, { title: one.method, filter: true },
     { title: "right", filter: true, show: (who) => make("span", { class: who === one.method ? "win" : "loss" }, who) }];
-  place.append(make("p", {}, `${one.method} (trial ${one.trials[1]}) alone is right on ${integer(one.wins)} examples, `
-    + `${one.baseline} (trial ${one.trials[0]}) alone on ${integer(one.losses)}.`));
-  if (one.no_texts) place.append(make("p", { class: "note" }, `Without their texts: ${one.no_texts}`));
-  if (one.rows.length < one.wins + one.losses) place.append(make("p", { class: "note" },
-    `The first ${integer(one.rows.length)} are on this page.`));
+  container.append(make("p", {}, `Only ${one.method} (trial ${one.trials[1]}) is correct on ${integer(one.wins)} examples, `
+    + `only ${one.baseline} (trial ${one.trials[0]}) on ${integer(one.losses)}.`));
+  if (one.no_texts) container.append(make("p", { class: "note" }, `Texts are not available: ${one.no_texts}`));
+  if (one.rows.length < one.wins + one.losses) container.append(make("p", { class: "note" },
+    `This page has the first ${integer(one.rows.length)}.`));
   const shown = one.no_texts ? [0, 2, 3, 4, 5] : [0, 1, 2, 3, 4, 5];
-  place.append(dataTable({ caption: `${one.method} against ${one.baseline} on ${one.task}, ${one.split}`,
+  container.append(dataTable({ caption: `${one.method} against ${one.baseline} on ${one.task}, ${one.split}`,
     columns: shown.map((column) => columns[column]), rows: one.rows.map((row) => shown.map((column) => row[column])) }));
 }
 
-// Say so where a section holds fewer trials than are finished.
-function noteTheBest(section, shown) {
+// Add a note if a section has fewer trials than are finished.
+function noteOmitted(section, shown) {
   const finished = DATA.cells.reduce((sum, cell) => sum + cell.finished, 0);
-  if (shown < finished) mountOf(section).append(make("p", { class: "note" },
-    `The best of each cell, ${integer(shown)} of ${integer(finished)} finished trials; the store has all.`));
+  if (shown < finished) findMount(section).append(make("p", { class: "note" },
+    `Only the best of each cell, ${integer(shown)} of ${integer(finished)} finished trials; all are in the store.`));
 }
 
 function failures() {
   if (!DATA.failures.rows.length) {
-    mountOf("failures").append(make("p", {}, "No trial failed or was stopped early."));
+    findMount("failures").append(make("p", {}, "No trial failed or was stopped early."));
     return;
   }
-  if (DATA.failures.rows.length < DATA.failures.count) mountOf("failures").append(make("p", { class: "note" },
+  if (DATA.failures.rows.length < DATA.failures.count) findMount("failures").append(make("p", { class: "note" },
     `The first ${integer(DATA.failures.rows.length)} of ${integer(DATA.failures.count)}.`));
-  mountOf("failures").append(dataTable({ caption: "Trials that failed or were stopped early", rows: DATA.failures.rows,
+  findMount("failures").append(dataTable({ caption: "Trials that failed or were stopped early", rows: DATA.failures.rows,
     columns: [{ title: "trial", kind: "code" }, { title: "settings", kind: "text" }, { title: "kind", filter: true }, { title: "reason", kind: "text" }] }));
 }
 
@@ -85,7 +85,7 @@ chooser("parallel", "Cell", DATA.cells.filter((cell) => cell.axes.length).sort((
 chooser("slices", "Cell", DATA.cells.filter((cell) => cell.axes.length).sort((a, b) => b.finished - a.finished), cellName, slices);
 chooser("importance", "Cell", [...DATA.cells].sort((a, b) => b.finished - a.finished), cellName, importances);
 chooser("budgets", "Task and encoder", DATA.budgets, (one) => `${one.task}, ${one.encoder}`, budgets);
-noteTheBest("curves", DATA.curves.length);
+noteOmitted("curves", DATA.curves.length);
 overlays();
 trials();
 failures();
@@ -94,7 +94,7 @@ if (DATA.given) for (const section of ["heatmaps", "parallel", "slices", "import
   document.querySelector(`a[href="#${section}"]`).parentElement.hidden = true;
 }
 
-// The link of the section that is being read.
+// Mark the navigation link of the section that is in view.
 const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.getAttribute("href").slice(1), link]));
 const inView = new IntersectionObserver((entries) => {
   for (const entry of entries.filter((one) => one.isIntersecting)) {

@@ -1,20 +1,20 @@
-// Parallel coordinates: an axis per setting and one for the score; ranges by drag or by choice.
+// Parallel coordinates: an axis per setting and one for the score; ranges are dragged or selected.
 
 const MOST_LINES = 400;
 
-// The lines drawn: all, or evenly spaced through the ranking with both ends.
+// The trials that are drawn: all, or MOST_LINES evenly spaced in the ranking.
 function lineRows(count) {
   if (count <= MOST_LINES) return Array.from({ length: count }, (_, row) => row);
   return Array.from({ length: MOST_LINES }, (_, row) => Math.round((row * (count - 1)) / (MOST_LINES - 1)));
 }
 
-// Of the scores of `rows`, which are ranked; of an even number the mean of the two in the middle.
+// The median of the scores of `rows`, which are in order of rank.
 function median(scores, rows) {
   const half = (rows.length - 1) / 2;
   return (scores[rows[Math.floor(half)]] + scores[rows[Math.ceil(half)]]) / 2;
 }
 
-function parallel(place, cell) {
+function parallel(container, cell) {
   const [low, high] = [cell.scores.at(-1), cell.scores[0]];
   const columns = cell.axes.map((axis, column) => ({
     name: axis.name, most: axis.values.length - 1, text: (at) => axis.values[Math.round(at)],
@@ -23,18 +23,18 @@ function parallel(place, cell) {
   columns.push({ name: cell.metric, most: 10, text: (at) => percent(low + ((high - low) * at) / 10),
     at: (row) => (high > low ? (10 * (cell.scores[row] - low)) / (high - low) : 5),
     steps: high > low ? deciles.map((score) => percent(score, 2)) : [percent(high, 2)] });
-  const kept = columns.map((column) => [0, column.most]);
+  const ranges = columns.map((column) => [0, column.most]);
   const inside = (row) => columns.every((column, c) =>
-    column.at(row) >= kept[c][0] - 1e-9 && column.at(row) <= kept[c][1] + 1e-9);
-  const drawn = lineRows(cell.trials.length);
+    column.at(row) >= ranges[c][0] - 1e-9 && column.at(row) <= ranges[c][1] + 1e-9);
+  const lines = lineRows(cell.trials.length);
   const status = make("p", { role: "status" });
   const best = make("div");
 
-  const view = picture(`Parallel coordinates of ${cell.trials.length} trials of ${cellName(cell)}; the choices below narrow them`,
-    (width) => parallelChart(width, cell, columns, kept, drawn, inside, changed));
-  const ends = columns.map((column, c) => rangeChoice(column, kept[c], () => changed()));
+  const view = picture(`Parallel coordinates of ${cell.trials.length} trials of ${cellName(cell)}; the ranges below filter them`,
+    (width) => parallelChart(width, cell, columns, ranges, lines, inside, changed));
+  const ends = columns.map((column, c) => rangeChoice(column, ranges[c], () => changed()));
   const reset = make("button", { type: "button", onclick: () => {
-    columns.forEach((column, c) => { kept[c][0] = 0; kept[c][1] = column.most; });
+    columns.forEach((column, c) => { ranges[c][0] = 0; ranges[c][1] = column.most; });
     changed();
   } }, "All trials");
 
@@ -43,14 +43,14 @@ function parallel(place, cell) {
     const rows = cell.trials.map((_, row) => row).filter(inside);
     status.textContent = `${integer(rows.length)} of ${integer(cell.trials.length)} trials are within; `
       + (rows.length ? `best ${percent(cell.scores[rows[0]], 2)}, median ${percent(median(cell.scores, rows), 2)}` : "none");
-    best.replaceChildren(dataTable({ caption: "The best ten of them", search: false,
+    best.replaceChildren(dataTable({ caption: "The best ten within the ranges", search: false,
       columns: trialColumns(cell), rows: rows.slice(0, 10).map((row) => trialRow(cell, row)) }));
     view.redraw();
   }
 
-  place.append(make("figure", {}, view), make("div", { class: "controls" }, ...ends.map((end) => end.element), reset), status, best);
-  if (drawn.length < cell.trials.length) place.append(make("p", { class: "note" },
-    `Drawn: ${drawn.length} of ${integer(cell.trials.length)} trials, evenly through the ranking.`));
+  container.append(make("figure", {}, view), make("div", { class: "controls" }, ...ends.map((end) => end.element), reset), status, best);
+  if (lines.length < cell.trials.length) container.append(make("p", { class: "note" },
+    `Drawn: ${lines.length} of ${integer(cell.trials.length)} trials, evenly spaced in the ranking.`));
   changed();
 }
 
@@ -71,10 +71,10 @@ function rangeChoice(column, range, changed) {
   };
 }
 
-function parallelChart(width, cell, columns, kept, drawn, inside, changed) {
+function parallelChart(width, cell, columns, ranges, lines, inside, changed) {
   const height = 300;
   const side = Math.min(48, width / 8);
-  // Names that would touch stand on two lines; a letter is 8 px wide.
+  // Names that would touch alternate between two lines; a letter is assumed to be 8 px wide.
   const crowded = 8 * Math.max(...columns.map((column) => column.name.length)) > (width - 2 * side) / (columns.length - 1);
   const [top, bottom] = [crowded ? 48 : 34, height - 14];
   const toX = (c) => side + (columns.length > 1 ? (c * (width - 2 * side)) / (columns.length - 1) : 0);
@@ -82,11 +82,11 @@ function parallelChart(width, cell, columns, kept, drawn, inside, changed) {
   const svg = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
   const score = columns[columns.length - 1];
   const best = cell.trials.findIndex((_, row) => inside(row));
-  const rows = best < 0 ? drawn : [best, ...drawn.filter((row) => row !== best)];
+  const rows = best < 0 ? lines : [best, ...lines.filter((row) => row !== best)];
   for (const row of [...rows].reverse()) {
     const within = inside(row);
     const points = columns.map((column, c) => `${toX(c).toFixed(1)},${toY(c, column.at(row)).toFixed(1)}`);
-    const share = (DARK.matches ? 0.4 : 0) + 0.06 * score.at(row); // 3 to 1 against the paper
+    const share = (DARK.matches ? 0.4 : 0) + 0.06 * score.at(row); // a contrast of 3:1 with the background
     svg.append(card(shape("path", { d: `M${points.join("L")}`, "data-trial": cell.trials[row], class: row === best ? "best" : within ? "kept" : "dropped", fill: "none",
       stroke: row === best ? "var(--best)" : within ? `rgb(${tint(share).join(",")})` : "currentColor" }),
     () => trialEntries(cell, row)));
@@ -100,14 +100,14 @@ function parallelChart(width, cell, columns, kept, drawn, inside, changed) {
     for (const at of marks) svg.append(shape("text", { x: toX(c) + 4, y: toY(c, at) + 4, stroke: "var(--paper)", "stroke-width": 3, "paint-order": "stroke" }, column.text(at)));
     const band = shape("rect", { class: "brush", x: toX(c) - 9, width: 18 });
     const mark = (from, to) => fill(band, { y: toY(c, to) - 4, height: toY(c, from) - toY(c, to) + 8 }, []);
-    if (kept[c][0] > 0 || kept[c][1] < column.most) mark(...kept[c]);
+    if (ranges[c][0] > 0 || ranges[c][1] < column.most) mark(...ranges[c]);
     const handle = shape("rect", { class: "handle", x: toX(c) - 14, width: 28, y: top - 8, height: bottom - top + 16, "data-axis": column.name });
     const at = (event) => {
       const share = (bottom - (event.clientY - svg.getBoundingClientRect().top)) / (bottom - top);
       return Math.max(0, Math.min(1, share)) * column.most;
     };
     brush(handle, at, mark, (from, to) => {
-      keep(column, kept[c], from, to);
+      setRange(column, ranges[c], from, to);
       changed();
     }, changed);
     svg.append(band, handle);
@@ -115,8 +115,8 @@ function parallelChart(width, cell, columns, kept, drawn, inside, changed) {
   return svg;
 }
 
-// Follow the finger or the main button along an axis: `mark` what it has passed, then `finish` or
-// `cancel`. The handle captures the pointer, so that nothing of a drag remains when it is over.
+// Follow a drag along an axis: `mark` the range so far, then `finish` or `cancel`. The handle captures
+// the pointer, so that the drag ends with it.
 function brush(handle, at, mark, finish, cancel) {
   let start = null;
   const follow = (type, act) => handle.addEventListener(type, (event) => {
@@ -131,13 +131,13 @@ function brush(handle, at, mark, finish, cancel) {
   follow("pointermove", mark);
   follow("pointerup", finish);
   follow("pointercancel", cancel);
-  // A finger on an axis does not scroll the page; browsers differ on touch-action inside an svg.
+  // Dragging on a touch screen must not scroll the page; browsers differ on touch-action inside svg.
   handle.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   handle.addEventListener("lostpointercapture", () => { start = null; });
 }
 
-// Keep what a drag passed, at least one value; a click without a drag keeps the whole axis.
-function keep(column, range, from, to) {
+// Set the range to what was dragged over, at least one value; a click selects the whole axis.
+function setRange(column, range, from, to) {
   const all = to - from < 0.03 * column.most;
   range[0] = all ? 0 : column.whole ? Math.ceil(from - 0.3) : from;
   range[1] = all ? column.most : column.whole ? Math.floor(to + 0.3) : to;

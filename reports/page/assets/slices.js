@@ -2,7 +2,7 @@
 
 const MOST_STEPS = 12;
 
-// Where values stand, 0 to 1: side by side, or by size where there are many numbers.
+// The positions of values, 0 to 1: evenly spaced, or by size if there are many numbers.
 function spacing(values) {
   const numbers = values.map(Number);
   if (values.length <= MOST_STEPS || numbers.some((value) => !Number.isFinite(value))) {
@@ -13,13 +13,13 @@ function spacing(values) {
   return at.map((value) => (value - at[0]) / (at.at(-1) - at[0]));
 }
 
-function slices(place, cell) {
+function slices(container, cell) {
   const panels = make("div", { class: "panels" });
   cell.axes.forEach((axis, column) => {
     const label = `${cell.metric} on ${cell.split} against ${axis.name}, ${cellName(cell)}`;
     panels.append(make("figure", { class: "slice" }, picture(label, (width) => sliceChart(width, cell, axis, column))));
   });
-  place.append(panels, make("p", { class: "note" },
+  container.append(panels, make("p", { class: "note" },
     `Each dot is a trial; the line joins the means. ${cell.metric} on ${cell.split}, in percent. A click opens the trial.`));
 }
 
@@ -28,8 +28,8 @@ function sliceChart(width, cell, axis, column) {
   const [low, high] = [cell.scores.at(-1), cell.scores[0]];
   const rows = ticks(100 * low, 100 * high, 4);
   const box = { left: 46, right: width - 14, top: 22, bottom: height - 22 };
-  const places = spacing(axis.values);
-  const toX = (step) => box.left + 12 + places[step] * (box.right - box.left - 24);
+  const positions = spacing(axis.values);
+  const toX = (step) => box.left + 12 + positions[step] * (box.right - box.left - 24);
   const toY = (score) => box.bottom - 6 - (high > low ? (score - low) / (high - low) : 0.5) * (box.bottom - box.top - 12);
   const svg = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
   for (const tick of rows) svg.append(shape("line", { class: "grid", x1: box.left, x2: box.right, y1: toY(tick / 100), y2: toY(tick / 100) }),
@@ -45,7 +45,7 @@ function sliceChart(width, cell, axis, column) {
   const means = groups.map((scores, step) => [step, scores.reduce((sum, score) => sum + score, 0) / scores.length]).filter(([, mean]) => Number.isFinite(mean));
   const dots = shape("g", { fill: methodColour(cell.method), "fill-opacity": 0.55 });
   cell.trials.forEach((trial, row) => {
-    const spread = axis.values.length <= MOST_STEPS ? ((row * 7) % 11) - 5 : 0; // so that equal ones are seen
+    const spread = axis.values.length <= MOST_STEPS ? ((row * 7) % 11) - 5 : 0; // so that equal values do not hide each other
     const dot = shape("circle", { cx: toX(cell.places[row][column]) + spread, cy: toY(cell.scores[row]), r: 3.5, "data-trial": trial });
     dot.addEventListener("click", () => openTrial(cell, row));
     dots.append(card(dot, () => trialEntries(cell, row)));

@@ -1,4 +1,4 @@
-// Trials: the table with a column per setting, what a click opens, and the curves laid over each other.
+// Trials: a table with a column per setting, the dialog of a trial, and overlaid training curves.
 
 const CURVES = new Map(DATA.curves.map((curve) => [curve.trial, curve]));
 const MOST_CHOSEN = 12;
@@ -44,12 +44,12 @@ function trials() {
     { title: "seconds", number: true, value: (one) => one.cell.seconds[one.row], show: (value) => value.toFixed(0) },
     several("split") && { title: "split", filter: true, value: (one) => one.cell.split },
   ].filter(Boolean);
-  noteTheBest("trials", all.length);
-  mountOf("trials").append(dataTable({ caption: "Finished trials", columns, rows: all.map((one) => columns.map((column) => column.value(one))) }));
+  noteOmitted("trials", all.length);
+  findMount("trials").append(dataTable({ caption: "Finished trials", columns, rows: all.map((one) => columns.map((column) => column.value(one))) }));
 }
 
 function pickBox(trial) {
-  const box = make("input", { type: "checkbox", "aria-label": `Lay the curve of ${trial} over the others`, "data-trial": trial,
+  const box = make("input", { type: "checkbox", "aria-label": `Show the curve of ${trial}`, "data-trial": trial,
     onchange: () => pick(trial, box.checked) });
   box.checked = chosen.has(trial);
   return box;
@@ -66,7 +66,7 @@ function pick(trial, wanted) {
 const DIALOG = make("dialog", { id: "trial", "aria-labelledby": "trial-name" });
 DIALOG.addEventListener("click", (event) => { if (event.target === DIALOG) DIALOG.close(); });
 
-// What is known of a trial: its settings, scores, curves, labels and confusions.
+// Open the dialog of a trial: its settings, scores, curves, labels and confusions.
 function openTrial(cell, row) {
   const curve = CURVES.get(cell.trials[row]);
   const body = make("div", {});
@@ -75,10 +75,10 @@ function openTrial(cell, row) {
   if (!DIALOG.isConnected) document.querySelector("#trials").append(DIALOG);
   DIALOG.showModal();
   const entries = [...trialEntries(cell, row).slice(1),
-    ...(curve ? [["epoch kept", curve.epoch], ["finished", curve.finished.slice(0, 16).replace("T", " ")]] : [])];
+    ...(curve ? [["selected epoch", curve.epoch], ["finished", curve.finished.slice(0, 16).replace("T", " ")]] : [])];
   body.append(make("dl", { class: "facts" }, ...entries.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, String(value))))));
   if (!curve) {
-    body.append(make("p", { class: "note" }, "The curves of the best trials of each cell are on this page; the store has all."));
+    body.append(make("p", { class: "note" }, "This page has the curves of the best trials of each cell; all curves are in the store."));
     return;
   }
   const metrics = [...new Set(Object.values(curve.metrics).flatMap(Object.keys))];
@@ -91,22 +91,22 @@ function openTrial(cell, row) {
 
 const MOST_LABELS = 12;
 
-function labelTables(place, labels, { classes, confused }, split) {
+function labelTables(container, labels, { classes, confused }, split) {
   const share = (part, whole) => (whole ? part / whole : null);
   const rows = classes.map(([gold, predicted, right], label) => {
     const [precision, recall] = [share(right, predicted), share(right, gold)];
     return [labels[label], gold, predicted, precision, recall, gold + predicted ? (2 * right) / (gold + predicted) : null];
   });
-  place.append(dataTable({ caption: `Labels on ${split}`, search: labels.length > MOST_LABELS, rows, columns: [{ title: "label" },
+  container.append(dataTable({ caption: `Labels on ${split}`, search: labels.length > MOST_LABELS, rows, columns: [{ title: "label" },
     { title: "examples", number: true, show: integer }, { title: "predicted", number: true, show: integer },
     ...["precision", "recall", "F1"].map((title) => ({ title, number: true, show: (value) => percent(value) }))] }));
-  if (labels.length <= MOST_LABELS) place.append(confusionMatrix(labels, classes, confused, split));
-  else place.append(dataTable({ caption: `Most frequent confusions on ${split}`, search: false,
+  if (labels.length <= MOST_LABELS) container.append(confusionMatrix(labels, classes, confused, split));
+  else container.append(dataTable({ caption: `Most frequent confusions on ${split}`, search: false,
     columns: [{ title: "gold" }, { title: "predicted" }, { title: "examples", number: true, show: integer }],
     rows: confused.map(([gold, predicted, count]) => [labels[gold], labels[predicted], count]) }));
 }
 
-// Each row is shaded by its shares, and says its counts.
+// Each row is shaded by its shares and shows its counts.
 function confusionMatrix(labels, classes, confused, split) {
   const counts = labels.map((_, gold) => labels.map((__, predicted) => (gold === predicted ? classes[gold][2] : 0)));
   for (const [gold, predicted, count] of confused) counts[gold][predicted] = count;
@@ -124,7 +124,7 @@ function confusionMatrix(labels, classes, confused, split) {
     make("thead", {}, head), make("tbody", {}, ...body)));
 }
 
-// Curves of chosen trials in one picture: at first those of each method's best on the first task.
+// Curves of chosen trials in one picture; initially those of each method's best trial on one task.
 function overlays() {
   const groups = new Map();
   for (const curve of DATA.curves) {
@@ -132,20 +132,20 @@ function overlays() {
     if (!groups.has(name)) groups.set(name, new Map());
     if (!groups.get(name).has(curve.method)) groups.get(name).set(curve.method, curve);
   }
-  const mount = mountOf("curves");
+  const mount = findMount("curves");
   if (!groups.size) {
     mount.append(make("p", {}, "Nothing to show."));
     return;
   }
   const losses = [...new Set(DATA.curves.flatMap((curve) => [...Object.keys(curve.losses), ...Object.keys(curve.norms)]))];
   const shown = ["score", ...losses];
-  const [place, list] = [make("div"), make("ul", { class: "chips" })];
+  const [container, list] = [make("div"), make("ul", { class: "chips" })];
   let what = 0;
   overlay.redraw = () => {
-    place.replaceChildren();
+    container.replaceChildren();
     list.replaceChildren(...[...chosen.values()].map((curve) => make("li", {}, make("button", { type: "button",
-      "aria-label": `Take ${curve.trial} out`, onclick: () => pick(curve.trial, false) }, `${curve.method} ${curve.setting || curve.trial} ×`))));
-    overlayChart(place, [...chosen.values()], shown[what]);
+      "aria-label": `Remove ${curve.trial}`, onclick: () => pick(curve.trial, false) }, `${curve.method} ${curve.setting || curve.trial} ×`))));
+    overlayChart(container, [...chosen.values()], shown[what]);
   };
   const names = [...groups.keys()];
   const choose = (row) => {
@@ -157,17 +157,17 @@ function overlays() {
   mount.append(make("div", { class: "controls" },
     names.length > 1 ? choice("Best of each method on", names, choose) : null,
     choice("Curve", shown, (row) => { what = row; overlay.redraw(); }),
-    make("button", { type: "button", onclick: () => { chosen.clear(); pick("", false); } }, "None")), list, place);
+    make("button", { type: "button", onclick: () => { chosen.clear(); pick("", false); } }, "None")), list, container);
   choose(0);
 }
 
-function overlayChart(place, curves, what) {
+function overlayChart(container, curves, what) {
   const isScore = what === "score";
-  const of = (curve) => (isScore ? curve.scores : curve.losses[what] || curve.norms[what] || []);
-  const series = curves.filter((curve) => of(curve).length);
-  const values = series.flatMap(of).filter((value) => value !== null);
+  const valuesOf = (curve) => (isScore ? curve.scores : curve.losses[what] || curve.norms[what] || []);
+  const series = curves.filter((curve) => valuesOf(curve).length);
+  const values = series.flatMap(valuesOf).filter((value) => value !== null);
   if (!values.length) {
-    place.append(make("p", {}, "No chosen trial has this curve: tick trials in the table below."));
+    container.append(make("p", {}, "No chosen trial has this curve: tick trials in the table below."));
     return;
   }
   const metrics = [...new Set(series.map((curve) => `${curve.metric} on ${curve.split}`))].join(", ");
@@ -176,8 +176,8 @@ function overlayChart(place, curves, what) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = high > low ? 0 : Math.abs(low) / 2 || 1;
   const name = (curve) => [several("task") && curve.task, curve.method, curve.setting].filter(Boolean).join(" ").slice(0, 48);
-  place.append(make("figure", {}, picture(`${yLabel} by epoch of ${series.map(name).join("; ")}`, (width) => lineChart(width, {
+  container.append(make("figure", {}, picture(`${yLabel} by epoch of ${series.map(name).join("; ")}`, (width) => lineChart(width, {
     xLabel: "epoch", yLabel, show, yRange: [low - room, high + room],
     series: series.map((curve, row) => ({ name: name(curve), colour: methodColour(curve.method), marker: LOOKS[row % LOOKS.length][0],
-      dash: LOOKS[row % LOOKS.length][1], x: curve.epochs, y: of(curve), entries: [["trial", curve.trial], ["setting", curve.setting]] })) }))));
+      dash: LOOKS[row % LOOKS.length][1], x: curve.epochs, y: valuesOf(curve), entries: [["trial", curve.trial], ["setting", curve.setting]] })) }))));
 }

@@ -20,8 +20,8 @@ from search_spaces.study_file import is_yaml_file, parse_fields, read_yaml
 from search_spaces.tasks import Task
 from search_spaces.text import quoted, shorten, shown
 from trainers.data.identity import check_metric_names, check_metrics
-from trainers.data.inspection import Count, Inspection, inspect_task
-from trainers.data.loading import deviation, load_task
+from trainers.data.inspection import Inspection, TokenCounter, inspect_task
+from trainers.data.loading import describe_deviation, load_task
 from trainers.records.metrics import get_metric
 
 MOST_LABELS = 12
@@ -69,7 +69,9 @@ def check_lines(name: str, data: Path | None, max_length: int | None) -> Iterato
         check_metrics(task, len(found.labels))
         count = _counter(encoder, found.splits["train"].texts)
         yield f"task {task.name} ({shown(task.title)}): {_scored(task)}"
-        yield from (f"  warning: {line}" for line in (deviation(found), *found.warnings) if line)
+        yield from (
+            f"  warning: {line}" for line in (describe_deviation(found), *found.warnings) if line
+        )
         yield from _said(inspect_task(found, count, length), length, found.files)
     if study is not None:
         for method in study.own_methods.values():
@@ -102,7 +104,7 @@ def _scored(task: Task) -> str:
     return ", ".join([f"{get_metric(task.metric).title}{positive}", *beside])
 
 
-def _counter(encoder: str | None, train: Sequence[Sequence[str]]) -> Count | None:
+def _counter(encoder: str | None, train: Sequence[Sequence[str]]) -> TokenCounter | None:
     """Count tokens as an encoder does; without one nothing is counted."""
     if encoder is None:
         return None

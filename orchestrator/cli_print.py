@@ -81,7 +81,7 @@ def troubles(plan: "Plan", store: "Store | None") -> list[str]:
 
 def without_checksums(store: "Store | None") -> list[str]:
     """Say in a line how many of the trials that were read an older version recorded, if any."""
-    old = store.without_checksum() if store else 0
+    old = store.count_without_checksum() if store else 0
     if not old:
         return []
     return [

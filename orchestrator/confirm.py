@@ -9,7 +9,7 @@ from reports.results.cells import CellResult
 from reports.results.results import Results
 from reports.verdicts.verdict import BASELINE
 from search_spaces.confirmation import Confirmation, confirm_settings, fresh_seeds
-from search_spaces.errors import UserError, unknown
+from search_spaces.errors import UserError, unknown_name
 from search_spaces.text import one_line
 from trainers.records.confirmations import ConfirmationRecord, ConfirmedCell
 
@@ -26,7 +26,7 @@ def confirm(
     known = dict.fromkeys(cell.method for cell in results.cells)
     for method in methods or ():
         if method not in known or method == BASELINE:
-            raise unknown(f"method of study {study.name}", method, [*known])
+            raise unknown_name(f"method of study {study.name}", method, [*known])
     wanted = [
         cell
         for cell in results.cells

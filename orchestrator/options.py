@@ -124,10 +124,10 @@ def read_study(
 
 def existing_store(store: Path) -> "Store | None":
     """Open the store if there is one: plan and status answer without one, too."""
-    from trainers.records.files import is_there, listing
+    from trainers.records.files import list_folder, path_exists
     from trainers.records.store import Store
 
-    nothing = not is_there(store) or (store.is_dir() and not listing(store))
+    nothing = not path_exists(store) or (store.is_dir() and not list_folder(store))
     return None if nothing else Store(store, create=False)
 
 

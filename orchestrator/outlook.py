@@ -14,7 +14,7 @@ from typing import Any, Final
 from orchestrator.estimate import RATES, model_hours, summed
 from orchestrator.plan import Plan
 from search_spaces.cells import Cell
-from search_spaces.part import OF_DATA_ALONE
+from search_spaces.part import DATA_TABLES
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.records.store import State, Store
@@ -52,7 +52,7 @@ def look_ahead(study: Study, plan: Plan, store: Store | None) -> Outlook:
     """Estimate all of a study's trials, done or not."""
     hours = _Estimates(_factors(plan, store, study) if store else {}, study)
     cells = {cell: hours.of(members) for cell, members in plan.grids.items()}
-    numbers = [number for number in study.tables if number not in OF_DATA_ALONE]
+    numbers = [number for number in study.tables if number not in DATA_TABLES]
     tables = {number: hours.of(study.of_table(number)) for number in numbers}
     counts = study.shared()
     groups = {number: [group for group in counts if number in group] for number in numbers}

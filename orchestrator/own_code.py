@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from search_spaces.errors import UserError
 from search_spaces.method import Method, OwnSettings
-from search_spaces.sources import Source, find_source, is_source, load_named
+from search_spaces.sources import Source, find_source, is_source, load_object
 from search_spaces.study import Study
 from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
@@ -30,28 +30,28 @@ def remembered(store: "Store | None") -> Callable[[Source], Method]:
     """
 
     def find(source: Source) -> Method:
-        from trainers.records.kept_code import kept_methods
+        from trainers.records.kept_code import read_methods
 
-        found = kept_methods(store) if store else []
+        found = read_methods(store) if store else []
         known = [record for record in found if record.name == source.name]
         for record in known:
             if source.code == record.code:
-                return record.known()
+                return record.to_method()
         if source.code is None:
-            return _only(source, known).known()
+            return _only(source, known).to_method()
         if not known:
             raise UserError(
                 f"method {source.name}: this store knows nothing of it: `catsweep plan` shows what"
                 " `catsweep run` would train"
             )
-        return replace(known[-1].known(), code=source.code)
+        return replace(known[-1].to_method(), code=source.code)
 
     return find
 
 
 def _only(source: Source, known: Sequence[Kept]) -> Kept:
     """Return the one record of code whose file is gone from where the study says it is."""
-    same = [record for record in known if record.said == source.said]
+    same = [record for record in known if record.said == source.entry]
     if len(same) == 1:
         return same[0]
     versions = f" {len(same)} versions of it" if same else ""
@@ -95,19 +95,19 @@ def metrics_known(
 
 def _known(metric: str, task: Task, store: "Store | None", *, to_train: bool) -> tuple[str, Source]:
     """Return the name of a metric by its code, and its source; this process then knows it."""
-    from trainers.records.kept_code import kept_metrics, know_kept_metric
+    from trainers.records.kept_code import load_kept_metric, read_metrics
     from trainers.records.metrics import METRICS
-    from trainers.records.own_metrics import metric_of
+    from trainers.records.own_metrics import make_metric
 
     source = find_source(metric, task.folder or Path(), "metric", METRICS)
-    kept = [one for one in kept_metrics(store) if one.name == source.name] if store else []
+    kept = [one for one in read_metrics(store) if one.name == source.name] if store else []
     if source.code is None and to_train:
         raise UserError(f"task {task.name}: metric {source.name}: {source.absent}")
     code = source.code or _only(source, kept).code
     if store and code in [record.code for record in kept]:
-        know_kept_metric(store.code, f"{source.name}@{code}")
+        load_kept_metric(store.code, f"{source.name}@{code}")
     elif to_train:
-        metric_of(source, load_named(source))
+        make_metric(source, load_object(source))
     else:
         raise UserError(
             f"task {task.name}: metric {source.name}: this store knows nothing of it as it is now:"
@@ -136,20 +136,20 @@ def keep_own_code(study: Study, store: "Store") -> None:
 
 def other_code(study: Study, store: "Store") -> list[str]:
     """Say which of a study's trials the store has of other code of its own methods."""
-    from trainers.records.kept_code import kept_methods
+    from trainers.records.kept_code import read_methods
 
     lines = [*_under_one_version(study, store), *_metrics_under_one_version(study, store)]
     finished = store.ended()
     for name, method in study.own_methods.items():
         trials = [trial for trial in study.trials() if trial.method.name == name]
-        others = {record.code for record in kept_methods(store) if record.name == name}
+        others = {record.code for record in read_methods(store) if record.name == name}
         for code in sorted(others - {method.code}):
             there = sum(_of_code(trial, code).signature in finished for trial in trials)
             if there:
                 lines.append(
                     f"method {name}: {there} {'trial was' if there == 1 else 'trials were'} trained"
-                    f" with other code ({study.sources[name].said} has changed since): they stay in"
-                    " the store, and are not of this study as its code is now"
+                    f" with other code ({study.sources[name].entry} has changed since): they stay"
+                    " in the store, and are not of this study as its code is now"
                 )
     return lines
 
@@ -160,21 +160,21 @@ def _under_one_version(study: Study, store: "Store") -> list[str]:
     Raises:
         UserError: their options differ.
     """
-    from trainers.records.kept_code import checksums, kept_methods
+    from trainers.records.kept_code import compute_checksums, read_methods
 
     lines = []
-    kept = {record.code: record for record in kept_methods(store)}
+    kept = {record.code: record for record in read_methods(store)}
     for name, method in study.own_methods.items():
         source, record = study.sources[name], kept.get(method.code or "")
-        if record is None or not source.files or record.files == checksums(source):
+        if record is None or not source.files or record.files == compute_checksums(source):
             continue
-        if record.known().options != method.options:
+        if record.to_method().options != method.options:
             raise UserError(
-                f"method {name}: {source.said} has other options than the store's trials of the"
+                f"method {name}: {source.entry} has other options than the store's trials of the"
                 " same version: give it another version"
             )
         lines.append(
-            f"method {name}: {source.said} differs from the store's copy of the same version"
+            f"method {name}: {source.entry} differs from the store's copy of the same version"
             f" ({record.said}): that copy is what is trained"
         )
     return lines
@@ -182,16 +182,16 @@ def _under_one_version(study: Study, store: "Store") -> list[str]:
 
 def _metrics_under_one_version(study: Study, store: "Store") -> list[str]:
     """Say the same of metrics: the store's copy scores."""
-    from trainers.records.kept_code import checksums, kept_metrics
+    from trainers.records.kept_code import compute_checksums, read_metrics
 
-    kept = {(record.name, record.code): record for record in kept_metrics(store)}
+    kept = {(record.name, record.code): record for record in read_metrics(store)}
     return [
-        f"metric {source.name}: {source.said} differs from the store's copy of the same version"
+        f"metric {source.name}: {source.entry} differs from the store's copy of the same version"
         f" ({record.said}): that copy is what scores"
         for source in study.sources.values()
         if source.noun == "metric" and source.files
         if (record := kept.get((source.name, source.code or "")))
-        if record.files != checksums(source)
+        if record.files != compute_checksums(source)
     ]
 
 

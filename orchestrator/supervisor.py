@@ -25,7 +25,7 @@ from orchestrator.sharing import Group, Sharing, group_of
 from orchestrator.stopping import early_stopping
 from orchestrator.tpe import tree_search
 from orchestrator.tune import Round, ran_out_of_memory, run_round
-from search_spaces.cells import Cell, settings_of
+from search_spaces.cells import Cell, group_by_setting
 from search_spaces.errors import Unfinished
 from search_spaces.study import Study
 from search_spaces.text import one_line
@@ -135,7 +135,7 @@ def _scheduler(search: Search, plan: Plan, store: Store) -> Any:
     cells: dict[str, Cell] = {}
     if search.stops_early:
         pruned = plan.having(State.PRUNED)
-        past += [(t, store.trusted(t.signature).epochs) for t in plan.having(State.DONE)]
+        past += [(t, store.verified_record(t.signature).epochs) for t in plan.having(State.DONE)]
         past += [(t, store.pruned(t.signature).epochs) for t in pruned]
         cells = {trial.signature: cell for cell, grid in plan.grids.items() for trial in grid}
         for trial in pruned:
@@ -145,7 +145,7 @@ def _scheduler(search: Search, plan: Plan, store: Store) -> Any:
 
 def _siblings(plan: Plan) -> dict[TrialConfig, list[TrialConfig]]:
     """Return the trials of each setting, by the setting with seed 0."""
-    settings = (group for grid in plan.grids.values() for group in settings_of(grid))
+    settings = (group for grid in plan.grids.values() for group in group_by_setting(grid))
     return {group[0].at_seed(0): group for group in settings}
 
 

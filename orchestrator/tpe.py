@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from orchestrator.plan import Plan
-from search_spaces.cells import settings_of
+from search_spaces.cells import group_by_setting
 from search_spaces.trial import TrialConfig
 from trainers.records.store import State, Store
 
@@ -68,7 +68,7 @@ class CellSearch:
         from ray.tune.search.optuna import OptunaSearch
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.settings = {group[0].at_seed(0): group for group in settings_of(trials)}
+        self.settings = {group[0].at_seed(0): group for group in group_by_setting(trials)}
         self.axes, self.budget, self.asked = Axes([*self.settings]), budget, 0
         self.scores = dict(scores)
         self.ended = {name for name, score in scores.items() if score is not None}
@@ -225,7 +225,7 @@ def _scores(trials: Sequence[TrialConfig], plan: Plan, store: Store) -> dict[str
     for trial in trials:
         match plan.states[trial.signature]:
             case State.DONE:
-                found[trial.signature] = store.trusted(trial.signature).selection_score
+                found[trial.signature] = store.verified_record(trial.signature).selection_score
             case State.PRUNED:
                 curve = store.pruned(trial.signature).epochs
                 found[trial.signature] = trial.selected([epoch.score for epoch in curve])

@@ -19,7 +19,7 @@ from orchestrator.job import Tracked
 from orchestrator.places import target
 from orchestrator.tracker import Tracker, Trial, values_of
 from reports.exports.rows import TrialRow, read_row
-from search_spaces.errors import UserError, unknown
+from search_spaces.errors import UserError, unknown_name
 from search_spaces.text import one_line, shorten
 from search_spaces.trial import TrialConfig
 from trainers.records.store import State, Store
@@ -63,7 +63,7 @@ def parse_tracks(
     for text in texts:
         tool, colon, given = text.partition(":")
         if tool not in trackers():
-            raise unknown("tracker", tool, trackers())
+            raise unknown_name("tracker", tool, trackers())
         if tool in dict(found):
             raise UserError(f"--track {tool} is given twice: give it once, with one place")
         found.append((tool, target(f"--track {tool}:")(given) if colon else None))
@@ -245,8 +245,8 @@ class Channel:
         self._run, self._trial = None, trial
         tool, name = self.tracked.tool, trial.config.signature
         run = tracker_type(tool)()
-        self._there = run.begin(trial, self.store.told(name, tool))
-        self.store.write_told(name, tool, self._there)
+        self._there = run.begin(trial, self.store.last_epoch_sent(name, tool))
+        self.store.write_last_epoch_sent(name, tool, self._there)
         self._run = run
 
     def _tell(self, curve: Sequence[Mapping[str, Any]]) -> None:
@@ -257,4 +257,6 @@ class Channel:
             if number > self._there:
                 self._run.tell(number, values_of(epoch))
                 self._there = number
-                self.store.write_told(self._trial.config.signature, self.tracked.tool, number)
+                self.store.write_last_epoch_sent(
+                    self._trial.config.signature, self.tracked.tool, number
+                )

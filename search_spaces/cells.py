@@ -11,36 +11,38 @@ from typing import Literal
 from search_spaces.layouts import compared_options, paper_layouts
 from search_spaces.methods import METHODS
 from search_spaces.study import Study
-from search_spaces.trial import TrialConfig, written
+from search_spaces.trial import TrialConfig, format_value
 
 Cell = tuple[str, str, str]
 Sampling = Literal["grid", "random", "adaptive"]
 """How a cell's trials were chosen from its grid."""
 
 
-def cells_of(
+def group_by_cell(
     study: Study, trials: Iterable[TrialConfig] | None = None
 ) -> dict[Cell, list[TrialConfig]]:
     """Group a study's trials, or some of them, into its cells, all in the study's order."""
     wanted = study.trials() if trials is None else trials
     layouts = [*(paper_layouts().values() if study.tables else ()), *study.own_tables]
     compared = compared_options(layouts)
-    most: dict[str, float] = {}
+    largest: dict[str, float] = {}
     if any(layout.training for layout in layouts):
         for trial in study.trials():
-            most[trial.task] = max(most.get(trial.task, 0.0), trial.train_fraction)
-    if not compared and not most:
-        return grouped(wanted, lambda trial: trial.cell)
+            largest[trial.task] = max(largest.get(trial.task, 0.0), trial.train_fraction)
+    if not compared and not largest:
+        return group_trials(wanted, lambda trial: trial.cell)
     known = {**METHODS, **study.own_methods}
     defaults = {
         method: {option: known[method].options[option].default for option in options}
         for method, options in compared.items()
         if method in known
     }
-    return grouped(wanted, lambda trial: _variant(trial, defaults, most.get(trial.task, 0.0)))
+    return group_trials(
+        wanted, lambda trial: _variant(trial, defaults, largest.get(trial.task, 0.0))
+    )
 
 
-def grouped(
+def group_trials(
     trials: Iterable[TrialConfig], key: Callable[[TrialConfig], Cell]
 ) -> dict[Cell, list[TrialConfig]]:
     """Group trials by what `key` says, both in their order."""
@@ -50,7 +52,7 @@ def grouped(
     return groups
 
 
-def settings_of(trials: Iterable[TrialConfig]) -> list[list[TrialConfig]]:
+def group_by_setting(trials: Iterable[TrialConfig]) -> list[list[TrialConfig]]:
     """Put the trials together that differ in nothing but the seed, all in their order."""
     groups: dict[TrialConfig, list[TrialConfig]] = {}
     for trial in trials:
@@ -58,18 +60,20 @@ def settings_of(trials: Iterable[TrialConfig]) -> list[list[TrialConfig]]:
     return list(groups.values())
 
 
-def _variant(trial: TrialConfig, defaults: Mapping[str, Mapping[str, object]], most: float) -> Cell:
+def _variant(
+    trial: TrialConfig, defaults: Mapping[str, Mapping[str, object]], largest: float
+) -> Cell:
     """Name the cell: an option that a table compares, where it has not its default.
 
     Fewer training rows than the task's other trials have are a variant, too.
     """
     options = trial.method.options()
-    said = [
-        f"{name}={written(value)}"
+    differences = [
+        f"{name}={format_value(value)}"
         for name, default in defaults.get(trial.method.name, {}).items()
         if (value := options[name]) != default
     ]
-    if trial.train_fraction < most:
-        said.append(f"train_fraction={trial.train_fraction:.12g}")
+    if trial.train_fraction < largest:
+        differences.append(f"train_fraction={trial.train_fraction:.12g}")
     task, encoder, method = trial.cell
-    return (task, encoder, " ".join([method, *said]))
+    return (task, encoder, " ".join([method, *differences]))

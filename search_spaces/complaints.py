@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from search_spaces.errors import unknown
+from search_spaces.errors import unknown_name
 from search_spaces.settings import COMBINATION
 from search_spaces.text import quoted
 
@@ -30,14 +30,14 @@ def explain(error: ValidationError, known: Iterable[str], axes: Collection[str] 
         error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden"
     )
     first = complaints[0]
-    place = [str(part) for part in first["loc"]]
-    if place[:1] == ["method"]:
-        place[1 : 3 if place[1:2] == ["shipped"] else 2] = []  # pydantic's names for its type
-    where = ".".join(place)
+    keys = [str(part) for part in first["loc"]]
+    if keys[:1] == ["method"]:
+        keys[1 : 3 if keys[1:2] == ["shipped"] else 2] = []  # pydantic's names for its type
+    where = ".".join(keys)
     if first["type"] == "extra_forbidden":
         if where in axes:
             return f"{where} is an axis: it stands under axes, with its values in a list"
-        return str(unknown("key", where, known))
+        return str(unknown_name("key", where, known))
     if first["type"] == COMBINATION:
         return str(first["msg"])
     if first["type"] == "missing":

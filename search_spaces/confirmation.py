@@ -25,7 +25,7 @@ class Confirmation(Study):
     wanted: SkipValidation[tuple[TrialConfig, ...]] = ()
 
     @cached_property
-    def _tables_of(self) -> dict[TrialConfig, set[int]]:
+    def _trial_tables(self) -> dict[TrialConfig, set[int]]:
         return {trial: set() for trial in self.wanted}
 
     @property
@@ -42,7 +42,7 @@ def fresh_seeds(study: Study, count: int) -> tuple[int, ...]:
     """
     if count < FEWEST:
         raise UserError(f"--seeds: a confirmation takes {FEWEST} at least, got {count}")
-    texts = (f"confirm {study.name} {place}" for place in range(count))
+    texts = (f"confirm {study.name} {number}" for number in range(count))
     seeds = tuple(int(hashlib.sha256(text.encode()).hexdigest()[:7], 16) for text in texts)
     refuse_seen(study, seeds)
     return seeds

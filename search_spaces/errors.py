@@ -33,17 +33,17 @@ class OutputLost(Exception):
         self.quietly = reason.errno == errno.EPIPE
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def find_nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that looks most like `name`, or None when none does."""
     by_fold = {entry.casefold(): entry for entry in known}
     matches = get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.5)
     return by_fold[matches[0]] if matches else None
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
     """Build the error for a name that no registry or schema holds."""
     names = list(known)
-    guess = nearest(name, names)
+    guess = find_nearest(name, names)
     hint = f"; did you mean {quoted(guess)}?" if guess else ""
     listed = ", ".join(map(shown, names))
     return UserError(f"unknown {kind} {quoted(name)}{hint} (known: {listed})")

@@ -14,15 +14,15 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from search_spaces.complaints import explain
-from search_spaces.errors import UserError, unknown
+from search_spaces.errors import UserError, unknown_name
 from search_spaces.method import Method
 from search_spaces.methods import METHODS
-from search_spaces.settings import Settings, does_not_go_together
+from search_spaces.settings import Settings, combination_error
 from search_spaces.study_file import parse_fields
 from search_spaces.tasks import SplitName
 from search_spaces.text import quoted
 
-TAKEN = ("dev", "dev_mismatched", "test", "test_difficult", "selection")
+RESERVED_NAMES = ("dev", "dev_mismatched", "test", "test_difficult", "selection")
 """Names of the tables that every study has."""
 
 DAGGER: Final = "†"
@@ -34,7 +34,7 @@ TABLES: Final = range(1, 11)
 Name = Annotated[str, Field(min_length=1)]
 
 
-def _split(value: object) -> object:
+def _split_words(value: object) -> object:
     return str(value).split() if isinstance(value, str | int | float) else value
 
 
@@ -61,7 +61,7 @@ class PublishedRow(Settings):
 
     encoder: Name
     system: Name
-    scores: Annotated[tuple[Printed, ...], BeforeValidator(_split)]
+    scores: Annotated[tuple[Printed, ...], BeforeValidator(_split_words)]
     average: Printed | None = None
     source: Name
     rule: str = ""
@@ -84,7 +84,7 @@ class PublishedRow(Settings):
         return tuple(text.endswith(DAGGER) for text in self.scores)
 
 
-def _titled(value: object) -> object:
+def _default_titles(value: object) -> object:
     """Let a list of methods stand for rows that are called by the methods' names."""
     if value in ([], {}):
         raise ValueError("has no row: leave rows out for all of the study's methods")
@@ -115,7 +115,9 @@ class Layout(Settings):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=60)]
     title: str = ""
-    rows: Annotated[dict[Name, Name], BeforeValidator(_titled)] = Field(default_factory=dict)
+    rows: Annotated[dict[Name, Name], BeforeValidator(_default_titles)] = Field(
+        default_factory=dict
+    )
     others: bool = False
     columns: Annotated[tuple[Name, ...], Field(min_length=1)]
     split: SplitName = "dev"
@@ -128,25 +130,25 @@ class Layout(Settings):
     def _published_rows_fit(self) -> "Layout":
         for row in self.published:
             if len(row.scores) != len(self.columns):
-                raise does_not_go_together(
+                raise combination_error(
                     f"published: {row.system} has {len(row.scores)} scores, and the table"
                     f" {len(self.columns)} columns"
                 )
         return self
 
-    def only(self, tasks: Iterable[str]) -> "Layout | None":
+    def restrict_to(self, tasks: Iterable[str]) -> "Layout | None":
         """Return the same with the columns that are left of some tasks; None without any."""
         wanted = set(tasks)
-        kept = [place for place, task in enumerate(self.columns) if task in wanted]
-        if len(kept) in {0, len(self.columns)}:
-            return self if kept else None
+        indices = [index for index, task in enumerate(self.columns) if task in wanted]
+        if len(indices) in {0, len(self.columns)}:
+            return self if indices else None
         published = tuple(
             row.model_copy(
-                update={"scores": tuple(row.scores[place] for place in kept), "average": None}
+                update={"scores": tuple(row.scores[index] for index in indices), "average": None}
             )
             for row in self.published
         )
-        columns = tuple(self.columns[place] for place in kept)
+        columns = tuple(self.columns[index] for index in indices)
         return self.model_copy(update={"columns": columns, "published": published})
 
 
@@ -197,7 +199,7 @@ def compared_options(layouts: Iterable[Layout]) -> dict[str, list[str]]:
     return found
 
 
-def take_layouts(entries: object) -> tuple[object, list[Layout]]:
+def extract_layouts(entries: object) -> tuple[object, list[Layout]]:
     """Take the tables of their own out of a study's list; the paper's numbers stay in it.
 
     Raises:
@@ -211,13 +213,13 @@ def take_layouts(entries: object) -> tuple[object, list[Layout]]:
 
 def _parse(fields: dict[Any, Any]) -> Layout:
     name = fields.get("name")
-    place = f"table {name}" if isinstance(name, str) else "a table of your own"
+    where = f"table {name}" if isinstance(name, str) else "a table of your own"
     try:
         layout = Layout.model_validate(fields)
     except ValidationError as error:
-        raise UserError(f"{place}: {explain(error, Layout.model_fields)}") from error
-    if layout.name in TAKEN or layout.name.startswith("table"):
-        raise UserError(f"{place}: the name is taken by a table of every study: give it another")
+        raise UserError(f"{where}: {explain(error, Layout.model_fields)}") from error
+    if layout.name in RESERVED_NAMES or layout.name.startswith("table"):
+        raise UserError(f"{where}: the name is taken by a table of every study: give it another")
     return layout
 
 
@@ -233,7 +235,7 @@ def check_layouts(
             _check_row(layout, row, methods)
         for task in layout.columns:
             if task not in known_tasks:
-                raise unknown(f"task of table {layout.name}", task, known_tasks)
+                raise unknown_name(f"task of table {layout.name}", task, known_tasks)
             if layout.columns.count(task) > 1:
                 raise UserError(f"table {layout.name}: {quoted(task)} is there twice")
 
@@ -241,20 +243,20 @@ def check_layouts(
 def _check_row(layout: Layout, row: str, methods: Mapping[str, Method | None]) -> None:
     name, *_ = row.split(" ")
     if name not in methods:
-        raise unknown(f"method of table {layout.name}", name, methods)
+        raise unknown_name(f"method of table {layout.name}", name, methods)
     _check_variant(f"table {layout.name}", row, methods)
 
 
-def _check_variant(place: str, row: str, methods: Mapping[str, Method | None]) -> None:
+def _check_variant(where: str, row: str, methods: Mapping[str, Method | None]) -> None:
     """Check the options of a method, as in `cat norm=mix`."""
     name, *chosen = row.split(" ")
     options = (methods[name] or METHODS[name]).options
     for part in chosen:
         option, equals, value = part.partition("=")
         if option not in options:
-            raise unknown(f"option of {name} in {place}", option, options)
+            raise unknown_name(f"option of {name} in {where}", option, options)
         if not equals or not value:
-            raise UserError(f"{place}: {quoted(row)}: expected {option}=VALUE")
+            raise UserError(f"{where}: {quoted(row)}: expected {option}=VALUE")
 
 
 def check_labels(
@@ -271,6 +273,6 @@ def check_labels(
         if label in names:
             continue
         if not chosen or method not in methods:
-            raise unknown("method, encoder or task in labels", label, names)
-        kept = [part for part in chosen if not re.fullmatch("train_fraction=.+", part)]
-        _check_variant("labels", " ".join([method, *kept]), methods)
+            raise unknown_name("method, encoder or task in labels", label, names)
+        options = [part for part in chosen if not re.fullmatch("train_fraction=.+", part)]
+        _check_variant("labels", " ".join([method, *options]), methods)

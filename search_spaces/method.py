@@ -17,10 +17,10 @@ from search_spaces.errors import UserError
 from search_spaces.settings import Settings
 from search_spaces.text import quoted
 
-KEPT: Final = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+RECORD_CONFIG: Final = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 """How a store's records of these are read."""
 
-ANY_COST: Final = 3
+DEFAULT_COST: Final = 3
 """Forward passes of an ordinary step; of one of which no more is known."""
 
 
@@ -32,7 +32,7 @@ class Style:
     widths, none for a solid line.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = KEPT
+    __pydantic_config__: ClassVar[ConfigDict] = RECORD_CONFIG
 
     light: str
     dark: str
@@ -64,14 +64,16 @@ class MethodSettings(Settings):
         @property
         def by_example(self) -> bool: ...  # noqa: D102
     else:
-        cost: ClassVar[int] = ANY_COST
+        cost: ClassVar[int] = DEFAULT_COST
         by_example: ClassVar[bool] = False
 
     def options(self) -> dict[str, Any]:
         """Return every option by the name that a study gives it (`lambda`)."""
         fields = type(self).model_fields
         return {
-            name_of(key, info): getattr(self, key) for key, info in fields.items() if key != "name"
+            option_name(key, info): getattr(self, key)
+            for key, info in fields.items()
+            if key != "name"
         }
 
     def chosen(self) -> dict[str, Any]:
@@ -80,7 +82,7 @@ class MethodSettings(Settings):
 
     def numbers(self) -> set[str]:
         """Name the options that are real numbers: they change nothing of a step's memory."""
-        return {name for name, option in options_of(type(self)).items() if option.real}
+        return {name for name, option in list_options(type(self)).items() if option.real}
 
     @property
     def projection(self) -> tuple[int, bool] | None:
@@ -96,7 +98,7 @@ class MethodSettings(Settings):
 class Option:
     """An option of a method: `default` counts unless it is `required`; `real`: a real number."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = KEPT
+    __pydantic_config__: ClassVar[ConfigDict] = RECORD_CONFIG
 
     default: bool | int | float | str | None = None
     required: bool = False
@@ -114,7 +116,7 @@ class Method:
     name: str
     title: str
     options: Mapping[str, Option]
-    cost: int = ANY_COST
+    cost: int = DEFAULT_COST
     by_example: bool = False
     style: Style | None = None
     code: str | None = None
@@ -159,7 +161,7 @@ class OwnSettings(MethodSettings):
     @property
     def cost(self) -> int:
         """Of one step, in forward passes, as far as it is known."""
-        return self.method.cost if self.method else ANY_COST
+        return self.method.cost if self.method else DEFAULT_COST
 
     @property
     def by_example(self) -> bool:
@@ -178,15 +180,15 @@ class OwnSettings(MethodSettings):
         return (self.name, self.code, *sorted(self.options().items()))
 
 
-def name_of(key: str, info: FieldInfo) -> str:
+def option_name(key: str, info: FieldInfo) -> str:
     """Return what a study calls a field."""
     return info.alias or key
 
 
-def options_of(kind: type[MethodSettings]) -> dict[str, Option]:
+def list_options(kind: type[MethodSettings]) -> dict[str, Option]:
     """Return a type's options by the names that a study gives them."""
     return {
-        name_of(key, info): Option(
+        option_name(key, info): Option(
             default=None if info.is_required() else info.get_default(call_default_factory=True),
             required=info.is_required(),
             real=_is_real(info.annotation),
@@ -209,7 +211,7 @@ def shipped_method(kind: type[MethodSettings]) -> Method:
     return Method(
         name=name,
         title=kind.title or name,
-        options=options_of(kind),
+        options=list_options(kind),
         style=kind.style,
         settings=kind,
     )

@@ -19,7 +19,7 @@ from search_spaces.settings import (
     Positive,
     Share,
     Steps,
-    does_not_go_together,
+    combination_error,
 )
 
 Scope = Literal["matrix", "row", "example"]
@@ -72,11 +72,11 @@ class Attack(MethodSettings):
         """Refuse what would have no effect: an axis over it would only repeat trials."""
         for option in ("l2_scope", "eps_l2"):
             if self.norm == "max" and getattr(self, option) is not None:
-                raise does_not_go_together(f"{option} has no effect with norm: max; use l2 or mix")
+                raise combination_error(f"{option} has no effect with norm: max; use l2 or mix")
         foreign = "example" if self.perturb == "matrix" else "matrix"
         if self.l2_scope == foreign:
             own = "matrix or row" if self.perturb == "matrix" else "example or row"
-            raise does_not_go_together(
+            raise combination_error(
                 f"l2_scope: {foreign} does not exist with perturb: {self.perturb}; use {own}"
             )
         return self

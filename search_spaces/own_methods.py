@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from search_spaces.errors import UserError
-from search_spaces.method import ANY_COST, Method, MethodSettings, Style, options_of
+from search_spaces.method import DEFAULT_COST, Method, MethodSettings, Style, list_options
 from search_spaces.methods import METHODS
-from search_spaces.sources import Source, find_source, is_source, load_named
+from search_spaces.sources import Source, find_source, is_source, load_object
 from search_spaces.text import NAME_WIDTH, clean, one_line
 from search_spaces.trial import training_names
 
-MOST_COST: Final = 1_000
-TAKEN: Final = ("lr", "seed", "seeds", "name", "code", "method")
+MAX_COST: Final = 1_000
+RESERVED_NAMES: Final = ("lr", "seed", "seeds", "name", "code", "method")
 
 
-def take_methods(entries: object, folder: Path) -> tuple[object, dict[str, Source]]:
+def extract_methods(entries: object, folder: Path) -> tuple[object, dict[str, Source]]:
     """Take the methods of their own out of a study's list; their names stay in it.
 
     Raises:
@@ -45,12 +45,12 @@ def import_method(source: Source) -> Method:
         UserError: it cannot be imported, or is no method.
     """
     if source.code is None:
-        called = source.said if source.place is None else source.name
+        called = source.entry if source.path is None else source.name
         raise UserError(f"method {called}: {source.absent}")
-    return method_of(source, load_named(source))
+    return make_method(source, load_object(source))
 
 
-def method_of(source: Source, kind: Any) -> Method:
+def make_method(source: Source, kind: Any) -> Method:
     """Make a method's record from its class.
 
     Raises:
@@ -66,14 +66,14 @@ def method_of(source: Source, kind: Any) -> Method:
         )
     try:
         kind.model_rebuild()
-        options = options_of(kind)
+        options = list_options(kind)
     except Exception as error:
         raise UserError(f"{what}: {one_line(error)}") from error
     if "name" in kind.model_fields:
         raise UserError(f"{what}: option name is what a study calls a method: rename it")
-    _check_looks(what, kind)
+    _check_class_variables(what, kind)
     for name in options:
-        if name in TAKEN or name in training_names():
+        if name in RESERVED_NAMES or name in training_names():
             raise UserError(f"{what}: option {name} is a setting of every trial: rename it")
     defaults = {name: option.default for name, option in options.items()}
     for name, value in defaults.items():
@@ -83,7 +83,7 @@ def method_of(source: Source, kind: Any) -> Method:
         name=source.name,
         title=str(kind.title or source.name),
         options=options,
-        cost=kind.cost if isinstance(kind.cost, int) else ANY_COST,
+        cost=kind.cost if isinstance(kind.cost, int) else DEFAULT_COST,
         by_example=getattr(kind, "by_example") is True,  # noqa: B009
         style=kind.style,
         code=source.code,
@@ -91,11 +91,11 @@ def method_of(source: Source, kind: Any) -> Method:
     )
 
 
-def _check_looks(what: str, kind: type[MethodSettings]) -> None:
+def _check_class_variables(what: str, kind: type[MethodSettings]) -> None:
     """Check the class variables that estimates, tables and pictures go by."""
     cost, title = getattr(kind, "cost"), kind.title  # noqa: B009
-    if not isinstance(cost, property) and not (type(cost) is int and 1 <= cost <= MOST_COST):
-        raise UserError(f"{what}: cost is to be a whole number from 1 to {MOST_COST}, got {cost!r}")
+    if not isinstance(cost, property) and not (type(cost) is int and 1 <= cost <= MAX_COST):
+        raise UserError(f"{what}: cost is to be a whole number from 1 to {MAX_COST}, got {cost!r}")
     if not isinstance(title, str) or len(title) > NAME_WIDTH or clean(title) != title:
         raise UserError(f"{what}: title is to be a text of at most {NAME_WIDTH} characters")
     if kind.style is not None and not isinstance(kind.style, Style):

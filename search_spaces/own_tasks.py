@@ -12,9 +12,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from search_spaces.complaints import explain
-from search_spaces.errors import UserError, nearest
-from search_spaces.input_files import at_home
-from search_spaces.settings import does_not_go_together
+from search_spaces.errors import UserError, find_nearest
+from search_spaces.input_files import expand_home
+from search_spaces.settings import combination_error
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study_file import is_yaml_file, parse_fields, read_yaml
 from search_spaces.tasks import Task, TaskFields
@@ -34,8 +34,10 @@ def read_task(path: Path) -> Task:
     try:
         return parse_task(parse_fields(read_yaml(path, "task")), path.parent)
     except UserError as error:
-        told = str(error)
-        raise UserError(told if str(path) in told else f"task file {path}: {told}") from error
+        message = str(error)
+        raise UserError(
+            message if str(path) in message else f"task file {path}: {message}"
+        ) from error
 
 
 def parse_task(fields: Mapping[Any, Any], folder: Path) -> Task:
@@ -45,17 +47,17 @@ def parse_task(fields: Mapping[Any, Any], folder: Path) -> Task:
         UserError: a key is unknown or missing, or a value cannot be; the task is named.
     """
     name = fields.get("name")
-    place = f"task {name}" if isinstance(name, str) else "a task of your own"
-    said = dict(fields)
-    if isinstance(part := said.get("dev"), str) and (percent := PERCENT.fullmatch(part)):
-        said["dev"] = float(percent[1]) / 100
+    where = f"task {name}" if isinstance(name, str) else "a task of your own"
+    given = dict(fields)
+    if isinstance(part := given.get("dev"), str) and (percent := PERCENT.fullmatch(part)):
+        given["dev"] = float(percent[1]) / 100
     try:
-        found = TaskFields.model_validate(said)
+        found = TaskFields.model_validate(given)
         _check(found)
     except ValidationError as error:
-        raise UserError(f"{place}: {explain(error, TaskFields.model_fields)}") from error
+        raise UserError(f"{where}: {explain(error, TaskFields.model_fields)}") from error
     except UserError as error:
-        raise UserError(f"{place}: {error}") from error
+        raise UserError(f"{where}: {error}") from error
     more = {"title": found.title or found.name, "folder": folder}
     return Task.model_validate(found.model_dump(exclude_unset=True) | more)
 
@@ -68,18 +70,18 @@ def _check(task: TaskFields) -> None:
     if len(given) != 1:
         what = " and ".join(given) if given else "none"
         raise UserError(f"one of {', '.join(SOURCES)} says where its rows are, got {what}")
-    there = task.files or (task.hub.splits if task.hub else None)
-    if there is not None and "train" not in there:
+    splits = task.files or (task.hub.splits if task.hub else None)
+    if splits is not None and "train" not in splits:
         raise UserError(f"{given[0]} lacks train, the split to train on")
-    if task.dev is not None and there is not None and "dev" in there:
+    if task.dev is not None and splits is not None and "dev" in splits:
         raise UserError("dev: a part of train, and a dev split of its own: keep one")
-    if task.difficult and there is not None and "test" not in there:
+    if task.difficult and splits is not None and "test" not in splits:
         raise UserError("difficult: the difficult subset is drawn from test, and there is none")
     for paths in task.files.values():
         if len(paths) > 1:
             raise UserError("files: give one file for each split")
         if not paths[0].lower().endswith(ENDINGS):
-            guess = nearest(Path(paths[0]).suffix.lower(), ENDINGS)
+            guess = find_nearest(Path(paths[0]).suffix.lower(), ENDINGS)
             hint = f"; did you mean {guess}?" if guess else ""
             raise UserError(f"files: {quoted(paths[0])} ends in none of {', '.join(ENDINGS)}{hint}")
     columns = [*task.text, task.label, *([task.id] if task.id else [])]
@@ -101,16 +103,16 @@ def _check_metric(task: TaskFields) -> None:
         if task.positive not in task.labels:
             raise UserError(f"positive: {quoted(task.positive)} is none of labels")
         if task.labels[1] != task.positive:
-            raise does_not_go_together("labels: f1's positive label is to be the second")
+            raise combination_error("labels: f1's positive label is to be the second")
 
 
-def join_task(known: dict[str, Task], task: Task) -> None:
+def add_task(known: dict[str, Task], task: Task) -> None:
     """Add a task to those by name; UserError where another one has its name."""
     if known.setdefault(task.name, task) != task:
         raise UserError(f"tasks: two tasks are called {task.name}")
 
 
-def take_tasks(entries: object, folder: Path) -> tuple[object, dict[str, Task]]:
+def extract_tasks(entries: object, folder: Path) -> tuple[object, dict[str, Task]]:
     """Take the tasks of their own out of a study's list of tasks; their names stay in it.
 
     Raises:
@@ -125,7 +127,7 @@ def take_tasks(entries: object, folder: Path) -> tuple[object, dict[str, Task]]:
             names.append(entry)
             continue
         own = isinstance(entry, dict)
-        task = parse_task(entry, folder) if own else read_task(folder / at_home(Path(entry)))
-        join_task(found, task)
+        task = parse_task(entry, folder) if own else read_task(folder / expand_home(Path(entry)))
+        add_task(found, task)
         names.append(task.name)
     return names, found

@@ -19,18 +19,18 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
 
 
-def _no_boolean(value: object) -> object:
+def _refuse_boolean(value: object) -> object:
     if isinstance(value, bool):
         raise PydanticCustomError("number", "input should be a number")
     return value
 
 
-def _without_sign_of_zero(value: float) -> float:
+def _drop_sign_of_zero(value: float) -> float:
     return value + 0.0
 
 
-Real = Annotated[float, BeforeValidator(_no_boolean), AfterValidator(_without_sign_of_zero)]
-Whole = Annotated[int, BeforeValidator(_no_boolean)]
+Real = Annotated[float, BeforeValidator(_refuse_boolean), AfterValidator(_drop_sign_of_zero)]
+Whole = Annotated[int, BeforeValidator(_refuse_boolean)]
 
 Positive = Annotated[Real, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[Real, Field(ge=0, allow_inf_nan=False)]
@@ -41,6 +41,6 @@ Steps = Annotated[Whole, Field(ge=0)]
 Seed = Annotated[Whole, Field(ge=0, lt=2**32)]
 
 
-def does_not_go_together(what: str) -> PydanticCustomError:
+def combination_error(what: str) -> PydanticCustomError:
     """Build the error for fields that are valid alone; `what` names them and says what to do."""
     return PydanticCustomError(COMBINATION, "{what}", {"what": what})

@@ -6,7 +6,7 @@ In: a task's name. Out: its record (`tasks.py`). A new shipped task is one entry
 from collections.abc import Mapping
 from typing import Any, Final
 
-from search_spaces.errors import unknown
+from search_spaces.errors import unknown_name
 from search_spaces.tasks import Hub, Task
 
 STAND_INS: Final = {
@@ -205,5 +205,5 @@ TASKS: Final[Mapping[str, Task]] = {task.name: task for task in _ALL}
 def get_task(name: str, tasks: Mapping[str, Task] = TASKS) -> Task:
     """Return what is known about a task; UserError names the nearest one when it is not known."""
     if name not in tasks:
-        raise unknown("task", name, tasks)
+        raise unknown_name("task", name, tasks)
     return tasks[name]

@@ -16,14 +16,14 @@ from pydantic import Field, SkipValidation, ValidationError
 
 from search_spaces.complaints import explain
 from search_spaces.display_names import DisplayNames
-from search_spaces.errors import UserError, unknown
-from search_spaces.input_files import at_home, is_there
-from search_spaces.layouts import Layout, check_labels, check_layouts, take_layouts
+from search_spaces.errors import UserError, unknown_name
+from search_spaces.input_files import expand_home, path_exists
+from search_spaces.layouts import Layout, check_labels, check_layouts, extract_layouts
 from search_spaces.method import Method
 from search_spaces.methods import METHODS
-from search_spaces.own_methods import import_method, take_methods
-from search_spaces.own_tasks import join_task, take_tasks
-from search_spaces.part import MOST_TRIALS, OF_DATA_ALONE, TOO_MANY, Part, refuse_duplicates
+from search_spaces.own_methods import extract_methods, import_method
+from search_spaces.own_tasks import add_task, extract_tasks
+from search_spaces.part import DATA_TABLES, MAX_TRIALS, TOO_MANY, Part, refuse_duplicates
 from search_spaces.settings import Settings
 from search_spaces.shipped_tasks import TASKS, get_task
 from search_spaces.sources import Source
@@ -31,15 +31,15 @@ from search_spaces.study_file import is_yaml_file, parse_fields, read_yaml
 from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 
-BESIDE = "what stands beside includes is a part of its own, and changes none of theirs: "
+INCLUDES_HINT = "what stands beside includes is a part of its own, and changes none of theirs: "
 
-OF_STUDY = ("name", "description", "includes", "parts", "labels")
+STUDY_KEYS = ("name", "description", "includes", "parts", "labels")
 """Keys of the whole study; the others are of its parts."""
 
-NO_KEY = "own_methods"
+INTERNAL_FIELD = "own_methods"
 """A field of a part that its file does not have: it names methods by their code."""
 
-JOINED = ("axes", "overrides")
+MERGED_KEYS = ("axes", "overrides")
 """Keys of which a part and the study have entries side by side; the part's win."""
 
 
@@ -101,19 +101,19 @@ class Study(Header):
         self, data: Mapping[str, str], tasks: Mapping[str, Task] | None = None
     ) -> "Study":
         """Return the same study with what names its own tasks' rows, and what is known of these."""
-        return self._changed(data=dict(data), own_tasks={**self.own_tasks, **(tasks or {})})
+        return self._rebuild(data=dict(data), own_tasks={**self.own_tasks, **(tasks or {})})
 
     def with_metrics(self, tasks: Mapping[str, Task], sources: Mapping[str, Source]) -> "Study":
         """Return the same study, some of whose own tasks name metrics by their code."""
         own, known = {**self.own_tasks, **tasks}, {**self.sources, **sources}
-        return self._changed(own_tasks=own, sources=known)
+        return self._rebuild(own_tasks=own, sources=known)
 
-    def _changed(self, **fields: Any) -> "Study":
+    def _rebuild(self, **fields: Any) -> "Study":
         """Build the study anew: a copy would keep the trials that this one has expanded to."""
         return Study(**{name: getattr(self, name) for name in Study.model_fields} | fields)
 
     @cached_property
-    def _tables_of(self) -> dict[TrialConfig, set[int]]:
+    def _trial_tables(self) -> dict[TrialConfig, set[int]]:
         """Each trial once, in order, with the tables of all parts that want it.
 
         Equal trials have equal signatures, and comparing them is faster.
@@ -122,13 +122,13 @@ class Study(Header):
         if missing := [name for name in self.own_tasks if name not in self.data]:
             raise UserError(f"study {self.name}: the data of task {missing[0]} have not been read")
         for part in self.parts:
-            for trial in self._on_data(part.trials()):
+            for trial in self._name_data(part.trials()):
                 found.setdefault(trial, set()).update(part.tables)
-        places = {pair: place for place, pair in enumerate(_pairs(self.parts))}
-        order = sorted(found, key=lambda trial: places[trial.encoder, trial.task])
+        positions = {pair: position for position, pair in enumerate(_list_pairs(self.parts))}
+        order = sorted(found, key=lambda trial: positions[trial.encoder, trial.task])
         return {trial: found[trial] for trial in order}
 
-    def _on_data(self, trials: Iterable[TrialConfig]) -> Iterable[TrialConfig]:
+    def _name_data(self, trials: Iterable[TrialConfig]) -> Iterable[TrialConfig]:
         """Name the rows of the study's own tasks in their trials."""
         if not self.own_tasks:
             return trials
@@ -140,7 +140,7 @@ class Study(Header):
         Raises:
             ValidationError, UserError: as `Part.trials` does, at the first call.
         """
-        return list(self._tables_of)
+        return list(self._trial_tables)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -164,11 +164,11 @@ class Study(Header):
 
     def of_table(self, number: int) -> list[TrialConfig]:
         """Return the trials that a table of the paper is made of."""
-        return [trial for trial, tables in self._tables_of.items() if number in tables]
+        return [trial for trial, tables in self._trial_tables.items() if number in tables]
 
     def shared(self) -> dict[tuple[int, ...], int]:
         """Count the trials that several tables have in common, by the tables' numbers."""
-        groups = (sorted(tables.difference(OF_DATA_ALONE)) for tables in self._tables_of.values())
+        groups = (sorted(tables.difference(DATA_TABLES)) for tables in self._trial_tables.values())
         counts = Counter(tuple(group) for group in groups if len(group) > 1)
         return {group: counts[group] for group in sorted(counts)}
 
@@ -177,22 +177,26 @@ class Study(Header):
         wanted = list(tasks)
         for task in wanted:
             if task not in self.tasks:
-                raise unknown(f"task of study {self.name}", task, self.tasks)
+                raise unknown_name(f"task of study {self.name}", task, self.tasks)
         parts = [
             Part.model_validate(
                 part.model_dump(exclude_unset=True, exclude={"own_methods"})
-                | {"tasks": kept, "own_methods": part.own_methods}
+                | {"tasks": remaining, "own_methods": part.own_methods}
             )
             for part in self.parts
-            if (kept := tuple(task for task in part.tasks if task in wanted))
+            if (remaining := tuple(task for task in part.tasks if task in wanted))
         ]
         own = {name: task for name, task in self.own_tasks.items() if name in wanted}
-        data = {name: named for name, named in self.data.items() if name in wanted}
-        tables = [left for table in self.own_tables if (left := table.only(wanted))]
-        return self._changed(parts=tuple(parts), own_tasks=own, data=data, own_tables=tuple(tables))
+        data = {name: digest for name, digest in self.data.items() if name in wanted}
+        tables = [
+            remaining_table
+            for table in self.own_tables
+            if (remaining_table := table.restrict_to(wanted))
+        ]
+        return self._rebuild(parts=tuple(parts), own_tasks=own, data=data, own_tables=tuple(tables))
 
 
-def _pairs(parts: Sequence[Part]) -> dict[tuple[str, str], None]:
+def _list_pairs(parts: Sequence[Part]) -> dict[tuple[str, str], None]:
     """Every (encoder, task), those of an encoder together."""
     encoders = dict.fromkeys(name for part in parts for name in part.encoders)
     return dict.fromkeys(
@@ -204,7 +208,7 @@ def _pairs(parts: Sequence[Part]) -> dict[tuple[str, str], None]:
     )
 
 
-def shipped() -> list[str]:
+def list_shipped_studies() -> list[str]:
     """Return the names of the studies that come with the package."""
     folder = resources.files("search_spaces") / "studies"
     return sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".yaml"))
@@ -228,12 +232,12 @@ def load_study(name_or_path: str, find: Finder = import_method) -> Study:
 def _load(name_or_path: str, folder: Path, find: Finder, *, included: bool) -> Study:
     """Load a study; a path is from `folder`, where the file is that includes it."""
     if is_yaml_file(name_or_path) or "/" in name_or_path:
-        path = folder / at_home(Path(name_or_path))
+        path = folder / expand_home(Path(name_or_path))
         return _parse(read_yaml(path, "study"), str(path), path.parent, find, included=included)
-    if name_or_path not in shipped():
-        if is_there(Path(name_or_path)):
+    if name_or_path not in list_shipped_studies():
+        if path_exists(Path(name_or_path)):
             raise UserError(f"{name_or_path}: a study's file ends in .yaml or .yml: rename it")
-        raise unknown("study", name_or_path, shipped())
+        raise unknown_name("study", name_or_path, list_shipped_studies())
     entry = resources.files("search_spaces") / "studies" / f"{name_or_path}.yaml"
     return _parse(entry.read_text("utf-8"), name_or_path, folder, find, included=included)
 
@@ -257,11 +261,11 @@ def _parse(text: str, source: str, folder: Path, find: Finder, *, included: bool
 
 def _explain(error: ValidationError) -> str:
     options = [name for method in METHODS.values() for name in method.options]
-    keys = [key for key in (*OF_STUDY, *Part.model_fields) if key != NO_KEY]
+    keys = [key for key in (*STUDY_KEYS, *Part.model_fields) if key != INTERNAL_FIELD]
     return explain(error, dict.fromkeys(keys), {"lr", *options})
 
 
-class _Own:
+class _OwnDefinitions:
     """What a study brings along: tasks, and methods with their sources, by name."""
 
     def __init__(self, folder: Path, find: Finder) -> None:
@@ -271,26 +275,26 @@ class _Own:
         self.sources: dict[str, Source] = {}
         self.tables: list[Layout] = []
 
-    def named(self, fields: dict[Any, Any]) -> dict[Any, Any]:
+    def register(self, fields: dict[Any, Any]) -> dict[Any, Any]:
         """Put names for the tasks and methods that a study or a part defines, and add these."""
         found: dict[Any, Any] = {}
-        if NO_KEY in fields:
-            raise unknown("key", NO_KEY, [*OF_STUDY, "tasks", "methods"])
+        if INTERNAL_FIELD in fields:
+            raise unknown_name("key", INTERNAL_FIELD, [*STUDY_KEYS, "tasks", "methods"])
         if "tasks" in fields:
-            found["tasks"], tasks = take_tasks(fields["tasks"], self.folder)
-            self.join(tasks, {})
+            found["tasks"], tasks = extract_tasks(fields["tasks"], self.folder)
+            self.add(tasks, {})
         if "tables" in fields:
-            found["tables"], tables = take_layouts(fields["tables"])
+            found["tables"], tables = extract_layouts(fields["tables"])
             self.tables += tables
         if "methods" in fields:
-            found["methods"], sources = take_methods(fields["methods"], self.folder)
-            self.join({}, sources)
+            found["methods"], sources = extract_methods(fields["methods"], self.folder)
+            self.add({}, sources)
         return fields | found
 
-    def join(self, tasks: Mapping[str, Task], sources: Mapping[str, Source]) -> None:
+    def add(self, tasks: Mapping[str, Task], sources: Mapping[str, Source]) -> None:
         """Add tasks and methods; UserError where another one has the name."""
         for task in tasks.values():
-            join_task(self.tasks, task)
+            add_task(self.tasks, task)
         for name, source in sources.items():
             if self.sources.setdefault(name, source) != source:
                 raise UserError(f"methods: two methods are called {name}")
@@ -300,8 +304,8 @@ class _Own:
 
 def _build(fields: dict[Any, Any], folder: Path, find: Finder) -> Study:
     """Join the parts of a study's file with what stands beside them, and check every setting."""
-    own = _Own(folder, find)
-    fields = own.named(fields)
+    own = _OwnDefinitions(folder, find)
+    fields = own.register(fields)
     header = Header.model_validate(
         {key: value for key, value in fields.items() if key in Header.model_fields}
     )
@@ -309,26 +313,26 @@ def _build(fields: dict[Any, Any], folder: Path, find: Finder) -> Study:
     included: list[Study] = []
     for name in header.includes:
         included.append(_load(name, folder, find, included=True))
-        own.join(included[-1].own_tasks, included[-1].sources)
+        own.add(included[-1].own_tasks, included[-1].sources)
         own.tables += included[-1].own_tables
         _refuse_too_many([part for study in included for part in study.parts])
     found = [part for study in included for part in study.parts]
-    beside = {key: value for key, value in fields.items() if key not in OF_STUDY}
+    beside = {key: value for key, value in fields.items() if key not in STUDY_KEYS}
     listed = fields.get("parts", [{}] if beside or not found else [])
     if not isinstance(listed, list) or not all(isinstance(part, dict) for part in listed):
         raise UserError("parts: expected a list of keys and values")
-    for key in (key for part in listed for key in part if key in OF_STUDY):
+    for key in (key for part in listed for key in part if key in STUDY_KEYS):
         raise UserError(f"{key} is a key of the whole study, not of a part")
     for number, part in enumerate(listed, 1):
         try:
-            part = own.named(part)  # noqa: PLW2901
-            methods = {NO_KEY: own.methods} if own.methods else {}
-            found.append(Part.model_validate(_joined(beside, part) | methods))
+            part = own.register(part)  # noqa: PLW2901
+            methods = {INTERNAL_FIELD: own.methods} if own.methods else {}
+            found.append(Part.model_validate(_merge_keys(beside, part) | methods))
             _refuse_too_many(found)
             found[-1].trials()  # Here alone: to join the parts would take as long again.
         except (ValidationError, UserError) as error:
             what = _explain(error) if isinstance(error, ValidationError) else error
-            where = f"part {number}: " if "parts" in fields else BESIDE if included else ""
+            where = f"part {number}: " if "parts" in fields else INCLUDES_HINT if included else ""
             raise UserError(f"{where}{what}") from error
     named = {method: own.methods.get(method) for part in found for method in part.methods}
     tasks = [task for part in found for task in part.tasks]
@@ -350,14 +354,14 @@ def _build(fields: dict[Any, Any], folder: Path, find: Finder) -> Study:
 def _refuse_too_many(parts: Sequence[Part]) -> None:
     """Look before trials are made: those of many parts would take hours and all memory."""
     total = sum(sum(part.sizes().values()) for part in parts)
-    if len(parts) > 1 and total > MOST_TRIALS:  # One says by itself which method has too many.
+    if len(parts) > 1 and total > MAX_TRIALS:  # One says by itself which method has too many.
         raise UserError(f"{total:,} trials with the parts before; {TOO_MANY}")
 
 
-def _joined(beside: dict[Any, Any], part: dict[Any, Any]) -> dict[Any, Any]:
+def _merge_keys(beside: dict[Any, Any], part: dict[Any, Any]) -> dict[Any, Any]:
     joined = {
         key: {**beside[key], **part[key]}
-        for key in JOINED
+        for key in MERGED_KEYS
         if isinstance(beside.get(key), dict) and isinstance(part.get(key), dict)
     }
     return beside | part | joined

@@ -11,15 +11,15 @@ from typing import Any, Final
 import yaml
 
 from search_spaces.errors import UserError
-from search_spaces.input_files import open_input, text_lines
+from search_spaces.input_files import open_input, read_lines
 from search_spaces.text import quoted
 
-MOST_BYTES: Final = 1_000_000
-MOST_NODES: Final = 100_000
+MAX_BYTES: Final = 1_000_000
+MAX_NODES: Final = 100_000
 """Keys, values and lists of a study, with those that an alias stands for counted each time."""
-LONGEST_NUMBER: Final = 400
+MAX_NUMBER_LENGTH: Final = 400
 """Characters: no setting has as many digits, and some notations take Python minutes."""
-NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+NUMBER_TAGS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 def is_yaml_file(name: object) -> bool:
@@ -36,9 +36,9 @@ def read_yaml(path: Path, kind: str) -> str:
     try:
         with open_input(path) as file:
             size = os.fstat(file.fileno()).st_size
-        if size > MOST_BYTES:
+        if size > MAX_BYTES:
             raise UserError(f"{path}: has {size:,} bytes, and no more than 1 MB is read")
-        return "".join(text_lines(path))
+        return "".join(read_lines(path))
     except UserError as error:
         absent = isinstance(error.__cause__, FileNotFoundError | NotADirectoryError)
         raise UserError(
@@ -56,8 +56,8 @@ def parse_fields(text: str) -> dict[Any, Any]:
         fields = yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as error:
         mark, why = error.problem_mark, [error.context, error.problem]
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise UserError(f"not YAML: {place}{', '.join(part for part in why if part)}") from error
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise UserError(f"not YAML: {where}{', '.join(part for part in why if part)}") from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         character = quoted(text[error.position : error.position + 1])
@@ -88,15 +88,15 @@ class _Loader(yaml.SafeLoader):
         if not is_alias:
             self.sizes[node] = 1 + sum(self.sizes[child] for child in _children(node))
         elif node not in self.sizes:
-            raise _fault("an alias of this stands within it", node)
-        if max(len(self.sizes), self.sizes[node]) > MOST_NODES:
-            raise _fault(f"more than {MOST_NODES:,} keys and values", node)
+            raise _yaml_error("an alias of this stands within it", node)
+        if max(len(self.sizes), self.sizes[node]) > MAX_NODES:
+            raise _yaml_error(f"more than {MAX_NODES:,} keys and values", node)
         return node
 
     def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
         node = super().compose_scalar_node(anchor)
-        if node.tag in NUMBERS and len(node.value) > LONGEST_NUMBER:
-            raise _fault(f"a number of {len(node.value):,} characters", node)
+        if node.tag in NUMBER_TAGS and len(node.value) > MAX_NUMBER_LENGTH:
+            raise _yaml_error(f"a number of {len(node.value):,} characters", node)
         return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
@@ -104,7 +104,7 @@ class _Loader(yaml.SafeLoader):
         seen: set[tuple[str, str]] = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if (key.tag, key.value) in seen:
-                raise _fault(f"key {quoted(key.value)} stands here again", key)
+                raise _yaml_error(f"key {quoted(key.value)} stands here again", key)
             seen.add((key.tag, key.value))
         return node
 
@@ -114,10 +114,10 @@ class _Loader(yaml.SafeLoader):
             return super().construct_object(node, deep)
         except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
             kind = node.tag.rpartition(":")[2]
-            raise _fault(f"{quoted(node.value)} is no {kind}", node) from error
+            raise _yaml_error(f"{quoted(node.value)} is no {kind}", node) from error
 
 
-def _fault(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+def _yaml_error(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
 
 

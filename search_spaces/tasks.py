@@ -12,7 +12,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from search_spaces.input_files import at_home
+from search_spaces.input_files import expand_home
 from search_spaces.settings import Count, Positive, Settings, Share
 
 SPLITS: Final = ("train", "dev", "dev_mismatched", "test", "test_difficult")
@@ -117,13 +117,13 @@ class Task(TaskFields):
             named = dict.fromkeys(self.hub.splits)
         else:
             named = dict.fromkeys(SPLITS)
-        drawn = [("dev", self.dev), ("test_difficult", self.difficult)]
-        return (*named, *(split for split, drawn in drawn if drawn and split not in named))
+        derived = [("dev", self.dev), ("test_difficult", self.difficult)]
+        return (*named, *(split for split, derived in derived if derived and split not in named))
 
     def may_have(self, split: str) -> bool:
         """Return whether it has a split, or may have it as far as can be told before it is read."""
         return split in self.splits
 
-    def place(self, path: str) -> Path:
+    def resolve(self, path: str) -> Path:
         """Return a path that the task names, from the folder of its file."""
-        return (self.folder or Path()) / at_home(Path(path))
+        return (self.folder or Path()) / expand_home(Path(path))

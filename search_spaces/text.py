@@ -36,15 +36,15 @@ def shorten(text: str, width: int) -> str:
     """Leave the middle out of a text of more than `width` characters."""
     if len(text) <= width:
         return text
-    kept = width - len(" ... ")
-    return f"{text[: kept - kept // 3]} ... {text[len(text) - kept // 3 :]}"
+    room = width - len(" ... ")
+    return f"{text[: room - room // 3]} ... {text[len(text) - room // 3 :]}"
 
 
 def one_line(text: object, width: int = MESSAGE_WIDTH) -> str:
     """Put a text, or an exception's message, in one clean and short line."""
     whole = shorten(str(text), 4 * width)
-    said = shorten(clean(" ".join(whole.split())), width)
-    return said or (type(text).__name__ if isinstance(text, BaseException) else "")
+    line = shorten(clean(" ".join(whole.split())), width)
+    return line or (type(text).__name__ if isinstance(text, BaseException) else "")
 
 
 def shown(name: object) -> str:

@@ -24,7 +24,7 @@ from search_spaces.settings import (
     Settings,
     Share,
     Whole,
-    does_not_go_together,
+    combination_error,
 )
 
 SIGNATURE_VERSION = 3
@@ -78,7 +78,7 @@ class TrainingSettings(Settings):
         return self
 
 
-def _whose(method: object) -> str:
+def _method_origin(method: object) -> str:
     """Tell a user's own method, which names its code, from a shipped one."""
     own = isinstance(method, OwnSettings) or (isinstance(method, dict) and "code" in method)
     return "own" if own else "shipped"
@@ -96,7 +96,7 @@ class TrialConfig(TrainingSettings):
     method: Annotated[
         Annotated[Shipped, Field(discriminator="name"), Tag("shipped")]
         | Annotated[OwnSettings, Tag("own")],
-        Discriminator(_whose),
+        Discriminator(_method_origin),
     ]
     lr: Positive
     seed: Seed = 0
@@ -107,11 +107,11 @@ class TrialConfig(TrainingSettings):
         if self.micro_batch is None:
             return self
         if self.micro_batch > self.batch_size:
-            raise does_not_go_together(
+            raise combination_error(
                 f"micro_batch: {self.micro_batch} is more than batch_size: {self.batch_size}"
             )
         if not self.method.by_example:
-            raise does_not_go_together(
+            raise combination_error(
                 f"micro_batch: method {self.method.name} as set here ties the examples of a batch"
                 " together; leave micro_batch out, or override it for the methods that can"
             )
@@ -168,16 +168,16 @@ class TrialConfig(TrainingSettings):
 
     def describe(self) -> str:
         """One line for people: task, encoder, method and grid point."""
-        point = " ".join(f"{key}={written(value)}" for key, value in self.point.items())
+        point = " ".join(f"{key}={format_value(value)}" for key, value in self.point.items())
         return f"{self.task} {self.encoder} {self.method.name} {point}"
 
 
-def written(value: object) -> str:
+def format_value(value: object) -> str:
     """Write a value as short as a study would."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return ",".join(written(part) for part in value)
+        return ",".join(format_value(part) for part in value)
     return f"{value:.12g}" if isinstance(value, int | float) else str(value)
 
 

@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 
 from search_spaces.shipped_tasks import TASKS, get_task
 from search_spaces.trial import TrialConfig
-from trainers.data.identity import fingerprints_of
+from trainers.data.identity import compute_fingerprints
 from trainers.records.outcome import (
     Environment,
     EpochRecord,
@@ -117,7 +117,7 @@ def _shipped(config: TrialConfig) -> dict[str, str]:
     """The fingerprints of rows that the package has: others would be those of other data."""
     if config.task != "library":
         return {}
-    return fingerprints_of(TASKS["library"], None, config) or {}
+    return compute_fingerprints(TASKS["library"], None, config) or {}
 
 
 def keep(

@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from search_spaces.cells import Cell, settings_of
+from search_spaces.cells import Cell, group_by_setting
 from search_spaces.errors import UserError
 from search_spaces.text import one_line, quoted
 from search_spaces.trial import TrialConfig
 from trainers.kept_models import write_model
-from trainers.records.files import is_there, listing, write_file
+from trainers.records.files import list_folder, path_exists, write_file
 from trainers.records.metrics import DECIMALS
 from trainers.records.record import Frozen
 from trainers.records.store import CorruptTrial, Store
@@ -60,11 +60,11 @@ class Checkpoints:
 
     def __init__(self, store: Store, keeping: Keeping) -> None:
         self.store, self.keeping = store, keeping
-        self._cell_of = {name: cell for cell, names in keeping.cells.items() for name in names}
+        self._cells = {name: cell for cell, names in keeping.cells.items() for name in names}
         cells = keeping.cells.values()
-        self._place = {name: place for names in cells for place, name in enumerate(names)}
+        self._position = {name: position for names in cells for position, name in enumerate(names)}
         self._seeds: dict[str, list[str]] = {}
-        for name in self._cell_of:
+        for name in self._cells:
             self._seeds.setdefault(self._setting(name), []).append(name)
         self._trials = str(store.trials)
         self._ended: dict[str, float] = {}
@@ -76,7 +76,7 @@ class Checkpoints:
         that cannot be kept costs no trial: a note beside it says why.
         """
         name = run.config.signature
-        if self.keeping.keep == "none" or name not in self._cell_of:
+        if self.keeping.keep == "none" or name not in self._cells:
             return
         if self.keeping.keep == "best" and not self._leads(name, score):
             return
@@ -90,34 +90,34 @@ class Checkpoints:
             with suppress(OSError, UserError):
                 write_file(note, one_line(error).encode())
 
-    def settle(self, signature: str) -> None:
+    def drop_others(self, signature: str) -> None:
         """Drop all models of a trial's cell but the best one's; call after the trial's commit.
 
         A model without a result stays while its trial runs, and is a dead process's otherwise.
         Nothing is dropped where that cannot be done; the next turn does it.
         """
-        if self.keeping.keep == "none" or signature not in self._cell_of:
+        if self.keeping.keep == "none" or signature not in self._cells:
             return
         folder = self._folder(signature)
         with suppress(OSError, UserError):
-            if is_there(folder):
+            if path_exists(folder):
                 self._clear(folder)
 
     def _clear(self, folder: Path) -> None:
         with self._locked(folder):
-            for half in (*folder.glob(".*.tmp"), *folder.glob("all/.*.tmp")):
-                shutil.rmtree(half, ignore_errors=True)
+            for temporary in (*folder.glob(".*.tmp"), *folder.glob("all/.*.tmp")):
+                shutil.rmtree(temporary, ignore_errors=True)
             if self.keeping.keep == "best":
                 self._drop_all_but_best(folder)
 
-    def look(self) -> None:
+    def check_folders(self) -> None:
         """Look into the cells' folders before a sweep: what cannot be seen there cannot be kept.
 
         Raises:
             Unreadable: the system does not let this process look.
         """
         for name in self.keeping.cells if self.keeping.keep != "none" else ():
-            listing(self.store.checkpoints / self.keeping.study / name)
+            list_folder(self.store.checkpoints / self.keeping.study / name)
 
     def _drop_all_but_best(self, folder: Path) -> None:
         """Drop a model only for a better model, and a note only for a better trial."""
@@ -125,8 +125,8 @@ class Checkpoints:
         models = [path for path in kept if path.suffix == ""]
         for paths, drop in ((models, shutil.rmtree), (kept, _unlink)):
             names = {path.stem for path in paths}
-            own = {name for name in names if self._cell_of.get(name) == folder.name}
-            best = self._to_keep(own) or self._to_keep(names)
+            own = {name for name in names if self._cells.get(name) == folder.name}
+            best = self._choose_kept(own) or self._choose_kept(names)
             for path in paths:
                 ended = self._score(path.stem) is not None
                 if path.stem not in best and (ended or not self.store.is_locked(path.stem)):
@@ -134,7 +134,7 @@ class Checkpoints:
 
     def _folder(self, signature: str) -> Path:
         """Where the models of a trial's cell are kept."""
-        return self.store.checkpoints / self.keeping.study / self._cell_of[signature]
+        return self.store.checkpoints / self.keeping.study / self._cells[signature]
 
     def best(self, names: Iterable[str]) -> str | None:
         """Return the best of these trials that finished: the best seed of the best setting.
@@ -145,11 +145,11 @@ class Checkpoints:
         ended = [name for name in names if self._score(name) is not None]
         return max(ended, key=lambda name: self._rank(name, by_seeds=True), default=None)
 
-    def seeds_of(self, signature: str) -> list[str]:
+    def list_seeds(self, signature: str) -> list[str]:
         """Return the trials that differ from this one in nothing but the seed, and itself."""
         return self._seeds.get(self._setting(signature), [signature])
 
-    def _to_keep(self, names: Iterable[str]) -> set[str]:
+    def _choose_kept(self, names: Iterable[str]) -> set[str]:
         """Of these the best one, and the one that will be if its setting's other seeds do as well.
 
         They are one where each setting has as many finished seeds.
@@ -164,22 +164,25 @@ class Checkpoints:
 
     def _leads(self, signature: str, score: float) -> bool:
         """Whether no other setting of the cell has a higher mean than this trial's, with it."""
-        cell = self.keeping.cells[self._cell_of[signature]]
-        own = self.seeds_of(signature)
+        cell = self.keeping.cells[self._cells[signature]]
+        own = self.list_seeds(signature)
         leader = self.best(name for name in cell if name not in own)
         if leader is None:
             return True
         mean = _mean([score, *self._scores(name for name in own if name != signature)])
-        other = _mean(self._scores(self.seeds_of(leader)))
-        return (mean, -self._place[own[0]]) > (other, -self._place[self.seeds_of(leader)[0]])
+        other = _mean(self._scores(self.list_seeds(leader)))
+        return (mean, -self._position[own[0]]) > (
+            other,
+            -self._position[self.list_seeds(leader)[0]],
+        )
 
     def _rank(self, signature: str, *, by_seeds: bool) -> tuple[float, ...]:
-        own = self.seeds_of(signature)
+        own = self.list_seeds(signature)
         scores = self._scores(own)
-        first = -self._place.get(own[0], 0)
+        first = -self._position.get(own[0], 0)
         count = len(scores) if by_seeds else 0
-        score, place = self._score(signature) or 0.0, -self._place.get(signature, 0)
-        return (count, _mean(scores), first, score, place)
+        score, position = self._score(signature) or 0.0, -self._position.get(signature, 0)
+        return (count, _mean(scores), first, score, position)
 
     def _setting(self, signature: str) -> str:
         return self.keeping.settings.get(signature, signature)
@@ -195,7 +198,7 @@ class Checkpoints:
         if not os.path.exists(f"{self._trials}/{signature}/result.json"):  # noqa: PTH110
             return None  # By a plain string: a large cell asks thousands of times.
         with suppress(CorruptTrial):
-            self._ended[signature] = self.store.trusted(signature).selection_score
+            self._ended[signature] = self.store.verified_record(signature).selection_score
         return self._ended.get(signature)
 
     @contextmanager
@@ -218,12 +221,14 @@ def cell_name(cell: Cell) -> str:
     return f"{readable}-{hashlib.sha256(repr(cell).encode()).hexdigest()[:8]}"
 
 
-def keeping_of(study: str, keep: Keep, trials: Mapping[Cell, Sequence[TrialConfig]]) -> Keeping:
+def make_keeping(study: str, keep: Keep, trials: Mapping[Cell, Sequence[TrialConfig]]) -> Keeping:
     """Return what to keep of a study's trials, by cell and in its order."""
     cells = {
         cell_name(cell): tuple(trial.signature for trial in grid) for cell, grid in trials.items()
     }
-    groups = [group for grid in trials.values() for group in settings_of(grid) if len(group) > 1]
+    groups = [
+        group for grid in trials.values() for group in group_by_setting(grid) if len(group) > 1
+    ]
     settings = {trial.signature: group[0].signature for group in groups for trial in group}
     return Keeping(study=study, keep=keep, cells=cells, settings=settings)
 

@@ -14,8 +14,8 @@ from search_spaces.errors import UserError
 from search_spaces.text import one_line
 from trainers.records.files import (
     Unreadable,
-    is_there,
-    listing,
+    list_folder,
+    path_exists,
     read_whole,
     sync_to_disk,
     write_file,
@@ -43,21 +43,21 @@ def write_model(folder: Path, run: "TrialRun") -> None:
     folder.parent.mkdir(exist_ok=True)
     if folder.exists():  # Of an earlier attempt at the same trial.
         shutil.rmtree(folder)
-    half = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
     try:
         prepared = run.prepared
         write_pretrained(
-            half,
+            temporary,
             run.model,
             prepared.encoder.tokenizer,
             prepared.labels,
             run.config.max_length,
         )
-        seal_model(half)
-        half.rename(folder)
+        seal_model(temporary)
+        temporary.rename(folder)
         sync_to_disk(folder.parent)
     finally:
-        shutil.rmtree(half, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def seal_model(folder: Path) -> None:
@@ -65,11 +65,11 @@ def seal_model(folder: Path) -> None:
     paths = sorted(folder.iterdir())
     for path in paths:
         sync_to_disk(path)
-    files = {path.name: _measure(path) for path in paths}
+    files = {path.name: _describe_file(path) for path in paths}
     write_file(folder / CHECKSUMS, encode_record(ModelRecord(files=files)))
 
 
-def _measure(path: Path) -> FileRecord:
+def _describe_file(path: Path) -> FileRecord:
     if not path.is_file():
         raise IsADirectoryError(f"{path.name} is no regular file")
     with path.open("rb") as file:
@@ -83,26 +83,33 @@ def find_model(store: Store, signature: str) -> Path | None:
     Raises:
         Unreadable: a folder that may hold one cannot be looked into.
     """
-    for cell in _cells(store):
+    for cell in _list_cell_folders(store):
         for path in (cell / signature, cell / "all" / signature):
-            if is_there(path / "model.safetensors"):
+            if path_exists(path / "model.safetensors"):
                 return path
     return None
 
 
-def why_not_kept(store: Store, signature: str) -> str | None:
+def read_failure_note(store: Store, signature: str) -> str | None:
     """Return why a trial's model could not be kept, where that was noted."""
-    notes = (cell / f"{signature}.txt" for cell in _cells(store))
+    notes = (cell / f"{signature}.txt" for cell in _list_cell_folders(store))
     return next(
-        (one_line(read_whole(note).decode("utf-8", "replace")) for note in notes if is_there(note)),
+        (
+            one_line(read_whole(note).decode("utf-8", "replace"))
+            for note in notes
+            if path_exists(note)
+        ),
         None,
     )
 
 
-def _cells(store: Store) -> list[Path]:
-    studies = [entry for entry in listing(store.checkpoints) if entry.is_dir()]
+def _list_cell_folders(store: Store) -> list[Path]:
+    studies = [entry for entry in list_folder(store.checkpoints) if entry.is_dir()]
     return [
-        Path(cell.path) for study in studies for cell in listing(Path(study.path)) if cell.is_dir()
+        Path(cell.path)
+        for study in studies
+        for cell in list_folder(Path(study.path))
+        if cell.is_dir()
     ]
 
 
@@ -115,13 +122,13 @@ def check_model(folder: Path, *, sealed: bool) -> None:
         UserError: it is damaged, or cannot be read.
     """
     try:
-        if not (sealed or is_there(folder / CHECKSUMS)):
+        if not (sealed or path_exists(folder / CHECKSUMS)):
             return
         record = decode_record(ModelRecord, read_whole(folder / CHECKSUMS))
         if sealed and record.version < RECORD_VERSION:
             raise ValueError(f"{CHECKSUMS} has no checksum of its own")
         for name, expected in record.files.items():
-            if _measure(folder / name) != expected:
+            if _describe_file(folder / name) != expected:
                 raise ValueError(f"{name} does not match its checksum")
     except (FileNotFoundError, IsADirectoryError, ValueError) as error:
         raise UserError(

@@ -44,7 +44,7 @@ class Diverged(Exception):
 
 
 @dataclass(kw_only=True)
-class Place:
+class Progress:
     """Where a trial is: all that a snapshot holds besides tensors.
 
     `seen` counts, for each loss, the steps of this epoch that reported it.
@@ -98,7 +98,7 @@ class TrialRun:
     ) -> None:
         self.config, self.prepared, self.device = config, prepared, device
         self.settings, self.step = load_method(config.method, code)
-        self.place = Place()
+        self.progress = Progress()
         forget_peak_memory(device)
         self.model = self._build().to(device)
         self.optimizer = make_optimizer(self.model, config)
@@ -138,7 +138,7 @@ class TrialRun:
     @property
     def done(self) -> bool:
         """Whether all epochs are trained."""
-        return self.place.epoch >= self.config.trained_epochs
+        return self.progress.epoch >= self.config.trained_epochs
 
     def _order(self, epoch: int) -> list[Ints]:
         return training_order(
@@ -154,21 +154,21 @@ class TrialRun:
         Raises:
             Diverged: a loss of this epoch is not finite.
         """
-        order, total = self._order(self.place.epoch), self.total_steps
+        order, total = self._order(self.progress.epoch), self.total_steps
         self.model.train()
-        while self.place.batch < len(order):
+        while self.progress.batch < len(order):
             with self._clock():
-                self._train_step(order[self.place.batch], total)
+                self._train_step(order[self.progress.batch], total)
             after_step()
         return self._end_epoch()
 
     def _train_step(self, rows: Ints, total: int) -> None:
         """One batch: schedule, gradients, clipping, update. Nothing waits for the device."""
-        lr = learning_rate(self.config.lr, self.place.step, total, self.config.warmup)
+        lr = learning_rate(self.config.lr, self.progress.step, total, self.config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         training = Training(
-            step=self.place.step,
+            step=self.progress.step,
             random=self.random,
             update=self._update,
             carried=self.carried,
@@ -177,9 +177,9 @@ class TrialRun:
         self._update()
         for name, loss in losses.items():
             self.loss_sums[name] = self.loss_sums.get(name, 0) + loss
-            self.place.seen[name] = self.place.seen.get(name, 0) + 1
-        self.place.batch += 1
-        self.place.step += 1
+            self.progress.seen[name] = self.progress.seen.get(name, 0) + 1
+        self.progress.batch += 1
+        self.progress.step += 1
 
     def _add_gradients(self, rows: Ints, training: Training) -> Losses:
         """Add the gradient of the batch's loss: the mean over its parts, weighted by their sizes.
@@ -190,13 +190,13 @@ class TrialRun:
         size = self.config.micro_batch or len(rows)
         parts = [rows[start : start + size] for start in range(0, len(rows), size)]
         means: Losses = {}
-        for place, part in enumerate(parts):
+        for number, part in enumerate(parts):
             batch = collate(self.prepared.inputs["train"], part).to(self.device)
             with self._precision():
                 losses = self.step(self.model, batch, self.settings, training)
-            if self.place.step == 0:
+            if self.progress.step == 0:
                 self._check_first(losses)
-            following = len(parts[place + 1]) if place + 1 < len(parts) else len(rows)
+            following = len(parts[number + 1]) if number + 1 < len(parts) else len(rows)
             self._scale_gradients(len(part) / following)
             for name, loss in losses.items():
                 means[name] = means.get(name, 0) + loss.double() * (len(part) / len(rows))
@@ -228,7 +228,7 @@ class TrialRun:
     def _clock(self) -> Iterator[None]:
         start = time.perf_counter()
         yield
-        self.place.epoch_seconds += time.perf_counter() - start
+        self.progress.epoch_seconds += time.perf_counter() - start
 
     def _precision(self) -> torch.autocast:
         bf16 = self.config.precision == "bf16"
@@ -236,23 +236,23 @@ class TrialRun:
 
     def mean_losses(self) -> dict[str, float]:
         """Mean of each loss over the steps of this epoch that had it (waits for the device)."""
-        seen = self.place.seen
+        seen = self.progress.seen
         return {name: float(total) / seen[name] for name, total in self.loss_sums.items()}
 
     def _end_epoch(self) -> EpochRecord:
         losses = self.mean_losses()
         if not all(math.isfinite(loss) for loss in losses.values()):
-            raise Diverged(f"epoch {self.place.epoch + 1}: training losses {losses}")
+            raise Diverged(f"epoch {self.progress.epoch + 1}: training losses {losses}")
         start = time.perf_counter()
         predictions = self.predict(self.prepared.selection)
         value = score(
             self.prepared.metric, predictions.gold, predictions.predicted, len(self.prepared.labels)
         ).value
         record = EpochRecord(
-            epoch=self.place.epoch + 1,
+            epoch=self.progress.epoch + 1,
             losses=losses,
             score=value,
-            train_seconds=self.place.epoch_seconds,
+            train_seconds=self.progress.epoch_seconds,
             evaluate_seconds=time.perf_counter() - start,
         )
         self._keep_best(record, predictions)
@@ -265,19 +265,19 @@ class TrialRun:
         Of epochs with equal scores the earlier one is best.
         """
         if self.config.select == "best_epoch":
-            if record.score <= max((e["score"] for e in self.place.curve), default=-math.inf):
+            if record.score <= max((e["score"] for e in self.progress.curve), default=-math.inf):
                 return
-            self.place.best_epoch = record.epoch
+            self.progress.best_epoch = record.epoch
             self.best = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.predicted = predictions
 
     def _next_epoch(self, record: EpochRecord) -> None:
-        place = self.place
-        place.curve.append(record.model_dump())
-        place.train_seconds += record.train_seconds
-        place.evaluate_seconds += record.evaluate_seconds
-        place.epoch_seconds, place.batch, place.seen, self.loss_sums = 0.0, 0, {}, {}
-        place.epoch += 1
+        progress = self.progress
+        progress.curve.append(record.model_dump())
+        progress.train_seconds += record.train_seconds
+        progress.evaluate_seconds += record.evaluate_seconds
+        progress.epoch_seconds, progress.batch, progress.seen, self.loss_sums = 0.0, 0, {}, {}
+        progress.epoch += 1
 
     @torch.inference_mode()
     def predict(self, split: str) -> Predictions:
@@ -294,7 +294,9 @@ class TrialRun:
                 scores_BC = self.model(batch.to(self.device))
             logits[rows] = scores_BC.float().cpu().numpy()
         if not np.isfinite(logits).all():
-            raise Diverged(f"epoch {self.place.epoch + 1}: class scores of {split} are not finite")
+            raise Diverged(
+                f"epoch {self.progress.epoch + 1}: class scores of {split} are not finite"
+            )
         return Predictions(ids=self.prepared.ids[split], gold=inputs.labels_N, logits=logits)
 
     def result(self) -> TrialResult:
@@ -308,7 +310,7 @@ class TrialRun:
                 predictions[split] = self.predicted
             elif split != "train":
                 predictions[split] = self.predict(split)
-        self.place.evaluate_seconds += time.perf_counter() - start
+        self.progress.evaluate_seconds += time.perf_counter() - start
         return TrialResult(record=self._record(predictions), predictions=predictions)
 
     def _record(self, predictions: dict[str, Predictions]) -> TrialRecord:
@@ -317,19 +319,19 @@ class TrialRun:
             labels=self.prepared.labels,
             metric=self.prepared.metric,
             selection=self.prepared.selection,
-            selected_epoch=self.place.best_epoch if self.best else self.config.trained_epochs,
+            selected_epoch=self.progress.best_epoch if self.best else self.config.trained_epochs,
             scores={
                 split: score_records(
                     kept.gold, kept.predicted, len(self.prepared.labels), self.prepared.metrics
                 )
                 for split, kept in predictions.items()
             },
-            epochs=tuple(EpochRecord.model_validate(epoch) for epoch in self.place.curve),
-            steps=self.place.step,
-            train_seconds=self.place.train_seconds,
-            evaluate_seconds=self.place.evaluate_seconds,
+            epochs=tuple(EpochRecord.model_validate(epoch) for epoch in self.progress.curve),
+            steps=self.progress.step,
+            train_seconds=self.progress.train_seconds,
+            evaluate_seconds=self.progress.evaluate_seconds,
             peak_memory_bytes=peak_memory(self.device),
-            resumed=self.place.resumed,
+            resumed=self.progress.resumed,
             fingerprints=dict(self.prepared.fingerprints),
             environment=environment(self.device, self.prepared.versions),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),

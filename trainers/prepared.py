@@ -13,21 +13,21 @@ from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS, get_task
 from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
-from trainers.data.difficulty import with_difficult
-from trainers.data.identity import CHOOSING, identity_of
+from trainers.data.difficulty import add_difficult_split
+from trainers.data.identity import ROW_SETTINGS, make_identity
 from trainers.data.loading import (
-    deviation,
+    describe_deviation,
     load_task,
-    no_dev_split,
+    no_dev_split_error,
     select_examples,
     selection_split,
 )
 from trainers.encoders.batches import Inputs
-from trainers.encoders.encoder import Encoder, is_of_a_task, load_encoder
+from trainers.encoders.encoder import Encoder, depends_on_task, load_encoder
 from trainers.encoders.sentence_vectors import sentence_vectors
-from trainers.encoders.token_cache import tokenised
+from trainers.encoders.token_cache import tokenise_split
 
-SHARED = ("task", "data", "encoder", "max_length", "difficulty_encoder", *CHOOSING)
+SHARED = ("task", "data", "encoder", "max_length", "difficulty_encoder", *ROW_SETTINGS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,9 @@ class Warm:
             encoder = self.encoder[1] if self.encoder else None
             found = prepare(config, data_folder, encoder, self.tasks)
             self.last = (key, found)
-            self.encoder = None if is_of_a_task(config.encoder) else (config.encoder, found.encoder)
+            self.encoder = (
+                None if depends_on_task(config.encoder) else (config.encoder, found.encoder)
+            )
         return self.last[1]
 
     def forget(self) -> None:
@@ -96,20 +98,20 @@ def prepare(
     """Load and tokenise a trial's task, one of `tasks`, and load its encoder unless it is given.
 
     Raises:
-        UserError: as `selection_split`, `load_task`, `with_difficult` and `load_encoder` do.
+        UserError: as `selection_split`, `load_task`, `add_difficult_split` and `load_encoder` do.
     """
     task = get_task(config.task, tasks)
     selection = selection_split(task, config)
     loaded = load_task(task, data_folder)
-    if config.data is not None and identity_of(loaded).digest != config.data:
+    if config.data is not None and make_identity(loaded).digest != config.data:
         raise UserError(f"task {task.name}: its data changed after the run began: run it again")
     words = [text for column in loaded.splits["train"].texts for text in column]
-    data = select_examples(with_difficult(loaded, config, sentence_vectors), config)
+    data = select_examples(add_difficult_split(loaded, config, sentence_vectors), config)
     if selection not in data.splits:
-        raise no_dev_split(task)
+        raise no_dev_split_error(task)
     encoder = encoder or load_encoder(config.encoder, words)
     inputs = {
-        name: tokenised(encoder.tokenizer, split, config.max_length)
+        name: tokenise_split(encoder.tokenizer, split, config.max_length)
         for name, split in data.splits.items()
     }
     prints = {name: split.fingerprint() for name, split in data.splits.items()}
@@ -123,6 +125,6 @@ def prepare(
         encoder=encoder,
         fingerprints={"encoder": encoder.fingerprint, **prints},
         versions={task.hub.name: loaded.commit} if task.hub and loaded.commit else {},
-        deviation=deviation(loaded),
+        deviation=describe_deviation(loaded),
         warnings=loaded.warnings,
     )

@@ -18,8 +18,8 @@ from xxhash import xxh3_128
 
 from search_spaces.text import one_line
 from trainers.encoders.machine import ran_out_of_memory
-from trainers.loop import Place, TrialRun, load_parameters
-from trainers.records.files import Unreadable, replacing
+from trainers.loop import Progress, TrialRun, load_parameters
+from trainers.records.files import Unreadable, replace_file
 from trainers.records.outcome import EpochRecord
 
 
@@ -33,29 +33,29 @@ def save_snapshot(run: TrialRun, path: Path) -> None:
     Raises:
         StoreFull: no space is left; an earlier snapshot stays as it was.
     """
-    tensors = _tensors(run)
+    tensors = _collect_tensors(run)
     meta = {
         "config": run.config.canonical_json(),
-        "place": json.dumps(dataclasses.asdict(run.place)),
+        "place": json.dumps(dataclasses.asdict(run.progress)),
         "fingerprints": json.dumps(dict(run.prepared.fingerprints)),
     }
-    with replacing(path) as half:
-        save_file(tensors, half, metadata=meta | {"checksum": _checksum(tensors, meta)})
+    with replace_file(path) as temporary:
+        save_file(tensors, temporary, metadata=meta | {"checksum": _checksum(tensors, meta)})
 
 
-def _tensors(run: TrialRun) -> dict[str, Tensor]:
-    kept = {f"model.{name}": p.detach() for name, p in run.model.named_parameters()}
+def _collect_tensors(run: TrialRun) -> dict[str, Tensor]:
+    tensors = {f"model.{name}": p.detach() for name, p in run.model.named_parameters()}
     for name, parameter in run.model.named_parameters():
         for key, value in run.optimizer.state.get(parameter, {}).items():
-            kept[f"optimizer.{key}.{name}"] = value
-    kept |= {f"best.{name}": value for name, value in (run.best or {}).items()}
-    kept |= {f"losses.{name}": value for name, value in run.loss_sums.items()}
-    kept |= {f"carried.{name}": value for name, value in run.carried.items()}
-    kept["random.cpu"] = torch.get_rng_state()
-    kept["random.method"] = run.random.get_state()
+            tensors[f"optimizer.{key}.{name}"] = value
+    tensors |= {f"best.{name}": value for name, value in (run.best or {}).items()}
+    tensors |= {f"losses.{name}": value for name, value in run.loss_sums.items()}
+    tensors |= {f"carried.{name}": value for name, value in run.carried.items()}
+    tensors["random.cpu"] = torch.get_rng_state()
+    tensors["random.method"] = run.random.get_state()
     if run.device.type == "cuda":
-        kept["random.cuda"] = torch.cuda.get_rng_state(run.device)
-    return {name: tensor.cpu().contiguous() for name, tensor in kept.items()}
+        tensors["random.cuda"] = torch.cuda.get_rng_state(run.device)
+    return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def _checksum(tensors: Mapping[str, Tensor], meta: Mapping[str, str]) -> str:
@@ -89,7 +89,7 @@ def load_snapshot(run: TrialRun, path: Path) -> bool:
             meta = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         _check(meta, tensors, run)
-        _restore(run, tensors, Place(**json.loads(meta["place"])))
+        _restore(run, tensors, Progress(**json.loads(meta["place"])))
     except Exception as error:
         if ran_out_of_memory(error):
             raise
@@ -98,10 +98,10 @@ def load_snapshot(run: TrialRun, path: Path) -> bool:
 
 
 def _check(meta: dict[str, str], tensors: Mapping[str, Tensor], run: TrialRun) -> None:
-    told = meta.pop("checksum", None)
-    if told is None:
+    checksum = meta.pop("checksum", None)
+    if checksum is None:
         raise ValueError("it has no checksum: an older catsweep wrote it")
-    if told != _checksum(tensors, meta):
+    if checksum != _checksum(tensors, meta):
         raise ValueError("it does not match its checksum")
     if meta["config"] != run.config.canonical_json():
         raise ValueError("it is of another trial")
@@ -109,7 +109,7 @@ def _check(meta: dict[str, str], tensors: Mapping[str, Tensor], run: TrialRun) -
         raise ValueError("it was trained from other data or another encoder")
 
 
-def _restore(run: TrialRun, tensors: Mapping[str, Tensor], place: Place) -> None:
+def _restore(run: TrialRun, tensors: Mapping[str, Tensor], progress: Progress) -> None:
     def part(prefix: str) -> dict[str, Tensor]:
         return {
             name.removeprefix(prefix): value.to(run.device)
@@ -117,7 +117,7 @@ def _restore(run: TrialRun, tensors: Mapping[str, Tensor], place: Place) -> None
             if name.startswith(prefix)
         }
 
-    for epoch in place.curve:
+    for epoch in progress.curve:
         EpochRecord.model_validate(epoch)
     load_parameters(run.model, part("model."))
     named = dict(run.model.named_parameters())
@@ -132,4 +132,4 @@ def _restore(run: TrialRun, tensors: Mapping[str, Tensor], place: Place) -> None
     run.random.set_state(tensors["random.method"])
     if "random.cuda" in tensors and run.device.type == "cuda":
         torch.cuda.set_rng_state(tensors["random.cuda"], run.device)
-    run.place = dataclasses.replace(place, resumed=place.resumed + 1)
+    run.progress = dataclasses.replace(progress, resumed=progress.resumed + 1)

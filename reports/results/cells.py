@@ -18,7 +18,7 @@ from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 from trainers.records.metrics import DECIMALS
 from trainers.records.outcome import TrialRecord
-from trainers.records.searches import SearchRecord, digest, read_searches
+from trainers.records.searches import SearchRecord, digest_trials, read_searches
 from trainers.records.store import State, Store
 
 SPLITS = ("dev", "dev_mismatched", "test", "test_difficult")
@@ -83,7 +83,7 @@ def spread(scores: Sequence[float]) -> float | None:
 class CellResult:
     """All trials of one (task, encoder, method): those finished, in study order, and the rest.
 
-    In a study that fills tables of the paper, `method` may name a variant, as `cells_of` says.
+    In a study that fills tables of the paper, `method` may name a variant, as `group_by_cell` says.
     `pruned` ones were stopped early by a scheduler: they have a curve and no predictions. A random
     search leaves `undrawn` trials out; all others that did not end are `missing`. `sampled` says
     how the trials were chosen; when all have ended it is a grid, in whatever order they were run.
@@ -186,7 +186,7 @@ def read_groups(
         whole.setdefault(group[0].cell, []).extend(names[key])
     cells = []
     for key, group in groups.items():
-        grids = {digest(names[key]), digest(whole[group[0].cell])}
+        grids = {digest_trials(names[key]), digest_trials(whole[group[0].cell])}
         cells.append(
             _read_cell(
                 key,
@@ -194,7 +194,7 @@ def read_groups(
                 store,
                 _of_grids(searches, grids),
                 get_task(key[0], tasks),
-                digest(names[key]),
+                digest_trials(names[key]),
             )
         )
     refuse_mixture([trial for cell in cells for trial in cell.finished])

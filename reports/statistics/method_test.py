@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr, stdtrit
 
 from reports.statistics.randomization import TIE
-from search_spaces.errors import UserError, unknown
+from search_spaces.errors import UserError, unknown_name
 from trainers.records.metrics import (
     Labels,
     Metric,
@@ -199,13 +199,13 @@ def _numbered(
     """Put numbers for the names of labels; return how many names there are, too."""
     arrays = [np.asarray(given, dtype=object) for given in (gold, a, b)]
     if labels is None:
-        if metric.of_one_label or metric.name == "macro_f1":
+        if metric.needs_positive or metric.name == "macro_f1":
             raise ValueError(f"{metric.name} needs labels: the names in order")
         labels = sorted({str(name) for name in arrays[0].ravel()})
     numbers = {name: number for number, name in enumerate(labels)}
     for what, array in zip(("gold", "a", "b"), arrays, strict=True):
         for name in {str(name) for name in array.ravel()} - numbers.keys():
-            raise unknown(f"label of {what}", name, labels)
+            raise unknown_name(f"label of {what}", name, labels)
     number = np.vectorize(lambda name: numbers[str(name)], otypes=[np.int64])
     found = [number(array) for array in arrays]
     return found[0], found[1], found[2], len(labels)

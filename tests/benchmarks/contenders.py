@@ -24,7 +24,7 @@ from search_spaces.methods import METHODS, settings_type
 from trainers.encoders import grids
 from trainers.encoders.batches import Inputs, Ints, collate
 from trainers.encoders.classifier import Classifier
-from trainers.methods.load import step_of
+from trainers.methods.load import get_step
 from trainers.methods.step import Training
 from trainers.optimizer import parameter_groups
 from trainers.prepared import Prepared
@@ -74,7 +74,7 @@ def our_step(bench: Bench, method: str) -> Step:
     def step(rows: Ints) -> None:
         batch = collate(bench.prepared.inputs["train"], rows)
         with bench.autocast():
-            step_of(method)(model, batch, settings, training)
+            get_step(method)(model, batch, settings, training)
         update()
 
     return step

@@ -37,7 +37,7 @@ from trainers.encoders.classifier import Classifier
 from trainers.encoders.dropout import Moment
 from trainers.encoders.machine import forget_peak_memory, free_memory, peak_memory
 from trainers.methods import cat
-from trainers.methods.load import step_of
+from trainers.methods.load import get_step
 from trainers.methods.step import Training
 from trainers.optimizer import parameter_groups
 from trainers.records.store import Store
@@ -92,7 +92,7 @@ def whole_step(
     """
     torch.manual_seed(0)
     settings = settings_of(method)
-    add_gradients = step_of(method)
+    add_gradients = get_step(method)
     with device:
         drawn = encoder(size)
     model = Classifier(drawn, n_classes=CLASSES, proj_dim=getattr(settings, "proj_dim", None))

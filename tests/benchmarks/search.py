@@ -23,7 +23,7 @@ import numpy as np
 
 from orchestrator.stopping import Nobody, early_stopping
 from orchestrator.tpe import CellSearch
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.study import load_study
 from search_spaces.trial import TrialConfig
 from tests.end_to_end.sweeps import COMMAND, environment
@@ -121,7 +121,7 @@ def main() -> None:
     records = {trial.signature: store.record(trial.signature) for trial in study.trials()}
     cells = {
         " ".join(cell): shares(found, records)
-        for cell, found in cells_of(study).items()
+        for cell, found in group_by_cell(study).items()
         if len(found) > len(SEEDS)
     }
     print(json.dumps({"seeds": [*SEEDS], "cells": cells}, indent=1))  # noqa: T201

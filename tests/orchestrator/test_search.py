@@ -11,7 +11,7 @@ from ray import cloudpickle
 from orchestrator.plan import Plan, make_plan
 from orchestrator.search import SEARCHES, Search, parse_budget
 from orchestrator.tpe import Axes, CellSearch, tree_search
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.errors import UserError
 from search_spaces.methods import settings_type
 from search_spaces.trial import TrialConfig
@@ -47,7 +47,9 @@ def quality(trial: TrialConfig) -> float:
 
 def plan_of(trials: list[TrialConfig], states: dict[str, State]) -> Plan:
     every = {trial.signature: State.MISSING for trial in trials} | states
-    return Plan(study="s", trials=trials, grids=cells_of(study_of(trials)), states=every, cells=[])
+    return Plan(
+        study="s", trials=trials, grids=group_by_cell(study_of(trials)), states=every, cells=[]
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.errors import UserError
 from search_spaces.study import Study, parse_study
 
@@ -85,10 +85,10 @@ def test_variants_of_a_method_are_rows_and_cells_of_their_own() -> None:
     text = text.replace("at: AT", "cat norm=mix: CAT (mixed)")
     rows = "rows: [standard, cat, cat norm=mix]"
     study = parse_study(text.replace("rows: [at, standard]", rows), "x")
-    names = {method for _, _, method in cells_of(study)}
+    names = {method for _, _, method in group_by_cell(study)}
     assert names == {"standard", "cat", "cat norm=mix"}
     plain = parse_study(text.replace("rows: [at, standard]", "rows: [standard, cat]"), "x")
-    assert {method for _, _, method in cells_of(plain)} == {"standard", "cat"}
+    assert {method for _, _, method in group_by_cell(plain)} == {"standard", "cat"}
 
 
 @pytest.mark.parametrize(

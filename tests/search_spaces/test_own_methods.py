@@ -10,7 +10,7 @@ import pytest
 from search_spaces.errors import UserError
 from search_spaces.method import OwnSettings
 from search_spaces.own_methods import import_method
-from search_spaces.sources import find_source, load_named
+from search_spaces.sources import find_source, load_object
 from search_spaces.study import load_study
 from search_spaces.trial import TrialConfig, parse_trial
 
@@ -269,5 +269,5 @@ def test_what_a_file_prints_is_no_part_of_a_command_s_output(
 ) -> None:
     (tmp_path / "focal.py").write_text(FOCAL + "print('hello')\n")
     with pytest.warns(UserWarning, match="method Focal: its file prints when it is read: hello"):
-        load_named(find_source("./focal.py@Focal", tmp_path))
+        load_object(find_source("./focal.py@Focal", tmp_path))
     assert capsys.readouterr().out == ""

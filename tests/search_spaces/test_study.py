@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from search_spaces.errors import UserError
-from search_spaces.study import load_study, parse_study, shipped
+from search_spaces.study import list_shipped_studies, load_study, parse_study
 from search_spaces.trial import TrialConfig
 
 TEXT = """
@@ -85,7 +85,7 @@ def test_large_seeds_are_not_duplicates() -> None:
     assert len(sample("seeds: [0, 1]", "seeds: [4294967294, 4294967295]")) == len(sample())
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", list_shipped_studies())
 def test_every_shipped_study_loads(name: str) -> None:
     study = load_study(name)
     assert study.name == name
@@ -108,7 +108,7 @@ def test_tables_of_the_data_alone_need_no_trial_and_all_others_do() -> None:
 
 
 def test_the_shipped_studies_have_the_trials_that_they_announce() -> None:
-    assert {"quickstart", "intents-minilm"} <= set(shipped())
+    assert {"quickstart", "intents-minilm"} <= set(list_shipped_studies())
     assert len(load_study("quickstart").trials()) == 15
     assert len(load_study("intents-minilm").trials()) == 2 * (3 + 12)
 

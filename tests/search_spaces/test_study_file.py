@@ -10,7 +10,7 @@ import pytest
 from search_spaces import study
 from search_spaces.errors import UserError
 from search_spaces.study import load_study, parse_study
-from search_spaces.study_file import MOST_BYTES
+from search_spaces.study_file import MAX_BYTES
 
 STUDY = """name: small
 tasks: [library]
@@ -85,7 +85,7 @@ def test_a_bad_study_is_one_short_line_with_its_place(name: str) -> None:
 
 def test_all_parts_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each part was held against it alone, and aliases name one a thousand times."""
-    monkeypatch.setattr(study, "MOST_TRIALS", 500)
+    monkeypatch.setattr(study, "MAX_TRIALS", 500)
     axes = f"{{lr: [1e-3], batch_size: {[*range(1, 301)]}}}"
     header = "name: n\ntasks: [library]\nencoders: [tiny]\nmethods: [standard]\n"
     with pytest.raises(UserError, match="part 2: 600 trials with the parts before; more than 100,"):
@@ -117,7 +117,7 @@ def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(2**40)
     assert "1,099,511,627,776 bytes, and no more than 1 MB is read" in refused(path)
-    path.write_text(f"{STUDY}{'#' * (MOST_BYTES - len(STUDY))}")
+    path.write_text(f"{STUDY}{'#' * (MAX_BYTES - len(STUDY))}")
     assert len(load_study(str(path)).trials()) == 1
 
 

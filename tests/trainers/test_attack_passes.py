@@ -17,8 +17,8 @@ from tests.trainers.examples import (
 )
 from tests.trainers.test_attack_options import ATTACKS, model_for, settings_of
 from trainers.loop import TrialRun
-from trainers.methods.adversary import gradient_of
-from trainers.methods.load import step_of
+from trainers.methods.adversary import embedding_gradient
+from trainers.methods.load import get_step
 from trainers.methods.losses import contrastive, cross_entropy, mixed
 from trainers.prepared import Prepared
 
@@ -33,7 +33,7 @@ def coins(method: str, n: int, seed: int) -> list[str]:
     for _ in range(n):
         model = model_for("bert", {})
         chosen = settings_of(method, "max", norm="mix", eps_l2=0.3)
-        losses = step_of(method)(model, case.batch, chosen, training)
+        losses = get_step(method)(model, case.batch, chosen, training)
         (name,) = [name for name in losses if name.startswith("attack_norm")]
         found.append(name.removeprefix("attack_norm_"))
     return found
@@ -51,7 +51,7 @@ def test_mix_is_max_or_l2_by_the_method_s_own_coin(method: str) -> None:
         size = {"eps_l2": 0.3} if branch == "l2" else {}
         pure = settings_of(method, "max", norm=branch, **size)
         one, other = model_for("bert", {}), model_for("bert", {})
-        found = step_of(method)(one, case.batch, mixed, training)
+        found = get_step(method)(one, case.batch, mixed, training)
         expected = run_step(method, other, case.batch, pure)
         named = {
             f"{name}_{branch}" if name.startswith("attack") else name: value
@@ -69,7 +69,7 @@ def test_no_draw_of_a_method_moves_dropout(method: str, norm: str) -> None:
         model, training = small_classifier("bert", dropout=0.2), training_alone()
         before = training.random.get_state()
         torch.manual_seed(3)
-        step_of(method)(model, case.batch, settings_of(method, "max", norm=chosen), training)
+        get_step(method)(model, case.batch, settings_of(method, "max", norm=chosen), training)
         states.append(torch.get_rng_state())
         drawn.append(not torch.equal(before, training.random.get_state()))
     assert torch.equal(states[0], states[1])
@@ -84,7 +84,7 @@ def two_passes(method: str, case: Case, mode: str) -> dict[str, Tensor]:
     h_BD = model.encode(words, batch)
     clean = cross_entropy(model.classify(h_BD), labels)
     rows_UD = torch.zeros(batch.n_slots, words.shape[1]).index_add(
-        0, batch.slots_P, gradient_of(clean, words)
+        0, batch.slots_P, embedding_gradient(clean, words)
     )
     r_PD = EPSILON * rows_UD.sign()[batch.slots_P]
     if mode == "shared":
@@ -156,7 +156,7 @@ def test_before_its_first_attacked_step_a_method_is_standard_training(method: st
         one, other = small_classifier("bert"), small_classifier("bert")
         training = training_alone(step=step)
         before = training.random.get_state()
-        found = step_of(method)(one, case.batch, chosen, training)
+        found = get_step(method)(one, case.batch, chosen, training)
         expected = run_step("standard", other, case.batch, example_settings("standard"))
         assert found == expected
         assert torch.equal(training.random.get_state(), before)
@@ -171,7 +171,7 @@ def test_a_loss_that_only_some_steps_have_is_the_mean_over_those(tiny_prepared: 
     kept: list[dict[str, float]] = []
     run.train_epoch(lambda: kept.append(run.mean_losses()))
     assert [set(losses) == {"loss"} for losses in kept] == [True, True, True, False]
-    assert run.place.curve[0]["losses"] == kept[3]
+    assert run.progress.curve[0]["losses"] == kept[3]
     assert kept[3]["attack_rise"] == pytest.approx(kept[3]["adversarial"] - kept[3]["clean"])
     assert kept[3]["clean"] > 1.0, "a mean over four steps would be a quarter"
     second = run.train_epoch().losses

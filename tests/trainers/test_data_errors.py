@@ -17,7 +17,7 @@ from search_spaces.trial import TrainingSettings
 from tests.fakes import tiny_config, write_csv
 from trainers.data.loading import (
     check_files,
-    deviation,
+    describe_deviation,
     load_task,
     select_examples,
     selection_split,
@@ -176,8 +176,8 @@ def test_the_real_data_has_its_published_counts(task: str) -> None:
     assert time.monotonic() - start < 5, "a second or two on a busy machine"
     assert len(data.labels) == classes
     assert {name: len(split) for name, split in data.splits.items()} == counts
-    assert SAMPLED.get(task, "") in (deviation(data) or "")
-    assert (deviation(data) is None) == (task not in SAMPLED)
+    assert SAMPLED.get(task, "") in (describe_deviation(data) or "")
+    assert (describe_deviation(data) is None) == (task not in SAMPLED)
     per_class = Counter(chosen.splits["train"].labels.tolist())
     assert per_class == dict.fromkeys(range(classes), 10)
 

@@ -14,8 +14,8 @@ from search_spaces.own_tasks import parse_task
 from search_spaces.tasks import Task
 from tests.fakes import tiny_config
 from tests.trainers.owned import TEAMS, rows, tickets, write_rows
-from trainers.data.hub import pinned
-from trainers.data.identity import identify, identity_of
+from trainers.data.hub import pin_revision
+from trainers.data.identity import identify, make_identity
 from trainers.data.loading import load_task, select_examples
 from trainers.data.rows import DataAbsent
 from trainers.prepared import Warm, prepare
@@ -33,7 +33,7 @@ def test_every_format_gives_the_same_rows_and_the_same_name(ending: str, tmp_pat
     assert data.labels == TEAMS
     assert data.splits["train"].texts[0] == [row["body"] for row in rows(8, "train")]
     assert data.splits["dev"].ids == [row["key"] for row in rows(3, "dev")]
-    assert identity_of(data).digest == identify(tickets(tmp_path / "csv"), None).digest
+    assert make_identity(data).digest == identify(tickets(tmp_path / "csv"), None).digest
 
 
 def test_a_saved_dataset_gives_the_same_rows_and_the_same_name(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_saved_dataset_gives_the_same_rows_and_the_same_name(tmp_path: Path) -
     fields = {"name": "tickets", "disk": "saved", "text": "body", "label": "team", "id": "key"}
     saved = load_task(parse_task(fields, tmp_path))
     assert set(saved.splits) == {"train", "dev", "test"}
-    assert identity_of(saved).digest == identify(tickets(tmp_path / "csv"), None).digest
+    assert make_identity(saved).digest == identify(tickets(tmp_path / "csv"), None).digest
 
 
 def test_pairs_and_rows_without_ids(tmp_path: Path) -> None:
@@ -243,12 +243,12 @@ def test_a_dataset_of_the_hub_gives_the_same_name_at_a_pinned_revision(
         return DatasetInfo(id=name, sha=commit)  # type: ignore[no-untyped-call]
 
     monkeypatch.setattr(HfApi, "dataset_info", dataset_info)
-    found = identify(pinned(task), None)
+    found = identify(pin_revision(task), None)
     assert set(asked) == {commit}
     assert found.revision == commit
     assert found.digest == identify(tickets(tmp_path / "csv"), None).digest
     asked.clear()
-    assert identify(pinned(pinned(task)), None) == found
+    assert identify(pin_revision(pin_revision(task)), None) == found
     assert asked == [], "a pinned revision is read once"
 
 
@@ -260,9 +260,9 @@ def test_a_hub_that_does_not_know_a_revision_says_so(
 
     monkeypatch.setattr(HfApi, "dataset_info", dataset_info)
     with pytest.raises(UserError, match="no dataset somebody/tickets at revision 'main'"):
-        pinned(hub_task[0])
+        pin_revision(hub_task[0])
     monkeypatch.setattr("trainers.data.hub.hub_answers", lambda: False)
-    assert pinned(hub_task[0]) == hub_task[0]
+    assert pin_revision(hub_task[0]) == hub_task[0]
 
 
 def test_data_that_change_during_a_run_are_not_trained_on(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from search_spaces.errors import UserError
 from trainers.records.searches import (
     CellDraw,
     SearchRecord,
-    digest,
+    digest_trials,
     keep_search,
     read_searches,
 )
@@ -18,7 +18,9 @@ from trainers.records.store import Store
 
 
 def record(kind: Sampling = "random", drawn: tuple[str, ...] = ("b", "a")) -> SearchRecord:
-    cell = CellDraw(task="rte", encoder="tiny", method="cat", grid=digest("abc"), drawn=drawn)
+    cell = CellDraw(
+        task="rte", encoder="tiny", method="cat", grid=digest_trials("abc"), drawn=drawn
+    )
     return SearchRecord(
         study="s", search=kind, kind=kind, scheduler="fifo", budget=2, seed=7, cells=(cell,)
     )
@@ -58,8 +60,8 @@ def test_a_record_is_not_written_again(store: Store) -> None:
 
 
 def test_a_digest_names_a_set_of_trials() -> None:
-    assert digest(["b", "a"]) == digest(iter(["a", "b"]))
-    names = {digest(part) for part in (["a"], ["a", "b"], ["ab"], ["a\nb", "c"], [])}
+    assert digest_trials(["b", "a"]) == digest_trials(iter(["a", "b"]))
+    names = {digest_trials(part) for part in (["a"], ["a", "b"], ["ab"], ["a\nb", "c"], [])}
     assert len(names) == 5
     assert all(len(name) == 12 and int(name, 16) >= 0 for name in names)
 

@@ -16,7 +16,12 @@ from tests.fakes import tiny_config
 from tests.results import finished, stopped
 from trainers.records import store as store_module
 from trainers.records import store_mark
-from trainers.records.files import decode_predictions, encode_predictions, write_file, write_first
+from trainers.records.files import (
+    decode_predictions,
+    encode_predictions,
+    write_file,
+    write_if_absent,
+)
 from trainers.records.outcome import (
     FailureRecord,
     Predictions,
@@ -317,11 +322,11 @@ def test_two_that_create_a_store_at_once_have_one_identity(
     others: list[Store] = []
 
     def write_late(path: Path, data: bytes) -> None:
-        monkeypatch.setattr(store_mark, "write_first", write_first)
+        monkeypatch.setattr(store_mark, "write_if_absent", write_if_absent)
         others.append(Store(tmp_path, create=True))
-        write_first(path, data)
+        write_if_absent(path, data)
 
-    monkeypatch.setattr(store_mark, "write_first", write_late)
+    monkeypatch.setattr(store_mark, "write_if_absent", write_late)
     assert Store(tmp_path, create=True).mark == others[0].mark
     assert sorted(path.name for path in tmp_path.iterdir()) == ["running", "store.json", "trials"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from trainers.records.files import NO_SPACE, StoreFull, Unreadable, write_file
+from trainers.records.files import DISK_FULL_ERRORS, StoreFull, Unreadable, write_file
 from trainers.records.store import State, Store
 
 NAME = "0123456789ab"
@@ -157,7 +157,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(size: int, tmp_path: Path)
     assert leftovers(tmp_path) == ["result.json"]
 
 
-@pytest.mark.parametrize("number", sorted(NO_SPACE))
+@pytest.mark.parametrize("number", sorted(DISK_FULL_ERRORS))
 def test_no_space_at_the_sync_is_a_full_store(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

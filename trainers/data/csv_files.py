@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from search_spaces.errors import UserError
-from search_spaces.input_files import text_lines
+from search_spaces.input_files import read_lines
 from search_spaces.text import quoted, shown
 
 FIELD_CHARACTERS: Final = 2**31 - 1
 """The longest field that csv allows anywhere: one may hold a whole document."""
 
 
-def csv_rows(path: Path, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+def read_csv_rows(path: Path, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
     """Yield the line that a row begins at, and its fields; the header is the first.
 
     Fields are divided by tabs in a file that ends in `.tsv`, by commas in all others.
@@ -30,7 +30,7 @@ def csv_rows(path: Path, *, strict: bool = False) -> Iterator[tuple[int, list[st
     csv.field_size_limit(FIELD_CHARACTERS)  # Of the whole process; its default is 131,072.
     # The empty line is a row without fields, unless a quote before it is still open.
     divider = "\t" if path.suffix.lower() == ".tsv" else ","
-    rows = csv.reader(chain(text_lines(path), ["\n"]), strict=strict, delimiter=divider)
+    rows = csv.reader(chain(read_lines(path), ["\n"]), strict=strict, delimiter=divider)
     begin, held = 1, None
     try:
         for row in rows:
@@ -52,15 +52,15 @@ def read_columns(
     """Read these columns, and those of `optional` that are there; others may stand beside them.
 
     Raises:
-        UserError: as `csv_rows` and `check_header`, a row with more or fewer fields than the
+        UserError: as `read_csv_rows` and `check_header`, a row with more or fewer fields than the
             header, or no row.
     """
-    rows = csv_rows(path)
+    rows = read_csv_rows(path)
     _, header = next(rows, (1, []))
     check_header(path, header, columns)
-    places = {name: header.index(name) for name in (*columns, *optional) if name in header}
-    found: dict[str, list[str]] = {name: [] for name in places}
-    filled = [(found[name].append, place) for name, place in places.items()]
+    indices = {name: header.index(name) for name in (*columns, *optional) if name in header}
+    found: dict[str, list[str]] = {name: [] for name in indices}
+    filled = [(found[name].append, index) for name, index in indices.items()]
     n = 0
     for line, row in rows:
         if not row:
@@ -68,8 +68,8 @@ def read_columns(
         if len(row) != len(header):
             raise UserError(f"{path}: line {line} has {len(row)} fields, the header {len(header)}")
         n += 1
-        for append, place in filled:
-            append(row[place])
+        for append, index in filled:
+            append(row[index])
     if not n:
         raise UserError(f"{path}: no rows below the header")
     return found
@@ -85,12 +85,12 @@ def check_header(path: Path | str, header: Sequence[str], columns: Sequence[str]
             raise UserError(f"{path}: column {quoted(column)} is there twice; remove one")
 
 
-def header_of(path: Path) -> list[str]:
-    """Return the names of a file's columns; UserError as `csv_rows`."""
-    return next((row for _, row in csv_rows(path)), [])
+def read_header(path: Path) -> list[str]:
+    """Return the names of a file's columns; UserError as `read_csv_rows`."""
+    return next((row for _, row in read_csv_rows(path)), [])
 
 
-def line_of(path: Path, row: int) -> int:
+def find_line(path: Path, row: int) -> int:
     """Return the line at which a row below the header begins; the first row is 0."""
-    lines = (line for line, fields in csv_rows(path) if fields)
+    lines = (line for line, fields in read_csv_rows(path) if fields)
     return next(islice(lines, row + 1, None))

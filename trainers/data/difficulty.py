@@ -28,7 +28,7 @@ Embed = Callable[[str, tuple[str, ...]], Floats]
 WORD = re.compile(r"\b\w\w+\b")
 
 
-def with_difficult(
+def add_difficult_split(
     data: TaskData, settings: TrainingSettings, embed: Embed | None = None
 ) -> TaskData:
     """Build the difficult test subset of a task that has one; `published` leaves what was loaded.
@@ -49,11 +49,11 @@ def with_difficult(
         raise ValueError("difficulty: encoder needs sentence vectors")
     else:
         similarity = encoder_similarity(train, test, settings.difficulty_encoder, embed)
-    rows = least_similar(similarity, test, amount)
+    rows = find_least_similar(similarity, test, amount)
     return replace(data, splits={**data.splits, "test_difficult": test.take(rows)})
 
 
-def least_similar(similarity_N: Floats, test: Split, amount: int) -> list[int]:
+def find_least_similar(similarity_N: Floats, test: Split, amount: int) -> list[int]:
     """Return the `amount` least similar rows of each label (all of a smaller one), ascending.
 
     Equal similarities go by text, so that the choice does not depend on the order of the rows.
@@ -110,8 +110,8 @@ def encoder_similarity(train: Split, test: Split, encoder: str, embed: Embed) ->
     """
     texts = _texts(train) + _texts(test)
     distinct = tuple(sorted(set(texts), key=lambda text: (len(text), text)))
-    place = {text: row for row, text in enumerate(distinct)}
-    vectors = embed(encoder, distinct)[[place[text] for text in texts]]
+    row_numbers = {text: row for row, text in enumerate(distinct)}
+    vectors = embed(encoder, distinct)[[row_numbers[text] for text in texts]]
     train_MD, test_ND = vectors[: len(train)], vectors[len(train) :]
     sums_CD = np.zeros((int(max(train.labels.max(), test.labels.max())) + 1, vectors.shape[1]))
     np.add.at(sums_CD, train.labels, train_MD)

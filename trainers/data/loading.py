@@ -18,17 +18,24 @@ from typing import Final
 import numpy as np
 
 from search_spaces.errors import UserError
-from search_spaces.input_files import is_folder, is_there
+from search_spaces.input_files import is_folder, path_exists
 from search_spaces.shipped_tasks import STAND_INS, get_task
 from search_spaces.tasks import SPLITS, Task
 from search_spaces.text import quoted
 from search_spaces.trial import TrainingSettings
-from trainers.data.labels import as_name, case_warnings, check_labels_of
-from trainers.data.rows import DataAbsent, Rows, id_columns, rows_of_disk, rows_of_file, rows_of_hub
+from trainers.data.labels import check_label_set, normalise_name, warn_about_case
+from trainers.data.rows import (
+    DataAbsent,
+    Rows,
+    id_columns,
+    read_file_rows,
+    read_hub_dataset,
+    read_saved_dataset,
+)
 from trainers.data.table_files import check_columns
 from trainers.records.metrics import Labels
 
-MOST_NAMED: Final = 20
+MAX_NAMED: Final = 20
 """Labels in a message."""
 
 
@@ -56,8 +63,8 @@ class Split:
         """16 hex digits of SHA-256 over ids, texts and labels."""
         digest = hashlib.sha256()
         for column in (self.ids, *self.texts, [str(label) for label in self.labels]):
-            told = "".join([f"{len(entry)}:{entry}\x00" for entry in column])
-            digest.update(told.encode("utf-8", "surrogatepass"))
+            encoded = "".join([f"{len(entry)}:{entry}\x00" for entry in column])
+            digest.update(encoded.encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:16]
 
 
@@ -94,28 +101,28 @@ def load_task(task: Task | str, folder: Path | None = None) -> TaskData:
     files = check_files(found, folder)
     rows = _read(found, files)
     counts = Counter(rows["train"].labels)
-    check_labels_of(rows["train"].source, counts)
-    labels = found.labels or _in_order(found, rows["train"], counts)
+    check_label_set(rows["train"].source, counts)
+    labels = found.labels or _order_labels(found, rows["train"], counts)
     return TaskData(
         task=found,
         labels=labels,
-        splits={split: _split(split, found, rows[split], labels) for split in rows},
+        splits={split: _make_split(split, found, rows[split], labels) for split in rows},
         files=files,
-        warnings=tuple(case_warnings(rows["train"].source, counts)),
+        warnings=tuple(warn_about_case(rows["train"].source, counts)),
         commit=rows["train"].commit,
     )
 
 
 def _read(task: Task, files: Mapping[str, Path]) -> dict[str, Rows]:
     if files:
-        return {split: rows_of_file(path, task) for split, path in files.items()}
+        return {split: read_file_rows(path, task) for split, path in files.items()}
     if task.disk:
-        return _known_splits(task, rows_of_disk(task.place(task.disk), task))
+        return _keep_known_splits(task, read_saved_dataset(task.resolve(task.disk), task))
     assert task.hub
-    return rows_of_hub(task, task.hub)
+    return read_hub_dataset(task, task.hub)
 
 
-def _known_splits(task: Task, rows: dict[str, Rows]) -> dict[str, Rows]:
+def _keep_known_splits(task: Task, rows: dict[str, Rows]) -> dict[str, Rows]:
     """Keep the splits that have a name of ours, train among them."""
     if "train" not in rows:
         listed = ", ".join(map(quoted, rows)) or "none"
@@ -123,15 +130,13 @@ def _known_splits(task: Task, rows: dict[str, Rows]) -> dict[str, Rows]:
     return {split: found for split, found in rows.items() if split in SPLITS}
 
 
-def _in_order(task: Task, train: Rows, known: Iterable[str]) -> tuple[str, ...]:
+def _order_labels(task: Task, train: Rows, known: Iterable[str]) -> tuple[str, ...]:
     """Order the labels of the training rows by name; of two, f1's positive one comes second."""
     labels = sorted(known)
     if task.positive is None:
         return tuple(labels)
     if task.positive not in labels:
-        listed = ", ".join(map(quoted, labels[:MOST_NAMED])) + (
-            ", ..." * (len(labels) > MOST_NAMED)
-        )
+        listed = ", ".join(map(quoted, labels[:MAX_NAMED])) + (", ..." * (len(labels) > MAX_NAMED))
         raise UserError(
             f"task {task.name}: positive: {quoted(task.positive)} is no label of {train.source}"
             f" (it has: {listed})"
@@ -140,13 +145,13 @@ def _in_order(task: Task, train: Rows, known: Iterable[str]) -> tuple[str, ...]:
     return (*labels[:1], task.positive, *labels[1:])
 
 
-def deviation(data: TaskData) -> str | None:
+def describe_deviation(data: TaskData) -> str | None:
     """Return how a loaded task differs from the published one; None where it does not."""
     rows = {split: len(examples) for split, examples in data.splits.items()}
-    return deviation_of(data.task, rows, data.files)
+    return compare_counts(data.task, rows, data.files)
 
 
-def deviation_of(task: Task, rows: Mapping[str, int], files: Mapping[str, Path]) -> str | None:
+def compare_counts(task: Task, rows: Mapping[str, int], files: Mapping[str, Path]) -> str | None:
     """Return the same of splits with so many rows, and of the files that they come from."""
     parts = []
     for split, published in task.counts.items():
@@ -165,7 +170,7 @@ def check_folder(folder: Path) -> None:
     try:
         if is_folder(folder):
             return
-        what = "is no folder" if is_there(folder) else "does not exist"
+        what = "is no folder" if path_exists(folder) else "does not exist"
     except UserError as error:
         raise UserError(f"data folder {error}") from error
     raise UserError(f"data folder {folder} {what}")
@@ -179,26 +184,26 @@ def check_files(task: Task, folder: Path | None) -> dict[str, Path]:
     Raises:
         UserError: no such folder, file or column.
     """
-    root = _root_of(task, folder)
+    root = _find_root(task, folder)
     if root is None or not task.files:
         return {}
-    there = {}
+    present = {}
     for split, names in task.files.items():
         paths = [root / name for name in names]
-        found = next((path for path in paths if is_there(path)), None)
+        found = next((path for path in paths if path_exists(path)), None)
         if found is not None:
-            there[split] = found
+            present[split] = found
         elif split not in task.optional:
             others = "".join(f" or {path.name}" for path in paths[1:])
             where = " in the data folder" if root == folder else ""
             raise DataAbsent(f"task {task.name}: no file {paths[0]}{others}{where}")
     ids, _ = id_columns(task)
-    for path in there.values():
+    for path in present.values():
         check_columns(path, (*task.text, task.label, *ids))
-    return there
+    return present
 
 
-def _root_of(task: Task, folder: Path | None) -> Path | None:
+def _find_root(task: Task, folder: Path | None) -> Path | None:
     """Return where a task's files are looked for; None where they come from elsewhere."""
     own = task.folder
     if task.packaged:
@@ -207,16 +212,16 @@ def _root_of(task: Task, folder: Path | None) -> Path | None:
         return own
     check_folder(folder)
     if own is None or any(
-        is_there(folder / name) for names in task.files.values() for name in names
+        path_exists(folder / name) for names in task.files.values() for name in names
     ):
         return folder
     return own
 
 
-def _split(split: str, task: Task, rows: Rows, labels: tuple[str, ...]) -> Split:
+def _make_split(split: str, task: Task, rows: Rows, labels: tuple[str, ...]) -> Split:
     if not rows.labels:
         raise UserError(f"task {task.name}: its {split} split is empty")
-    number = {label: place for place, label in enumerate(labels)}
+    number = {label: index for index, label in enumerate(labels)}
     for row, label in enumerate(rows.labels):
         if label not in number:
             source = f"of the task ({', '.join(labels)})" if task.labels else "of the training rows"
@@ -233,7 +238,7 @@ def _split(split: str, task: Task, rows: Rows, labels: tuple[str, ...]) -> Split
 def _check_ids(ids: Sequence[str], rows: Rows) -> None:
     """Refuse an id that stands in two rows, as files of predictions write it."""
     first: dict[str, int] = {}
-    for row, name in enumerate(map(as_name, ids)):
+    for row, name in enumerate(map(normalise_name, ids)):
         if name in first:
             raise UserError(
                 f"{rows.where(row)}: id {quoted(name)} is in {rows.where(first[name])} as well"
@@ -256,40 +261,40 @@ def select_examples(data: TaskData, settings: TrainingSettings) -> TaskData:
     carved["heldout"] = settings.heldout_fraction if settings.select_on == "heldout" else None
     splits = dict(data.splits)
     for name, share in ((name, share) for name, share in carved.items() if share is not None):
-        drawn = _per_class(train.labels, order, partial(_some, share))
-        if not drawn.size:
+        chosen = _take_per_class(train.labels, order, partial(_count_held_out, share))
+        if not chosen.size:
             raise UserError(f"task {data.name}: one row of each label leaves none to hold out")
-        splits[name] = train.take(sorted(drawn))
-        order = order[~np.isin(order, drawn)]
-    splits = {name: scored_rows(name, split, settings) for name, split in splits.items()}
-    kept = np.sort(_part(train.labels, order, settings))
-    splits["train"] = train.take(kept.tolist())
+        splits[name] = train.take(sorted(chosen))
+        order = order[~np.isin(order, chosen)]
+    splits = {name: choose_scored_rows(name, split, settings) for name, split in splits.items()}
+    rows = np.sort(_choose_training_rows(train.labels, order, settings))
+    splits["train"] = train.take(rows.tolist())
     return replace(data, splits=splits)
 
 
-def _some(share: float, size: int) -> int:
+def _count_held_out(share: float, size: int) -> int:
     """How many of a class are drawn: one at least, and one stays."""
     return min(size - 1, max(1, round(share * size)))
 
 
-def scored_rows(name: str, split: Split, settings: TrainingSettings) -> Split:
+def choose_scored_rows(name: str, split: Split, settings: TrainingSettings) -> Split:
     """Draw the part of a dev split that trials are scored on; another split stays whole."""
     if settings.max_eval_samples is None or not name.startswith("dev"):
         return split
-    drawn = np.random.default_rng(settings.subset_seed).permutation(len(split))
-    return split.take(sorted(drawn[: settings.max_eval_samples].tolist()))
+    order = np.random.default_rng(settings.subset_seed).permutation(len(split))
+    return split.take(sorted(order[: settings.max_eval_samples].tolist()))
 
 
-def _part(labels: Labels, order: Labels, settings: TrainingSettings) -> Labels:
+def _choose_training_rows(labels: Labels, order: Labels, settings: TrainingSettings) -> Labels:
     """Choose rows of each class: n of them along `order`, or a share of them in an own order."""
     n, share = settings.n_per_class, Fraction(str(settings.train_fraction))
     if n is not None:
-        return _per_class(labels, order, lambda _: n)
+        return _take_per_class(labels, order, lambda _: n)
     shuffled = np.random.default_rng(settings.fraction_seed).permutation(np.sort(order))
-    return _per_class(labels, shuffled, lambda size: math.ceil(share * size))
+    return _take_per_class(labels, shuffled, lambda size: math.ceil(share * size))
 
 
-def _per_class(labels: Labels, order: Labels, count: Callable[[int], int]) -> Labels:
+def _take_per_class(labels: Labels, order: Labels, count: Callable[[int], int]) -> Labels:
     """Take of each class the first `count(its size)` of its rows along `order`."""
     grouped = order[np.argsort(labels[order], kind="stable")]
     sizes = np.bincount(labels[order])
@@ -307,11 +312,11 @@ def selection_split(task: Task, settings: TrainingSettings) -> str:
     if settings.select_on == "heldout":
         return "heldout"
     if not task.may_have("dev"):
-        raise no_dev_split(task)
+        raise no_dev_split_error(task)
     return "dev"
 
 
-def no_dev_split(task: Task) -> UserError:
+def no_dev_split_error(task: Task) -> UserError:
     """Build the error for a task that has nothing to choose by."""
     own = ", or dev: 10% in the task" if task.folder else ""
     return UserError(f"task {task.name} has no dev split: set select_on: heldout in the study{own}")

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from search_spaces.errors import UserError
 from search_spaces.input_files import open_input
 from search_spaces.text import one_line, quoted
-from trainers.data.labels import NOT_IN_SCOPE
+from trainers.data.labels import SCOPE
 
 LISTS: Final = ("list", "large_list", "fixed_size_list", "list_view", "large_list_view")
 
@@ -30,24 +30,24 @@ class ParquetFile:
     def __init__(self, path: Path) -> None:
         """Read the file; UserError where it is none."""
         self.path = path
-        with open_input(path) as file, _faults(path):
+        with open_input(path) as file, _translate_errors(path):
             self._file = pq.ParquetFile(pa.BufferReader(file.read()), pre_buffer=False)
             self._schema = self._file.schema_arrow
-            self._index = _index_of(self._schema)
+            self._index = _find_index(self._schema)
         self.rows: int = self._file.metadata.num_rows
         columns = list(self._schema.names)
         self.names = [*columns, *(name for name in self._index if name not in columns)]
 
     def values(self, name: str) -> list[Any]:
         """Return a column's values, one of each row; UserError where they cannot be read."""
-        place = name if name in self._schema.names else self._index[name]
-        if isinstance(place, range):
-            found: Sequence[Any] = place
+        column = name if name in self._schema.names else self._index[name]
+        if isinstance(column, range):
+            found: Sequence[Any] = column
         else:
-            self._check_type(name, self._schema.field(place).type)
-            with _faults(self.path):
-                table = self._file.read(columns=[place], use_threads=False)
-                found = table[place].to_pylist()
+            self._check_type(name, self._schema.field(column).type)
+            with _translate_errors(self.path):
+                table = self._file.read(columns=[column], use_threads=False)
+                found = table[column].to_pylist()
         if len(found) != self.rows:
             raise UserError(
                 f"{self.path}: no Parquet file: its column {quoted(name)} has {len(found):,} of"
@@ -60,7 +60,7 @@ class ParquetFile:
         if any(getattr(pa.types, f"is_{name}")(values) for name in LISTS):
             raise UserError(
                 f"{self.path}: column {quoted(name)} holds lists: multi-label tasks are out of"
-                f" scope, {NOT_IN_SCOPE}"
+                f" scope, {SCOPE}"
             )
         if not any(getattr(pa.types, f"is_{name}")(values) for name in KINDS):
             raise UserError(
@@ -73,7 +73,7 @@ KINDS: Final = ("string", "large_string", "string_view", "integer", "floating", 
 
 
 @contextmanager
-def _faults(path: Path) -> Iterator[None]:
+def _translate_errors(path: Path) -> Iterator[None]:
     """What Arrow says of a damaged file, in one line."""
     try:
         yield
@@ -83,15 +83,15 @@ def _faults(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: no Parquet file: {one_line(error)}") from error
 
 
-def _index_of(schema: pa.Schema) -> dict[str, str | range]:
+def _find_index(schema: pa.Schema) -> dict[str, str | range]:
     """Find the named parts of pandas' index: a column of another name, or a range."""
     try:
-        told = schema.pandas_metadata or {}
-        ranges = [part for part in told["index_columns"] if isinstance(part, dict)]
+        metadata = schema.pandas_metadata or {}
+        ranges = [part for part in metadata["index_columns"] if isinstance(part, dict)]
         found: dict[str, str | range] = {
             str(part["name"]): range(part["start"], part["stop"], part["step"]) for part in ranges
         }
-        columns: Sequence[Any] = told["columns"]
+        columns: Sequence[Any] = metadata["columns"]
         for column in columns:
             if column["name"] is not None and column["field_name"] in schema.names:
                 found[str(column["name"])] = str(column["field_name"])

@@ -15,9 +15,9 @@ from search_spaces.input_files import is_folder
 from search_spaces.tasks import Hub, Task
 from search_spaces.text import one_line, shown
 from trainers.data.csv_files import check_header
-from trainers.data.hub import hub_answers, why
-from trainers.data.labels import UNLABELLED, as_label, fault_of_label
-from trainers.data.table_files import Values, as_names, as_texts, read_table
+from trainers.data.hub import explain_failure, hub_answers
+from trainers.data.labels import UNLABELLED, find_label_fault, normalise_label
+from trainers.data.table_files import Values, read_names, read_table, read_texts
 
 
 class DataAbsent(UserError):
@@ -45,7 +45,7 @@ def id_columns(task: Task) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return ((task.id,), ()) if task.id else ((), ("id",))
 
 
-def rows_of_file(path: Path, task: Task) -> Rows:
+def read_file_rows(path: Path, task: Task) -> Rows:
     """Read a file with the task's columns of texts and of labels, and perhaps one of ids.
 
     Raises:
@@ -53,10 +53,10 @@ def rows_of_file(path: Path, task: Task) -> Rows:
     """
     ids, perhaps = id_columns(task)
     found = read_table(path, (*task.text, task.label, *ids), optional=perhaps)
-    return _labelled(found, task, str(path), next(iter((*ids, *perhaps))))
+    return _check_labels(found, task, str(path), next(iter((*ids, *perhaps))))
 
 
-def rows_of_disk(folder: Path, task: Task) -> dict[str, Rows]:
+def read_saved_dataset(folder: Path, task: Task) -> dict[str, Rows]:
     """Read a folder that `datasets.save_to_disk` wrote; its splits have our names.
 
     Raises:
@@ -79,26 +79,28 @@ def rows_of_disk(folder: Path, task: Task) -> dict[str, Rows]:
             f"task {task.name}: disk: {folder} holds one table: save a DatasetDict with the splits"
             " train and, if there are some, dev and test"
         )
-    return {split: _rows_of_table(table, folder, split, task) for split, table in found.items()}
+    return {
+        split: _convert_saved_table(table, folder, split, task) for split, table in found.items()
+    }
 
 
-def _rows_of_table(table: Any, folder: Path, split: str, task: Task) -> Rows:
+def _convert_saved_table(table: Any, folder: Path, split: str, task: Task) -> Rows:
     ids, perhaps = id_columns(task)
     source = f"{folder}: {shown(split)}"
     check_header(source, table.column_names, (*task.text, task.label, *ids))
-    there = [*task.text, task.label, *(n for n in (*ids, *perhaps) if n in table.column_names)]
-    columns = {name: list(table[name][:]) for name in there}
+    present = [*task.text, task.label, *(n for n in (*ids, *perhaps) if n in table.column_names)]
+    columns = {name: list(table[name][:]) for name in present}
     names = getattr(table.features[task.label], "names", None) or ()
-    columns[task.label] = [_named(value, names) for value in columns[task.label]]
+    columns[task.label] = [_name_label(value, names) for value in columns[task.label]]
     found = Values(columns=columns, where=lambda row: f"{source}: row {row + 1}")
-    return _labelled(found, task, source, next(iter((*ids, *perhaps))))
+    return _check_labels(found, task, source, next(iter((*ids, *perhaps))))
 
 
-def rows_of_hub(task: Task, hub: Hub) -> dict[str, Rows]:
+def read_hub_dataset(task: Task, hub: Hub) -> dict[str, Rows]:
     """Load a task's splits from the hub, or from what `datasets` has cached of it.
 
     Raises:
-        UserError: it cannot be had, or as `hub_rows`.
+        UserError: it cannot be had, or as `convert_hub_table`.
     """
     import datasets
 
@@ -112,9 +114,10 @@ def rows_of_hub(task: Task, hub: Hub) -> dict[str, Rows]:
         }
     except Exception as error:
         raise DataAbsent(
-            f"task {task.name}: cannot get {hub.name}: {why(error)}{_files_instead(task)}"
+            f"task {task.name}: cannot get {hub.name}: {explain_failure(error)}"
+            f"{_files_instead(task)}"
         ) from error
-    return {split: hub_rows(table, split, task, hub) for split, table in tables.items()}
+    return {split: convert_hub_table(table, split, task, hub) for split, table in tables.items()}
 
 
 def _files_instead(task: Task) -> str:
@@ -122,7 +125,7 @@ def _files_instead(task: Task) -> str:
     return f"; pass --data FOLDER that holds {', '.join(files)}" if files else ""
 
 
-def hub_rows(table: Any, split: str, task: Task, hub: Hub) -> Rows:
+def convert_hub_table(table: Any, split: str, task: Task, hub: Hub) -> Rows:
     """Turn a hub table into text rows: label numbers to names, drops as the source says.
 
     Raises:
@@ -132,50 +135,50 @@ def hub_rows(table: Any, split: str, task: Task, hub: Hub) -> Rows:
     ids = (task.id,) if task.id else ()
     check_header(f"{hub.name}: {split}", table.column_names, (*task.text, label, *ids))
     names = task.labels or tuple(getattr(table.features[label], "names", None) or ())
-    labels = [_named(value, names) for value in table[label][:]]
+    labels = [_name_label(value, names) for value in table[label][:]]
     rows = list(zip(*(table[column][:] for column in (*task.text, *ids)), labels, strict=True))
-    kept = [row for row, values in enumerate(rows) if values[-1] not in hub.dropped_labels]
+    remaining = [row for row, values in enumerate(rows) if values[-1] not in hub.dropped_labels]
     if hub.drop_duplicates and split == "train":
-        kept = sorted({rows[row]: row for row in reversed(kept)}.values())
+        remaining = sorted({rows[row]: row for row in reversed(remaining)}.values())
     columns = {
-        column: [rows[row][place] for row in kept]
-        for place, column in enumerate((*task.text, *ids, task.label))
+        column: [rows[row][index] for row in remaining]
+        for index, column in enumerate((*task.text, *ids, task.label))
     }
 
     def where(row: int) -> str:
-        return f"{hub.name}: row {kept[row] + 1} of {hub.splits.get(split, split)}"
+        return f"{hub.name}: row {remaining[row] + 1} of {hub.splits.get(split, split)}"
 
-    found = _labelled(Values(columns=columns, where=where), task, hub.name, task.id)
-    return replace(found, commit=_commit(table, hub.name))
+    found = _check_labels(Values(columns=columns, where=where), task, hub.name, task.id)
+    return replace(found, commit=_find_commit(table, hub.name))
 
 
-def _commit(table: Any, name: str) -> str | None:
+def _find_commit(table: Any, name: str) -> str | None:
     """Return the commit that a table was made of: it stands in the addresses of its files."""
     addresses = " ".join(getattr(table.info, "download_checksums", None) or ())
     found = re.search(rf"{re.escape(name)}@([0-9a-f]{{40}})/", addresses)
     return found[1] if found else None
 
 
-def _named(value: object, names: Sequence[str]) -> object:
+def _name_label(value: object, names: Sequence[str]) -> object:
     """Name a label that is a number; one that no name belongs to, as -1, stays what it is."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
         return names[value]
     return value
 
 
-def _labelled(found: Values, task: Task, source: str, ids: str | None) -> Rows:
+def _check_labels(found: Values, task: Task, source: str, ids: str | None) -> Rows:
     """Write the labels as they are compared; refuse a row that has none."""
-    labels = [as_label(label) for label in as_names(found, task.label)]
-    faults = {label: fault for label in set(labels) if (fault := fault_of_label(label))}
+    labels = [normalise_label(label) for label in read_names(found, task.label)]
+    faults = {label: fault for label in set(labels) if (fault := find_label_fault(label))}
     if UNLABELLED in labels and UNLABELLED not in (task.labels or ()):
         faults[UNLABELLED] = f"is {UNLABELLED}, which means that none is known"
     if faults:
         row = next(row for row, label in enumerate(labels) if label in faults)
         raise UserError(f"{found.where(row)}: the label {faults[labels[row]]}")
     return Rows(
-        texts=tuple(as_texts(found, column) for column in task.text),
+        texts=tuple(read_texts(found, column) for column in task.text),
         labels=labels,
-        ids=as_names(found, ids) if ids in found.columns else None,
+        ids=read_names(found, ids) if ids in found.columns else None,
         source=source,
         where=found.where,
     )

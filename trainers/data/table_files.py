@@ -12,8 +12,8 @@ from search_spaces.errors import UserError
 from search_spaces.text import quoted
 from trainers.data import csv_files
 from trainers.data.csv_files import check_header
-from trainers.data.json_files import json_rows
-from trainers.data.labels import written
+from trainers.data.json_files import read_json_rows
+from trainers.data.labels import format_number
 
 FIRST_ROWS: Final = 100
 """Of JSON lines, to learn the names of its columns."""
@@ -39,30 +39,32 @@ class Reader(Protocol):
 
 class _Csv:
     def header(self, path: Path) -> list[str]:
-        return csv_files.header_of(path)
+        return csv_files.read_header(path)
 
     def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> Values:
         found = csv_files.read_columns(path, columns, optional)
         return Values(
             columns=dict(found),
-            where=lambda row: f"{path}: line {csv_files.line_of(path, row)}",
+            where=lambda row: f"{path}: line {csv_files.find_line(path, row)}",
         )
 
 
 class _JsonLines:
     def header(self, path: Path) -> list[str]:
         names: dict[str, None] = {}
-        for place, (_, row) in enumerate(json_rows(path)):
+        for number, (_, row) in enumerate(read_json_rows(path)):
             names.update(dict.fromkeys(name for name, _ in row))
-            if place == FIRST_ROWS:
+            if number == FIRST_ROWS:
                 break
         return list(names)
 
     def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> Values:
         lines: list[int] = []
-        there = {*columns, *(name for name in optional if name in self.header(path))}
-        found: dict[str, list[Any]] = {name: [] for name in (*columns, *optional) if name in there}
-        for line, pairs in json_rows(path):
+        present = {*columns, *(name for name in optional if name in self.header(path))}
+        found: dict[str, list[Any]] = {
+            name: [] for name in (*columns, *optional) if name in present
+        }
+        for line, pairs in read_json_rows(path):
             row, where = dict(pairs), f"{path}: line {line}"
             if len(row) < len(pairs):
                 raise UserError(f"{where} has a key twice; remove one")
@@ -85,9 +87,9 @@ class _Parquet:
 
         file = ParquetFile(path)
         check_header(path, file.names, columns)
-        there = [*columns, *(name for name in optional if name in file.names)]
+        present = [*columns, *(name for name in optional if name in file.names)]
         return Values(
-            columns={name: file.values(name) for name in there},
+            columns={name: file.values(name) for name in present},
             where=lambda row: f"{path}: row {row + 1}",
         )
 
@@ -100,7 +102,7 @@ READERS: Final[dict[str, Reader]] = {
 }
 
 
-def reader_of(path: Path) -> Reader:
+def get_reader(path: Path) -> Reader:
     """Return what reads a file with this ending; UserError where nothing does."""
     ending = path.suffix.lower()
     if ending not in READERS:
@@ -114,7 +116,7 @@ def check_columns(path: Path, columns: Sequence[str]) -> None:
     Raises:
         UserError: it lacks one, or has one twice, or cannot be opened.
     """
-    check_header(path, reader_of(path).header(path), columns)
+    check_header(path, get_reader(path).header(path), columns)
 
 
 def read_table(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Values:
@@ -123,13 +125,13 @@ def read_table(path: Path, columns: Sequence[str], optional: Sequence[str] = ())
     Raises:
         UserError: the file cannot be read, lacks a column, or has no rows.
     """
-    found = reader_of(path).read(path, columns, optional)
+    found = get_reader(path).read(path, columns, optional)
     if not all(found.columns.values()):
         raise UserError(f"{path}: no rows")
     return found
 
 
-def as_texts(found: Values, column: str) -> list[str]:
+def read_texts(found: Values, column: str) -> list[str]:
     """Return a column of texts; UserError where one is missing or no text."""
     values = found.columns[column]
     for row, value in enumerate(values):
@@ -139,7 +141,7 @@ def as_texts(found: Values, column: str) -> list[str]:
     return values
 
 
-def as_names(found: Values, column: str) -> list[str]:
+def read_names(found: Values, column: str) -> list[str]:
     """Return a column of labels or ids as text: a whole number may stand for one.
 
     Raises:
@@ -147,12 +149,12 @@ def as_names(found: Values, column: str) -> list[str]:
     """
     values = found.columns[column]
     return [
-        value if isinstance(value, str) else _named(found, column, row, value)
+        value if isinstance(value, str) else _format_name(found, column, row, value)
         for row, value in enumerate(values)
     ]
 
 
-def _named(found: Values, column: str, row: int, value: object) -> str:
+def _format_name(found: Values, column: str, row: int, value: object) -> str:
     if value is None:
         return ""  # The rule of labels says what is wrong with it.
-    return written(f"{found.where(row)}: {column}", value)
+    return format_number(f"{found.where(row)}: {column}", value)

@@ -102,15 +102,15 @@ def attend_ragged(
     their Python takes 2.7 ms of a layer forward and backward, and this 0.06.
     """
     width = query_1HNd.shape[3]
-    of_keys = Spans(batch.offsets, batch.mask_BT.shape[1])
-    of_queries = Spans(batch.singles, 1) if query_1HNd.shape[2] == len(batch) else of_keys
+    key_spans = Spans(batch.offsets, batch.mask_BT.shape[1])
+    query_spans = Spans(batch.singles, 1) if query_1HNd.shape[2] == len(batch) else key_spans
     attend = _flash if _has_flash(query_1HNd) else _efficient
     out_NHd = attend(
         _tokens_first(query_1HNd),
         _tokens_first(key_1HPd),
         _tokens_first(value_1HPd),
-        of_queries,
-        of_keys,
+        query_spans,
+        key_spans,
         width**-0.5 if scaling is None else scaling,
         dropout,
     )
@@ -143,8 +143,8 @@ def _flash(
     query_NHd: Tensor,
     key_PHd: Tensor,
     value_PHd: Tensor,
-    of_queries: Spans,
-    of_keys: Spans,
+    query_spans: Spans,
+    key_spans: Spans,
     scaling: float,
     dropout: float,
 ) -> Tensor:
@@ -153,10 +153,10 @@ def _flash(
         query_NHd,
         key_PHd,
         value_PHd,
-        of_queries.offsets,
-        of_keys.offsets,
-        of_queries.longest,
-        of_keys.longest,
+        query_spans.offsets,
+        key_spans.offsets,
+        query_spans.longest,
+        key_spans.longest,
         dropout,
         False,  # is_causal
         False,  # return_debug_mask
@@ -170,8 +170,8 @@ def _efficient(
     query_NHd: Tensor,
     key_PHd: Tensor,
     value_PHd: Tensor,
-    of_queries: Spans,
-    of_keys: Spans,
+    query_spans: Spans,
+    key_spans: Spans,
     scaling: float,
     dropout: float,
 ) -> Tensor:
@@ -188,10 +188,10 @@ def _efficient(
         key_PHd[None],
         value_PHd[None],
         None,  # bias
-        of_queries.offsets,
-        of_keys.offsets,
-        of_queries.longest,
-        of_keys.longest,
+        query_spans.offsets,
+        key_spans.offsets,
+        query_spans.longest,
+        key_spans.longest,
         0.0,  # dropout_p
         0,  # custom_mask_type: none
         torch.is_grad_enabled(),  # compute_log_sumexp: the backward pass needs it

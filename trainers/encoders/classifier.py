@@ -64,8 +64,8 @@ class Classifier(nn.Module):
         if proj_dim is not None:
             layers = [nn.Linear(width, k, bias=proj_bias) for k in (width, proj_dim)]
             self.projection = nn.ModuleList(layers)
-            for place, layer in enumerate(layers):
-                _initialise(layer, init_std, seed + 1 + place)
+            for number, layer in enumerate(layers):
+                _initialise(layer, init_std, seed + 1 + number)
         self.dense = _dense(encoder, init_std, seed + 3, pooler) if head == "native" else None
         special_S = torch.tensor(list(special_tokens), dtype=torch.int64)
         self.register_buffer("special_S", special_S, persistent=False)

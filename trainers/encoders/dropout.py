@@ -57,7 +57,7 @@ def without_dropout(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def second_pass(
+def use_masks(
     masks: Literal["fresh", "shared", "off"], moment: Moment, model: nn.Module
 ) -> AbstractContextManager[None]:
     """Drop out in a second pass as `adv_dropout` says; `moment` is where the first one began."""

@@ -34,11 +34,11 @@ from transformers.utils import logging
 from search_spaces.errors import UserError
 from search_spaces.input_files import is_folder, is_lfs_pointer
 from search_spaces.text import quoted
-from trainers.data.hub import HINT, hub_answers, locate_encoder, why
+from trainers.data.hub import HINT, explain_failure, hub_answers, locate_encoder
 from trainers.encoders.batches import collate, tokenise
 from trainers.encoders.packing import can_be_packed, run_padded, use_padded_attention
 
-NOT_OF_THE_MODEL = {"_name_or_path", "transformers_version", "architectures", "dtype"}
+IGNORED_CONFIG_KEYS = {"_name_or_path", "transformers_version", "architectures", "dtype"}
 PROBE = "The café's 3 A.M. e-mail, UNREAD\n"
 LAYER = re.compile(r"\d+")
 """A layer's number in the name of its weights."""
@@ -76,7 +76,7 @@ class Encoder:
         return sorted(number for number in ids if number is not None)
 
 
-def is_of_a_task(name: str) -> bool:
+def depends_on_task(name: str) -> bool:
     """Return whether an encoder is built from a task's words, and differs from task to task."""
     return name == "tiny"
 
@@ -90,7 +90,7 @@ def load_encoder(name: str, training_texts: Sequence[str]) -> Encoder:
             takes no word embeddings, has a tokenizer of more ids than it or reads padding.
     """
     pooler: nn.Linear | None = None
-    if is_of_a_task(name):
+    if depends_on_task(name):
         tokenizer = tiny_tokenizer(training_texts)
         model: PreTrainedModel = tiny_model(len(tokenizer))
     else:
@@ -123,7 +123,7 @@ def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel, nn
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:  # A damaged file ends in any type, deep in a library.
-        raise UserError(f"encoder {quoted(name)}: {_reason(error, local)}") from error
+        raise UserError(f"encoder {quoted(name)}: {_explain_error(error, local)}") from error
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         raise UserError(
             f"encoder {quoted(name)}: it has no vocabulary; save its tokenizer beside it"
@@ -154,7 +154,7 @@ def _check_pointers(name: str, folder: Path) -> None:
             )
 
 
-def _reason(error: Exception, local: bool) -> str:
+def _explain_error(error: Exception, local: bool) -> str:
     if "trust_remote_code" in str(error):
         return (
             "it brings Python code of its own (auto_map), which is not run; take an encoder of a"
@@ -166,12 +166,16 @@ def _reason(error: Exception, local: bool) -> str:
             " it with save_pretrained as model.safetensors, from a source that you trust"
         )
     if local:
-        return f"is no readable model folder ({_said(error)}); {HINT}"
-    said = why(error) if isinstance(error, OSError) else f"cannot be loaded ({_said(error)})"
-    return f"{said}; {HINT}"
+        return f"is no readable model folder ({_shorten_error(error)}); {HINT}"
+    reason = (
+        explain_failure(error)
+        if isinstance(error, OSError)
+        else f"cannot be loaded ({_shorten_error(error)})"
+    )
+    return f"{reason}; {HINT}"
 
 
-def _said(error: Exception) -> str:
+def _shorten_error(error: Exception) -> str:
     return f"{type(error).__name__}: {textwrap.shorten(str(error), 160, placeholder=' ...')}"
 
 
@@ -251,7 +255,7 @@ def _check_ids(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
             f" embeddings has {rows} rows; save the tokenizer that it was trained with beside it"
         )
     segment = max(tokenizer(PROBE, PROBE).get("token_type_ids", [0]))
-    tables = _tables(model, {SEGMENT_TABLE})
+    tables = _find_tables(model, {SEGMENT_TABLE})
     segments = min([table.num_embeddings for table in tables], default=segment + 1)
     if segment >= segments:
         raise UserError(
@@ -270,17 +274,17 @@ def _check_padded(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
     texts, kind = ((PROBE[:3], PROBE),), model.config.model_type
     inputs = tokenise(tokenizer, texts, np.zeros(2, dtype=np.int64), PROBE_LENGTH)
     alone, both = (collate(inputs, np.arange(n)) for n in (1, 2))
-    tried = copy.deepcopy(model)  # BigBird's attention changes at its first short text.
+    copied = copy.deepcopy(model)  # BigBird's attention changes at its first short text.
     try:
-        expected_D = tried(input_ids=alone.tokens_P[None]).last_hidden_state[0, 0]
-        use_padded_attention(tried)
-        found_D = run_padded(tried, tried.get_input_embeddings()(both.tokens_P), both)[0]
+        expected_D = copied(input_ids=alone.tokens_P[None]).last_hidden_state[0, 0]
+        use_padded_attention(copied)
+        found_D = run_padded(copied, copied.get_input_embeddings()(both.tokens_P), both)[0]
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
         raise UserError(
             f"encoder {quoted(name)}: {kind} cannot be run on a padded batch of word embeddings"
-            f" ({_said(error)}); take one like BERT or RoBERTa"
+            f" ({_shorten_error(error)}); take one like BERT or RoBERTa"
         ) from error
     if not (found_D - expected_D).abs().max() <= PROBE_TOLERANCE * expected_D.abs().max():
         raise UserError(
@@ -289,7 +293,7 @@ def _check_padded(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
         )
 
 
-def _tables(model: PreTrainedModel, names: set[str]) -> list[nn.Embedding]:
+def _find_tables(model: PreTrainedModel, names: set[str]) -> list[nn.Embedding]:
     """A model's tables of embeddings that have one of these names."""
     return [
         table
@@ -312,7 +316,7 @@ def check_length(name: str, model: PreTrainedModel, max_length: int) -> None:
 
     Reading beyond it fails amid training, on a GPU for all that the process does from then on.
     """
-    positions = _positions(model)
+    positions = _count_positions(model)
     if max_length > positions:
         raise UserError(
             f"max_length: {max_length} is more than the {positions:.0f} positions of encoder"
@@ -320,14 +324,14 @@ def check_length(name: str, model: PreTrainedModel, max_length: int) -> None:
         )
 
 
-def _positions(model: PreTrainedModel) -> float:
+def _count_positions(model: PreTrainedModel) -> float:
     """Tokens that have a position of their own; infinite where positions are relative.
 
     RoBERTa and its like number them from behind the padding's; some tables have rows to spare.
     """
     sizes = [
         table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
-        for table in _tables(model, POSITION_TABLES)
+        for table in _find_tables(model, POSITION_TABLES)
     ]
     return min([*sizes, model.config.max_position_embeddings]) if sizes else math.inf
 
@@ -338,7 +342,7 @@ def tiny_tokenizer(texts: Sequence[str]) -> BertTokenizerFast:
     characters = sorted({character for word in counts for character in word})
     words = sorted(word for word, count in counts.items() if count > 1 and len(word) > 1)
     pieces = [*TINY_SPECIALS, *characters, *(f"##{c}" for c in characters), *words]
-    return BertTokenizerFast(vocab={piece: place for place, piece in enumerate(pieces)})
+    return BertTokenizerFast(vocab={piece: number for number, piece in enumerate(pieces)})
 
 
 def _words(text: str) -> list[str]:
@@ -370,7 +374,7 @@ def _fingerprint(model: PreTrainedModel, tokenizer: Any, pooler: nn.Linear | Non
     for key, tensor in sorted(weights.items()):
         digest.update(f"{key}:{tuple(tensor.shape)}".encode())
         digest.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
-    settings = {k: v for k, v in model.config.to_dict().items() if k not in NOT_OF_THE_MODEL}
+    settings = {k: v for k, v in model.config.to_dict().items() if k not in IGNORED_CONFIG_KEYS}
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     digest.update(json.dumps(sorted(tokenizer.get_vocab().items())).encode())
     digest.update(json.dumps(tokenizer(PROBE)["input_ids"]).encode())

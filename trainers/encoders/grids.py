@@ -56,7 +56,7 @@ class Grids:
 
     def gather(self, grids: Sequence[Tensor]) -> Tensor:
         """Undo `spread`: G grids (H, n, T, d) -> (H, P, d)."""
-        return _joined(grids).index_select(1, self.cells_P)
+        return _join_grids(grids).index_select(1, self.cells_P)
 
     def deal(self, row_HBd: Tensor) -> list[Tensor]:
         """Lay one token of each example out: (H, B, d) -> G grids (H, n, 1, d)."""
@@ -66,10 +66,10 @@ class Grids:
 
     def collect(self, grids: Sequence[Tensor]) -> Tensor:
         """Undo `deal`: G grids (H, n, 1, d) -> (H, B, d)."""
-        return _joined(grids).index_select(1, self.places_B)
+        return _join_grids(grids).index_select(1, self.places_B)
 
 
-def _joined(grids: Sequence[Tensor]) -> Tensor:
+def _join_grids(grids: Sequence[Tensor]) -> Tensor:
     """(H, n, T, d) of each grid -> (H, C, d)."""
     return torch.cat([grid.flatten(1, 2) for grid in grids], dim=1)
 

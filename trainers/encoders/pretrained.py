@@ -102,8 +102,8 @@ def write_pretrained(
     parts = _parts(model)
     weights, config = _encoder(model, parts)
     for name, layer in (_native(model) if model.dense is not None else _linear(model.head)).items():
-        place = getattr(parts, name)
-        weights |= {f"{place}.weight": layer.weight, f"{place}.bias": layer.bias}
+        prefix = getattr(parts, name)
+        weights |= {f"{prefix}.weight": layer.weight, f"{prefix}.bias": layer.bias}
     config.architectures = [f"{parts.kind}ForSequenceClassification"]
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: number for number, label in enumerate(labels)}
@@ -112,12 +112,12 @@ def write_pretrained(
     setattr(config, parts.dropout, model.dropout.p)
     folder.mkdir(parents=True, exist_ok=True)
     config.save_pretrained(folder)
-    cutting = copy.deepcopy(tokenizer)
-    cutting.model_max_length = max_length
-    cutting.save_pretrained(folder)
-    kept = {name: value.detach().contiguous() for name, value in weights.items()}
+    truncating = copy.deepcopy(tokenizer)
+    truncating.model_max_length = max_length
+    truncating.save_pretrained(folder)
+    tensors = {name: value.detach().contiguous() for name, value in weights.items()}
     path = folder / "model.safetensors"
-    save_file(kept, path, metadata={"format": "pt"})
+    save_file(tensors, path, metadata={"format": "pt"})
     path.chmod((folder / "config.json").stat().st_mode)  # safetensors makes it the owner's alone.
 
 

@@ -26,7 +26,7 @@ CACHED_FROM = 10_000
 KEPT_SECONDS = 30 * 24 * 3600
 WRITTEN_SECONDS = 3600
 """No file takes so long to write: what is older will not be renamed."""
-BESIDE_THE_BACKEND = (
+TOKENIZER_FIELDS = (
     "model_input_names",
     "padding_side",
     "truncation_side",
@@ -35,7 +35,7 @@ BESIDE_THE_BACKEND = (
 """What a tokenizer does by itself: its backend's JSON does not say it."""
 
 
-def tokenised(tokenizer: Any, split: Split, max_length: int) -> Inputs:
+def tokenise_split(tokenizer: Any, split: Split, max_length: int) -> Inputs:
     """Tokenise a split, or map what a worker on this node has tokenised of it."""
 
     def make() -> Inputs:
@@ -63,10 +63,10 @@ def _key(tokenizer: Any, split: Split, max_length: int) -> str:
     rules |= {"truncation": max_length, "padding": None}
     rules["class"] = f"{type(tokenizer).__module__}.{type(tokenizer).__qualname__}"
     rules["specials"] = [tokenizer.special_tokens_map, tokenizer.all_special_ids]
-    rules |= {name: getattr(tokenizer, name) for name in BESIDE_THE_BACKEND}
+    rules |= {name: getattr(tokenizer, name) for name in TOKENIZER_FIELDS}
     versions = [version("tokenizers"), version("transformers")]
-    told = json.dumps([split.fingerprint(), rules, versions], sort_keys=True)
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    content = json.dumps([split.fingerprint(), rules, versions], sort_keys=True)
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _keep(path: Path, split: Split, inputs: Inputs) -> Inputs:
@@ -107,15 +107,15 @@ def _read(path: Path, split: Split) -> Inputs | None:
 def _remove_old(folder: Path) -> None:
     """Remove what nobody used for long, and what a worker that was killed had begun to write."""
     for path in folder.glob("*.tokens"):
-        if _older(path, KEPT_SECONDS):
+        if _is_older(path, KEPT_SECONDS):
             path.unlink(missing_ok=True)
             path.with_suffix(".lock").unlink(missing_ok=True)
     for path in folder.glob(".*.tokens.*.tmp"):
-        if _older(path, WRITTEN_SECONDS):
+        if _is_older(path, WRITTEN_SECONDS):
             path.unlink(missing_ok=True)
 
 
-def _older(path: Path, seconds: float) -> bool:
+def _is_older(path: Path, seconds: float) -> bool:
     try:
         return time.time() - path.stat().st_mtime > seconds
     except FileNotFoundError:  # Another worker has removed it.

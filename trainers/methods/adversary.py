@@ -36,7 +36,7 @@ class Perturbation:
         }
 
 
-def gradient_of(loss: Tensor, embeddings_PD: Tensor) -> Tensor:
+def embedding_gradient(loss: Tensor, embeddings_PD: Tensor) -> Tensor:
     """Return dL/dx (P, D); the graph is kept. Costs F: no parameter's gradient is computed."""
     (gradient_PD,) = torch.autograd.grad(loss, embeddings_PD, retain_graph=True)
     return gradient_PD
@@ -61,12 +61,12 @@ def perturbation(
     if not settings.perturb_special:
         special_P1 = (batch.tokens_P[:, None] == special_S).any(dim=1, keepdim=True)
         gradient_PD = gradient_PD.masked_fill(special_P1, 0.0)
-    of_matrix = settings.perturb == "matrix"
-    rows_RD = _sum_by(batch.slots_P, gradient_PD, batch.n_slots) if of_matrix else gradient_PD
+    on_matrix = settings.perturb == "matrix"
+    rows_RD = _sum_by(batch.slots_P, gradient_PD, batch.n_slots) if on_matrix else gradient_PD
     r_RD = rows_RD.sign() * settings.epsilon if norm == "max" else _l2(rows_RD, batch, settings)
     if settings.attack_direction == "as_printed":
         r_RD = -r_RD
-    r_PD = r_RD.index_select(0, batch.slots_P) if of_matrix else r_RD
+    r_PD = r_RD.index_select(0, batch.slots_P) if on_matrix else r_RD
     return Perturbation(
         r_PD=r_PD,
         size=l2_norms(r_PD, batch).mean(),

@@ -9,7 +9,7 @@ unit variance.
 from search_spaces.methods import AT, Standard
 from trainers.encoders.batches import Batch
 from trainers.encoders.classifier import Classifier
-from trainers.encoders.dropout import remember, second_pass
+from trainers.encoders.dropout import remember, use_masks
 from trainers.methods.adversary import perturbation
 from trainers.methods.losses import cross_entropy
 from trainers.methods.standard import standard_step
@@ -33,7 +33,7 @@ def at_step(model: Classifier, batch: Batch, settings: AT, training: Training) -
         special_S=model.special_S,
         random=training.random,
     )
-    with second_pass(settings.adv_dropout, moment, model):
+    with use_masks(settings.adv_dropout, moment, model):
         attacked_BC = model.classify(model.encode(model.embed(batch) + attack.r_PD, batch))
     adversarial = cross_entropy(attacked_BC, batch.labels_B)
     second = backward({"loss": adversarial / 2, "adversarial": adversarial})

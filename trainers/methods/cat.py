@@ -10,8 +10,8 @@ from torch import Tensor
 from search_spaces.methods import CAT, Standard
 from trainers.encoders.batches import Batch
 from trainers.encoders.classifier import Classifier
-from trainers.encoders.dropout import Moment, remember, second_pass
-from trainers.methods.adversary import Perturbation, gradient_of, perturbation
+from trainers.encoders.dropout import Moment, remember, use_masks
+from trainers.methods.adversary import Perturbation, embedding_gradient, perturbation
 from trainers.methods.losses import contrastive, cross_entropy, mixed
 from trainers.methods.standard import standard_step
 from trainers.methods.step import Losses, Training, backward
@@ -35,7 +35,7 @@ def _together(
     clean = cross_entropy(model.classify(h_BD), batch.labels_B)
     z_BK = model.project(h_BD)
     target = clean if settings.attack_loss == "ce" else _total(clean, z_BK, batch, settings)
-    attack = _attack(gradient_of(target, embeddings_PD), model, batch, settings, training)
+    attack = _attack(embedding_gradient(target, embeddings_PD), model, batch, settings, training)
     if settings.detach_clean:
         z_BK = z_BK.detach()
     adversarial, contrast = _attacked(
@@ -85,7 +85,7 @@ def _attacked(
     z_BK: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Run the adversarial pass: its cross-entropy, and its contrast to the clean z (B, K)."""
-    with second_pass(settings.adv_dropout, moment, model):
+    with use_masks(settings.adv_dropout, moment, model):
         h_BD = model.encode(embeddings_PD, batch)
         adversarial = cross_entropy(model.classify(h_BD), batch.labels_B)
     return adversarial, _contrast(z_BK, model.project(h_BD), batch, settings)

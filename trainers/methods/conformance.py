@@ -116,7 +116,7 @@ def _run(
     return step(model, batch or _batch(), settings, training)
 
 
-def _gradients_of(model: Classifier) -> dict[str, Tensor]:
+def _read_gradients(model: Classifier) -> dict[str, Tensor]:
     return {
         name: torch.zeros_like(p) if p.grad is None else p.grad
         for name, p in model.named_parameters()
@@ -144,7 +144,7 @@ def _gradients(settings: MethodSettings, step: Step) -> str | None:
     for name, value in model.state_dict().items():
         if not torch.equal(before[name], value):
             raise _Wrong(f"the step itself changes {name}")
-    gradients = _gradients_of(model)
+    gradients = _read_gradients(model)
     if not all(torch.isfinite(gradient).all() for gradient in gradients.values()):
         raise _Wrong("a gradient is not finite")
     without = [name for name, gradient in gradients.items() if not gradient.abs().max() > 0]
@@ -158,7 +158,7 @@ def _deterministic(settings: MethodSettings, step: Step) -> None:
     for _ in range(2):
         model = _model(settings, dropout=0.1)
         _run(model, settings, step)
-        found.append(_gradients_of(model))
+        found.append(_read_gradients(model))
     for name, gradient in found[0].items():
         if not torch.equal(gradient, found[1][name]):
             raise _Wrong(
@@ -171,7 +171,7 @@ def _packed(settings: MethodSettings, step: Step) -> None:
     for packed in (True, False):
         model = _model(settings, packed=packed)
         _run(model, settings, step)
-        found.append(_gradients_of(model))
+        found.append(_read_gradients(model))
     _compare(*found)
 
 
@@ -194,9 +194,9 @@ def _by_example(settings: MethodSettings, step: Step) -> str | None:
     for rows in (np.arange(CUT), np.arange(CUT, EXAMPLES)):
         parts.zero_grad()
         step(parts, _batch(rows), settings, training)
-        for name, gradient in _gradients_of(parts).items():
+        for name, gradient in _read_gradients(parts).items():
             summed[name] += gradient * (len(rows) / EXAMPLES)
-    _compare(_gradients_of(whole), summed)
+    _compare(_read_gradients(whole), summed)
     return None
 
 
@@ -205,8 +205,10 @@ def _cost(settings: MethodSettings, step: Step) -> str:
     with torch.no_grad():
         forward = _operations(partial(model, _batch()))
     found = _operations(partial(_run, model, settings, step)) / forward
-    said = settings.cost
-    wrong = "" if abs(found - said) < 0.25 * said else f"; it says cost = {said}: set it right"
+    stated = settings.cost
+    wrong = (
+        "" if abs(found - stated) < 0.25 * stated else f"; it says cost = {stated}: set it right"
+    )
     return f"{found:.1f}{wrong}"
 
 

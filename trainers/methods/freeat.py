@@ -34,11 +34,11 @@ def freeat_step(model: Classifier, batch: Batch, settings: FreeAT, training: Tra
     carries = settings.free_delta == "carry"
     delta_PD = _start(model, batch, settings, training)
     losses: list[Tensor] = []
-    for place in range(settings.steps):
+    for replay in range(settings.steps):
         trained_PD = delta_PD
         loss, gradient_PD = _train(model, batch, trained_PD)
         losses.append(loss)
-        last = place == settings.steps - 1
+        last = replay == settings.steps - 1
         if carries or not last:
             delta_PD = ascend(trained_PD, gradient_PD, batch, settings)
         if not last:
@@ -46,24 +46,24 @@ def freeat_step(model: Classifier, batch: Batch, settings: FreeAT, training: Tra
             # Autocast keeps copies of the weights until it ends: they are out of date now.
             torch.clear_autocast_cache()
     if carries:
-        training.carried[DELTA] = _by_place(delta_PD, batch)
+        training.carried[DELTA] = _lay_out_by_position(delta_PD, batch)
     return {"loss": torch.stack(losses).mean(), "attack_norm": l2_norms(trained_PD, batch).mean()}
 
 
 def _start(model: Classifier, batch: Batch, settings: FreeAT, training: Training) -> Tensor:
     """Draw a start (P, D), or take what the batch before left: nothing is carried by `reset`."""
     if DELTA in training.carried:
-        return _of_places(training.carried[DELTA], batch)
+        return _read_by_position(training.carried[DELTA], batch)
     return random_start(model.embed(batch), batch, settings, training.random)
 
 
-def _by_place(delta_PD: Tensor, batch: Batch) -> Tensor:
+def _lay_out_by_position(delta_PD: Tensor, batch: Batch) -> Tensor:
     """Lay a row out by example and position: (B, T, D), zeros where there is no token."""
     cells = delta_PD.new_zeros(batch.mask_BT.numel(), delta_PD.shape[-1])
     return cells.index_copy(0, batch.cells_P, delta_PD).view(*batch.mask_BT.shape, -1)
 
 
-def _of_places(delta_BTD: Tensor, batch: Batch) -> Tensor:
+def _read_by_position(delta_BTD: Tensor, batch: Batch) -> Tensor:
     """Read it at this batch's places, (P, D): zeros beyond the batch before."""
     examples, longest = (
         here - before for here, before in zip(batch.mask_BT.shape, delta_BTD.shape, strict=False)

@@ -21,11 +21,11 @@ def freelb_step(model: Classifier, batch: Batch, settings: FreeLB, training: Tra
     moment = remember(batch.tokens_P.device)
     delta_PD = random_start(model.embed(batch), batch, settings, training.random)
     losses: list[Tensor] = []
-    for place in range(settings.passes):
+    for number in range(settings.passes):
         with replay(moment):
             share, gradient_PD = _train(model, batch, delta_PD, settings.passes)
         losses.append(share)
-        if place < settings.passes - 1:
+        if number < settings.passes - 1:
             delta_PD = ascend(delta_PD, gradient_PD, batch, settings)
     return {"loss": torch.stack(losses).sum(), "attack_norm": l2_norms(delta_PD, batch).mean()}
 

@@ -42,6 +42,6 @@ def find_step(kind: type[MethodSettings]) -> Step:
     return step
 
 
-def step_of(method: str) -> Step:
+def get_step(method: str) -> Step:
     """Return the step of a shipped method."""
     return find_step(settings_type(method))

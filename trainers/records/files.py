@@ -20,11 +20,11 @@ import pyarrow.parquet as pq
 
 from search_spaces.errors import UserError
 from trainers.records.metrics import Labels
-from trainers.records.outcome import Labelled, Predictions
+from trainers.records.outcome import LabelledExamples, Predictions
 
-NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-REFUSED = {errno.EACCES, errno.EPERM}
-LABELS = {"id": pa.string(), "gold": pa.int32(), "predicted": pa.int32()}
+DISK_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+ACCESS_ERRORS = {errno.EACCES, errno.EPERM}
+LABEL_COLUMNS = {"id": pa.string(), "gold": pa.int32(), "predicted": pa.int32()}
 
 
 class StoreFull(UserError):
@@ -35,17 +35,17 @@ class Unreadable(UserError):
     """The system does not let this process look: what it would see is neither gone nor damaged."""
 
     def __init__(self, path: str | Path, error: OSError) -> None:
-        place, said = error.filename or path, error.strerror or error
-        if error.errno in REFUSED:
+        name, reason = error.filename or path, error.strerror or error
+        if error.errno in ACCESS_ERRORS:
             super().__init__(
-                f"{place} may not be read by this user ({said}): chmod or chown it, then run the"
+                f"{name} may not be read by this user ({reason}): chmod or chown it, then run the"
                 " same again"
             )
         else:
-            super().__init__(f"{place} cannot be read ({said}): see to it that it can")
+            super().__init__(f"{name} cannot be read ({reason}): see to it that it can")
 
 
-def is_there(path: Path) -> bool:
+def path_exists(path: Path) -> bool:
     """Return whether something has this name.
 
     Raises:
@@ -62,13 +62,13 @@ def is_there(path: Path) -> bool:
     return True
 
 
-def listing(folder: Path) -> list[os.DirEntry[str]]:
+def list_folder(folder: Path) -> list[os.DirEntry[str]]:
     """List a folder in the order of names; one that is absent is empty.
 
     Raises:
         Unreadable: it is there and cannot be listed.
     """
-    if not is_there(folder):
+    if not path_exists(folder):
         return []
     try:
         with os.scandir(folder) as found:
@@ -124,7 +124,7 @@ def decode_predictions(data: bytes, n_classes: int) -> Predictions:
     """
     file = _open(data, n_classes)
     table = file.read(use_threads=False)
-    labelled = _labelled(table, n_classes)
+    labelled = _read_labels(table, n_classes)
     flat = table["logits"].combine_chunks().flatten()
     if table["logits"].null_count or flat.null_count:
         raise ValueError("logits has empty places")
@@ -137,14 +137,14 @@ def decode_predictions(data: bytes, n_classes: int) -> Predictions:
     return found
 
 
-def decode_labels(data: bytes, n_classes: int) -> Labelled:
+def decode_labels(data: bytes, n_classes: int) -> LabelledExamples:
     """Read of the same file what needs no logits: some five times as fast, for whole cells.
 
     Raises:
         ValueError, pyarrow.ArrowException: as `decode_predictions` does.
     """
     file = _open(data, n_classes)
-    return _labelled(file.read(columns=[*LABELS], use_threads=False), n_classes)
+    return _read_labels(file.read(columns=[*LABEL_COLUMNS], use_threads=False), n_classes)
 
 
 def _open(data: bytes, n_classes: int) -> pq.ParquetFile:
@@ -153,8 +153,8 @@ def _open(data: bytes, n_classes: int) -> pq.ParquetFile:
     found = dict(zip(names, file.schema_arrow.types, strict=True))
     logits = found.pop("logits", None)
     if (
-        found != LABELS
-        or len(names) != len(LABELS) + 1
+        found != LABEL_COLUMNS
+        or len(names) != len(LABEL_COLUMNS) + 1
         or not _is_rows_of_floats(logits, n_classes)
     ):
         raise ValueError(f"its columns are not those of predictions for {n_classes} classes")
@@ -167,20 +167,20 @@ def _is_rows_of_floats(kind: pa.DataType | None, width: int) -> bool:
     return bool(kind.value_type == pa.float32() and kind.list_size == width)
 
 
-def _labelled(table: pa.Table, n_classes: int) -> Labelled:
-    for name in LABELS:
+def _read_labels(table: pa.Table, n_classes: int) -> LabelledExamples:
+    for name in LABEL_COLUMNS:
         if table[name].null_count:
             raise ValueError(f"{name} has empty places")
     ids = table["id"].combine_chunks()
     ids.validate(full=True)
     if not len(ids) or len(ids.unique()) < len(ids):
         raise ValueError("an id is there twice" if len(ids) else "it has no examples")
-    columns = (_in_range(name, table[name], n_classes) for name in ("gold", "predicted"))
+    columns = (_check_range(name, table[name], n_classes) for name in ("gold", "predicted"))
     gold, predicted = columns
-    return Labelled(ids=ids, gold=gold, predicted=predicted)
+    return LabelledExamples(ids=ids, gold=gold, predicted=predicted)
 
 
-def _in_range(name: str, column: pa.ChunkedArray, n_classes: int) -> Labels:
+def _check_range(name: str, column: pa.ChunkedArray, n_classes: int) -> Labels:
     labels: Labels = column.to_numpy().astype(np.int64)
     if labels.min() < 0 or labels.max() >= n_classes:
         raise ValueError(f"{name} has labels outside 0 .. {n_classes - 1}")
@@ -193,42 +193,42 @@ def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
     Raises:
         StoreFull: no space is left; nothing is left behind.
     """
-    with replacing(path, sync=sync) as half:
-        half.write_bytes(data)
+    with replace_file(path, sync=sync) as temporary:
+        temporary.write_bytes(data)
 
 
-def write_first(path: Path, data: bytes) -> None:
+def write_if_absent(path: Path, data: bytes) -> None:
     """Write a file unless there is one: of several processes at once the first one's stays."""
-    with _new_beside(path) as half:
-        half.write_bytes(data)
-        sync_to_disk(half)
+    with _temporary_file(path) as temporary:
+        temporary.write_bytes(data)
+        sync_to_disk(temporary)
         try:
-            path.hardlink_to(half)
+            path.hardlink_to(temporary)
         except FileExistsError:
             pass
         except OSError:  # A file system without hard links.
-            half.replace(path)
+            temporary.replace(path)
         sync_to_disk(path.parent)
 
 
 @contextmanager
-def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
+def replace_file(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Yield a new file to write; at the end it is synced and takes the place of `path`.
 
     Raises:
         StoreFull: no space is left; nothing is left behind.
     """
-    with _new_beside(path) as half:
-        yield half
+    with _temporary_file(path) as temporary:
+        yield temporary
         if sync:
-            sync_to_disk(half)
-        half.replace(path)
+            sync_to_disk(temporary)
+        temporary.replace(path)
         if sync:
             sync_to_disk(path.parent)
 
 
 @contextmanager
-def _new_beside(path: Path) -> Iterator[Path]:
+def _temporary_file(path: Path) -> Iterator[Path]:
     """Make a file with a name that nobody can know before, and remove it in the end.
 
     Never through a link that somebody has put there; with the rights that any new file has. It is
@@ -236,23 +236,23 @@ def _new_beside(path: Path) -> Iterator[Path]:
     """
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise UserError(f"{path} is no regular file, and is not replaced: give another name")
-    half = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
-        yield half
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
+        yield temporary
     except Exception as error:
-        if _means_full(error):
+        if _is_disk_full(error):
             raise StoreFull(f"no space left to write {path}: free some and run again") from error
         raise
     finally:
-        half.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def _means_full(error: Exception) -> bool:
+def _is_disk_full(error: Exception) -> bool:
     """Whether no space was left; safetensors gives the error's number in its message only."""
     if isinstance(error, OSError):
-        return error.errno in NO_SPACE
-    return any(f"os error {number}" in str(error) for number in NO_SPACE)
+        return error.errno in DISK_FULL_ERRORS
+    return any(f"os error {number}" in str(error) for number in DISK_FULL_ERRORS)
 
 
 def sync_to_disk(path: Path) -> None:

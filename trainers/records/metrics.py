@@ -15,7 +15,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from search_spaces.errors import unknown
+from search_spaces.errors import unknown_name
 
 Labels = NDArray[np.int64]
 Counts = NDArray[np.int64]
@@ -56,7 +56,7 @@ class Metric:
     scores: Callable[[Counts], tuple[Values, Flags]]
     test: Literal["mcnemar", "fisher"] = "fisher"
     max_classes: int | None = None
-    of_one_label: bool = False
+    needs_positive: bool = False
     lowest: float = 0.0
     rises: bool = True
 
@@ -66,7 +66,7 @@ class Metric:
 
     def is_usual(self, n_classes: int) -> bool:
         """Whether it says something of any task with so many classes: nobody has to ask for it."""
-        return self.fits(n_classes) and not (self.of_one_label and n_classes > 2)
+        return self.fits(n_classes) and not (self.needs_positive and n_classes > 2)
 
 
 def _one_hot(labels: Labels, n_classes: int) -> Counts:
@@ -146,7 +146,7 @@ METRICS: Final[dict[str, Metric]] = {
         scores=_accuracy_scores,
         test="mcnemar",
     ),
-    "f1": Metric(name="f1", title="F1", counts=_f1_counts, scores=_f1_scores, of_one_label=True),
+    "f1": Metric(name="f1", title="F1", counts=_f1_counts, scores=_f1_scores, needs_positive=True),
     "mcc": Metric(name="mcc", title="MCC", counts=_mcc_counts, scores=_mcc_scores, lowest=-1.0),
     "macro_f1": Metric(
         name="macro_f1", title="macro-F1", counts=_macro_f1_counts, scores=_macro_f1_scores
@@ -154,7 +154,7 @@ METRICS: Final[dict[str, Metric]] = {
 }
 
 
-OWN: Final[dict[str, Metric]] = {}
+OWN_METRICS: Final[dict[str, Metric]] = {}
 """Metrics of users' own, by name and code (`own_metrics.py`): those that this process knows."""
 
 OWN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*@[0-9a-f]{16}")
@@ -168,10 +168,10 @@ def get_metric(metric: str | Metric) -> Metric:
     """
     if isinstance(metric, Metric):
         return metric
-    if metric in OWN:
-        return OWN[metric]
+    if metric in OWN_METRICS:
+        return OWN_METRICS[metric]
     if metric not in METRICS:
-        raise unknown("metric", metric, METRICS)
+        raise unknown_name("metric", metric, METRICS)
     return METRICS[metric]
 
 

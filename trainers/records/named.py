@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
-from trainers.records.files import Unreadable, listing, read_whole, write_file
+from trainers.records.files import Unreadable, list_folder, read_whole, write_file
 from trainers.records.record import Record, decode_record, encode_record
 
 Kind = TypeVar("Kind", bound=Record)
@@ -34,7 +34,7 @@ def read_named(folder: Path, kind: type[Kind], what: str) -> list[Kind]:
     Raises:
         UserError: one cannot be read; `what` says what it is a record of, and what lacks without.
     """
-    paths = [Path(entry.path) for entry in listing(folder)]
+    paths = [Path(entry.path) for entry in list_folder(folder)]
     return [_read(path, kind, what) for path in paths if path.match("[!.]*.json")]
 
 
@@ -45,8 +45,10 @@ def _read(path: Path, kind: type[Kind], what: str) -> Kind:
             raise ValueError("its name is not that of its content")
         return decode_record(kind, data)
     except (IsADirectoryError, ValueError) as error:
-        of, remedy = what.split(": ", 1)
-        raise UserError(f"{path} is no record of {of} ({one_line(error)}): {remedy}") from error
+        subject, remedy = what.split(": ", 1)
+        raise UserError(
+            f"{path} is no record of {subject} ({one_line(error)}): {remedy}"
+        ) from error
     except OSError as error:
         raise Unreadable(path, error) from error
 

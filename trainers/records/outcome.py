@@ -14,7 +14,7 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from search_spaces.text import quoted
-from trainers.records.metrics import METRICS, OWN, OWN_NAME, Labels, score
+from trainers.records.metrics import METRICS, OWN_METRICS, OWN_NAME, Labels, score
 from trainers.records.record import (
     RECORD_VERSION,
     Count,
@@ -29,9 +29,9 @@ from trainers.records.record import (
 
 Fault = Literal["configuration", "out_of_memory", "diverged", "exception", "infrastructure"]
 """Why a trial did not finish."""
-FIRST = frozenset({"accuracy", "f1", "mcc", "macro_f1"})
+ORIGINAL_METRICS = frozenset({"accuracy", "f1", "mcc", "macro_f1"})
 """Metrics that every record has, where they are for its labels; later ones may be missing."""
-SAME = 1e-9
+SCORE_TOLERANCE = 1e-9
 """Scores that differ by no more are equal: another machine may round the last bits otherwise."""
 Value = Annotated[float, Field(ge=-1, le=1)]
 """Of a metric."""
@@ -51,14 +51,14 @@ class Predictions:
         best: npt.NDArray[np.int64] = np.argmax(self.logits, axis=1)
         return best
 
-    def take(self, places: Sequence[int]) -> "Predictions":
+    def take(self, rows: Sequence[int]) -> "Predictions":
         """Choose examples, in that order."""
-        ids, chosen = [self.ids[place] for place in places], list(places)
+        ids, chosen = [self.ids[row] for row in rows], list(rows)
         return Predictions(ids=ids, gold=self.gold[chosen], logits=self.logits[chosen])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelled:
+class LabelledExamples:
     """The same without class scores, ids as an Arrow array; `predicted` (N,)."""
 
     ids: pa.Array
@@ -148,17 +148,19 @@ class TrialRecord(Record):
     files: dict[FileName, FileRecord] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _means_something(self) -> Self:
-        for problem in self._problems():
+    def _is_consistent(self) -> Self:
+        for problem in self._list_problems():
             raise ValueError(problem)
         return self
 
-    def _problems(self) -> Iterator[str]:
+    def _list_problems(self) -> Iterator[str]:
         """Return how its parts contradict each other."""
         if len(set(self.labels)) < len(self.labels):
             yield "labels: one is there twice"
         known = {name for name, metric in METRICS.items() if metric.fits(len(self.labels))}
-        usual = {name for name in FIRST & known if METRICS[name].is_usual(len(self.labels))}
+        usual = {
+            name for name in ORIGINAL_METRICS & known if METRICS[name].is_usual(len(self.labels))
+        }
         if self.metric not in known and not OWN_NAME.fullmatch(self.metric):
             yield f"metric: {quoted(self.metric)} is no metric of {len(self.labels)} labels"
         if self.selection not in self.scores:
@@ -173,11 +175,11 @@ class TrialRecord(Record):
                 yield f"fingerprints: none of {quoted(split)}"
         if "encoder" not in self.fingerprints:
             yield "fingerprints: none of the encoder"
-        yield from _wrong_epochs(self.epochs)
+        yield from _find_wrong_epochs(self.epochs)
         if not 1 <= self.selected_epoch <= len(self.epochs):
             yield f"selected_epoch: {self.selected_epoch} of {len(self.epochs)} epochs"
 
-    def hold_against(self, split: str, gold: Labels, predicted: Labels) -> None:
+    def verify_scores(self, split: str, gold: Labels, predicted: Labels) -> None:
         """Hold a split's scores against its labels (N,): one without a checksum in every metric.
 
         Raises:
@@ -185,13 +187,16 @@ class TrialRecord(Record):
         """
         scores = self.scores[split]
         for name in scores if self.version < RECORD_VERSION else (self.metric,):
-            if OWN_NAME.fullmatch(name) and name not in OWN:
+            if OWN_NAME.fullmatch(name) and name not in OWN_METRICS:
                 continue  # Its code is not loaded, as in `status`.
-            told, given = scores[name], score(name, gold, predicted, len(self.labels))
-            if abs(told.value - given.value) > SAME or told.undefined != given.undefined:
+            recorded, computed = scores[name], score(name, gold, predicted, len(self.labels))
+            if (
+                abs(recorded.value - computed.value) > SCORE_TOLERANCE
+                or recorded.undefined != computed.undefined
+            ):
                 raise ValueError(
-                    f"{name} on {split} is {told.value:.10g} on record,"
-                    f" but {given.value:.10g} by its predictions"
+                    f"{name} on {split} is {recorded.value:.10g} on record,"
+                    f" but {computed.value:.10g} by its predictions"
                 )
 
     @property
@@ -234,8 +239,8 @@ class PrunedRecord(Record):
     pruned_at: Moment
 
     @model_validator(mode="after")
-    def _means_something(self) -> Self:
-        for problem in _wrong_epochs(self.epochs) if self.epochs else ():
+    def _is_consistent(self) -> Self:
+        for problem in _find_wrong_epochs(self.epochs) if self.epochs else ():
             raise ValueError(problem)
         return self
 
@@ -259,7 +264,7 @@ class ProgressRecord(Frozen):
     updated_at: Annotated[float, Field(ge=0, le=1e12)]
 
 
-def _wrong_epochs(epochs: tuple[EpochRecord, ...]) -> Iterator[str]:
+def _find_wrong_epochs(epochs: tuple[EpochRecord, ...]) -> Iterator[str]:
     if not epochs or [epoch.epoch for epoch in epochs] != [*range(1, len(epochs) + 1)]:
         yield "epochs: expected one at least, numbered from 1"
 

@@ -15,17 +15,17 @@ import numpy as np
 from search_spaces.errors import UserError
 from search_spaces.sources import Source
 from search_spaces.text import one_line
-from trainers.records.metrics import OWN, Counts, Flags, Labels, Metric, Values
+from trainers.records.metrics import OWN_METRICS, Counts, Flags, Labels, Metric, Values
 
-MOST_CLASSES: Final = 40
+MAX_CLASSES: Final = 40
 """An example counts in one of C x C places, and tests hold thousands of such rows at once."""
-TRIED: Final = 5
+TEST_MATRICES: Final = 5
 """Random matrices, on which a function is tried before it is believed."""
 
 Function = Callable[[Any], Any]
 
 
-def metric_of(source: Source, function: Any) -> Metric:
+def make_metric(source: Source, function: Any) -> Metric:
     """Make a metric of a function, and let this process know it.
 
     Its attributes `title` and `lowest` (0.0, or down to -1.0) count, if it has them. NaN is an
@@ -43,22 +43,22 @@ def metric_of(source: Source, function: Any) -> Metric:
     scorer = _Scorer(what, function, float(lowest))
     scorer.try_out()
     name = f"{source.name}@{source.code}"
-    OWN[name] = Metric(
+    OWN_METRICS[name] = Metric(
         name=name,
         title=str(getattr(function, "title", "") or source.name),
         counts=_pair_counts,
         scores=scorer,
-        max_classes=MOST_CLASSES,
+        max_classes=MAX_CLASSES,
         lowest=float(lowest),
         rises=False,
     )
-    return OWN[name]
+    return OWN_METRICS[name]
 
 
 def _pair_counts(gold: Labels, predicted: Labels, n_classes: int) -> Counts:
     """One of C x C places: that of (gold, predicted)."""
-    places = gold * n_classes + predicted
-    return np.asarray(places[:, None] == np.arange(n_classes**2), dtype=np.int64)
+    cells = gold * n_classes + predicted
+    return np.asarray(cells[:, None] == np.arange(n_classes**2), dtype=np.int64)
 
 
 class _Scorer:
@@ -71,19 +71,22 @@ class _Scorer:
         n_classes = round(sums.shape[-1] ** 0.5)
         matrices = sums.reshape(*sums.shape[:-1], n_classes, n_classes)
         if self.at_once:
-            found = self._called(matrices)
+            found = self._call(matrices)
         else:
             flat = matrices.reshape(-1, n_classes, n_classes)
-            values = [float(self._called(matrix)) for matrix in flat]
+            values = [float(self._call(matrix)) for matrix in flat]
             found = np.array(values, dtype=np.float64).reshape(sums.shape[:-1])
         flags = np.isnan(found)
-        return np.where(flags, 0.0, self._checked(found, flags)), np.asarray(flags)
+        return np.where(flags, 0.0, self._check_range(found, flags)), np.asarray(flags)
 
     def try_out(self) -> None:
         """Try random matrices, one by one and all at once; UserError where it fails."""
         rng = np.random.default_rng(0)
         for n_classes in (2, 3):
-            sums = rng.integers(0, 9, (TRIED, n_classes**2)) + np.eye(n_classes, dtype=int).ravel()
+            sums = (
+                rng.integers(0, 9, (TEST_MATRICES, n_classes**2))
+                + np.eye(n_classes, dtype=int).ravel()
+            )
             self.at_once = False
             expected, again = self(sums)[0], self(sums)[0]
             if not np.array_equal(expected, again):
@@ -98,7 +101,7 @@ class _Scorer:
                 self.at_once = False
                 return
 
-    def _called(self, matrices: Counts) -> Values:
+    def _call(self, matrices: Counts) -> Values:
         try:
             with np.errstate(divide="ignore", invalid="ignore"):
                 found = np.asarray(self.function(matrices.copy()), dtype=np.float64)
@@ -111,7 +114,7 @@ class _Scorer:
             raise UserError(f"{self.what}: expected one number, got an array of {found.shape}")
         return found
 
-    def _checked(self, values: Values, flags: Flags) -> Values:
+    def _check_range(self, values: Values, flags: Flags) -> Values:
         wrong = values[~flags & ~((values >= self.lowest - 1e-9) & (values <= 1 + 1e-9))]
         if wrong.size:
             raise UserError(

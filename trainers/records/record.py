@@ -69,18 +69,18 @@ def decode_record(kind: type[Kind], data: bytes) -> Kind:
         if hashlib.sha256(body).hexdigest().encode() != data[len(HEAD) : BODY]:
             raise ValueError("it does not match its checksum")
         data = b"{" + body.removeprefix(b'",')
-    record = validated(kind, data)
+    record = validate_json(kind, data)
     if record.version != version:
         without = "" if version == RECORD_VERSION else " without a checksum"
         raise ValueError(f"version {record.version}{without}, expected {version}")
     return record
 
 
-def validated(kind: type[Valid], data: bytes) -> Valid:
+def validate_json(kind: type[Valid], data: bytes) -> Valid:
     """Read JSON of a kind; ValueError names the first fault and its place, in one line."""
     try:
         return kind.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from error
+        field = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{field}: {first['msg']}" if field else first["msg"]) from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from trainers.records.files import read_whole, write_file
 from trainers.records.locks import hold, is_held
 from trainers.records.outcome import ProgressRecord
-from trainers.records.record import validated
+from trainers.records.record import validate_json
 from trainers.records.store_folder import StoreFolder
 
 
@@ -43,7 +43,7 @@ class RunningTrials(StoreFolder):
         """Read where a running trial is, if it has said so."""
         path = self.running_folder(signature) / "progress.json"
         try:
-            return validated(ProgressRecord, read_whole(path))
+            return validate_json(ProgressRecord, read_whole(path))
         except (OSError, ValueError):
             return None
 
@@ -51,18 +51,18 @@ class RunningTrials(StoreFolder):
         """Where a running trial's checkpoint is, once it has one."""
         return self.running_folder(signature) / "checkpoint.safetensors"
 
-    def told(self, signature: str, tracker: str) -> int | None:
+    def last_epoch_sent(self, signature: str, tracker: str) -> int | None:
         """Read which epoch of a running trial a tracker was told last; None: it has not begun."""
         try:
-            return int(read_whole(self._told(signature, tracker)))
+            return int(read_whole(self._last_epoch_path(signature, tracker)))
         except (OSError, ValueError):
             return None
 
-    def write_told(self, signature: str, tracker: str, epoch: int) -> None:
+    def write_last_epoch_sent(self, signature: str, tracker: str, epoch: int) -> None:
         """Keep which epoch of a running trial a tracker was told last; nothing once it ended."""
-        path = self._told(signature, tracker)
+        path = self._last_epoch_path(signature, tracker)
         with suppress(FileNotFoundError):  # A thread may write while the trial's owner ends it.
             write_file(path, str(epoch).encode(), sync=False)
 
-    def _told(self, signature: str, tracker: str) -> Path:
+    def _last_epoch_path(self, signature: str, tracker: str) -> Path:
         return self.running_folder(signature) / f"told-{tracker}"

@@ -41,7 +41,7 @@ class SearchRecord(Record):
     cells: tuple[CellDraw, ...]
 
 
-def digest(signatures: Iterable[str]) -> str:
+def digest_trials(signatures: Iterable[str]) -> str:
     """12 hex digits that name a set of trials."""
     return hashlib.sha256("\n".join(sorted(signatures)).encode()).hexdigest()[:12]
 

@@ -27,15 +27,15 @@ from trainers.records.files import (
     decode_labels,
     decode_predictions,
     encode_predictions,
-    is_there,
-    listing,
+    list_folder,
+    path_exists,
     sync_to_disk,
     write_file,
 )
 from trainers.records.outcome import (
     FailureRecord,
     FileRecord,
-    Labelled,
+    LabelledExamples,
     Predictions,
     PrunedRecord,
     TrialRecord,
@@ -49,12 +49,12 @@ from trainers.records.trial_folder import (
     RESULT,
     SETTINGS,
     CorruptTrial,
-    has,
-    hold_against,
+    has_file,
     predictions_name,
     read_record,
     read_result,
     read_split,
+    verify_scores,
 )
 
 __all__ = ["CorruptTrial", "State", "Store"]
@@ -81,7 +81,7 @@ class Store(RunningTrials):
     def __init__(self, root: Path, *, create: bool) -> None:
         super().__init__(root, create=create)
         self._records: dict[str, TrialRecord] = {}
-        self._held: set[tuple[str, str]] = set()
+        self._verified: set[tuple[str, str]] = set()
 
     def state(self, signature: str) -> State:
         """Return what the store knows of a trial: its record is read, of its files the sizes.
@@ -104,11 +104,11 @@ class Store(RunningTrials):
             (State.FAILED, FAILURE, self.failure),
             (State.PRUNED, PRUNED, self.pruned),
         ):
-            if has(folder, name):
+            if has_file(folder, name):
                 try:
                     read(signature)
                 except CorruptTrial:
-                    if has(folder, name):
+                    if has_file(folder, name):
                         raise
                     return self.check(signature)  # Just trained to its end, or set aside.
                 return state
@@ -120,18 +120,18 @@ class Store(RunningTrials):
             self._records[signature] = read_result(self.folder(signature))
         return self._records[signature]
 
-    def record_read(self, signature: str) -> TrialRecord | None:
+    def cached_record(self, signature: str) -> TrialRecord | None:
         """Return a finished trial's record if it was read already; no file is looked at."""
         return self._records.get(signature)
 
-    def trusted(self, signature: str) -> TrialRecord:
+    def verified_record(self, signature: str) -> TrialRecord:
         """Read the same to choose by its scores: without a checksum they are recomputed first."""
         record = self.record(signature)
         for split in record.scores if record.version < RECORD_VERSION else ():
             self.labels(record, split)
         return record
 
-    def without_checksum(self) -> int:
+    def count_without_checksum(self) -> int:
         """Count the finished trials whose record was read, and is from before checksums."""
         return sum(record.version < RECORD_VERSION for record in self._records.values())
 
@@ -151,19 +151,21 @@ class Store(RunningTrials):
         """
         folder = self.folder(record.signature)
         found = read_split(folder, record, split, decode_predictions)
-        self._hold_once(record, split, found)
+        self._verify_once(record, split, found)
         return found
 
-    def labels(self, record: TrialRecord, split: str) -> Labelled:
+    def labels(self, record: TrialRecord, split: str) -> LabelledExamples:
         """Read the same without class scores: what tests over all trials of a cell need."""
         found = read_split(self.folder(record.signature), record, split, decode_labels)
-        self._hold_once(record, split, found)
+        self._verify_once(record, split, found)
         return found
 
-    def _hold_once(self, record: TrialRecord, split: str, found: Labelled | Predictions) -> None:
-        if (record.signature, split) not in self._held:
-            hold_against(self.folder(record.signature), record, split, found)
-            self._held.add((record.signature, split))
+    def _verify_once(
+        self, record: TrialRecord, split: str, found: LabelledExamples | Predictions
+    ) -> None:
+        if (record.signature, split) not in self._verified:
+            verify_scores(self.folder(record.signature), record, split, found)
+            self._verified.add((record.signature, split))
 
     def is_whole(self, signature: str) -> bool:
         """Return whether every file of a finished trial is as it was written: all are read."""
@@ -177,7 +179,7 @@ class Store(RunningTrials):
 
     def commit(self, config: TrialConfig, result: TrialResult) -> None:
         """Keep a finished trial: predictions first, `result.json` last."""
-        folder = self._made(config.signature)
+        folder = self._make_folder(config.signature)
         contents = {SETTINGS: config.canonical_json().encode()}
         for split, predictions in result.predictions.items():
             contents[predictions_name(split)] = encode_predictions(predictions)
@@ -201,11 +203,11 @@ class Store(RunningTrials):
         self._commit_without_result(config, PRUNED, pruned)
 
     def _commit_without_result(self, config: TrialConfig, name: str, record: Record) -> None:
-        folder = self._made(config.signature)
+        folder = self._make_folder(config.signature)
         write_file(folder / SETTINGS, config.canonical_json().encode())
         write_file(folder / name, encode_record(record))
 
-    def _made(self, signature: str) -> Path:
+    def _make_folder(self, signature: str) -> Path:
         """Make a trial's folder, and wait until `trials/` names it on the disk."""
         folder = self.folder(signature)
         folder.mkdir(parents=True, exist_ok=True)
@@ -218,18 +220,18 @@ class Store(RunningTrials):
         So it is trained again. None where another process has just done so, or trains it already.
         """
         with self.lock(signature) as mine:
-            if not mine or not self._is_in_the_way(signature, seen):
+            if not mine or not self._must_be_retrained(signature, seen):
                 return None
-            shelf = self.root / "set-aside"
-            shelf.mkdir(exist_ok=True)
-            taken = (shelf / f"{signature}-{number}" for number in range(1, 10_000))
-            target = next(path for path in taken if not is_there(path))
+            folder = self.root / "set-aside"
+            folder.mkdir(exist_ok=True)
+            taken = (folder / f"{signature}-{number}" for number in range(1, 10_000))
+            target = next(path for path in taken if not path_exists(path))
             self.folder(signature).rename(target)
             self._forget(signature)
             self.forget_running(signature)
             return target
 
-    def _is_in_the_way(self, signature: str, seen: TrialRecord | None) -> bool:
+    def _must_be_retrained(self, signature: str, seen: TrialRecord | None) -> bool:
         self._forget(signature)
         state = self.state(signature)
         if state is State.DONE:
@@ -239,12 +241,12 @@ class Store(RunningTrials):
     def _forget(self, signature: str) -> None:
         """Forget what was read of a trial: its files are others now, or may be."""
         self._records.pop(signature, None)
-        self._held = {pair for pair in self._held if pair[0] != signature}
+        self._verified = {pair for pair in self._verified if pair[0] != signature}
 
     def clear_running(self) -> None:
         """Drop what trials left that were killed after their commit: no later run trains them."""
         ended = self.ended()
-        for entry in listing(self.root / "running"):
+        for entry in list_folder(self.root / "running"):
             if entry.name in ended:
                 with self.lock(entry.name) as mine:
                     if mine and self.state(entry.name) in {State.DONE, State.FAILED}:
@@ -257,7 +259,7 @@ class Store(RunningTrials):
         """
         return {
             entry.name
-            for entry in listing(self.trials)
+            for entry in list_folder(self.trials)
             if _is_signature(entry.name) and _has_ended(entry.path)
         }
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from search_spaces.errors import UserError
-from trainers.records.files import is_there
+from trainers.records.files import path_exists
 from trainers.records.store_mark import STORE_VERSION, make_mark, raise_mark, read_mark
 
 FOLDERS = (
@@ -37,10 +37,10 @@ class StoreFolder:
 
     def __init__(self, root: Path, *, create: bool) -> None:
         self.root = root.absolute()
-        if is_there(self.root) and not self.root.is_dir():
+        if path_exists(self.root) and not self.root.is_dir():
             raise UserError(f"store {root} is a file; give a folder")
         mark = self.root / "store.json"
-        if not create and not is_there(mark):
+        if not create and not path_exists(mark):
             raise UserError(f"no store in {root}: `catsweep run STUDY --store {root}` makes one")
         self._check_folders()
         if create:
@@ -52,7 +52,7 @@ class StoreFolder:
     def _check_folders(self) -> None:
         """Refuse what is no folder, or a link that leads to none, where a folder belongs."""
         for path in (self.root / name for name in FOLDERS):
-            if is_there(path) and not path.is_dir():
+            if path_exists(path) and not path.is_dir():
                 raise UserError(f"{path} is no folder: move it out of the way")
 
     def _create(self, mark: Path) -> None:
@@ -60,9 +60,9 @@ class StoreFolder:
             for name in ("trials", "running"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
             for path in (self.root, *(self.root / name for name in FOLDERS)):
-                if path.exists() and not _may_be_used(path):
+                if path.exists() and not _is_accessible(path):
                     raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-            if not is_there(mark):
+            if not path_exists(mark):
                 make_mark(mark)
         except OSError as error:
             place = error.filename or self.root
@@ -129,6 +129,6 @@ class StoreFolder:
         return shutil.disk_usage(self.root).free
 
 
-def _may_be_used(folder: Path) -> bool:
+def _is_accessible(folder: Path) -> bool:
     effective = os.access in os.supports_effective_ids
     return os.access(folder, os.R_OK | os.W_OK | os.X_OK, effective_ids=effective)

@@ -13,8 +13,8 @@ from pydantic import ConfigDict
 
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
-from trainers.records.files import Unreadable, read_whole, write_file, write_first
-from trainers.records.record import Frozen, validated
+from trainers.records.files import Unreadable, read_whole, write_file, write_if_absent
+from trainers.records.record import Frozen, validate_json
 
 STORE_VERSION = 2
 
@@ -30,7 +30,7 @@ class StoreMark(Frozen):
 
 def make_mark(path: Path) -> None:
     """Mark a store, unless another process just does."""
-    write_first(path, _encode(uuid.uuid4().hex))
+    write_if_absent(path, _encode(uuid.uuid4().hex))
 
 
 def raise_mark(path: Path, mark: StoreMark) -> StoreMark:
@@ -55,13 +55,13 @@ def read_mark(path: Path) -> StoreMark:
         UserError: it is damaged, or of a newer version, or cannot be read.
     """
     try:
-        mark = validated(StoreMark, read_whole(path))
+        mark = validate_json(StoreMark, read_whole(path))
         if mark.version > STORE_VERSION:
             raise UserError(
                 f"store {path.parent} has version {mark.version}, this catsweep reads"
                 f" up to {STORE_VERSION}: update catsweep"
             )
-        return _checked(mark)
+        return _verify(mark)
     except (FileNotFoundError, IsADirectoryError, ValueError) as error:
         raise UserError(
             f"{path} is no catsweep store mark ({one_line(error)}): restore it from a copy"
@@ -70,7 +70,7 @@ def read_mark(path: Path) -> StoreMark:
         raise Unreadable(path, error) from error
 
 
-def _checked(mark: StoreMark) -> StoreMark:
+def _verify(mark: StoreMark) -> StoreMark:
     """Take the checksum off the identity; a mark of version 1 has none."""
     identity, _, checksum = mark.identity.partition("-")
     if re.fullmatch("[0-9a-f]{32}", identity) is None or mark.version < 1:

@@ -17,18 +17,24 @@ import pyarrow as pa
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
 from trainers.records.files import Unreadable, read_whole
-from trainers.records.outcome import FailureRecord, Labelled, Predictions, PrunedRecord, TrialRecord
+from trainers.records.outcome import (
+    FailureRecord,
+    LabelledExamples,
+    Predictions,
+    PrunedRecord,
+    TrialRecord,
+)
 from trainers.records.record import decode_record
 
 RESULT: Final = "result.json"
 FAILURE: Final = "failure.json"
 PRUNED: Final = "pruned.json"
 SETTINGS: Final = "config.json"
-DAMAGE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+DAMAGE_ERRORS = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 """Where a trial's file should be is none. Any other error is the system's."""
 
 Ended = TypeVar("Ended", TrialRecord, FailureRecord, PrunedRecord)
-Decoded = TypeVar("Decoded", Labelled, Predictions)
+Decoded = TypeVar("Decoded", LabelledExamples, Predictions)
 
 
 class CorruptTrial(UserError):
@@ -41,10 +47,10 @@ class CorruptTrial(UserError):
         )
 
 
-def fault(folder: Path, error: Exception, name: str = "") -> UserError:
+def make_error(folder: Path, error: Exception, name: str = "") -> UserError:
     """Return what an error within a trial's folder means: damage, or no right to look."""
     if isinstance(error, OSError):
-        return (CorruptTrial if error.errno in DAMAGE else Unreadable)(folder, error)
+        return (CorruptTrial if error.errno in DAMAGE_ERRORS else Unreadable)(folder, error)
     return CorruptTrial(folder, f"{name}: {one_line(error)}" if name else error)
 
 
@@ -53,7 +59,7 @@ def predictions_name(split: str) -> str:
     return f"predictions-{split}.parquet"
 
 
-def has(folder: Path, name: str) -> bool:
+def has_file(folder: Path, name: str) -> bool:
     """Return whether the folder has a file of this name.
 
     Raises:
@@ -61,13 +67,13 @@ def has(folder: Path, name: str) -> bool:
         Unreadable: that cannot be told.
     """
     try:
-        _size(folder, name)
+        _file_size(folder, name)
     except FileNotFoundError as error:
         if folder.is_symlink() and not folder.exists():
-            raise fault(folder, error) from error
+            raise make_error(folder, error) from error
         return False
     except OSError as error:
-        raise fault(folder, error) from error
+        raise make_error(folder, error) from error
     return True
 
 
@@ -78,7 +84,7 @@ def read_record(kind: type[Ended], folder: Path, name: str) -> Ended:
         if record.signature != folder.name:
             raise ValueError(f"it is of trial {record.signature}")
     except (OSError, ValueError) as error:
-        raise fault(folder, error, name) from error
+        raise make_error(folder, error, name) from error
     return record
 
 
@@ -90,11 +96,11 @@ def read_result(folder: Path) -> TrialRecord:
             if name not in record.files:
                 raise ValueError(f"it lists no {name}")
         for name, expected in record.files.items():
-            size = _size(folder, name)
+            size = _file_size(folder, name)
             if size != expected.bytes:
                 raise ValueError(f"{name} has {size} bytes, not {expected.bytes}")
     except (OSError, ValueError) as error:
-        raise fault(folder, error, RESULT) from error
+        raise make_error(folder, error, RESULT) from error
     return record
 
 
@@ -109,11 +115,11 @@ def read_split(
             raise ValueError("it does not match its checksum")
         return decode(data, len(record.labels))
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise fault(folder, error, name) from error
+        raise make_error(folder, error, name) from error
 
 
-def hold_against(
-    folder: Path, record: TrialRecord, split: str, found: Labelled | Predictions
+def verify_scores(
+    folder: Path, record: TrialRecord, split: str, found: LabelledExamples | Predictions
 ) -> None:
     """See that a split's scores are those of its predictions, and the settings those of the trial.
 
@@ -122,12 +128,12 @@ def hold_against(
     try:
         if not _sha256(read_whole(folder / SETTINGS)).startswith(folder.name):
             raise ValueError(f"{SETTINGS} holds the settings of another trial")
-        record.hold_against(split, found.gold, found.predicted)
+        record.verify_scores(split, found.gold, found.predicted)
     except (OSError, ValueError) as error:
-        raise fault(folder, error) from error
+        raise make_error(folder, error) from error
 
 
-def _size(folder: Path, name: str) -> int:
+def _file_size(folder: Path, name: str) -> int:
     """Look by plain strings: a large store asks thirty thousand times."""
     return os.stat(f"{folder}/{name}").st_size  # noqa: PTH116
 

@@ -100,7 +100,7 @@ def test_variants_of_a_method_are_rows_and_cells_of_their_own() -> None:
         (", columns: [mrpc, library]", "", ["table main", "columns is missing"]),
         ("columns: [mrpc, library]", "columns: [mrp]", ["task of table main 'mrp'", "'mrpc'"]),
         ("rows: [at, standard]", "rows: [cat]", ["method of table main 'cat'"]),
-        ("rows: [at, standard]", "rows: [at, at]", ["table main", "'at' is there twice"]),
+        ("rows: [at, standard]", "rows: [at, at]", ["table main", "'at' occurs twice"]),
         ("split: test", "split: tset", ["table main", "a split should be one of"]),
         ("name: main", "name: dev", ["table dev", "name is taken"]),
         ("name: main", "name: table3", ["table table3", "name is taken"]),

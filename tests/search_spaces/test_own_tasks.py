@@ -92,9 +92,9 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"name": "rte"}, "task rte: this is the name of a shipped task"),
     ({"name": "My task"}, "name: "),
     ({"text": ["a", "b", "c"]}, "task tickets: text: "),
-    ({"text": ["body", "body"]}, "'body' is there twice"),
+    ({"text": ["body", "body"]}, "'body' occurs twice"),
     ({"text": []}, "text: "),
-    ({"label": "body"}, "'body' is there twice"),
+    ({"label": "body"}, "'body' occurs twice"),
     ({"labels": ["one"]}, "labels: "),
     ({"files": {"dev": "dev.csv"}}, "files lacks train"),
     (

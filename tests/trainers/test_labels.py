@@ -92,13 +92,15 @@ def test_a_label_may_be_missing_or_no_label_at_all() -> None:
 )
 def test_several_labels_in_one_are_another_task(labels: list[str]) -> None:
     with pytest.raises(
-        UserError, match=r"^a\.csv: the label .* multi-label tasks are out of scope"
+        UserError, match=r"^a\.csv: the label .* multi-label tasks are not supported"
     ):
         check_label_set("a.csv", labels)
 
 
 def test_fractions_are_another_task() -> None:
-    with pytest.raises(UserError, match=r"^a\.csv: the label '2\.5' is a number .* out of scope"):
+    with pytest.raises(
+        UserError, match=r"^a\.csv: .*'2\.5' has a fraction: regression is not supported"
+    ):
         check_label_set("a.csv", ["1", "2.5", "3"])
 
 

@@ -155,11 +155,11 @@ def test_a_missing_column_is_named_with_its_file(column: str, ending: str, tmp_p
         ('{"body": 5, "team": "a"}', "line 2: body is 5, expected text"),
         ('{"body": null, "team": "a"}', "line 2: body is missing"),
         ('{"body": "x", "team": null}', "line 2: the label is empty"),
-        ('{"body": "x", "team": ["a", "b"]}', "multi-label tasks are out of scope"),
+        ('{"body": "x", "team": ["a", "b"]}', "multi-label tasks are not supported"),
         ('{"body": "x", "team": 1.5}', "expected text or a whole number"),
         ('{"body": "x"}', "line 2 has no key 'team'"),
         ('{"body": "x", "body": "y", "team": "a"}', "line 2 has a key twice"),
-        ("{", "no JSON object"),
+        ("{", "not a JSON object"),
         ("[1]", "expected a JSON object"),
     ],
 )
@@ -176,7 +176,7 @@ def test_absent_files_and_datasets_are_told_apart_from_wrong_ones(tmp_path: Path
         with pytest.raises(DataAbsent, match="gone"):
             identify(parse_task(fields, tmp_path), None)
     (tmp_path / "empty").mkdir()
-    assert "is no folder of datasets.save_to_disk" in complaint({"disk": "empty"}, tmp_path)
+    assert "is not a folder of datasets.save_to_disk" in complaint({"disk": "empty"}, tmp_path)
     one = datasets.Dataset.from_list([dict(row) for row in rows(2, "x")])
     one.save_to_disk(tmp_path / "one")
     assert "holds one table" in complaint({"disk": "one"}, tmp_path)
@@ -188,7 +188,7 @@ def test_metrics_and_labels_that_do_not_go_together_are_refused(tmp_path: Path) 
     tickets(tmp_path)
     files = {"files": {"train": "train.csv"}}
     told = complaint({**files, "metric": "f1", "positive": "sales"}, tmp_path)
-    assert "positive: 'sales' is no label of" in told
+    assert "positive: 'sales' is not a label of" in told
     assert "(it has: 'billing', 'delivery', 'returns')" in told
     assert "did you mean 'accuracy'" in complaint({**files, "metric": "acuracy"}, tmp_path)
     (tmp_path / "train.jsonl").write_text(json.dumps({"body": "x", "team": "only"}) + "\n")

@@ -155,7 +155,7 @@ def test_two_labels_need_not_rise_with_every_right_answer(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        ("kappa = 3", ["metric kappa", "no function of a confusion matrix"]),
+        ("kappa = 3", ["metric kappa", "not a function of a confusion matrix"]),
         ("def kapa(c): return 0", ["no kappa", "did you mean kapa"]),
         ("def kappa(c): return 1 / 0", ["metric kappa", "ZeroDivisionError"]),
         ("def kappa(c): return 'x'", ["metric kappa", "could not convert string"]),
@@ -164,7 +164,7 @@ def test_two_labels_need_not_rise_with_every_right_answer(folder: Path) -> None:
         ("def kappa(c): raise SystemExit", ["metric kappa", "SystemExit"]),
         ("def kappa(c): return 2.0", ["expected 0 to 1, got 2"]),
         ("def kappa(c): return -0.5", ["got -0.5", "kappa.lowest = -1"]),
-        ("def kappa(c): return 0\nkappa.lowest = 'low'", ["lowest is to be from -1 to 0"]),
+        ("def kappa(c): return 0\nkappa.lowest = 'low'", ["lowest must be between -1 and 0"]),
         ("def kappa(c):\nreturn 0", ["agreement.py, line 2", "no Python"]),
     ],
 )

@@ -81,7 +81,7 @@ def test_a_damaged_record_is_one_line_that_says_what_to_do(
     keep_search(store, record())
     (path,) = (store.root / "searches").iterdir()
     path.write_text(damage(path.read_text()))
-    with pytest.raises(UserError, match=rf"{path.name} is no record of a search") as caught:
+    with pytest.raises(UserError, match=rf"{path.name} is not a valid record") as caught:
         read_searches(store)
     assert "\n" not in str(caught.value)
     assert "restore the file" in str(caught.value)

@@ -267,7 +267,7 @@ def test_a_mark_of_a_newer_version_or_of_no_kind_is_refused(store: Store) -> Non
     assert "update catsweep" in refusal(store.root, create=True)
     for text in ("", "{", '{"version": 1}', "[]"):
         path.write_text(text)
-        assert "is no catsweep store mark" in refusal(store.root, create=False)
+        assert "is not a valid store mark" in refusal(store.root, create=False)
 
 
 @pytest.mark.parametrize(("n", "n_classes"), [(1, 2), (5, 3), (700, 150)])

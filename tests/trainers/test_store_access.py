@@ -204,7 +204,7 @@ def test_a_record_that_is_a_folder_is_corrupt(tmp_path: Path) -> None:
     path = next(store.searches.iterdir())
     path.unlink()
     path.mkdir()
-    with pytest.raises(UserError, match="is no record of a search"):
+    with pytest.raises(UserError, match="is not a valid record of a search"):
         read_searches(store)
 
 

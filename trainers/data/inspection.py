@@ -1,6 +1,6 @@
-"""What a look at a task's rows shows before anything is trained. Pure; no torch.
+"""A summary of a task's rows before anything is trained. Pure; no torch here.
 
-In: a loaded task, and perhaps a tokenizer's count of tokens. Out: a frozen `Inspection`.
+In: a loaded task, and optionally a tokenizer's count of tokens. Out: a frozen `Inspection`.
 """
 
 from collections import Counter, defaultdict
@@ -12,14 +12,14 @@ import numpy as np
 from trainers.data.loading import Split, TaskData
 
 TokenCounter = Callable[[Sequence[Sequence[str]]], Sequence[int]]
-"""From the texts of N examples, by column, to their lengths in tokens (N,)."""
+"""Maps the texts of N examples, by column, to their lengths in tokens (N,)."""
 
 EXAMPLES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitInspection:
-    """A split's rows and labels, its lengths, and how many examples are cut (None: not counted)."""
+    """A split: rows, rows per label, lengths, and how many are truncated (None: not counted)."""
 
     rows: int
     labels: Mapping[str, int]
@@ -32,9 +32,9 @@ class SplitInspection:
 class Inspection:
     """A task's splits; lengths are in `unit`s.
 
-    `repeated` counts the texts of each split that it has more than once, `shared` those of other
-    splits that train has, too; `contradicted` are texts with two labels or more, wherever they
-    stand. `examples` are training rows: (label, text).
+    `repeated` counts the texts that a split has more than once, `shared` the texts of each other
+    split that train has too; `contradicted` are texts with two or more labels, in any split.
+    `examples` are training rows: (label, text).
     """
 
     splits: Mapping[str, SplitInspection]
@@ -46,7 +46,7 @@ class Inspection:
 
 
 def inspect_task(data: TaskData, count: TokenCounter | None, max_length: int) -> Inspection:
-    """Look at a task; without a count of tokens lengths are in words, and nothing is cut."""
+    """Summarise a task; without a count of tokens, lengths are in words and `cut` is None."""
     texts = {name: _joined(split) for name, split in data.splits.items()}
     train = set(texts["train"])
     labels: defaultdict[str, set[str]] = defaultdict(set)

@@ -1,8 +1,8 @@
-"""The columns of a Parquet file that another program wrote, pandas' index among them.
+"""The columns of a Parquet file that another program wrote, including pandas' index.
 
-In: a path. Out: the names of its columns, and the values of some as Python has them.
-Arrow is given bytes that Python holds: of a file, a thread of Arrow's reads ahead, and one that
-still holds a part of it when the process ends takes that process down with SIGABRT.
+In: a path. Out: the names of its columns, and the values of a column as Python objects.
+Arrow gets the bytes, not the file: given a file, its threads read ahead, and a thread that still
+does so when the process ends aborts the process (SIGABRT).
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,13 +22,13 @@ LISTS: Final = ("list", "large_list", "fixed_size_list", "list_view", "large_lis
 
 
 class ParquetFile:
-    """An open file. `names` are those of its columns and of pandas' index.
+    """An open file; `names` are its columns and the named levels of pandas' index.
 
-    pandas keeps an index of numbers in a row in the file's metadata alone.
+    pandas stores a range index in the file's metadata alone.
     """
 
     def __init__(self, path: Path) -> None:
-        """Read the file; UserError where it is none."""
+        """Read the file; UserError if it is not Parquet."""
         self.path = path
         with open_input(path) as file, _translate_errors(path):
             self._file = pq.ParquetFile(pa.BufferReader(file.read()), pre_buffer=False)
@@ -39,7 +39,7 @@ class ParquetFile:
         self.names = [*columns, *(name for name in self._index if name not in columns)]
 
     def values(self, name: str) -> list[Any]:
-        """Return a column's values, one of each row; UserError where they cannot be read."""
+        """Return a column's values, one per row; UserError if they cannot be read."""
         column = name if name in self._schema.names else self._index[name]
         if isinstance(column, range):
             found: Sequence[Any] = column
@@ -50,7 +50,7 @@ class ParquetFile:
                 found = table[column].to_pylist()
         if len(found) != self.rows:
             raise UserError(
-                f"{self.path}: no Parquet file: its column {quoted(name)} has {len(found):,} of"
+                f"{self.path}: damaged Parquet file: column {quoted(name)} has {len(found):,} of"
                 f" {self.rows:,} rows"
             )
         return list(found)
@@ -59,8 +59,8 @@ class ParquetFile:
         values = kind.value_type if pa.types.is_dictionary(kind) else kind
         if any(getattr(pa.types, f"is_{name}")(values) for name in LISTS):
             raise UserError(
-                f"{self.path}: column {quoted(name)} holds lists: multi-label tasks are out of"
-                f" scope, {SCOPE}"
+                f"{self.path}: column {quoted(name)} holds lists: multi-label tasks are not"
+                f" supported, {SCOPE}"
             )
         if not any(getattr(pa.types, f"is_{name}")(values) for name in KINDS):
             raise UserError(
@@ -74,17 +74,17 @@ KINDS: Final = ("string", "large_string", "string_view", "integer", "floating", 
 
 @contextmanager
 def _translate_errors(path: Path) -> Iterator[None]:
-    """What Arrow says of a damaged file, in one line."""
+    """Turn Arrow's errors about a damaged file into a UserError of one line."""
     try:
         yield
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: {quoted(error.object)} is not UTF-8 text") from error
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path}: no Parquet file: {one_line(error)}") from error
+        raise UserError(f"{path}: not a Parquet file: {one_line(error)}") from error
 
 
 def _find_index(schema: pa.Schema) -> dict[str, str | range]:
-    """Find the named parts of pandas' index: a column of another name, or a range."""
+    """Find the named levels of pandas' index, each as its column or as a range."""
     try:
         metadata = schema.pandas_metadata or {}
         ranges = [part for part in metadata["index_columns"] if isinstance(part, dict)]
@@ -95,6 +95,6 @@ def _find_index(schema: pa.Schema) -> dict[str, str | range]:
         for column in columns:
             if column["name"] is not None and column["field_name"] in schema.names:
                 found[str(column["name"])] = str(column["field_name"])
-    except (ValueError, KeyError, TypeError, AttributeError):  # Another program's own.
+    except (ValueError, KeyError, TypeError, AttributeError):  # Metadata of another program.
         return {}
     return found

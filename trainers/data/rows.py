@@ -1,7 +1,7 @@
-"""A split's rows as their source has them: a file, a saved dataset, or the Hugging Face hub.
+"""The rows of a split, read from a file, a saved dataset or the Hugging Face hub.
 
-In: a task, and a file, a folder or the hub. Out: `Rows`: columns of text, the labels by the rule of
-`labels.py`, and where each row stands, for an error.
+In: a task, and a file, a folder or the hub. Out: `Rows`: columns of text, labels normalised by
+`labels.py`, and the location of each row for error messages.
 """
 
 import re
@@ -21,15 +21,15 @@ from trainers.data.table_files import Values, read_names, read_table, read_texts
 
 
 class DataAbsent(UserError):
-    """A task's files, its saved dataset or the hub's are not to be had here."""
+    """A task's files, its saved dataset or its hub dataset are not available here."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """N rows of a split: its texts by column, its labels, and its ids where it has some.
+    """N rows of a split: its texts by column, its labels, and its ids if it has any.
 
-    `source` names the file or the repository, `where` the place of a row in it, `commit` that of
-    the hub's repository, where it is known.
+    `source` is the file or the hub's repository, `where(row)` the location of a row in it, and
+    `commit` the commit of the repository, if it is known.
     """
 
     texts: tuple[list[str], ...]
@@ -41,12 +41,12 @@ class Rows:
 
 
 def id_columns(task: Task) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the columns of ids that a file must have, and may have."""
+    """Return the id columns that a file must have, and those that it may have."""
     return ((task.id,), ()) if task.id else ((), ("id",))
 
 
 def read_file_rows(path: Path, task: Task) -> Rows:
-    """Read a file with the task's columns of texts and of labels, and perhaps one of ids.
+    """Read the task's columns of texts and labels from a file, and its ids if there are any.
 
     Raises:
         UserError: as `read_table`, or a row has no label or no text.
@@ -57,10 +57,10 @@ def read_file_rows(path: Path, task: Task) -> Rows:
 
 
 def read_saved_dataset(folder: Path, task: Task) -> dict[str, Rows]:
-    """Read a folder that `datasets.save_to_disk` wrote; its splits have our names.
+    """Read a folder that `datasets.save_to_disk` wrote, by the names of its splits.
 
     Raises:
-        UserError: it is no such folder, or it lacks a column.
+        UserError: it is not such a folder, or it lacks a column.
     """
     import datasets
 
@@ -71,7 +71,7 @@ def read_saved_dataset(folder: Path, task: Task) -> dict[str, Rows]:
         found = datasets.load_from_disk(str(folder), keep_in_memory=True)
     except Exception as error:
         raise UserError(
-            f"task {task.name}: disk: {folder} is no folder of datasets.save_to_disk"
+            f"task {task.name}: disk: {folder} is not a folder of datasets.save_to_disk"
             f" ({one_line(error)})"
         ) from error
     if not isinstance(found, datasets.DatasetDict):
@@ -97,10 +97,10 @@ def _convert_saved_table(table: Any, folder: Path, split: str, task: Task) -> Ro
 
 
 def read_hub_dataset(task: Task, hub: Hub) -> dict[str, Rows]:
-    """Load a task's splits from the hub, or from what `datasets` has cached of it.
+    """Load a task's splits from the hub, or from the cache of `datasets`.
 
     Raises:
-        UserError: it cannot be had, or as `convert_hub_table`.
+        UserError: it cannot be loaded, or as `convert_hub_table`.
     """
     import datasets
 
@@ -126,7 +126,7 @@ def _files_instead(task: Task) -> str:
 
 
 def convert_hub_table(table: Any, split: str, task: Task, hub: Hub) -> Rows:
-    """Turn a hub table into text rows: label numbers to names, drops as the source says.
+    """Convert a hub table to rows: name its labels, and drop the rows that `hub` says to drop.
 
     Raises:
         UserError: it lacks a column, or a row has no label or no text.
@@ -153,25 +153,25 @@ def convert_hub_table(table: Any, split: str, task: Task, hub: Hub) -> Rows:
 
 
 def _find_commit(table: Any, name: str) -> str | None:
-    """Return the commit that a table was made of: it stands in the addresses of its files."""
+    """Return the commit that a table was made from, which is part of its files' addresses."""
     addresses = " ".join(getattr(table.info, "download_checksums", None) or ())
     found = re.search(rf"{re.escape(name)}@([0-9a-f]{{40}})/", addresses)
     return found[1] if found else None
 
 
 def _name_label(value: object, names: Sequence[str]) -> object:
-    """Name a label that is a number; one that no name belongs to, as -1, stays what it is."""
+    """Return the name of a label that is a number; one without a name, such as -1, is kept."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
         return names[value]
     return value
 
 
 def _check_labels(found: Values, task: Task, source: str, ids: str | None) -> Rows:
-    """Write the labels as they are compared; refuse a row that has none."""
+    """Normalise the labels; refuse a row without a valid one."""
     labels = [normalise_label(label) for label in read_names(found, task.label)]
     faults = {label: fault for label in set(labels) if (fault := find_label_fault(label))}
     if UNLABELLED in labels and UNLABELLED not in (task.labels or ()):
-        faults[UNLABELLED] = f"is {UNLABELLED}, which means that none is known"
+        faults[UNLABELLED] = f"is {UNLABELLED}, which means that it is unknown"
     if faults:
         row = next(row for row, label in enumerate(labels) if label in faults)
         raise UserError(f"{found.where(row)}: the label {faults[labels[row]]}")

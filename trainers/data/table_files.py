@@ -1,6 +1,7 @@
-"""Tables that a user brings: CSV, TSV, JSON lines and Parquet, by their ending.
+"""Users' tables: CSV, TSV, JSON lines and Parquet, told apart by the file's ending.
 
-In: a path and the columns wanted. Out: their values as text; or a UserError that names the place.
+In: a path and the columns wanted. Out: their values as text; or a UserError that says where the
+error is.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,25 +17,25 @@ from trainers.data.json_files import read_json_rows
 from trainers.data.labels import format_number
 
 FIRST_ROWS: Final = 100
-"""Of JSON lines, to learn the names of its columns."""
+"""The rows of JSON lines whose keys are taken as the columns."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Values:
-    """N values of each column that was wanted and is there; `where` names the place of a row."""
+    """N values of each column read; `where(row)` is the location of a row."""
 
     columns: dict[str, list[Any]]
     where: Callable[[int], str]
 
 
 class Reader(Protocol):
-    """Reads one format: the columns' names, and the values of those wanted."""
+    """Reads one format: the names of the columns, and the values of some."""
 
     def header(self, path: Path) -> list[str]:
-        """Return the names of a file's columns."""
+        """Return the column names of a file."""
 
     def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> Values:
-        """Read these columns, and those of `optional` that are there."""
+        """Read these columns, and those of `optional` that exist."""
 
 
 class _Csv:
@@ -103,7 +104,7 @@ READERS: Final[dict[str, Reader]] = {
 
 
 def get_reader(path: Path) -> Reader:
-    """Return what reads a file with this ending; UserError where nothing does."""
+    """Return the reader for a file's ending; UserError if there is none."""
     ending = path.suffix.lower()
     if ending not in READERS:
         raise UserError(f"{path}: expected a file that ends in {', '.join(READERS)}")
@@ -111,7 +112,7 @@ def get_reader(path: Path) -> Reader:
 
 
 def check_columns(path: Path, columns: Sequence[str]) -> None:
-    """Check that a file has these columns, after a look at its first rows.
+    """Check that a file has these columns, by reading its header or first rows.
 
     Raises:
         UserError: it lacks one, or has one twice, or cannot be opened.
@@ -120,7 +121,7 @@ def check_columns(path: Path, columns: Sequence[str]) -> None:
 
 
 def read_table(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Values:
-    """Read these columns, and those of `optional` that are there; others may stand beside them.
+    """Read these columns, and those of `optional` that exist; the file may have others.
 
     Raises:
         UserError: the file cannot be read, lacks a column, or has no rows.
@@ -132,7 +133,7 @@ def read_table(path: Path, columns: Sequence[str], optional: Sequence[str] = ())
 
 
 def read_texts(found: Values, column: str) -> list[str]:
-    """Return a column of texts; UserError where one is missing or no text."""
+    """Return a column of texts; UserError if one is missing or is not text."""
     values = found.columns[column]
     for row, value in enumerate(values):
         if not isinstance(value, str):
@@ -142,7 +143,7 @@ def read_texts(found: Values, column: str) -> list[str]:
 
 
 def read_names(found: Values, column: str) -> list[str]:
-    """Return a column of labels or ids as text: a whole number may stand for one.
+    """Return a column of labels or ids as text; whole numbers are converted.
 
     Raises:
         UserError: a value is something else.

@@ -1,11 +1,11 @@
 """The code of users' own methods and metrics, as a store keeps it. No torch.
 
-    code/<digest>/method.json       what is known of the method; the sources' checksums
-    code/<digest>/metric.json       the same of a metric
-    code/<digest>/<file>.py         its sources, if it is no installed package's
+    code/<digest>/method.json       a method's options, cost and style; checksums of its sources
+    code/<digest>/metric.json       the same for a metric
+    code/<digest>/<file>.py         the sources, unless they belong to an installed package
 
-In: a source and its method or metric. Out: the same again, without its code being run; or what it
-defines, for those who need it. What was kept does not change while its file is edited.
+In: a source and its method or metric. Out: its record, read without running the code; or, for those
+who train or score, the class or function itself. The copy does not change when the file is edited.
 """
 
 import hashlib
@@ -36,7 +36,10 @@ Digest = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 
 
 class CodeRecord(Record):
-    """Code that trials of a store were made with, or were to be; `files` have their checksums."""
+    """Code that trials of a store use; `files` has the checksums of its sources.
+
+    `said` is the entry of the study that names it, such as `./focal.py@Focal`.
+    """
 
     name: str
     title: str
@@ -48,13 +51,13 @@ class CodeRecord(Record):
 
 
 class MetricRecord(CodeRecord):
-    """A metric; `lowest` is its lowest value."""
+    """A user's own metric; `lowest` is its lowest possible value."""
 
     lowest: float
 
 
 class MethodRecord(CodeRecord):
-    """A method."""
+    """A user's own method."""
 
     options: dict[str, Option]
     cost: Count
@@ -62,7 +65,7 @@ class MethodRecord(CodeRecord):
     style: Style | None
 
     def to_method(self) -> Method:
-        """Return what is known of the method, without its class."""
+        """Return the method as studies and reports know it, without its class."""
         return Method(
             name=self.name,
             title=self.title,
@@ -78,10 +81,10 @@ Kept = TypeVar("Kept", bound=CodeRecord)
 
 
 def keep_method(store: Store, source: Source, method: Method) -> None:
-    """Copy a method's sources into the store, once, and note what is known of it.
+    """Copy a method's sources into the store, once, with a record of its options.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: they cannot be written.
     """
     record = MethodRecord(
         **_source_fields(source),
@@ -98,7 +101,7 @@ def keep_metric(store: Store, source: Source, metric: Metric) -> None:
     """Copy a metric's sources into the store, once.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: they cannot be written.
     """
     record = MetricRecord(**_source_fields(source), title=metric.title, lowest=metric.lowest)
     _keep(store, source, record)
@@ -117,7 +120,7 @@ def _source_fields(source: Source) -> dict[str, Any]:
 
 
 def compute_checksums(source: Source) -> dict[str, str]:
-    """Return the checksum of each of a source's files."""
+    """Compute the SHA-256 of each of a source's files."""
     return {name: hashlib.sha256(text).hexdigest() for name, text in source.files.items()}
 
 
@@ -133,19 +136,19 @@ def _keep(store: Store, source: Source, record: CodeRecord) -> None:
 
 
 def read_methods(store: Store) -> list[MethodRecord]:
-    """Read what a store knows of users' own methods, the latest last.
+    """Read the records of users' own methods in a store, the latest last.
 
     Raises:
-        UserError: a record of them cannot be read.
+        UserError: a record cannot be read.
     """
     return _read_records(store.code, "method", MethodRecord)
 
 
 def read_metrics(store: Store) -> list[MetricRecord]:
-    """Read what a store knows of users' own metrics.
+    """Read the records of users' own metrics in a store, the latest last.
 
     Raises:
-        UserError: a record of them cannot be read.
+        UserError: a record cannot be read.
     """
     return _read_records(store.code, "metric", MetricRecord)
 
@@ -161,25 +164,25 @@ def _read_record(path: Path, kind: type[Kept]) -> Kept:
         return decode_record(kind, read_whole(path))
     except (IsADirectoryError, ValueError) as error:
         raise UserError(
-            f"{path} is no record of a {path.stem} ({error}): remove {path.parent}, and run the"
-            " study again"
+            f"{path} is not a valid record of a {path.stem} ({error}): remove {path.parent}, and"
+            " run the study again"
         ) from error
     except OSError as error:
         raise Unreadable(path, error) from error
 
 
 def load_method_type(code: Path | None, settings: OwnSettings) -> type[MethodSettings]:
-    """Import the class of a method from the code that a store keeps.
+    """Import a method's class from the code that a store keeps.
 
     Raises:
-        UserError: it is not there, was altered, or is of a package that has changed.
+        UserError: the code is missing or was altered, or its package has changed.
     """
     return _load_once(code, settings.name, settings.code)
 
 
 @cache
 def _load_once(code: Path | None, name: str, digest: str) -> type[MethodSettings]:
-    """A worker trains many trials of a method."""
+    """Import once per process: a worker trains many trials of a method."""
     source = read_source(code, "method", name, digest)
     kind = make_method(source, load_object(source)).settings
     assert kind is not None
@@ -187,7 +190,7 @@ def _load_once(code: Path | None, name: str, digest: str) -> type[MethodSettings
 
 
 def load_kept_metric(code: Path | None, metric: str) -> None:
-    """Load a metric that no package has from the code that a store keeps; no other is touched.
+    """Load a user's own metric from the code that a store keeps; do nothing for a shipped one.
 
     Raises:
         UserError: as `read_source` and `make_metric`.
@@ -199,10 +202,10 @@ def load_kept_metric(code: Path | None, metric: str) -> None:
 
 
 def read_source(code: Path | None, noun: str, name: str, digest: str) -> Source:
-    """Return the source of code that a store keeps, held against its checksums.
+    """Read the source of code that a store keeps, and check it against its checksums.
 
     Raises:
-        UserError: it is not there, was altered, or is of a package that has changed.
+        UserError: the code is missing or was altered, or its package has changed.
     """
     path = code / digest / f"{noun}.json" if code else None
     if path is None or not path_exists(path):

@@ -1,8 +1,8 @@
-"""Cells: the trials among which a search, early stopping, a kept model and a table's number choose.
+"""Cells: groups of trials within which searches, schedulers, kept models and tables choose.
 
-In: a study. Out: its trials by cell. A cell is a (task, encoder, method); in a study that fills
-tables of the paper, or has tables of its own that compare variants of a method, each variant is a
-cell, and the method's name has it beside: `cat perturb=embedding`, `cat train_fraction=0.5`.
+In: a study. Out: its trials by cell. A cell is a (task, encoder, method). In a study whose tables
+(the paper's or its own) compare variants of a method, each variant is a cell, with the variant in
+the method's name: `cat perturb=embedding`, `cat train_fraction=0.5`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +21,7 @@ Sampling = Literal["grid", "random", "adaptive"]
 def group_by_cell(
     study: Study, trials: Iterable[TrialConfig] | None = None
 ) -> dict[Cell, list[TrialConfig]]:
-    """Group a study's trials, or some of them, into its cells, all in the study's order."""
+    """Group a study's trials, or some of them, by cell, in the study's order."""
     wanted = study.trials() if trials is None else trials
     layouts = [*(paper_layouts().values() if study.tables else ()), *study.own_tables]
     compared = compared_options(layouts)
@@ -45,7 +45,7 @@ def group_by_cell(
 def group_trials(
     trials: Iterable[TrialConfig], key: Callable[[TrialConfig], Cell]
 ) -> dict[Cell, list[TrialConfig]]:
-    """Group trials by what `key` says, both in their order."""
+    """Group trials by `key`; groups and trials keep their order."""
     groups: dict[Cell, list[TrialConfig]] = {}
     for trial in trials:
         groups.setdefault(key(trial), []).append(trial)
@@ -53,7 +53,7 @@ def group_trials(
 
 
 def group_by_setting(trials: Iterable[TrialConfig]) -> list[list[TrialConfig]]:
-    """Put the trials together that differ in nothing but the seed, all in their order."""
+    """Group the trials that differ only in the seed; groups and trials keep their order."""
     groups: dict[TrialConfig, list[TrialConfig]] = {}
     for trial in trials:
         groups.setdefault(trial.at_seed(0), []).append(trial)
@@ -63,9 +63,9 @@ def group_by_setting(trials: Iterable[TrialConfig]) -> list[list[TrialConfig]]:
 def _variant(
     trial: TrialConfig, defaults: Mapping[str, Mapping[str, object]], largest: float
 ) -> Cell:
-    """Name the cell: an option that a table compares, where it has not its default.
+    """Name a trial's cell by the options that a table compares and that differ from their defaults.
 
-    Fewer training rows than the task's other trials have are a variant, too.
+    A smaller `train_fraction` than the `largest` of the task is a variant, too.
     """
     options = trial.method.options()
     differences = [

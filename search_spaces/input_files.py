@@ -1,7 +1,7 @@
-"""Files that a user brings: opened without waiting, and named for what they are.
+"""Users' input files: opened without blocking, and checked for formats that cannot be read.
 
-In: a path. Out: an open file or its lines of text; or a UserError that says in one line what the
-file is instead, or which line is at fault.
+In: a path. Out: an open file or its lines of text; or a UserError of one line that says what the
+file is instead, or which line is wrong.
 """
 
 import os
@@ -15,7 +15,7 @@ from search_spaces.errors import UserError
 
 LFS_POINTER: Final = b"version https://git-lfs.github.com/spec/"
 LFS: Final = "a git-lfs pointer, not the file itself: run git lfs pull"
-PAGE: Final = "an HTML page: was it to be downloaded with a login?"
+PAGE: Final = "an HTML page: does the download need a login?"
 UTF_16: Final = "UTF-16 text; save it as UTF-8"
 
 UNREADABLE_FORMATS: Final = {
@@ -29,7 +29,7 @@ UNREADABLE_FORMATS: Final = {
     b"<!doctype html": PAGE,
     b"<html": PAGE,
 }
-"""What no reader takes, by its first bytes in any case."""
+"""Formats that no reader accepts, by their first bytes (upper or lower case)."""
 BINARY_FORMATS: Final = {
     b"PAR1\x15": "a Parquet file; its name should end in .parquet",
     b"\xff\xfe": UTF_16,
@@ -46,24 +46,24 @@ FILE_TYPES: Final = {
 
 
 def expand_home(path: Path) -> Path:
-    """Put the home folder for `~`, as a shell does only where a word begins with it."""
+    """Replace `~` by the home folder, as a shell does only at the start of a word."""
     try:
         return path.expanduser()
-    except RuntimeError:  # No such user, or none at all.
+    except RuntimeError:  # There is no such user, or no home folder.
         return path
 
 
 def path_exists(path: Path) -> bool:
-    """Return whether there is something at a path.
+    """Return whether a file, folder or anything else has this path.
 
     Raises:
-        UserError: nobody can say, as where a folder above it may not be entered.
+        UserError: the system does not say, for example because a parent folder is not accessible.
     """
     return _file_type(path) is not None
 
 
 def is_folder(path: Path) -> bool:
-    """Return whether there is a folder at a path; UserError as `path_exists`."""
+    """Return whether the path is a folder; UserError as `path_exists`."""
     return _file_type(path) == stat.S_IFDIR
 
 
@@ -77,15 +77,15 @@ def _file_type(path: Path) -> int | None:
 
 
 def _reason(error: OSError | ValueError) -> str:
-    """What the system says, without the path; a ValueError is of a NUL in the path."""
+    """Return the system's message without the path; ValueError means a NUL in the path."""
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def open_input(path: Path) -> BinaryIO:
-    """Open a regular file at its first byte; a pipe is refused before anyone waits for it.
+    """Open a regular file at its first byte; refuse a pipe without waiting for it.
 
     Raises:
-        UserError: there is none, it cannot be opened, or it is an archive, a page, or the like.
+        UserError: it is missing, cannot be opened, or is an archive, a web page or the like.
     """
     try:
         kind = stat.S_IFMT(path.stat().st_mode)
@@ -104,7 +104,7 @@ def open_input(path: Path) -> BinaryIO:
 
 
 def _peek(file: BinaryIO) -> bytes:
-    """Return a file's first bytes, a mark of UTF-8 and blanks apart; stay at its begin."""
+    """Return a file's first bytes without UTF-8's mark and blanks; stay at the beginning."""
     start = file.read(1024)
     file.seek(0)
     return start.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
@@ -120,14 +120,14 @@ def read_lines(path: Path) -> Iterator[str]:
     r"""Yield the lines of a file in UTF-8 with their ends: `\n`, `\r\n` or `\r`.
 
     Raises:
-        UserError: as `open_input`, or it is no text; the line is named.
+        UserError: as `open_input`, or a line is not UTF-8 text; the line is named.
     """
     raw = open_input(path)
     try:
         with TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
             start = _peek(raw)
             _refuse_formats(path, start, BINARY_FORMATS)
-            if b"\0" in start:  # In UTF-16 every other byte of English text.
+            if b"\0" in start:  # In UTF-16, every other byte of English text is NUL.
                 raise UserError(f"{path}: holds NUL bytes; save it as text in UTF-8")
             for number, line in enumerate(file, start=1):
                 if "\0" in line:
@@ -140,7 +140,7 @@ def read_lines(path: Path) -> Iterator[str]:
 
 
 def _find_undecodable_line(path: Path) -> int:
-    """Number the first line at fault: the decoder of a file counts within the block it is at."""
+    """Return the number of the first line that is not UTF-8; the decoder counts per block."""
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         return next((n for n, line in enumerate(file, start=1) if not _is_utf_8(line)), 0)
 
@@ -154,7 +154,7 @@ def _is_utf_8(line: str) -> bool:
 
 
 def is_lfs_pointer(path: Path) -> bool:
-    """Return whether git has left a pointer where a large file should be."""
+    """Return whether a file is a git-lfs pointer instead of the large file itself."""
     try:
         if not path.is_file() or path.stat().st_size > 1024:
             return False

@@ -2,8 +2,8 @@
 
 In: the options that a study gives a method. Out: validated settings, all of which are in a trial's
 signature. The computation is in `trainers/methods/`, one file per method. No two methods share
-marker and line, so that pictures survive greyscale and colour blindness; the first colours are
-those of Okabe and Ito (2008).
+marker and line style, so that figures can be read in greyscale and with colour blindness; the first
+colours are those of Okabe and Ito (2008).
 """
 
 import math
@@ -48,11 +48,11 @@ class Attack(MethodSettings):
         epsilon: size of r in the max norm, and in l2 unless `eps_l2` is given.
         perturb: the rows of the embedding matrix V, or every token's embedding (Table 9).
         norm: of r; `mix` draws max or l2 for each batch, p = 1/2 (Table 10).
-        l2_scope: what has l2 norm epsilon: all of the batch's rows of V (the default for `matrix`),
-            an example's tokens (the default for `embedding`), or each row or token by itself.
+        l2_scope: what has the l2 norm epsilon: the batch's rows of V together (the default for
+            `matrix`), an example's tokens together (for `embedding`), or each row or token.
         eps_l2: size of r in l2.
-        perturb_special: false leaves [CLS], [SEP], [PAD], [MASK] and their like unperturbed.
-        adv_dropout: masks of the second pass: its own, those of the first, or none.
+        perturb_special: false leaves special tokens ([CLS], [SEP], [PAD], [MASK]) unperturbed.
+        adv_dropout: dropout masks of the second pass: fresh ones, those of the first, or none.
         attack_direction: `as_printed` is the minus of Eq. 5 and 6, which descends.
         adv_begin_step: steps before this one are standard ones.
     """
@@ -69,7 +69,7 @@ class Attack(MethodSettings):
 
     @model_validator(mode="after")
     def _l2_options_fit(self) -> "Attack":
-        """Refuse what would have no effect: an axis over it would only repeat trials."""
+        """Refuse options without effect: an axis over them would only repeat trials."""
         for option in ("l2_scope", "eps_l2"):
             if self.norm == "max" and getattr(self, option) is not None:
                 raise combination_error(f"{option} has no effect with norm: max; use l2 or mix")
@@ -105,7 +105,7 @@ class AT(Attack):
 
     @property
     def by_example(self) -> bool:
-        """Whether r is of each example alone; the coin of `mix` and V's rows are of the batch."""
+        """Whether r depends on each example alone; `mix` and rows of V depend on the batch."""
         return self.perturb == "embedding" and self.norm != "mix"
 
 
@@ -143,22 +143,23 @@ class CAT(Attack):
 
     @property
     def clean_first(self) -> bool:
-        """Whether one backward of the clean loss serves both the weights and the attack.
+        """Whether one backward pass of the clean loss serves both the weights and the attack.
 
-        So it is when nothing else enters the clean pass; at lambda 1 that loss has no weight.
+        It does if no other loss depends on the clean pass; at lambda 1 the clean loss has weight 0.
         """
         return self.detach_clean and self.attack_loss == "ce" and self.lambda_ < 1
 
     @property
     def cost(self) -> int:
-        """Forward passes' worth of one step."""
+        """The cost of one step in forward passes."""
         return 6 if self.clean_first else 7
 
 
 class SCL(MethodSettings):
     """Supervised contrastive learning (Gunel et al. 2021) beside the cross-entropy.
 
-    `scl_singletons`: an example alone in its class counts 0 in the mean, or is left out of it.
+    `scl_singletons`: an example alone in its class counts as 0 in the mean (zero) or is left out
+    of it (skip).
     """
 
     name: Literal["scl"] = "scl"
@@ -173,10 +174,10 @@ class SCL(MethodSettings):
 
 
 class Climbing(MethodSettings):
-    """What PGD, FreeAT and FreeLB share: a perturbation per token position that climbs.
+    """What PGD, FreeAT and FreeLB share: a perturbation per token that ascends the loss.
 
-    `init_mag` is the size of the random start, `adv_lr` that of each of the `steps` steps,
-    `max_norm` the radius that is projected to (0: none), all three per example and in `norm`.
+    `init_mag` is the size of the random start, `adv_lr` the size of each of the `steps` steps,
+    `max_norm` the radius of the projection (0: none), all three per example and in `norm`.
     """
 
     adv_lr: NonNegative
@@ -187,13 +188,13 @@ class Climbing(MethodSettings):
 
 
 class Counted(Climbing):
-    """PGD and FreeLB: `count` says whether `steps` are ascents, or passes, which are one more."""
+    """PGD and FreeLB: `count` says whether `steps` counts ascents or passes (ascents + 1)."""
 
     count: Literal["ascent_steps", "passes"] = "ascent_steps"
 
     @property
     def passes(self) -> int:
-        """Passes through the encoder: after each but the last the perturbation climbs."""
+        """Passes through the encoder; after each but the last, the perturbation ascends."""
         return self.steps + (self.count == "ascent_steps")
 
 
@@ -215,10 +216,10 @@ class PGD(Counted):
 
 
 class FreeAT(Climbing):
-    """Adversarial training for free (Shafahi et al. 2019): each batch `steps` times over.
+    """Adversarial training for free (Shafahi et al. 2019): replays each batch `steps` times.
 
-    The paper's own are `free_delta: carry`, the perturbation going on from batch to batch, and
-    `free_epochs: divide_by_k`, epochs / `steps` rounded up, as many updates as without replays.
+    The paper uses `free_delta: carry`, which keeps the perturbation from batch to batch, and
+    `free_epochs: divide_by_k`: epochs / `steps`, rounded up, as many updates as without replays.
     """
 
     name: Literal["freeat"] = "freeat"
@@ -236,7 +237,7 @@ class FreeAT(Climbing):
         return 3 * self.steps
 
     def epochs_of(self, epochs: int) -> int:
-        """Return `epochs`, or divide them by the replays."""
+        """Return `epochs`, or `epochs` divided by the number of replays."""
         return math.ceil(epochs / self.steps) if self.free_epochs == "divide_by_k" else epochs
 
 
@@ -258,7 +259,7 @@ class FreeLB(Counted):
 
 
 class RDrop(MethodSettings):
-    """R-Drop (Liang et al. 2021): two dropout masks must agree; `alpha` weighs how much."""
+    """R-Drop (Liang et al. 2021): two dropout masks must agree; `alpha` is the weight of the KL."""
 
     cost: ClassVar[int] = 6
     by_example: ClassVar[bool] = True
@@ -292,7 +293,7 @@ class R3F(MethodSettings):
 
 
 class SMART(MethodSettings):
-    """SMART's smoothness-inducing regulariser (Jiang et al. 2020); its defaults.
+    """SMART's smoothness-inducing regulariser (Jiang et al. 2020), with their defaults.
 
     `alpha`, `noise`, `step_size`, `radius` and `iterations` are the paper's lambda_s, sigma, eta,
     epsilon (0: no projection, as in the authors' code) and T.

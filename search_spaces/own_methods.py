@@ -1,6 +1,7 @@
-"""A user's own methods: a class in a file, or one that an installed package offers.
+"""A user's own methods: a class in a file, or a class of an installed package.
 
-In: what a study lists. Out: sources; `import_method` runs their code, for those who train.
+In: the methods that a study lists. Out: their sources; `import_method` runs their code, which only
+training needs.
 """
 
 from pathlib import Path
@@ -18,10 +19,12 @@ RESERVED_NAMES: Final = ("lr", "seed", "seeds", "name", "code", "method")
 
 
 def extract_methods(entries: object, folder: Path) -> tuple[object, dict[str, Source]]:
-    """Take the methods of their own out of a study's list; their names stay in it.
+    """Find the sources of a study's own methods, and replace these in its list by their names.
+
+    Returns the list, and the sources by name.
 
     Raises:
-        UserError: as `find_source`, or two have one name.
+        UserError: as `find_source`, or two methods have the same name.
     """
     if not isinstance(entries, list):
         return entries, {}
@@ -39,10 +42,10 @@ def extract_methods(entries: object, folder: Path) -> tuple[object, dict[str, So
 
 
 def import_method(source: Source) -> Method:
-    """Load a method's code where it lies, and look at its class.
+    """Import a method's code from its source, and make its record.
 
     Raises:
-        UserError: it cannot be imported, or is no method.
+        UserError: it cannot be imported, or is not a method.
     """
     if source.code is None:
         called = source.entry if source.path is None else source.name
@@ -54,11 +57,11 @@ def make_method(source: Source, kind: Any) -> Method:
     """Make a method's record from its class.
 
     Raises:
-        UserError: it is no method.
+        UserError: the class is not a method.
     """
     what = f"method {source.name}"
     if not (isinstance(kind, type) and issubclass(kind, MethodSettings)):
-        raise UserError(f"{what}: it is no class below catsweep's MethodSettings")
+        raise UserError(f"{what}: it is not a subclass of catsweep's MethodSettings")
     if not callable(getattr(kind, "step", None)):
         raise UserError(
             f"{what}: it has no step: give it a static method step(model, batch, settings,"
@@ -70,7 +73,7 @@ def make_method(source: Source, kind: Any) -> Method:
     except Exception as error:
         raise UserError(f"{what}: {one_line(error)}") from error
     if "name" in kind.model_fields:
-        raise UserError(f"{what}: option name is what a study calls a method: rename it")
+        raise UserError(f"{what}: option name is reserved for the method's name: rename it")
     _check_class_variables(what, kind)
     for name in options:
         if name in RESERVED_NAMES or name in training_names():
@@ -78,7 +81,7 @@ def make_method(source: Source, kind: Any) -> Method:
     defaults = {name: option.default for name, option in options.items()}
     for name, value in defaults.items():
         if not isinstance(value, bool | int | float | str | None):
-            raise UserError(f"{what}: the default of {name} is to be one word or number")
+            raise UserError(f"{what}: the default of {name} must be one word or number")
     return Method(
         name=source.name,
         title=str(kind.title or source.name),
@@ -92,11 +95,11 @@ def make_method(source: Source, kind: Any) -> Method:
 
 
 def _check_class_variables(what: str, kind: type[MethodSettings]) -> None:
-    """Check the class variables that estimates, tables and pictures go by."""
+    """Check the class variables that estimates, tables and figures use."""
     cost, title = getattr(kind, "cost"), kind.title  # noqa: B009
     if not isinstance(cost, property) and not (type(cost) is int and 1 <= cost <= MAX_COST):
-        raise UserError(f"{what}: cost is to be a whole number from 1 to {MAX_COST}, got {cost!r}")
+        raise UserError(f"{what}: cost must be a whole number from 1 to {MAX_COST}, got {cost!r}")
     if not isinstance(title, str) or len(title) > NAME_WIDTH or clean(title) != title:
-        raise UserError(f"{what}: title is to be a text of at most {NAME_WIDTH} characters")
+        raise UserError(f"{what}: title must be a text of at most {NAME_WIDTH} characters")
     if kind.style is not None and not isinstance(kind.style, Style):
-        raise UserError(f"{what}: style is to be a catsweep.Style, got {type(kind.style).__name__}")
+        raise UserError(f"{what}: style must be a catsweep.Style, got {type(kind.style).__name__}")

@@ -1,7 +1,7 @@
-"""A user's own tasks: in a study's file, or in a YAML file of their own.
+"""A user's own tasks: defined in a study's file, or in a YAML file of their own.
 
-In: keys and values, and the folder that paths start from. Out: checked `Task`s; a UserError says
-what is wrong with one.
+In: keys and values, and the folder that paths are relative to. Out: checked `Task`s, or a
+UserError that says what is wrong.
 """
 
 import re
@@ -26,10 +26,10 @@ PERCENT: Final = re.compile(r"\s*([0-9]{1,2}(?:\.[0-9]{1,6})?)\s*%\s*")
 
 
 def read_task(path: Path) -> Task:
-    """Read a task's own file.
+    """Read a task from its own file.
 
     Raises:
-        UserError: there is none, or it is no task.
+        UserError: there is no such file, or it does not define a task.
     """
     try:
         return parse_task(parse_fields(read_yaml(path, "task")), path.parent)
@@ -41,10 +41,10 @@ def read_task(path: Path) -> Task:
 
 
 def parse_task(fields: Mapping[Any, Any], folder: Path) -> Task:
-    """Check what a user says of a task whose paths start at a folder.
+    """Build a task from a user's keys and values; its paths are relative to `folder`.
 
     Raises:
-        UserError: a key is unknown or missing, or a value cannot be; the task is named.
+        UserError: a key is unknown or missing, or a value is invalid; the task is named.
     """
     name = fields.get("name")
     where = f"task {name}" if isinstance(name, str) else "a task of your own"
@@ -63,31 +63,33 @@ def parse_task(fields: Mapping[Any, Any], folder: Path) -> Task:
 
 
 def _check(task: TaskFields) -> None:
-    """Refuse what cannot be before any file is looked at."""
+    """Refuse invalid definitions before any file is read."""
     if task.name in TASKS:
-        raise UserError("this is the name of a shipped task: give yours another")
+        raise UserError("a shipped task has this name: choose another")
     given = [source for source in SOURCES if getattr(task, source)]
     if len(given) != 1:
         what = " and ".join(given) if given else "none"
-        raise UserError(f"one of {', '.join(SOURCES)} says where its rows are, got {what}")
+        raise UserError(f"give one of {', '.join(SOURCES)} for where its rows are, got {what}")
     splits = task.files or (task.hub.splits if task.hub else None)
     if splits is not None and "train" not in splits:
         raise UserError(f"{given[0]} lacks train, the split to train on")
     if task.dev is not None and splits is not None and "dev" in splits:
-        raise UserError("dev: a part of train, and a dev split of its own: keep one")
+        raise UserError("dev is both a part of train and a split of its own: keep one")
     if task.difficult and splits is not None and "test" not in splits:
-        raise UserError("difficult: the difficult subset is drawn from test, and there is none")
+        raise UserError("difficult: the difficult subset is drawn from test, which is missing")
     for paths in task.files.values():
         if len(paths) > 1:
             raise UserError("files: give one file for each split")
         if not paths[0].lower().endswith(ENDINGS):
             guess = find_nearest(Path(paths[0]).suffix.lower(), ENDINGS)
             hint = f"; did you mean {guess}?" if guess else ""
-            raise UserError(f"files: {quoted(paths[0])} ends in none of {', '.join(ENDINGS)}{hint}")
+            raise UserError(
+                f"files: {quoted(paths[0])} must end in one of {', '.join(ENDINGS)}{hint}"
+            )
     columns = [*task.text, task.label, *([task.id] if task.id else [])]
     for column in columns:
         if columns.count(column) > 1:
-            raise UserError(f"text, label and id: {quoted(column)} is there twice")
+            raise UserError(f"text, label and id: {quoted(column)} occurs twice")
     _check_metric(task)
 
 
@@ -96,27 +98,29 @@ def _check_metric(task: TaskFields) -> None:
     if task.metric in task.beside:
         raise UserError(f"beside: {task.metric} is the task's metric already")
     if "f1" in metrics and task.positive is None:
-        raise UserError("f1 is of one label: say which with positive: LABEL, or use macro_f1")
+        raise UserError("f1 scores one label: name it with positive: LABEL, or use macro_f1")
     if task.positive is not None and "f1" not in metrics:
-        raise UserError("positive is for f1 alone: leave it out, or set metric: f1")
+        raise UserError("positive is only for f1: leave it out, or set metric: f1")
     if task.positive is not None and task.labels is not None:
         if task.positive not in task.labels:
-            raise UserError(f"positive: {quoted(task.positive)} is none of labels")
+            raise UserError(f"positive: {quoted(task.positive)} is not one of labels")
         if task.labels[1] != task.positive:
-            raise combination_error("labels: f1's positive label is to be the second")
+            raise combination_error("labels: f1's positive label must be the second")
 
 
 def add_task(known: dict[str, Task], task: Task) -> None:
-    """Add a task to those by name; UserError where another one has its name."""
+    """Add a task to a dict by name; UserError if a different task has the name."""
     if known.setdefault(task.name, task) != task:
         raise UserError(f"tasks: two tasks are called {task.name}")
 
 
 def extract_tasks(entries: object, folder: Path) -> tuple[object, dict[str, Task]]:
-    """Take the tasks of their own out of a study's list of tasks; their names stay in it.
+    """Build a study's own tasks, and replace these in its list of tasks by their names.
+
+    Returns the list, and the own tasks by name.
 
     Raises:
-        UserError: as `read_task` and `parse_task`, or two have one name.
+        UserError: as `read_task` and `parse_task`, or two tasks have the same name.
     """
     if not isinstance(entries, list):
         return entries, {}

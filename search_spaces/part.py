@@ -1,8 +1,8 @@
 """A part of a study: one product of tasks, encoders, methods, axes and seeds.
 
-In: settings as YAML gives them. Out: trials, in order. An axis that a method does not use is absent
-from that method's trials, so a baseline is not multiplied by epsilon, tau and lambda. `overrides`
-has settings, axes and seeds of one method's trials alone.
+In: settings as YAML gives them. Out: trials, in order. An axis that a method does not use is left
+out of that method's trials, so a baseline is not multiplied by epsilon, tau and lambda. `overrides`
+has settings, axes and seeds for the trials of one method.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ def _listed(value: object) -> object:
 Value = Annotated[bool | int | float | str | None, BeforeValidator(_one_value)]
 Axis = tuple[Value, ...]
 Listed = Annotated[Axis, BeforeValidator(_listed)]
-"""An axis, or one value, which is an axis of one."""
+"""An axis, or a single value, which is an axis of length one."""
 
 DATA_SETTINGS = (
     "select_on",
@@ -61,12 +61,12 @@ DATA_SETTINGS = (
 
 
 MAX_TRIALS = 100_000
-"""Of a study, part by part: more than twice as many as all tables of the paper together."""
+"""The most trials of a study: more than twice as many as all tables of the paper need."""
 
 TOO_MANY = f"more than {MAX_TRIALS:,} are refused: give the axes fewer values"
 
 DATA_TABLES = (1, 2)
-"""Tables of the paper that describe the datasets: for them tasks are enough, without a trial."""
+"""Tables of the paper that describe the datasets: they need tasks, but no trials."""
 
 
 class Part(TrainingSettings):
@@ -75,9 +75,9 @@ class Part(TrainingSettings):
     Attributes:
         tables: the tables of the paper whose numbers come from these trials.
         axes: values of `lr`, of methods' options and of training settings.
-        overrides: for a method, what replaces the study's own: a value, a list of them (an axis),
-            or `seeds`.
-        own_methods: what is known of the methods that the study brings along; not a key of YAML.
+        overrides: for a method, what replaces the study's settings: a value, a list of values (an
+            axis), or `seeds`.
+        own_methods: the records of the study's own methods; not a key of YAML.
     """
 
     tables: tuple[TableNumber, ...] = ()
@@ -121,9 +121,9 @@ class Part(TrainingSettings):
         settings = [name for name in training_names() if name != "betas"]  # a pair is no axis
         for axis, values in self.axes.items():
             if axis in {"seed", "seeds"}:
-                raise UserError(f"{axis} is no axis: write seeds: [0, 1] beside axes")
+                raise UserError(f"{axis} is not an axis: write seeds: [0, 1] beside axes")
             if axis in training_names() and axis in self.model_fields_set:
-                raise UserError(f"{axis} stands both under axes and beside them: keep one")
+                raise UserError(f"{axis} is both under axes and beside them: keep one")
             self._check_axis("axis", axis, values, ["lr", *sorted(options), *settings])
         return self
 
@@ -149,17 +149,17 @@ class Part(TrainingSettings):
         return self
 
     def trials(self) -> list[TrialConfig]:
-        """Expand to trials, ordered by (encoder, task) so that workers keep both warm.
+        """Expand to trials, ordered by (encoder, task) so that workers can reuse both.
 
         Raises:
-            ValidationError: a value is out of range, or settings do not go together.
-            UserError: two points of the grid are the same, or it has more than MOST_TRIALS.
+            ValidationError: a value is out of range, or settings contradict each other.
+            UserError: two points of the grid are equal, or there are more than MOST_TRIALS.
         """
         return list(self._trials)
 
     @cached_property
     def _trials(self) -> tuple[TrialConfig, ...]:
-        """Expanded once, for the study that a part is from and for those that include it."""
+        """The trials, expanded once for the part's study and for the studies that include it."""
         self._refuse_too_many()
         points = {method: self._expand_method(method) for method in self.methods}
         return tuple(
@@ -169,7 +169,7 @@ class Part(TrainingSettings):
         )
 
     def sizes(self) -> dict[str, int]:
-        """Count the trials of each method, without making any."""
+        """Count the trials of each method without building them."""
         pairs = len(self.encoders) * len(self.tasks)
         return {
             method: pairs
@@ -182,14 +182,14 @@ class Part(TrainingSettings):
         if sum(sizes.values()) > MAX_TRIALS:
             largest = max(sizes, key=lambda method: sizes[method])
             raise UserError(
-                f"{sum(sizes.values()):,} trials, {sizes[largest]:,} of them of method {largest};"
+                f"{sum(sizes.values()):,} trials, {sizes[largest]:,} of them for method {largest};"
                 f" {TOO_MANY}"
             )
 
     def _expand_method(self, method: str) -> list[TrialConfig]:
-        """A method's trials on the first task and encoder: those on all others differ in no more.
+        """Build a method's trials on the first task and encoder.
 
-        So each point is checked once, not once for every task.
+        Those on other tasks and encoders differ in nothing else, so each point is checked once.
         """
         shared = {name: getattr(self, name) for name in training_names()}
         axes = self._method_axes(method)
@@ -211,13 +211,13 @@ class Part(TrainingSettings):
         return found
 
     def _method_axes(self, method: str) -> dict[str, Axis]:
-        """Return the axes over a method's trials: those of the study, replaced by its own."""
+        """Return the axes of a method's trials: those of the study, unless overridden."""
         names = {"lr", *self._options(method), *training_names()}
         shared = {name: values for name, values in self.axes.items() if name in names}
         return shared | {"seeds": self.seeds} | self.overrides.get(method, {})
 
     def _options(self, method: str) -> list[str]:
-        """Name a method's own options, as a study writes them (`lambda`)."""
+        """Return the names of a method's options in a study (`lambda`)."""
         return list(self.known_methods[method].options)
 
     def _check_axis(self, kind: str, name: str, values: Axis, known: Sequence[str]) -> None:
@@ -238,19 +238,19 @@ class Part(TrainingSettings):
 
 
 def _list_points(axes: Mapping[str, Axis]) -> list[dict[str, Any]]:
-    """Every combination of the axes' values (one empty one if there are no axes)."""
+    """Return every combination of the axes' values (one empty combination without axes)."""
     return [dict(zip(axes, point, strict=True)) for point in product(*_list_values(axes).values())]
 
 
 def _list_values(axes: Mapping[str, Axis]) -> dict[str, tuple[object, ...]]:
-    """What each axis takes in turn; `betas` is none: its two numbers are one value."""
+    """Return the values of each axis; `betas` is not an axis: its two numbers are one value."""
     return {name: (axis,) if name == "betas" else axis for name, axis in axes.items()}
 
 
 def refuse_duplicates(what: str, values: Sequence[object]) -> None:
-    """Refuse a list that holds a value twice, with its name."""
+    """Raise UserError if a list contains a value twice; `what` names the list."""
     seen = set()
     for value in values:
         if value in seen:
-            raise UserError(f"{what} holds {quoted(value)} twice; keep one")
+            raise UserError(f"{what} contains {quoted(value)} twice; keep one")
         seen.add(value)

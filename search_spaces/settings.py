@@ -1,7 +1,7 @@
-"""What all settings have in common: frozen fields, and numbers that are numbers.
+"""What all settings have in common: frozen fields and types of numbers.
 
-In: values as YAML or JSON gives them. Out: validated ones. A boolean is no number (YAML reads `yes`
-as one), and zero has no sign, so that equal settings have equal signatures.
+In: values as YAML or JSON gives them. Out: validated values. A boolean is not accepted as a number
+(YAML reads `yes` as true), and -0.0 becomes 0.0, so that equal settings have equal signatures.
 """
 
 from typing import Annotated
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 COMBINATION = "combination"
-"""The kind of validation error whose message says all: which fields do not go together."""
+"""The type of validation errors about fields that contradict each other."""
 
 
 class Settings(BaseModel):
@@ -42,5 +42,5 @@ Seed = Annotated[Whole, Field(ge=0, lt=2**32)]
 
 
 def combination_error(what: str) -> PydanticCustomError:
-    """Build the error for fields that are valid alone; `what` names them and says what to do."""
+    """Build the error for fields that contradict each other; `what` is the whole message."""
     return PydanticCustomError(COMBINATION, "{what}", {"what": what})

@@ -1,7 +1,7 @@
-"""Code that users bring: a name in a file (`./focal.py@Focal`) or of an installed package.
+"""Users' own code: a name in a file (`./focal.py@Focal`), or one that a package offers.
 
-In: what a study lists. Out: its `Source`, for which nothing is run: what names the code in a
-trial's signature, and which files belong to it. `load_object` runs it, for those who need it.
+In: an entry of a study. Out: its `Source`: the digest that names the code in a trial's signature,
+and the files that belong to it; no code is run. `load_object` runs it and returns the object.
 """
 
 import ast
@@ -25,24 +25,24 @@ from search_spaces.input_files import expand_home, read_lines
 from search_spaces.text import one_line, quoted
 
 GROUP: Final = "catsweep"
-"""The entry points by which an installed package offers them."""
+"""The group of entry points through which installed packages offer methods and metrics."""
 FILE: Final = re.compile(r"(?P<path>.+\.py)@(?P<kind>[A-Za-z_][A-Za-z0-9_]*)")
 PLUGIN: Final = re.compile(r"(?P<package>[A-Za-z0-9][A-Za-z0-9._-]*)/(?P<name>[A-Za-z0-9._-]+)")
 USES, VERSION = "uses", "version"
-"""What a method's file may say of itself, as constants: the files that it imports, its version."""
+"""Constants that a file may define: the files that it imports, and its version."""
 MAX_FILES: Final = 50
 STORABLE_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}")
-"""Names that a store keeps files by; a file of another name gets one."""
+"""File names that a store accepts; a file with any other name is renamed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where the code of a method or metric is, as `noun` says.
+    """Where the code of a method or a metric (`noun`) is.
 
-    `files` are those beside each other that make it, by name; the first one defines `kind`.
-
-    Of an installed package's there are none, and `target` is its entry point's value. `code` names
-    the code; None where its file is gone, or its package.
+    `entry` is the entry of the study that names it. `path` is its file, and `files` has the content
+    of that file and of those that it imports, by name; the first defines `kind`. For an installed
+    package there are none, and `target` is the value of its entry point. `code` is the digest of
+    the code; None if its file or package is missing.
     """
 
     noun: str
@@ -56,7 +56,7 @@ class Source:
 
     @property
     def absent(self) -> str:
-        """Return what is not there, of code that is gone, and what to do."""
+        """What is missing if `code` is None, and what to do."""
         if self.path is not None:
             return f"no file {self.path}"
         package = self.entry.partition("/")[0]
@@ -64,17 +64,19 @@ class Source:
 
 
 def is_source(entry: object) -> bool:
-    """Return whether an entry of a study names something in a file, or of a package."""
+    """Return whether an entry of a study names code in a file or of a package."""
     return isinstance(entry, str) and bool(FILE.fullmatch(entry) or "/" in entry or "@" in entry)
 
 
 def find_source(
     entry: str, folder: Path, noun: str = "method", taken: Container[str] = ()
 ) -> Source:
-    """Find the code of a method or metric; a path starts at `folder`, names `taken` are shipped.
+    """Find the code of a method or a metric; paths are relative to `folder`.
+
+    Names in `taken` are those of shipped ones, which are refused.
 
     Raises:
-        UserError: there is no such package, or the file is no Python; its line is named.
+        UserError: the package does not offer it, or the file is not Python; its line is named.
     """
     if found := FILE.fullmatch(entry):
         name = found["kind"]
@@ -84,7 +86,7 @@ def find_source(
         _refuse_name(noun, found["name"], taken)
         return _find_in_package(noun, entry, found["package"], found["name"])
     raise UserError(
-        f"{noun} {quoted(entry)}: a file is named as ./file.py@Name, a package's as package/name"
+        f"{noun} {quoted(entry)}: write ./file.py@Name for a file, package/name for a package"
     )
 
 
@@ -104,7 +106,7 @@ def _find_in_file(noun: str, entry: str, path: Path, kind: str) -> Source:
             raise UserError(f"{noun} {kind}: {USES} of {path}: {error}") from error
     version = constants.get(VERSION)
     if isinstance(version, bool) or not isinstance(version, str | int | float | None):
-        raise UserError(f"{noun} {kind}: {VERSION} of {path} is to be a text or a number")
+        raise UserError(f"{noun} {kind}: {VERSION} of {path} must be a text or a number")
     parts = [kind, repr(version)] if version is not None else [kind, *_digest_files(files)]
     return Source(
         noun=noun,
@@ -119,7 +121,7 @@ def _find_in_file(noun: str, entry: str, path: Path, kind: str) -> Source:
 
 def _refuse_name(noun: str, name: str, taken: Container[str]) -> None:
     if name in taken:
-        raise UserError(f"{noun} {name}: this is the name of a shipped {noun}: rename yours")
+        raise UserError(f"{noun} {name}: a shipped {noun} has this name: rename yours")
 
 
 def _digest_files(files: dict[str, bytes]) -> Iterator[str]:
@@ -132,13 +134,13 @@ def _digest_parts(parts: list[str]) -> str:
 
 
 def _read_constants(text: str, path: Path) -> dict[str, Any]:
-    """Read a file's literal constants without running it."""
+    """Read the constants `uses` and `version` of a file without running it."""
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         where = f"{path}, line {line}" if line else str(path)
-        raise UserError(f"{where}: no Python: {getattr(error, 'msg', error)}") from error
+        raise UserError(f"{where}: not Python: {getattr(error, 'msg', error)}") from error
     found: dict[str, Any] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
@@ -149,7 +151,7 @@ def _read_constants(text: str, path: Path) -> dict[str, Any]:
                     found[target.id] = ast.literal_eval(node.value)
                 except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
                     raise UserError(
-                        f"{path}, line {node.lineno}: {target.id} is to be a constant: it is read"
+                        f"{path}, line {node.lineno}: {target.id} must be a constant: it is read"
                         " without running the file"
                     ) from error
     return found
@@ -159,10 +161,10 @@ def _list_used_files(constants: dict[str, Any], path: Path) -> list[str]:
     uses = constants.get(USES, [])
     names = [uses] if isinstance(uses, str) else uses
     if not isinstance(names, list | tuple) or len(names) > MAX_FILES:
-        raise UserError(f"{path}: {USES} is to be a list of at most {MAX_FILES} files beside it")
+        raise UserError(f"{path}: {USES} must be a list of at most {MAX_FILES} files beside it")
     for name in names:
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*\.py", name):
-            raise UserError(f"{path}: {USES}: {quoted(name)} is no Python file beside it")
+            raise UserError(f"{path}: {USES}: {quoted(name)} is not a Python file beside it")
     return list(names)
 
 
@@ -176,7 +178,7 @@ def _find_in_package(noun: str, entry: str, package: str, name: str) -> Source:
 
 
 def _find_entry_point(package: str, name: str) -> EntryPoint | None:
-    """Return a package's entry point; None where the package offers none, or is not installed."""
+    """Return the entry point of a package; None if the package offers none or is not installed."""
     points = [point for point in entry_points(group=GROUP) if point.dist is not None]
     own = [p for p in points if p.dist and _normalise_name(p.dist.name) == _normalise_name(package)]
     for point in own:
@@ -194,7 +196,7 @@ def _normalise_name(name: str) -> str:
 
 
 def load_object(source: Source) -> Any:
-    """Run the code, and return what it is of; UserError says in which line that fails."""
+    """Import the code and return the object it names; UserError names the failing line."""
     if source.path is None:
         module_path, _, kind = source.target.partition(":")
         try:
@@ -219,7 +221,7 @@ def load_object(source: Source) -> Any:
 
 
 def _load_file(path: Path, name: str, source: Source) -> ModuleType:
-    """Run a file as a package of its own, so that it imports its neighbours as `from .x import`."""
+    """Import a file as a package of its own, so that `from .x import` finds its neighbours."""
     spec = spec_from_file_location(name, str(path), submodule_search_locations=[str(path.parent)])
     assert spec is not None
     assert spec.loader is not None
@@ -229,7 +231,7 @@ def _load_file(path: Path, name: str, source: Source) -> ModuleType:
     sys.modules[name] = module
     writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
-        with redirect_stdout(StringIO()) as printed:  # It is no part of a command's results.
+        with redirect_stdout(StringIO()) as printed:  # It must not mix with a command's results.
             spec.loader.exec_module(module)
         if output := one_line(printed.getvalue()):
             printing = f"{source.noun} {source.name}: its file prints when it is read: {output}"
@@ -245,7 +247,7 @@ def _load_file(path: Path, name: str, source: Source) -> ModuleType:
 
 
 def _describe_error(error: BaseException, path: Path | None = None) -> str:
-    """Return what an import failed with, and in which line of the user's file."""
+    """Describe why an import failed, with the line of the user's file."""
     line, trace = None, error.__traceback__
     while trace is not None:
         if path is not None and trace.tb_frame.f_code.co_filename == str(path):

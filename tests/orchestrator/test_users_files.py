@@ -71,7 +71,7 @@ def test_an_export_replaces_nothing_but_an_export(
         (study, f"is no {to} file of trials: remove it"),
         (record, "is within the store"),
         (store.trials / "new.csv", "is within the store"),
-        (pipe, "is not a regular file and is not replaced"),
+        (pipe, "is not replaced"),
     ):
         told = complaint(capsys, "export", study, "--store", store.root, "--to", to, "--out", out)
         assert message in told

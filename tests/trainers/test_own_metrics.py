@@ -165,7 +165,7 @@ def test_two_labels_need_not_rise_with_every_right_answer(folder: Path) -> None:
         ("def kappa(c): return 2.0", ["expected 0 to 1, got 2"]),
         ("def kappa(c): return -0.5", ["got -0.5", "kappa.lowest = -1"]),
         ("def kappa(c): return 0\nkappa.lowest = 'low'", ["lowest must be between -1 and 0"]),
-        ("def kappa(c):\nreturn 0", ["agreement.py, line 2", "no Python"]),
+        ("def kappa(c):\nreturn 0", ["agreement.py, line 2", "not Python"]),
     ],
 )
 def test_what_is_no_metric_is_told(folder: Path, code: str, expected: list[str]) -> None:

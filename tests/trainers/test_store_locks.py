@@ -151,7 +151,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(size: int, tmp_path: Path)
         text=True,
         check=True,
     )
-    assert done.stdout == f"no space left to write {path}: free some and run again\n"
+    assert done.stdout == f"no space left to write {path}: free some space and run again\n"
     assert done.stderr == ""
     assert path.read_bytes() == b"old"
     assert leftovers(tmp_path) == ["result.json"]

@@ -1,7 +1,7 @@
-"""A kept model on the disk: written as a whole, found again, and checked before it is handed out.
+"""Kept models on disk: written atomically, found by signature, and checked before use.
 
-In: a finished TrialRun, or a store and a signature. Out: a folder that `from_pretrained` loads, and
-in it `checksums.json` over its files.
+In: a finished TrialRun, or a store and a signature. Out: a folder that `from_pretrained` loads;
+`checksums.json` has the checksums of its files.
 """
 
 import hashlib
@@ -31,17 +31,17 @@ CHECKSUMS: Final = "checksums.json"
 
 
 class ModelRecord(Record):
-    """`checksums.json`: the files of a model's folder."""
+    """`checksums.json`: the files of a model's folder, with sizes and checksums."""
 
     files: dict[FileName, FileRecord]
 
 
 def write_model(folder: Path, run: "TrialRun") -> None:
-    """Write under another name, sync and rename: a model folder is whole or absent."""
+    """Write under a temporary name, sync and rename: a model folder is whole or absent."""
     from trainers.encoders.pretrained import write_pretrained
 
     folder.parent.mkdir(exist_ok=True)
-    if folder.exists():  # Of an earlier attempt at the same trial.
+    if folder.exists():  # From an earlier attempt at the same trial.
         shutil.rmtree(folder)
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.tmp")
     try:
@@ -71,17 +71,17 @@ def seal_model(folder: Path) -> None:
 
 def _describe_file(path: Path) -> FileRecord:
     if not path.is_file():
-        raise IsADirectoryError(f"{path.name} is no regular file")
+        raise IsADirectoryError(f"{path.name} is not a regular file")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return FileRecord(bytes=path.stat().st_size, sha256=digest)
 
 
 def find_model(store: Store, signature: str) -> Path | None:
-    """Return a trial's kept model, whichever study keeps it, or None.
+    """Return the folder of a trial's kept model, of any study, or None.
 
     Raises:
-        Unreadable: a folder that may hold one cannot be looked into.
+        Unreadable: a folder that may contain one cannot be read.
     """
     for cell in _list_cell_folders(store):
         for path in (cell / signature, cell / "all" / signature):
@@ -91,7 +91,7 @@ def find_model(store: Store, signature: str) -> Path | None:
 
 
 def read_failure_note(store: Store, signature: str) -> str | None:
-    """Return why a trial's model could not be kept, where that was noted."""
+    """Return why a trial's model could not be kept, or None if there is no note."""
     notes = (cell / f"{signature}.txt" for cell in _list_cell_folders(store))
     return next(
         (
@@ -114,9 +114,9 @@ def _list_cell_folders(store: Store) -> list[Path]:
 
 
 def check_model(folder: Path, *, sealed: bool) -> None:
-    """See that a kept model is as it was written.
+    """Check that a kept model is as it was written.
 
-    Those of an older version have no checksums: `sealed` says that this one must have some.
+    Models of older versions have no checksums: `sealed` means that this one must have them.
 
     Raises:
         UserError: it is damaged, or cannot be read.

@@ -1,7 +1,7 @@
-"""The training loop: one trial from its settings to its result. Knows neither Ray nor disk.
+"""The training loop: one trial from its settings to its result. Uses neither Ray nor the disk.
 
-In: a TrialConfig and its Prepared data and encoder. Out: a TrialResult; between steps, a snapshot
-from which another process continues bit for bit.
+In: a TrialConfig and its Prepared data and encoder. Out: a TrialResult. Between two steps
+`snapshot.py` can save a TrialRun, and another process continues from it bit for bit.
 """
 
 import math
@@ -45,7 +45,7 @@ class Diverged(Exception):
 
 @dataclass(kw_only=True)
 class Progress:
-    """Where a trial is: all that a snapshot holds besides tensors.
+    """How far a trial is: everything in a snapshot except tensors.
 
     `seen` counts, for each loss, the steps of this epoch that reported it.
     """
@@ -73,11 +73,11 @@ def load_parameters(model: nn.Module, values: Mapping[str, Tensor]) -> None:
     """Copy values into the model's parameters of the same names.
 
     Raises:
-        ValueError: they are not of these very parameters.
+        ValueError: the names or shapes differ from those of the parameters.
     """
     named = dict(model.named_parameters())
     if {k: v.shape for k, v in values.items()} != {k: p.shape for k, p in named.items()}:
-        raise ValueError("expected a value of its shape for every parameter, and no other")
+        raise ValueError("expected exactly one value, of the same shape, for every parameter")
     with torch.no_grad():
         for name, parameter in named.items():
             parameter.copy_(values[name])
@@ -86,7 +86,7 @@ def load_parameters(model: nn.Module, values: Mapping[str, Tensor]) -> None:
 class TrialRun:
     """A trial in training: `train_epoch` until `done`, then `result`.
 
-    `code` is the folder with the sources of methods that are no shipped ones.
+    `code` is the store's folder with the sources of users' own methods.
     """
 
     def __init__(
@@ -103,7 +103,9 @@ class TrialRun:
         self.model = self._build().to(device)
         self.optimizer = make_optimizer(self.model, config)
         self.best: dict[str, Tensor] | None = None
-        self.predicted: Predictions | None = None  # Of the selection split, by the weights to keep.
+        self.predicted: Predictions | None = (
+            None  # On the selection split, with the weights to keep.
+        )
         self.loss_sums: dict[str, Tensor] = {}
         self.carried: dict[str, Tensor] = {}
         self.random = torch.Generator().manual_seed(stream_seed(config.seed, METHOD_STREAM))
@@ -127,12 +129,12 @@ class TrialRun:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Optimizer steps of one epoch."""
+        """The number of optimizer steps of one epoch."""
         return len(self._order(0))
 
     @property
     def total_steps(self) -> int:
-        """Optimizer steps of the whole trial."""
+        """The number of optimizer steps of the whole trial."""
         return self.steps_per_epoch * self.config.trained_epochs
 
     @property
@@ -163,7 +165,7 @@ class TrialRun:
         return self._end_epoch()
 
     def _train_step(self, rows: Ints, total: int) -> None:
-        """One batch: schedule, gradients, clipping, update. Nothing waits for the device."""
+        """Train on a batch: schedule, gradients, clipping, update. Nothing waits for the device."""
         lr = learning_rate(self.config.lr, self.progress.step, total, self.config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
@@ -184,8 +186,8 @@ class TrialRun:
     def _add_gradients(self, rows: Ints, training: Training) -> Losses:
         """Add the gradient of the batch's loss: the mean over its parts, weighted by their sizes.
 
-        Each part adds its own gradient; what is there is rescaled to the size of the next one, and
-        at last to that of the batch. A batch in one part is not rescaled.
+        Each part adds the gradient of its own mean; the sum so far is rescaled to the size of the
+        next part, and finally to that of the batch. A batch in one part is not rescaled.
         """
         size = self.config.micro_batch or len(rows)
         parts = [rows[start : start + size] for start in range(0, len(rows), size)]
@@ -203,11 +205,11 @@ class TrialRun:
         return means
 
     def _check_first(self, losses: object) -> None:
-        """Hold a method's first step to what it is to do; UserError says what is missing."""
+        """Check what a method's first step did; UserError says what is missing."""
         what = f"method {self.config.method.name}: its step"
         if not isinstance(losses, dict) or not all(isinstance(v, Tensor) for v in losses.values()):
             got = type(losses).__name__
-            raise UserError(f"{what} is to return a dict of losses, which are tensors; got {got}")
+            raise UserError(f"{what} must return a dict of losses, which are tensors; got {got}")
         if all(parameter.grad is None for parameter in self.model.parameters()):
             raise UserError(f"{what} added no gradient: end it with `return backward(losses)`")
 
@@ -235,7 +237,7 @@ class TrialRun:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16)
 
     def mean_losses(self) -> dict[str, float]:
-        """Mean of each loss over the steps of this epoch that had it (waits for the device)."""
+        """Return each loss's mean over this epoch's steps that had it (waits for the device)."""
         seen = self.progress.seen
         return {name: float(total) / seen[name] for name, total in self.loss_sums.items()}
 
@@ -260,9 +262,9 @@ class TrialRun:
         return record
 
     def _keep_best(self, record: EpochRecord, predictions: Predictions) -> None:
-        """Keep the epoch's predictions if its weights may be the trial's, and copy the best ones.
+        """Keep the epoch's predictions if it may be the selected one, and copy the best weights.
 
-        Of epochs with equal scores the earlier one is best.
+        Among epochs with equal scores, the earliest is best.
         """
         if self.config.select == "best_epoch":
             if record.score <= max((e["score"] for e in self.progress.curve), default=-math.inf):
@@ -281,7 +283,7 @@ class TrialRun:
 
     @torch.inference_mode()
     def predict(self, split: str) -> Predictions:
-        """Class scores of a split's N examples (N, C), in the split's order.
+        """Return class scores of a split's N examples (N, C), in the split's order.
 
         Raises:
             Diverged: a score is not finite.
@@ -300,7 +302,7 @@ class TrialRun:
         return Predictions(ids=self.prepared.ids[split], gold=inputs.labels_N, logits=logits)
 
     def result(self) -> TrialResult:
-        """Predict every split but train with the selected epoch's weights; call once, when done."""
+        """Predict every split except train with the selected weights; call once, when `done`."""
         start = time.perf_counter()
         if self.best is not None:
             load_parameters(self.model, self.best)

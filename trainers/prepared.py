@@ -1,8 +1,8 @@
-"""A trial's data and encoder, ready to train: what a worker keeps warm between trials.
+"""A trial's data and encoder, ready to train; a worker reuses them for the next trials.
 
-In: a trial's settings and the data folder. Out: `Prepared`, shared by all trials that agree on
-task, encoder, length and subset; only the grid point and the seed differ. The encoder alone is
-shared by all trials that name it.
+In: a trial's settings and the data folder. Out: `Prepared`, shared by all trials with the same
+task, encoder, length and subset, which differ only in grid point and seed. The encoder alone is
+shared by all trials that use it.
 """
 
 from collections.abc import Mapping
@@ -34,9 +34,9 @@ SHARED = ("task", "data", "encoder", "max_length", "difficulty_encoder", *ROW_SE
 class Prepared:
     """A tokenised task and its encoder; `inputs` and `ids` by split, train and selection included.
 
-    `fingerprints` names the encoder's weights and vocabulary, and each split's examples; `versions`
-    the commit of a dataset from the hub; `deviation` says how the task's rows differ from the
-    published ones, `warnings` what may be wrong with its labels.
+    `fingerprints` are those of the encoder and of each split's examples; `versions` has the commit
+    of a dataset from the hub; `deviation` says how the task's rows differ from the published ones,
+    and `warnings` what may be wrong with its labels.
     """
 
     labels: tuple[str, ...]
@@ -53,12 +53,12 @@ class Prepared:
 
 
 def warm_key(config: TrialConfig) -> tuple[object, ...]:
-    """Trials with the same key share one `Prepared`."""
+    """Return the key by which trials share one `Prepared`."""
     return tuple(getattr(config, name) for name in SHARED)
 
 
 class Warm:
-    """Prepares trials of some tasks, and keeps what the last one needed for the next."""
+    """Prepares trials of some tasks, and keeps the data and encoder of the last for the next."""
 
     def __init__(self, tasks: Mapping[str, Task] = TASKS) -> None:
         self.tasks = tasks
@@ -66,10 +66,10 @@ class Warm:
         self.encoder: tuple[str, Encoder] | None = None
 
     def prepared(self, config: TrialConfig, data_folder: Path | None) -> Prepared:
-        """Return what a trial needs: the last trial's, or with its encoder, or all anew.
+        """Return a trial's `Prepared`; reuses the last one, or at least its encoder, if possible.
 
         Raises:
-            UserError: as `prepare` does.
+            UserError: as `prepare`.
         """
         key = warm_key(config)
         if self.last is None or self.last[0] != key:
@@ -85,7 +85,7 @@ class Warm:
         return self.last[1]
 
     def forget(self) -> None:
-        """Keep nothing."""
+        """Release the data and encoder that are kept."""
         self.last = self.encoder = None
 
 
@@ -98,7 +98,7 @@ def prepare(
     """Load and tokenise a trial's task, one of `tasks`, and load its encoder unless it is given.
 
     Raises:
-        UserError: as `selection_split`, `load_task`, `add_difficult_split` and `load_encoder` do.
+        UserError: as `selection_split`, `load_task`, `add_difficult_split` and `load_encoder`.
     """
     task = get_task(config.task, tasks)
     selection = selection_split(task, config)

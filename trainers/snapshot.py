@@ -1,8 +1,8 @@
 """A trial's checkpoint: one safetensors file from which it continues bit for bit.
 
 In: a TrialRun between two steps. Out: a file with weights, optimizer state, random state, running
-sums, what the method carries on and, as metadata, the place in the epochs and a checksum over all
-of it. The data order needs no state: it follows from the seed and the epoch.
+sums, the tensors that the method carries on and, as metadata, the progress and a checksum over
+everything. The data order needs no state: it follows from the seed and the epoch.
 """
 
 import dataclasses
@@ -24,14 +24,14 @@ from trainers.records.outcome import EpochRecord
 
 
 class UnusableSnapshot(Exception):
-    """No trial can continue from this file, and the run it was read for may be half restored."""
+    """A trial cannot continue from this file; the run it was read for may be half restored."""
 
 
 def save_snapshot(run: TrialRun, path: Path) -> None:
-    """Write the trial's state beside `path`, synced, then give it that name.
+    """Write the trial's state to a temporary file, sync it, and rename it to `path`.
 
     Raises:
-        StoreFull: no space is left; an earlier snapshot stays as it was.
+        StoreFull: no space is left; an earlier snapshot is unchanged.
     """
     tensors = _collect_tensors(run)
     meta = {
@@ -68,15 +68,15 @@ def _checksum(tensors: Mapping[str, Tensor], meta: Mapping[str, str]) -> str:
 
 
 def load_snapshot(run: TrialRun, path: Path) -> bool:
-    """Continue from `path`; say whether there was anything.
+    """Restore a run from `path`; return whether there was a snapshot.
 
     Raises:
-        UnusableSnapshot: it is no whole snapshot of this very trial; begin with another run.
-        Unreadable: the system does not let this process look at it.
+        UnusableSnapshot: it is not an intact snapshot of this trial; start with a new run.
+        Unreadable: the system does not let this process read it.
         MemoryError, RuntimeError: it does not fit in memory.
     """
     try:
-        with path.open("rb"):  # Safetensors calls a file absent that it may not read.
+        with path.open("rb"):  # Safetensors reports a file that it may not read as missing.
             pass
     except FileNotFoundError:
         return False
@@ -104,9 +104,9 @@ def _check(meta: dict[str, str], tensors: Mapping[str, Tensor], run: TrialRun) -
     if checksum != _checksum(tensors, meta):
         raise ValueError("it does not match its checksum")
     if meta["config"] != run.config.canonical_json():
-        raise ValueError("it is of another trial")
+        raise ValueError("it belongs to another trial")
     if json.loads(meta["fingerprints"]) != run.prepared.fingerprints:
-        raise ValueError("it was trained from other data or another encoder")
+        raise ValueError("it was trained on other data or another encoder")
 
 
 def _restore(run: TrialRun, tensors: Mapping[str, Tensor], progress: Progress) -> None:

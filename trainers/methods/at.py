@@ -1,9 +1,9 @@
 """Adversarial training on the word embeddings: Eq. 10 with lambda = 0. Cost 6F.
 
-Nothing ties the two passes together but r, which is held constant: the backward of the clean one
-also yields the attack's gradient, and its graph is freed before the adversarial pass. With
-`perturb: embedding` and `norm: l2` it is the attack of Miyato et al. (2017), whose embeddings have
-unit variance.
+Only r connects the two passes, and it is held constant, so the backward of the clean pass also
+yields the attack's gradient, and its graph is freed before the adversarial pass. With
+`perturb: embedding` and `norm: l2` it is the attack of Miyato et al. (2017), except that their
+embeddings are normalised to unit variance.
 """
 
 from search_spaces.methods import AT, Standard

@@ -1,8 +1,8 @@
 """Contrastive adversarial training: Eq. 10. Cost 7F, and 6F with `detach_clean`.
 
-The attack's gradient goes to the word embeddings alone (an activation-only backward, F), and the
-two forward passes share one backward. Where the contrastive loss does not reach the clean pass,
-that pass's own backward yields the attack's gradient, as in `at`.
+The attack's gradient is taken with respect to the word embeddings alone (an activation-only
+backward, F), and the two forward passes share one backward. If the contrastive loss does not reach
+the clean pass, that pass's own backward yields the attack's gradient, as in `at`.
 """
 
 from torch import Tensor
@@ -29,7 +29,7 @@ def cat_step(model: Classifier, batch: Batch, settings: CAT, training: Training)
 def _together(
     model: Classifier, batch: Batch, settings: CAT, training: Training, moment: Moment
 ) -> Losses:
-    """Both passes, then one backward over both. 7F."""
+    """Run both passes, then one backward over both. 7F."""
     embeddings_PD = model.embed(batch)
     h_BD = model.encode(embeddings_PD, batch)
     clean = cross_entropy(model.classify(h_BD), batch.labels_B)
@@ -49,7 +49,7 @@ def _together(
 def _clean_first(
     model: Classifier, batch: Batch, settings: CAT, training: Training, moment: Moment
 ) -> Losses:
-    """The clean pass and its backward, then the adversarial pass and its own. 6F."""
+    """Run the clean pass and its backward, then the adversarial pass and its backward. 6F."""
     embeddings_PD = model.embed(batch)
     embeddings_PD.retain_grad()
     h_BD = model.encode(embeddings_PD, batch)
@@ -84,7 +84,7 @@ def _attacked(
     embeddings_PD: Tensor,
     z_BK: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """Run the adversarial pass: its cross-entropy, and its contrast to the clean z (B, K)."""
+    """Run the adversarial pass; return its cross-entropy and its contrast to clean z (B, K)."""
     with use_masks(settings.adv_dropout, moment, model):
         h_BD = model.encode(embeddings_PD, batch)
         adversarial = cross_entropy(model.classify(h_BD), batch.labels_B)
@@ -92,18 +92,18 @@ def _attacked(
 
 
 def _contrast(clean_BK: Tensor, other_BK: Tensor, batch: Batch, settings: CAT) -> Tensor:
-    """Eq. 9, as the options have it."""
+    """Return the contrastive loss of Eq. 9, as the options say."""
     classes_B = batch.labels_B if settings.mask_same_class else None
     loss = contrastive(clean_BK, other_BK, settings.tau, classes_B)
     return 2 * loss if settings.ctr_reduction == "simclr_sum" else loss
 
 
 def _total(clean: Tensor, z_BK: Tensor, batch: Batch, settings: CAT) -> Tensor:
-    """Eq. 10 as a function of r, up to what is constant in r, where the attack begins: at r = 0.
+    """Return Eq. 10 as a function of r at r = 0, up to terms that are constant in r.
 
-    There the adversarial view is the clean pass itself (its masks, too: no pass is run for it), and
-    only that view moves with r. So half of the cross-entropies stays, and the contrastive loss has
-    its gradient in its second argument alone.
+    At r = 0 the adversarial view is the clean pass itself (with its masks; no second pass is run),
+    and only that view depends on r. So one of the two cross-entropies remains, and the contrastive
+    loss has a gradient in its second argument only.
     """
     contrast = _contrast(z_BK.detach(), z_BK, batch, settings)
     return (1 - settings.lambda_) / 2 * clean + settings.lambda_ * contrast

@@ -1,9 +1,9 @@
-"""Does a method keep the contract of a step? Tried on a small random encoder, in a second.
+"""Checks that a method's step keeps its contract, on a small random encoder, in about a second.
 
-In: a method's settings and its step. Out: findings; the first that is wrong ends the trials. What
-is tried: losses are finite scalars without a graph, gradients reach the parameters, the weights
-stay, the same seed gives the same, packed batches give what padded ones do, what `by_example`
-promises, and the cost in forward passes.
+In: a method's settings and its step. Out: findings; the first failure ends the checks. They are:
+losses are finite scalars without a graph, gradients reach the parameters, the step changes no
+weight, equal seeds give equal gradients, packed and padded batches agree, `by_example` holds, and
+the stated cost in forward passes is right.
 """
 
 import copy
@@ -27,12 +27,12 @@ from trainers.methods.step import Losses, Training
 
 EXAMPLES, CUT, CLASSES, VOCABULARY, LONGEST = 8, 3, 3, 40, 13
 CLOSE = 1e-3
-"""Of the largest gradient: packed and padded batches add in another order."""
+"""The tolerance, relative to the largest gradient: packed and padded sums differ in order."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What was tried; `wrong` is what the method does instead, `note` what to know of it."""
+    """What was checked; `wrong` is what the method does instead, `note` a remark."""
 
     what: str
     wrong: str | None = None
@@ -44,7 +44,7 @@ class _Wrong(Exception):
 
 
 def check_step(settings: MethodSettings, step: Step) -> Iterator[Finding]:
-    """Try a method's step; the last finding is the wrong one, if there is any."""
+    """Yield the findings about a method's step; if a check fails, it is the last one."""
     trials: list[tuple[str, Callable[[MethodSettings, Step], str | None]]] = [
         ("a step runs, and returns finite scalar losses without a graph", _losses),
         ("gradients reach every parameter, and the step changes no weight itself", _gradients),
@@ -110,7 +110,7 @@ def _batch(rows: Any = None) -> Batch:
 def _run(
     model: Classifier, settings: MethodSettings, step: Step, batch: Batch | None = None
 ) -> Losses:
-    """Run one step with a seed of its own, past the warm-up that a method may have."""
+    """Run one step with a fixed seed, at a step number beyond any method's warm-up."""
     torch.manual_seed(1)
     training = Training(step=10**6, random=torch.Generator().manual_seed(2), update=lambda: None)
     return step(model, batch or _batch(), settings, training)
@@ -126,10 +126,10 @@ def _read_gradients(model: Classifier) -> dict[str, Tensor]:
 def _losses(settings: MethodSettings, step: Step) -> str:
     found = _run(_model(settings), settings, step)
     if not isinstance(found, dict) or "loss" not in found:
-        raise _Wrong("it is to return a dict of losses, with `loss` as what it minimises")
+        raise _Wrong("it must return a dict of losses, with `loss` as the one it minimises")
     for name, loss in found.items():
         if not isinstance(loss, Tensor) or loss.ndim != 0:
-            raise _Wrong(f"{name} is no scalar tensor")
+            raise _Wrong(f"{name} is not a scalar tensor")
         if loss.requires_grad:
             raise _Wrong(f"{name} still has its graph: detach it (`backward` of step.py does)")
         if not torch.isfinite(loss):
@@ -162,7 +162,7 @@ def _deterministic(settings: MethodSettings, step: Step) -> None:
     for name, gradient in found[0].items():
         if not torch.equal(gradient, found[1][name]):
             raise _Wrong(
-                f"{name} differs: draw from training.random or from torch's own generator alone"
+                f"{name} differs: draw only from training.random or from torch's own generator"
             )
 
 
@@ -179,7 +179,7 @@ def _compare(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
     largest = max(float(gradient.abs().max()) for gradient in one.values())
     for name, gradient in one.items():
         if float((gradient - other[name]).abs().max()) > CLOSE * largest:
-            raise _Wrong(f"that of {name} differs")
+            raise _Wrong(f"the gradient of {name} differs")
 
 
 def _by_example(settings: MethodSettings, step: Step) -> str | None:
@@ -190,7 +190,7 @@ def _by_example(settings: MethodSettings, step: Step) -> str | None:
     summed = {name: torch.zeros_like(p) for name, p in parts.named_parameters()}
     torch.manual_seed(1)
     training = Training(step=10**6, random=torch.Generator().manual_seed(2), update=lambda: None)
-    # Normal numbers are drawn 16 at a time: with 64 for each token, any cut is at such a place.
+    # Torch draws normal numbers 16 at a time: with 64 per token, any cut is at a multiple of 16.
     for rows in (np.arange(CUT), np.arange(CUT, EXAMPLES)):
         parts.zero_grad()
         step(parts, _batch(rows), settings, training)
@@ -206,14 +206,12 @@ def _cost(settings: MethodSettings, step: Step) -> str:
         forward = _operations(partial(model, _batch()))
     found = _operations(partial(_run, model, settings, step)) / forward
     stated = settings.cost
-    wrong = (
-        "" if abs(found - stated) < 0.25 * stated else f"; it says cost = {stated}: set it right"
-    )
+    wrong = "" if abs(found - stated) < 0.25 * stated else f"; it says cost = {stated}: correct it"
     return f"{found:.1f}{wrong}"
 
 
 def _operations(run: Callable[[], object]) -> float:
-    """Count multiplications with weights, as the method's costs are counted."""
+    """Count the multiplications with weights, which the costs of methods are based on."""
     with FlopCounterMode(display=False) as counter:
         run()
     counts = counter.get_flop_counts()["Global"]

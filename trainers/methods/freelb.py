@@ -1,7 +1,7 @@
 """FreeLB (Zhu et al. 2020, Algorithm 1). K ascents are K + 1 passes: cost 3(K + 1)F.
 
-Every pass trains with an equal share, and its one backward also gives the perturbation's gradient.
-All passes of a batch share their dropout masks (their section 3.3).
+Every pass contributes an equal share to the update, and its backward also gives the gradient of the
+perturbation. All passes of a batch share their dropout masks (section 3.3 of the paper).
 """
 
 import torch
@@ -31,7 +31,7 @@ def freelb_step(model: Classifier, batch: Batch, settings: FreeLB, training: Tra
 
 
 def _train(model: Classifier, batch: Batch, delta_PD: Tensor, passes: int) -> tuple[Tensor, Tensor]:
-    """Add one pass's share of the gradient; return its share of the loss, and delta's gradient."""
+    """Add one pass's share of the gradient; return its share of the loss and delta's gradient."""
     attacked_PD = model.embed(batch) + delta_PD
     attacked_PD.retain_grad()
     scores_BC = model.classify(model.encode(attacked_PD, batch))

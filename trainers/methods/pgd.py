@@ -1,7 +1,8 @@
 """Projected gradient descent (Madry et al. 2018) on the word embeddings. Cost (2K + 3)F.
 
-K ascents ask for the perturbation's gradient alone; only the loss after the last one trains, and
-there is no clean loss. As in zhuchen03/FreeLB, all passes of a batch share their dropout masks.
+K ascents compute only the gradient of the perturbation; the loss after the last one trains the
+model, and there is no clean loss. As in zhuchen03/FreeLB, the passes of a batch share their dropout
+masks.
 """
 
 import torch
@@ -17,7 +18,7 @@ from trainers.methods.step import Losses, Training, backward
 
 
 def pgd_step(model: Classifier, batch: Batch, settings: PGD, training: Training) -> Losses:
-    """Add the gradient of CE(x + delta), delta = the last of K ascents and held constant."""
+    """Add the gradient of CE(x + delta), where delta is the result of K ascents, held constant."""
     moment = remember(batch.tokens_P.device)
     words_PD = model.embed(batch)
     delta_PD = random_start(words_PD, batch, settings, training.random)

@@ -1,7 +1,7 @@
-"""R3F (Aghajanyan et al. 2021): noise on the word embeddings must not matter. Cost 6F.
+"""R3F (Aghajanyan et al. 2021): noise on the word embeddings should not change the output. Cost 6F.
 
-Both passes draw dropout masks of their own, as in the authors' code. There the noisy pass does not
-train V (its lookup is detached); here, as in the paper's objective, it does.
+Each pass draws its own dropout masks, as in the authors' code. In that code the noisy pass does not
+train V (its lookup is detached); here it does, as in the paper's objective.
 """
 
 from search_spaces.methods import R3F

@@ -8,7 +8,7 @@ from trainers.methods.step import Losses, Training, backward
 
 
 def scl_step(model: Classifier, batch: Batch, settings: SCL, _training: Training) -> Losses:
-    """Add the gradient of (1 - lambda) CE + lambda SCL (their Eq. 1); SCL is of h itself."""
+    """Add the gradient of (1 - lambda) CE + lambda SCL (their Eq. 1), with SCL on h itself."""
     h_BD = model.encode(model.embed(batch), batch)
     clean = cross_entropy(model.classify(h_BD), batch.labels_B)
     contrast = supervised_contrastive(

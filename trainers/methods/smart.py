@@ -1,9 +1,9 @@
 """SMART's smoothness-inducing adversarial regulariser (Jiang et al. 2020). Cost (2T + 6)F.
 
-Their second part, the Bregman proximal point momentum, is not in.
-Every pass draws dropout masks of its own, as in the authors' code. There each side of the KL holds
-the other one constant, and the attacked pass does not train V; here, as in their Eq. 1, all of it
-trains. The max norm that divides the gradient is per example.
+Their second part, the Bregman proximal point momentum, is not implemented. Each pass draws its own
+dropout masks, as in the authors' code. In that code each side of the KL holds the other constant,
+and the attacked pass does not train V; here everything trains, as in their Eq. 1. The gradient is
+divided by its max norm per example.
 """
 
 import torch
@@ -40,7 +40,7 @@ def _ascend(
     delta_PD: Tensor,
     clean_BC: Tensor,
 ) -> Tensor:
-    """Lines 5 to 9 of their Algorithm 1, with the max norm: eta g / max |g|, then the ball."""
+    """Take lines 5 to 9 of their Algorithm 1 in the max norm: eta g / max |g|, then project."""
     attacked_PD = (words_PD + delta_PD).requires_grad_()
     kl = symmetric_kl(clean_BC, model.classify(model.encode(attacked_PD, batch)))
     (gradient_PD,) = torch.autograd.grad(kl, attacked_PD)

@@ -240,5 +240,5 @@ def test_a_head_that_an_encoder_does_not_have_is_found_before_training(tmp_path:
     study = parse_study(
         STUDY.replace("[rte, qqp]", text).replace("encoders: [tiny]\n", ""), source="test"
     )
-    with pytest.raises(UserError, match=r"head: native is known of bert.*not of mpnet"):
+    with pytest.raises(UserError, match=r"head: native is available for bert.*not for mpnet"):
         check_all(study.trials(), None)

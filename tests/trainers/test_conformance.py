@@ -84,7 +84,7 @@ def nothing(*_: object) -> Losses:
     [
         (returns(lambda losses: losses["loss"]), 1, "dict of losses"),
         (returns(lambda losses: {"clean": losses["loss"]}), 1, "dict of losses"),
-        (returns(lambda losses: {"loss": losses["loss"][None]}), 1, "loss is no scalar"),
+        (returns(lambda losses: {"loss": losses["loss"][None]}), 1, "loss is not a scalar"),
         (returns(lambda losses: losses | {"part": losses["loss"] / 0}), 1, "part is not finite"),
         (with_graph, 1, "loss still has its graph"),
         (nothing, 1, "ZeroDivisionError: of the user's own"),
@@ -108,6 +108,6 @@ def test_a_wrong_cost_is_said() -> None:
     assert last.note == "3.0"
     (*_, last) = check_step(settings.model_copy(update={"lambda_": 0.5}), get_step("cat"))
     assert last.note is not None
-    assert "set it right" not in last.note
+    assert "correct it" not in last.note
     (*_, last) = check_step(Own(), lambda m, b, _s, t: get_step("cat")(m, b, settings, t))
     assert last.wrong is not None or "it says cost = 3" in str(last.note)

@@ -306,7 +306,7 @@ def test_a_broken_folder_is_refused_in_one_line(broken: str, how: str, saved: Pa
 @pytest.mark.parametrize(
     ("file", "change", "said"),
     [
-        ("config.json", {"vocab_size": 99}, "embeddings.weight has the sizes (55, 64), by its"),
+        ("config.json", {"vocab_size": 99}, "embeddings.weight has the shape (55, 64), but its"),
         ("config.json", {"hidden_size": "a"}, "'hidden_size': TypeError: Field"),
         ("config.json", {"hidden_act": "nope"}, "(KeyError: 'nope')"),
         ("config.json", [1], "(TypeError: "),

@@ -50,7 +50,7 @@ def confirm(
                 task=cell.task,
                 encoder=cell.encoder,
                 method=cell.method,
-                setting=config.at_seed(0).signature,
+                setting=config.with_seed(0).signature,
             )
             for cell, config in zip(cells, chosen, strict=True)
         ),

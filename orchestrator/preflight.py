@@ -166,7 +166,7 @@ def check_all(
     notes: list[str] = []
     warm = Warm(tasks)
     for trial in {(warm_key(trial), trial.head): trial for trial in trials}.values():
-        prepared = warm.prepared(trial, data)
+        prepared = warm.prepare(trial, data)
         encoder = prepared.encoder.model
         check_length(trial.encoder, encoder, trial.max_length)
         if trial.head == "native":

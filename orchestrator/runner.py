@@ -104,7 +104,7 @@ class TrialRunner:
 
         `remark` then says so.
         """
-        prepared = self.warm.prepared(config, self.job.data)
+        prepared = self.warm.prepare(config, self.job.data)
         run = TrialRun(config, prepared, self.device, self.store.code)
         try:
             load_snapshot(run, self.store.checkpoint(config.signature))
@@ -152,7 +152,7 @@ class TrialRunner:
         """Keep the curve so far, and the score that its weights would be selected with."""
         self.curve = run.progress.curve
         self.tracking.tell(self.curve)
-        self.score = run.config.selected([epoch["score"] for epoch in self.curve])
+        self.score = run.config.choose_score([epoch["score"] for epoch in self.curve])
 
     def _commit(self, run: TrialRun) -> None:
         result = run.result()
@@ -208,7 +208,7 @@ class TrialRunner:
 
     def _release(self, config: TrialConfig) -> None:
         self.run = None
-        self.store.forget_running(config.signature)
+        self.store.remove_running(config.signature)
         self._owned.close()
 
 

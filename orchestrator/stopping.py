@@ -80,7 +80,7 @@ class SettingJudge:
         """Take in a trial's score at an epoch; return whether its setting is to be stopped."""
         from ray.tune.schedulers import TrialScheduler
 
-        setting = trial.at_seed(0)
+        setting = trial.with_seed(0)
         scores = self.scores.setdefault((setting, epoch), [])
         scores.append(score)
         cell = self.cells.get(trial.signature, trial.cell)
@@ -105,7 +105,7 @@ class SettingJudge:
         scores: list[float] = []
         for epoch in curve:
             scores.append(epoch.score)
-            if self.hear(trial, epoch.epoch, trial.selected(scores)):
+            if self.hear(trial, epoch.epoch, trial.choose_score(scores)):
                 break
 
 
@@ -145,7 +145,7 @@ def early_stopping(
             config = parse_trial(trial.config["trial"])
             if result.get("score") is None:
                 return str(TrialScheduler.CONTINUE)
-            setting = config.at_seed(0)
+            setting = config.with_seed(0)
             if setting not in self.stopped:
                 if not self.judge.hear(config, result["epoch"], result["score"]):
                     return str(TrialScheduler.CONTINUE)
@@ -163,4 +163,4 @@ def early_stopping(
 
 def _stopped(past: Iterable[tuple[TrialConfig, Curve]]) -> set[TrialConfig]:
     """Return the settings of which a seed was stopped before its last epoch."""
-    return {trial.at_seed(0) for trial, curve in past if len(curve) < trial.trained_epochs}
+    return {trial.with_seed(0) for trial, curve in past if len(curve) < trial.trained_epochs}

@@ -122,13 +122,13 @@ def _scheduler(search: Search, plan: Plan, store: Store) -> Any:
         store.commit_pruned(trial, record)
 
     def keep_others(trial: TrialConfig) -> None:
-        for other in siblings[trial.at_seed(0)]:
+        for other in siblings[trial.with_seed(0)]:
             if other != trial and store.state(other.signature) is State.MISSING:
                 keep(other, ())
 
     def prune(trial: TrialConfig, result: dict[str, Any]) -> None:
         keep(trial, [EpochRecord.model_validate(epoch) for epoch in json.loads(result["curve"])])
-        store.forget_running(trial.signature)
+        store.remove_running(trial.signature)
         keep_others(trial)
 
     past: list[tuple[TrialConfig, Sequence[EpochRecord]]] = []
@@ -146,7 +146,7 @@ def _scheduler(search: Search, plan: Plan, store: Store) -> Any:
 def _siblings(plan: Plan) -> dict[TrialConfig, list[TrialConfig]]:
     """Return the trials of each setting, by the setting with seed 0."""
     settings = (group for grid in plan.grids.values() for group in group_by_setting(grid))
-    return {group[0].at_seed(0): group for group in settings}
+    return {group[0].with_seed(0): group for group in settings}
 
 
 def _searcher(search: Search, chosen: Sequence[TrialConfig], plan: Plan, store: Store) -> Any:
@@ -249,4 +249,4 @@ def _give_up(store: Store, trial: TrialConfig, cause: Exception) -> None:
     with store.lock(trial.signature) as mine:
         if mine and store.state(trial.signature) is not State.DONE:
             store.commit_failure(trial, failure(trial.signature, cause, kind="infrastructure"))
-            store.forget_running(trial.signature)
+            store.remove_running(trial.signature)

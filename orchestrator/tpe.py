@@ -68,7 +68,7 @@ class CellSearch:
         from ray.tune.search.optuna import OptunaSearch
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.settings = {group[0].at_seed(0): group for group in group_by_setting(trials)}
+        self.settings = {group[0].with_seed(0): group for group in group_by_setting(trials)}
         self.axes, self.budget, self.asked = Axes([*self.settings]), budget, 0
         self.scores = dict(scores)
         self.ended = {name for name, score in scores.items() if score is not None}
@@ -115,11 +115,11 @@ class CellSearch:
         """Hear how a trial ended; None is a failure. Optuna hears of its setting at the last."""
         self.scores[trial.signature] = score
         self.ended.add(trial.signature)
-        self._teach(trial.at_seed(0))
+        self._teach(trial.with_seed(0))
 
     def skip(self, trial: TrialConfig) -> None:
         """Hear that a trial was stopped with its setting before it began: it has no score."""
-        setting = trial.at_seed(0)
+        setting = trial.with_seed(0)
         self.settings[setting] = [one for one in self.settings[setting] if one != trial]
         self._teach(setting)
 
@@ -228,7 +228,7 @@ def _scores(trials: Sequence[TrialConfig], plan: Plan, store: Store) -> dict[str
                 found[trial.signature] = store.verified_record(trial.signature).selection_score
             case State.PRUNED:
                 curve = store.pruned(trial.signature).epochs
-                found[trial.signature] = trial.selected([epoch.score for epoch in curve])
+                found[trial.signature] = trial.choose_score([epoch.score for epoch in curve])
             case State.FAILED | State.RUNNING | State.CORRUPT:
                 found[trial.signature] = None
     return found

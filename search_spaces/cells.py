@@ -56,7 +56,7 @@ def group_by_setting(trials: Iterable[TrialConfig]) -> list[list[TrialConfig]]:
     """Group the trials that differ only in the seed; groups and trials keep their order."""
     groups: dict[TrialConfig, list[TrialConfig]] = {}
     for trial in trials:
-        groups.setdefault(trial.at_seed(0), []).append(trial)
+        groups.setdefault(trial.with_seed(0), []).append(trial)
     return list(groups.values())
 
 

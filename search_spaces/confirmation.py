@@ -44,11 +44,11 @@ def fresh_seeds(study: Study, count: int) -> tuple[int, ...]:
         raise UserError(f"--seeds: a confirmation takes at least {FEWEST}, got {count}")
     texts = (f"confirm {study.name} {number}" for number in range(count))
     seeds = tuple(int(hashlib.sha256(text.encode()).hexdigest()[:7], 16) for text in texts)
-    refuse_seen(study, seeds)
+    refuse_used_seeds(study, seeds)
     return seeds
 
 
-def refuse_seen(study: Study, seeds: Iterable[int]) -> None:
+def refuse_used_seeds(study: Study, seeds: Iterable[int]) -> None:
     """Refuse seeds that the study itself has, because they took part in its choice.
 
     Raises:
@@ -67,5 +67,5 @@ def confirm_settings(
 ) -> Confirmation:
     """Build the confirmation that trains each of these settings with all of these seeds."""
     fields = {name: getattr(study, name) for name in Study.model_fields}
-    wanted = tuple(setting.at_seed(seed) for setting in settings for seed in seeds)
+    wanted = tuple(setting.with_seed(seed) for setting in settings for seed in seeds)
     return Confirmation(**fields | {"own_tables": (), "labels": study.labels}, wanted=wanted)

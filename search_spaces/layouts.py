@@ -174,7 +174,7 @@ class DataLayout(Settings):
 
 
 @cache
-def _shipped(number: int) -> Layout | DataLayout:
+def _load_shipped(number: int) -> Layout | DataLayout:
     file = resources.files("search_spaces") / "tables" / f"table{number}.yaml"
     fields = parse_fields(file.read_text("utf-8"))
     return (DataLayout if "describes" in fields else Layout).model_validate(fields)
@@ -183,13 +183,13 @@ def _shipped(number: int) -> Layout | DataLayout:
 @cache
 def paper_layouts() -> Mapping[int, Layout]:
     """Return the paper's tables of results, by number."""
-    return {n: found for n in TABLES if isinstance(found := _shipped(n), Layout)}
+    return {n: found for n in TABLES if isinstance(found := _load_shipped(n), Layout)}
 
 
 @cache
 def data_layouts() -> Mapping[int, DataLayout]:
     """Return the paper's tables of datasets, by number."""
-    return {n: found for n in TABLES if isinstance(found := _shipped(n), DataLayout)}
+    return {n: found for n in TABLES if isinstance(found := _load_shipped(n), DataLayout)}
 
 
 def compared_options(layouts: Iterable[Layout]) -> dict[str, list[str]]:

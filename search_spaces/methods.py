@@ -36,7 +36,7 @@ class Standard(MethodSettings):
     style: ClassVar[Style] = Style(light="#3b3b3b", dark="#d6d6d6", marker="o", dashes=(), hatch="")
 
 
-def _off(value: object) -> object:
+def _read_off(value: object) -> object:
     """YAML 1.1 reads a bare `off` as false."""
     return "off" if value is False else value
 
@@ -63,7 +63,7 @@ class Attack(MethodSettings):
     l2_scope: Scope | None = None
     eps_l2: NonNegative | None = None
     perturb_special: bool = True
-    adv_dropout: Annotated[Dropout, BeforeValidator(_off)] = "fresh"
+    adv_dropout: Annotated[Dropout, BeforeValidator(_read_off)] = "fresh"
     attack_direction: Literal["ascent", "as_printed"] = "ascent"
     adv_begin_step: Steps = 0
 
@@ -173,7 +173,7 @@ class SCL(MethodSettings):
     scl_singletons: Literal["zero", "skip"] = "zero"
 
 
-class Climbing(MethodSettings):
+class AscentSettings(MethodSettings):
     """What PGD, FreeAT and FreeLB share: a perturbation per token that ascends the loss.
 
     `init_mag` is the size of the random start, `adv_lr` the size of each of the `steps` steps,
@@ -187,7 +187,7 @@ class Climbing(MethodSettings):
     norm: Literal["l2", "linf"] = "l2"
 
 
-class Counted(Climbing):
+class CountedAscent(AscentSettings):
     """PGD and FreeLB: `count` says whether `steps` counts ascents or passes (ascents + 1)."""
 
     count: Literal["ascent_steps", "passes"] = "ascent_steps"
@@ -198,7 +198,7 @@ class Counted(Climbing):
         return self.steps + (self.count == "ascent_steps")
 
 
-class PGD(Counted):
+class PGD(CountedAscent):
     """Projected gradient descent (Madry et al. 2018): trains on the last perturbation alone."""
 
     by_example: ClassVar[bool] = True
@@ -215,7 +215,7 @@ class PGD(Counted):
         return 2 * (self.passes - 1) + 3
 
 
-class FreeAT(Climbing):
+class FreeAT(AscentSettings):
     """Adversarial training for free (Shafahi et al. 2019): replays each batch `steps` times.
 
     The paper uses `free_delta: carry`, which keeps the perturbation from batch to batch, and
@@ -241,7 +241,7 @@ class FreeAT(Climbing):
         return math.ceil(epochs / self.steps) if self.free_epochs == "divide_by_k" else epochs
 
 
-class FreeLB(Counted):
+class FreeLB(CountedAscent):
     """Free large-batch adversarial training (Zhu et al. 2020): trains on all its passes."""
 
     by_example: ClassVar[bool] = True

@@ -38,13 +38,13 @@ def _one_value(value: object) -> object:
     return value
 
 
-def _listed(value: object) -> object:
+def _as_list(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
 Value = Annotated[bool | int | float | str | None, BeforeValidator(_one_value)]
 Axis = tuple[Value, ...]
-Listed = Annotated[Axis, BeforeValidator(_listed)]
+Listed = Annotated[Axis, BeforeValidator(_as_list)]
 """An axis, or a single value, which is an axis of length one."""
 
 DATA_SETTINGS = (
@@ -168,7 +168,7 @@ class Part(TrainingSettings):
             for point in points[method]
         )
 
-    def sizes(self) -> dict[str, int]:
+    def count_trials(self) -> dict[str, int]:
         """Count the trials of each method without building them."""
         pairs = len(self.encoders) * len(self.tasks)
         return {
@@ -178,7 +178,7 @@ class Part(TrainingSettings):
         }
 
     def _refuse_too_many(self) -> None:
-        sizes = self.sizes()
+        sizes = self.count_trials()
         if sum(sizes.values()) > MAX_TRIALS:
             largest = max(sizes, key=lambda method: sizes[method])
             raise UserError(

@@ -355,7 +355,7 @@ def _build(fields: dict[Any, Any], folder: Path, find: Finder) -> Study:
 
 def _refuse_too_many(parts: Sequence[Part]) -> None:
     """Check before trials are built: too many would take hours and all memory."""
-    total = sum(sum(part.sizes().values()) for part in parts)
+    total = sum(sum(part.count_trials().values()) for part in parts)
     if (
         len(parts) > 1 and total > MAX_TRIALS
     ):  # A single part reports by itself which method has too many.

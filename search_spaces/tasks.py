@@ -26,12 +26,12 @@ def _split_name(name: str) -> str:
 SplitName = Annotated[str, AfterValidator(_split_name)]
 
 
-def _listed(value: object) -> object:
+def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
 Name = Annotated[str, Field(min_length=1, max_length=1000)]
-Names = Annotated[tuple[Name, ...], BeforeValidator(_listed), Field(min_length=1)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 TaskName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=100)]
 
 
@@ -81,7 +81,7 @@ class TaskFields(Settings):
     disk: Name | None = None
     hub: Hub | None = None
     metric: Name = "accuracy"
-    beside: Annotated[tuple[Name, ...], BeforeValidator(_listed)] = ()
+    beside: Annotated[tuple[Name, ...], BeforeValidator(_as_tuple)] = ()
     positive: Name | None = None
     dev: Annotated[Share, Field(gt=0, lt=1)] | None = None
     difficult: Count | None = None

@@ -130,7 +130,7 @@ class TrialConfig(TrainingSettings):
             del fields["data"]
         return json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
-    def at_seed(self, seed: int) -> "TrialConfig":
+    def with_seed(self, seed: int) -> "TrialConfig":
         """Return the same setting with this seed."""
         return self if seed == self.seed else self.model_copy(update={"seed": seed})
 
@@ -139,7 +139,7 @@ class TrialConfig(TrainingSettings):
         """Passes over the training rows: `epochs`, unless the method changes the number."""
         return self.method.epochs_of(self.epochs)
 
-    def selected(self, scores: Sequence[float]) -> float:
+    def choose_score(self, scores: Sequence[float]) -> float:
         """Return which of the epochs' scores so far (at least one) the trial would be chosen by."""
         return max(scores) if self.select == "best_epoch" else scores[-1]
 

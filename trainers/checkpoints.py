@@ -67,7 +67,7 @@ class Checkpoints:
         for name in self._cells:
             self._seeds.setdefault(self._setting(name), []).append(name)
         self._trials = str(store.trials)
-        self._ended: dict[str, float] = {}
+        self._known_scores: dict[str, float] = {}
 
     def offer(self, run: "TrialRun", score: float) -> None:
         """Write a finished trial's model, if it is to be kept; call before the trial's commit.
@@ -83,7 +83,7 @@ class Checkpoints:
         folder = self._folder(name)
         note = folder / f"{name}.txt"
         try:
-            with self._locked(folder):
+            with self._lock(folder):
                 write_model(folder / ("all" if self.keeping.keep == "all" else ".") / name, run)
                 note.unlink(missing_ok=True)
         except Exception as error:  # Tokenizers raise no narrower type if the disk is full.
@@ -104,7 +104,7 @@ class Checkpoints:
                 self._clear(folder)
 
     def _clear(self, folder: Path) -> None:
-        with self._locked(folder):
+        with self._lock(folder):
             for temporary in (*folder.glob(".*.tmp"), *folder.glob("all/.*.tmp")):
                 shutil.rmtree(temporary, ignore_errors=True)
             if self.keeping.keep == "best":
@@ -121,9 +121,9 @@ class Checkpoints:
 
     def _drop_all_but_best(self, folder: Path) -> None:
         """Remove a model only for a better model, and a note only for a better trial."""
-        kept = [path for path in folder.iterdir() if _is_signature(path.stem)]
-        models = [path for path in kept if path.suffix == ""]
-        for paths, drop in ((models, shutil.rmtree), (kept, _unlink)):
+        present = [path for path in folder.iterdir() if _is_signature(path.stem)]
+        models = [path for path in present if path.suffix == ""]
+        for paths, drop in ((models, shutil.rmtree), (present, _unlink)):
             names = {path.stem for path in paths}
             own = {name for name in names if self._cells.get(name) == folder.name}
             best = self._choose_kept(own) or self._choose_kept(names)
@@ -193,16 +193,16 @@ class Checkpoints:
 
     def _score(self, signature: str) -> float | None:
         """Return the selection score of a finished trial, or None; read once."""
-        if signature in self._ended:
-            return self._ended[signature]
+        if signature in self._known_scores:
+            return self._known_scores[signature]
         if not os.path.exists(f"{self._trials}/{signature}/result.json"):  # noqa: PTH110
             return None  # A plain string, for speed: a large cell asks thousands of times.
         with suppress(CorruptTrial):
-            self._ended[signature] = self.store.verified_record(signature).selection_score
-        return self._ended.get(signature)
+            self._known_scores[signature] = self.store.verified_record(signature).selection_score
+        return self._known_scores.get(signature)
 
     @contextmanager
-    def _locked(self, folder: Path) -> Iterator[None]:
+    def _lock(self, folder: Path) -> Iterator[None]:
         """Hold a cell's lock, which the kernel frees if its owner dies."""
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "lock").open("ab") as file:

@@ -21,7 +21,7 @@ from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from trainers.encoders.batches import Ints, collate, evaluation_batches, training_order
 from trainers.encoders.classifier import Classifier
-from trainers.encoders.machine import environment, forget_peak_memory, peak_memory
+from trainers.encoders.machine import environment, peak_memory, reset_peak_memory
 from trainers.methods.load import load_method
 from trainers.methods.step import Losses, Training
 from trainers.optimizer import learning_rate, make_optimizer
@@ -99,7 +99,7 @@ class TrialRun:
         self.config, self.prepared, self.device = config, prepared, device
         self.settings, self.step = load_method(config.method, code)
         self.progress = Progress()
-        forget_peak_memory(device)
+        reset_peak_memory(device)
         self.model = self._build().to(device)
         self.optimizer = make_optimizer(self.model, config)
         self.best: dict[str, Tensor] | None = None
@@ -324,9 +324,9 @@ class TrialRun:
             selected_epoch=self.progress.best_epoch if self.best else self.config.trained_epochs,
             scores={
                 split: score_records(
-                    kept.gold, kept.predicted, len(self.prepared.labels), self.prepared.metrics
+                    found.gold, found.predicted, len(self.prepared.labels), self.prepared.metrics
                 )
-                for split, kept in predictions.items()
+                for split, found in predictions.items()
             },
             epochs=tuple(EpochRecord.model_validate(epoch) for epoch in self.progress.curve),
             steps=self.progress.step,

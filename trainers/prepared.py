@@ -65,7 +65,7 @@ class Warm:
         self.last: tuple[tuple[object, ...], Prepared] | None = None
         self.encoder: tuple[str, Encoder] | None = None
 
-    def prepared(self, config: TrialConfig, data_folder: Path | None) -> Prepared:
+    def prepare(self, config: TrialConfig, data_folder: Path | None) -> Prepared:
         """Return a trial's `Prepared`; reuses the last one, or at least its encoder, if possible.
 
         Raises:

@@ -138,7 +138,7 @@ class CellResult:
         """The settings of which a trial is finished, in study order."""
         groups: dict[TrialConfig, list[FinishedTrial]] = {}
         for trial in self.finished:
-            groups.setdefault(trial.config.at_seed(0), []).append(trial)
+            groups.setdefault(trial.config.with_seed(0), []).append(trial)
         return tuple(Setting(trials=tuple(trials)) for trials in groups.values())
 
     @cached_property
@@ -217,7 +217,7 @@ def _read_cell(
     task, encoder, method = key
     points: dict[TrialConfig, list[State]] = {}
     for trial in group:
-        points.setdefault(trial.at_seed(0), []).append(states[trial.signature])
+        points.setdefault(trial.with_seed(0), []).append(states[trial.signature])
     return CellResult(
         task=task,
         encoder=encoder,

@@ -194,7 +194,7 @@ def _labels(
     gold = sort_labels(first.gold)
     others = {one for read in rows.values() for seed in read for one in seed.predicted}
     labels = [*gold, *sort_labels(others.difference(gold))]
-    if not metric.fits(len(labels)) or len(labels) < 2:
+    if not metric.allows(len(labels)) or len(labels) < 2:
         raise UserError(f"task {task}: {metric.name} is not for {len(labels)} labels")
     if not metric.needs_positive:
         return tuple(labels)

@@ -163,7 +163,7 @@ def exact_p(observed: Observed, n_classes: int) -> float:
 
 def _is_grid(swaps: Swaps, n_classes: int) -> bool:
     """Two classes leave two categories, one per gold label, and the difference rises in both."""
-    return swaps.metric.rises and n_classes == 2 and len(swaps.size) == 2
+    return swaps.metric.is_monotone and n_classes == 2 and len(swaps.size) == 2
 
 
 def _grid_tail(observed: Observed) -> float:

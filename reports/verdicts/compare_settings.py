@@ -37,7 +37,7 @@ def compare_settings(
         refused = f"{base.name} and {cell.name} had different numbers of epochs to choose from"
     sides = [
         Chosen(
-            setting=one.config.at_seed(0).signature,
+            setting=one.config.with_seed(0).signature,
             trials=one.signatures,
             scores=tuple(one.scores(split, one.record.metric)),
             settings=len(of.comparable),

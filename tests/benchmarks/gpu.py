@@ -34,8 +34,8 @@ from tests.benchmarks.sweep import write_study
 from tests.end_to_end.sweeps import COMMAND, environment
 from trainers.encoders.batches import Batch, Inputs, collate
 from trainers.encoders.classifier import Classifier
-from trainers.encoders.dropout import Moment
-from trainers.encoders.machine import forget_peak_memory, free_memory, peak_memory
+from trainers.encoders.dropout import RandomState
+from trainers.encoders.machine import free_memory, peak_memory, reset_peak_memory
 from trainers.methods import cat
 from trainers.methods.load import get_step
 from trainers.methods.step import Training
@@ -159,7 +159,7 @@ def figures(
     """Count a step's operations and memory, alone on the device, and relate them to its time."""
     batch = next(random_batches(lengths, device))
     step(batch)  # The optimizer makes its state in its first update: no peak is before that.
-    forget_peak_memory(device)
+    reset_peak_memory(device)
     with FlopCounterMode(display=False) as counter:
         step(batch)
     per_token = counter.get_total_flops() / len(batch.tokens_P)
@@ -176,7 +176,7 @@ def replayed_ms(method: str, size: str, lengths: tuple[int, int], device: torch.
     """Capture a step on one batch as a CUDA graph; return milliseconds of a replay."""
     step = whole_step(method, size, device, captured=True)
     batch = next(random_batches(lengths, device))
-    masks = patch.object(cat, "remember", _nowhere)  # Fresh ones: no stream is set back.
+    masks = patch.object(cat, "save_random_state", _nowhere)  # Fresh ones: no stream is set back.
     aside, graph = torch.cuda.Stream(device), torch.cuda.CUDAGraph()  # type: ignore[no-untyped-call]
     torch.cuda.synchronize(device)
     with masks, torch.cuda.stream(aside):
@@ -188,8 +188,8 @@ def replayed_ms(method: str, size: str, lengths: tuple[int, int], device: torch.
     return round(1000 * median(timed(graph.replay, device) for _ in range(REPLAYS)), 2)
 
 
-def _nowhere(device: torch.device) -> Moment:
-    return Moment(device=device, cpu=torch.get_rng_state(), cuda=None)
+def _nowhere(device: torch.device) -> RandomState:
+    return RandomState(device=device, cpu=torch.get_rng_state(), cuda=None)
 
 
 def steps_report(

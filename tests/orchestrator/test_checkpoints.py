@@ -352,8 +352,8 @@ def test_of_settings_the_one_with_the_highest_mean_is_kept(tmp_path: Path, first
     """Not the luckiest seed's: a model is written as workers would, when its trial ends."""
     store = Store(tmp_path / "store", create=True)
     settings = {
-        "lucky": [WEAK.at_seed(seed) for seed in range(3)],
-        "steady": [GOOD.at_seed(seed) for seed in range(3)],
+        "lucky": [WEAK.with_seed(seed) for seed in range(3)],
+        "steady": [GOOD.with_seed(seed) for seed in range(3)],
     }
     told = make_keeping("s", "best", {WEAK.cell: settings["lucky"] + settings["steady"]})
     folder = store.checkpoints / "s" / cell_name(WEAK.cell)

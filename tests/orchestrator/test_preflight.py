@@ -126,7 +126,7 @@ def test_what_no_report_would_take_together_is_not_trained(
     assert "\n" not in str(caught.value)
     warm, store = Warm(), Store(tmp_path, create=True)
     for trial in study.trials():
-        ready = warm.prepared(trial, None)
+        ready = warm.prepare(trial, None)
         kept = finished(trial, {ready.selection: 100}, fingerprints=dict(ready.fingerprints))
         store.commit(trial, kept)
     with pytest.raises(UserError, match=r"report them from two (stores|studies)"):

@@ -138,7 +138,7 @@ def report(scheduler: Any, trial: TrialConfig, epoch_: int, score: float) -> str
 def seeded(count: int, seeds: int = 3) -> list[list[TrialConfig]]:
     """Return settings, each with all its seeds."""
     settings = [tiny_config(lr=1e-3 + n * 1e-4, epochs=9) for n in range(count)]
-    return [[setting.at_seed(seed) for seed in range(seeds)] for setting in settings]
+    return [[setting.with_seed(seed) for seed in range(seeds)] for setting in settings]
 
 
 @pytest.mark.parametrize("name", sorted(set(SCHEDULERS) - {"fifo"}))

@@ -45,7 +45,7 @@ def trials(method: str, n: int, task: str = "rte", **changes: Any) -> list[Trial
 def seeded(method: str, settings: int, seeds: int, task: str = "rte") -> list[TrialConfig]:
     """A cell's trials, the seeds of a setting one after the other."""
     grid = trials(method, settings, task)
-    return [trial.at_seed(seed) for trial in grid for seed in range(seeds)]
+    return [trial.with_seed(seed) for trial in grid for seed in range(seeds)]
 
 
 def predict(

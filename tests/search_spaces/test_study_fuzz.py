@@ -128,7 +128,7 @@ def is_a_study_or_one_line(text: str) -> None:
     except UserError as error:
         line = str(error)
     else:
-        assert len(study.trials()) <= sum(sum(part.sizes().values()) for part in study.parts)
+        assert len(study.trials()) <= sum(sum(part.count_trials().values()) for part in study.parts)
         return
     assert line.startswith("study s.yaml: ")
     assert len(line) <= MESSAGE_WIDTH

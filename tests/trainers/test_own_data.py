@@ -271,10 +271,10 @@ def test_data_that_change_during_a_run_are_not_trained_on(tmp_path: Path) -> Non
     named = {"task": "tickets", "method": {"name": "standard"}, "n_per_class": None}
     before = tiny_config(**named, data=identify(task, None).digest)
     warm = Warm(tasks)
-    assert warm.prepared(before, None).labels == TEAMS
+    assert warm.prepare(before, None).labels == TEAMS
     found = rows(3, "dev")
     write_rows(tmp_path / "dev.csv", [{**found[0], "team": "returns"}, *found[1:]])
     with pytest.raises(UserError, match="task tickets: its data changed after the run began"):
         prepare(before, None, tasks=tasks)
     after = tiny_config(**named, data=identify(task, None).digest)
-    assert warm.prepared(after, None).labels == TEAMS, "another key: nothing old is kept"
+    assert warm.prepare(after, None).labels == TEAMS, "another key: nothing old is kept"

@@ -214,9 +214,9 @@ def test_progress_reads_back_and_is_forgotten_with_the_running_folder(store: Sto
     assert store.progress(SIGNATURE) == progress
     (store.running_folder(SIGNATURE) / "progress.json").write_text("{")
     assert store.progress(SIGNATURE) is None
-    store.forget_running(SIGNATURE)
+    store.remove_running(SIGNATURE)
     assert not store.running_folder(SIGNATURE).exists()
-    store.forget_running(SIGNATURE)
+    store.remove_running(SIGNATURE)
 
 
 def test_a_trial_killed_after_its_commit_leaves_nothing_for_good(

@@ -106,7 +106,7 @@ def test_the_lock_of_a_removed_file_is_not_ownership(
     real = fcntl.flock
 
     def late(file: Any, how: int) -> None:
-        store.forget_running(NAME)
+        store.remove_running(NAME)
         if remade:
             store.running_folder(NAME).mkdir()
             (store.running_folder(NAME) / "lock").touch()

@@ -30,18 +30,18 @@ def read_csv_rows(path: Path, *, strict: bool = False) -> Iterator[tuple[int, li
     # The added empty line is a row without fields, unless a quote before it is still open.
     divider = "\t" if path.suffix.lower() == ".tsv" else ","
     rows = csv.reader(chain(read_lines(path), ["\n"]), strict=strict, delimiter=divider)
-    begin, held = 1, None
+    begin, previous = 1, None
     try:
         for row in rows:
-            if held is not None:
-                yield held
-            held = (begin, row)
+            if previous is not None:
+                yield previous
+            previous = (begin, row)
             begin = rows.line_num + 1
     except csv.Error as error:
         raise UserError(f"{path}: line {begin}: {error}; is a quote not closed?") from error
-    if held and held[1]:
+    if previous and previous[1]:
         raise UserError(
-            f"{path}: line {held[0]}: a quote in the row that begins here is not closed"
+            f"{path}: line {previous[0]}: a quote in the row that begins here is not closed"
         )
 
 

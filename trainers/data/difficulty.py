@@ -58,7 +58,7 @@ def find_least_similar(similarity_N: Floats, test: Split, amount: int) -> list[i
 
     Ties are broken by text, so that the choice does not depend on the order of the rows.
     """
-    values, texts = similarity_N.tolist(), _texts(test)
+    values, texts = similarity_N.tolist(), _join_texts(test)
     labels, taken, rows = test.labels.tolist(), Counter[int](), []
     for row in sorted(range(len(test)), key=lambda row: (values[row], texts[row])):
         if taken[labels[row]] < amount:
@@ -75,22 +75,24 @@ def tfidf_similarity(train: Split, test: Split) -> Floats:
     examples that contain the word; words of no training example are ignored. A text without known
     words has similarity 0.
     """
-    documents = [_words(text) for text in _texts(train)]
+    documents = [_count_words(text) for text in _join_texts(train)]
     df = Counter(word for document in documents for word in document)
     idf = {word: 1 + math.log((1 + len(train)) / (1 + n)) for word, n in df.items()}
     intents: dict[int, Counter[str]] = {label: Counter() for label in set(test.labels.tolist())}
     for document, label in zip(documents, train.labels.tolist(), strict=True):
         intents.get(label, Counter()).update(document)
-    vectors = {label: _unit(counts, idf) for label, counts in intents.items()}
-    pairs = zip(_texts(test), test.labels.tolist(), strict=True)
-    return np.array([_dot(_unit(_words(text), idf), vectors[label]) for text, label in pairs])
+    vectors = {label: _unit_vector(counts, idf) for label, counts in intents.items()}
+    pairs = zip(_join_texts(test), test.labels.tolist(), strict=True)
+    return np.array(
+        [_dot(_unit_vector(_count_words(text), idf), vectors[label]) for text, label in pairs]
+    )
 
 
-def _words(text: str) -> Counter[str]:
+def _count_words(text: str) -> Counter[str]:
     return Counter(WORD.findall(text.lower()))
 
 
-def _unit(counts: Mapping[str, int], idf: Vector) -> Vector:
+def _unit_vector(counts: Mapping[str, int], idf: Vector) -> Vector:
     """Multiply counts by idf, and scale the vector to length 1."""
     weights = {word: n * idf[word] for word, n in counts.items() if word in idf}
     length = math.sqrt(math.fsum(weight * weight for weight in weights.values()))
@@ -108,7 +110,7 @@ def encoder_similarity(train: Split, test: Split, encoder: str, embed: Embed) ->
     Raises:
         UserError: as `embed`.
     """
-    texts = _texts(train) + _texts(test)
+    texts = _join_texts(train) + _join_texts(test)
     distinct = tuple(sorted(set(texts), key=lambda text: (len(text), text)))
     row_numbers = {text: row for row, text in enumerate(distinct)}
     vectors = embed(encoder, distinct)[[row_numbers[text] for text in texts]]
@@ -123,6 +125,6 @@ def _cosine(first_ND: Floats, second_ND: Floats) -> Floats:
     return np.asarray((first_ND * second_ND).sum(axis=1) / np.maximum(lengths, 1e-12))
 
 
-def _texts(split: Split) -> list[str]:
+def _join_texts(split: Split) -> list[str]:
     """Return one text per example; the two texts of a pair are joined."""
     return [" ".join(columns) for columns in zip(*split.texts, strict=True)]

@@ -143,7 +143,7 @@ def check_metrics(task: Task, n_classes: int) -> None:
     """Check that a task's metrics allow this number of labels; UserError otherwise."""
     for name in (task.metric, *task.beside):
         metric = get_metric(name)
-        if n_classes < 2 or not metric.fits(n_classes):
+        if n_classes < 2 or not metric.allows(n_classes):
             most = metric.max_classes
             labels = f"{'' if most == 2 else 'at most '}{most}" if most else "two or more"
             raise UserError(

@@ -47,7 +47,7 @@ class Inspection:
 
 def inspect_task(data: TaskData, count: TokenCounter | None, max_length: int) -> Inspection:
     """Summarise a task; without a count of tokens, lengths are in words and `cut` is None."""
-    texts = {name: _joined(split) for name, split in data.splits.items()}
+    texts = {name: _join_texts(split) for name, split in data.splits.items()}
     train = set(texts["train"])
     labels: defaultdict[str, set[str]] = defaultdict(set)
     for name, split in data.splits.items():
@@ -56,10 +56,13 @@ def inspect_task(data: TaskData, count: TokenCounter | None, max_length: int) ->
     first = data.splits["train"]
     return Inspection(
         splits={
-            name: _split(data, split, count, max_length) for name, split in data.splits.items()
+            name: _inspect_split(data, split, count, max_length)
+            for name, split in data.splits.items()
         },
         unit="tokens" if count else "words",
-        repeated={name: _repeated(found) for name, found in texts.items() if _repeated(found)},
+        repeated={
+            name: _count_repeated(found) for name, found in texts.items() if _count_repeated(found)
+        },
         shared={
             name: n
             for name, found in texts.items()
@@ -75,18 +78,18 @@ def inspect_task(data: TaskData, count: TokenCounter | None, max_length: int) ->
     )
 
 
-def _joined(split: Split) -> list[str]:
+def _join_texts(split: Split) -> list[str]:
     return [" | ".join(parts) for parts in zip(*split.texts, strict=True)]
 
 
-def _repeated(texts: Sequence[str]) -> int:
+def _count_repeated(texts: Sequence[str]) -> int:
     return sum(n > 1 for n in Counter(texts).values())
 
 
-def _split(
+def _inspect_split(
     data: TaskData, split: Split, count: TokenCounter | None, max_length: int
 ) -> SplitInspection:
-    lengths = (count or _words)(split.texts)
+    lengths = (count or _count_words)(split.texts)
     numbers = Counter(split.labels.tolist())
     return SplitInspection(
         rows=len(split),
@@ -97,5 +100,5 @@ def _split(
     )
 
 
-def _words(texts: Sequence[Sequence[str]]) -> list[int]:
+def _count_words(texts: Sequence[Sequence[str]]) -> list[int]:
     return [sum(len(text.split()) for text in row) for row in zip(*texts, strict=True)]

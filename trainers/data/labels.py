@@ -107,7 +107,7 @@ def check_label_set(source: object, labels: Iterable[str]) -> None:
         UserError: a label lists several others, or all are numbers and one has a fraction.
     """
     known = dict.fromkeys(labels)
-    numbers = [number for label in known if (number := _number(label)) is not None]
+    numbers = [number for label in known if (number := _as_number(label)) is not None]
     if len(numbers) == len(known):
         for label, number in zip(known, numbers, strict=True):
             if not number.is_integer():
@@ -115,9 +115,9 @@ def check_label_set(source: object, labels: Iterable[str]) -> None:
                     f"{source}: all labels are numbers, and {quoted(label)} has a fraction:"
                     f" regression is not supported, {SCOPE}, not a score"
                 )
-    single = {parts[0] for label in known if len(parts := _parts(label)) == 1}
+    single = {parts[0] for label in known if len(parts := _split_parts(label)) == 1}
     for label in known:
-        parts = _parts(label)
+        parts = _split_parts(label)
         if len(parts) > 1 and single.issuperset(parts):
             raise UserError(
                 f"{source}: the label {quoted(label)} lists others ({', '.join(map(quoted, parts))}"
@@ -125,7 +125,7 @@ def check_label_set(source: object, labels: Iterable[str]) -> None:
             )
 
 
-def _number(label: str) -> float | None:
+def _as_number(label: str) -> float | None:
     try:
         number = float(label)
     except ValueError:
@@ -133,7 +133,7 @@ def _number(label: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _parts(label: str) -> list[str]:
+def _split_parts(label: str) -> list[str]:
     """Split a label at `|`, `;` and `,`; remove brackets around it and quotes around its parts."""
     bare = label[1:-1] if label[:1] + label[-1:] in {"[]", "()", "{}"} else label
     parts = [normalise_label(part).strip("'\"") for part in SEPARATORS.split(bare)]

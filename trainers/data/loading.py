@@ -261,10 +261,10 @@ def select_examples(data: TaskData, settings: TrainingSettings) -> TaskData:
     """
     train = data.splits["train"]
     order = np.random.default_rng(settings.subset_seed).permutation(len(train))
-    carved = {"dev": None if "dev" in data.splits else data.task.dev}
-    carved["heldout"] = settings.heldout_fraction if settings.select_on == "heldout" else None
+    shares = {"dev": None if "dev" in data.splits else data.task.dev}
+    shares["heldout"] = settings.heldout_fraction if settings.select_on == "heldout" else None
     splits = dict(data.splits)
-    for name, share in ((name, share) for name, share in carved.items() if share is not None):
+    for name, share in ((name, share) for name, share in shares.items() if share is not None):
         chosen = _take_per_class(train.labels, order, partial(_count_held_out, share))
         if not chosen.size:
             raise UserError(f"task {data.name}: with one row per label, none can be held out")

@@ -106,9 +106,9 @@ def attend_ragged(
     query_spans = Spans(batch.singles, 1) if query_1HNd.shape[2] == len(batch) else key_spans
     attend = _flash if _has_flash(query_1HNd) else _efficient
     out_NHd = attend(
-        _tokens_first(query_1HNd),
-        _tokens_first(key_1HPd),
-        _tokens_first(value_1HPd),
+        _put_tokens_first(query_1HNd),
+        _put_tokens_first(key_1HPd),
+        _put_tokens_first(value_1HPd),
         query_spans,
         key_spans,
         width**-0.5 if scaling is None else scaling,
@@ -117,7 +117,7 @@ def attend_ragged(
     return out_NHd[None, ..., :width]
 
 
-def _tokens_first(row_1HNd: Tensor) -> Tensor:
+def _put_tokens_first(row_1HNd: Tensor) -> Tensor:
     """(1, H, N, d) -> (N, H, d), with d padded to a multiple of 8 with zeros, without effect.
 
     It is squeezed, not indexed, because the gradient of indexing is copied into a zero tensor.

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moment:
+class RandomState:
     """The state of torch's random streams: the CPU's, and the GPU's if the device is one."""
 
     device: torch.device
@@ -21,26 +21,26 @@ class Moment:
     cuda: Tensor | None
 
 
-def remember(device: torch.device) -> Moment:
+def save_random_state(device: torch.device) -> RandomState:
     """Save the state of the streams before the pass whose masks are to be replayed.
 
     Both states are on the host, so nothing waits for the device.
     """
     cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-    return Moment(device=device, cpu=torch.get_rng_state(), cuda=cuda)
+    return RandomState(device=device, cpu=torch.get_rng_state(), cuda=cuda)
 
 
 @contextmanager
-def replay(moment: Moment) -> Iterator[None]:
-    """Draw the masks of the pass that began at `moment` again.
+def replay(state: RandomState) -> Iterator[None]:
+    """Draw the masks of the pass that began at `state` again.
 
     Afterwards the streams are where that pass ends: any number of replays advances them as far as
     one pass, so later draws neither repeat a mask nor depend on the number of passes. The passes
     must draw the same numbers (same batch, same mode).
     """
-    torch.set_rng_state(moment.cpu)
-    if moment.cuda is not None:
-        torch.cuda.set_rng_state(moment.cuda, moment.device)
+    torch.set_rng_state(state.cpu)
+    if state.cuda is not None:
+        torch.cuda.set_rng_state(state.cuda, state.device)
     yield
 
 
@@ -58,9 +58,9 @@ def without_dropout(model: nn.Module) -> Iterator[None]:
 
 
 def use_masks(
-    masks: Literal["fresh", "shared", "off"], moment: Moment, model: nn.Module
+    masks: Literal["fresh", "shared", "off"], state: RandomState, model: nn.Module
 ) -> AbstractContextManager[None]:
-    """Use the masks of `adv_dropout` in a second pass; `moment` is the start of the first one."""
+    """Use the masks of `adv_dropout` in a second pass; `state` is the start of the first one."""
     if masks == "shared":
-        return replay(moment)
+        return replay(state)
     return without_dropout(model) if masks == "off" else nullcontext()

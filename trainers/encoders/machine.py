@@ -49,7 +49,7 @@ def environment(device: torch.device, data: Mapping[str, str]) -> Environment:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Return the peak bytes since `forget_peak_memory`: on the GPU, or resident in this process."""
+    """Return the peak bytes since `reset_peak_memory`: on the GPU, or resident in this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if HIGH_WATER.exists():
@@ -59,7 +59,7 @@ def peak_memory(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def forget_peak_memory(device: torch.device) -> None:
+def reset_peak_memory(device: torch.device) -> None:
     """Reset the peak, if the system can (Linux, CUDA)."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)

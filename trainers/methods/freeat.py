@@ -18,7 +18,7 @@ from search_spaces.methods import FreeAT
 from trainers.encoders.batches import Batch
 from trainers.encoders.classifier import Classifier
 from trainers.methods.losses import cross_entropy
-from trainers.methods.perturbation import ascend, l2_norms, random_start
+from trainers.methods.perturbation import ascend, draw_start, l2_norms
 from trainers.methods.step import Losses, Training
 
 DELTA = "delta_BTD"
@@ -54,7 +54,7 @@ def _start(model: Classifier, batch: Batch, settings: FreeAT, training: Training
     """Draw a start (P, D), or take the previous batch's delta if it is carried on."""
     if DELTA in training.carried:
         return _read_by_position(training.carried[DELTA], batch)
-    return random_start(model.embed(batch), batch, settings, training.random)
+    return draw_start(model.embed(batch), batch, settings, training.random)
 
 
 def _lay_out_by_position(delta_PD: Tensor, batch: Batch) -> Tensor:

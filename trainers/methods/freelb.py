@@ -10,19 +10,19 @@ from torch import Tensor
 from search_spaces.methods import FreeLB
 from trainers.encoders.batches import Batch
 from trainers.encoders.classifier import Classifier
-from trainers.encoders.dropout import remember, replay
+from trainers.encoders.dropout import replay, save_random_state
 from trainers.methods.losses import cross_entropy
-from trainers.methods.perturbation import ascend, l2_norms, random_start
+from trainers.methods.perturbation import ascend, draw_start, l2_norms
 from trainers.methods.step import Losses, Training
 
 
 def freelb_step(model: Classifier, batch: Batch, settings: FreeLB, training: Training) -> Losses:
     """Add the gradient of the mean over passes t of CE(x + delta_t), every delta_t constant."""
-    moment = remember(batch.tokens_P.device)
-    delta_PD = random_start(model.embed(batch), batch, settings, training.random)
+    state = save_random_state(batch.tokens_P.device)
+    delta_PD = draw_start(model.embed(batch), batch, settings, training.random)
     losses: list[Tensor] = []
     for number in range(settings.passes):
-        with replay(moment):
+        with replay(state):
             share, gradient_PD = _train(model, batch, delta_PD, settings.passes)
         losses.append(share)
         if number < settings.passes - 1:

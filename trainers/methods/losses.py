@@ -13,7 +13,7 @@ def cross_entropy(scores_NC: Tensor, labels_N: Tensor) -> Tensor:
     return functional.cross_entropy(scores_NC.float(), labels_N)
 
 
-def contrastive(
+def contrastive_loss(
     clean_NK: Tensor, adversarial_NK: Tensor, tau: float, classes_N: Tensor | None = None
 ) -> Tensor:
     """Return NT-Xent between clean and adversarial projections (Eq. 9), mean over 2N anchors.
@@ -43,12 +43,12 @@ def _same_class(classes_N: Tensor) -> Tensor:
     return same & ~pairs
 
 
-def mixed(clean: Tensor, adversarial: Tensor, contrast: Tensor, lambda_: float) -> Tensor:
+def mix_losses(clean: Tensor, adversarial: Tensor, contrast: Tensor, lambda_: float) -> Tensor:
     """Return Eq. 10: (1 - lambda) / 2 (CE clean + CE adversarial) + lambda contrastive."""
     return (1 - lambda_) / 2 * (clean + adversarial) + lambda_ * contrast
 
 
-def supervised_contrastive(
+def supervised_contrastive_loss(
     h_ND: Tensor, labels_N: Tensor, tau: float, *, skip_singletons: bool
 ) -> Tensor:
     """Return the supervised contrastive loss (Gunel et al. 2021, Eq. 3) of normalised h.

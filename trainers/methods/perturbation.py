@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from search_spaces.methods import Climbing
+from search_spaces.methods import AscentSettings
 from trainers.encoders.batches import Batch
 from trainers.encoders.machine import to_device
 
@@ -18,22 +18,22 @@ SMALLEST = 1e-10
 """The least divisor of a gradient: an example with zero gradient is not moved."""
 
 
-def random_start(
-    words_PD: Tensor, batch: Batch, settings: Climbing, random: torch.Generator
+def draw_start(
+    words_PD: Tensor, batch: Batch, settings: AscentSettings, random: torch.Generator
 ) -> Tensor:
     """Draw a random start (P, D) as zhuchen03/FreeLB does, from a generator on the CPU.
 
     l2: U(-1, 1) init_mag / sqrt(length D), whose norm is about 0.58 init_mag for any length.
     linf: U(-init_mag, init_mag).
     """
-    start_PD = settings.init_mag * uniform(words_PD, random)
+    start_PD = settings.init_mag * draw_uniform(words_PD, random)
     if settings.norm == "linf":
         return start_PD
     lengths_B = batch.mask_BT.sum(1)
     return start_PD / to_tokens((lengths_B * words_PD.shape[-1]).sqrt(), batch)
 
 
-def climb(
+def take_ascent_step(
     delta_PD: Tensor,
     gradient_PD: Tensor,
     batch: Batch,
@@ -47,7 +47,7 @@ def climb(
     Zhu et al. 2020, Algorithm 1. As in the authors' code, linf divides by max |g| instead of taking
     the sign. `delta_PD`, `gradient_PD` and the result are (P, D).
     """
-    measure = l2_norms if norm == "l2" else largest
+    measure = l2_norms if norm == "l2" else max_norms
     size_B = measure(gradient_PD, batch).clamp(min=SMALLEST)
     moved_PD = delta_PD + adv_lr * gradient_PD / to_tokens(size_B, batch)
     if max_norm == 0:
@@ -58,9 +58,9 @@ def climb(
     return moved_PD * to_tokens((max_norm / length_B).clamp(max=1), batch)
 
 
-def ascend(delta_PD: Tensor, gradient_PD: Tensor, batch: Batch, settings: Climbing) -> Tensor:
-    """Take a step of `climb` with the options of a method."""
-    return climb(
+def ascend(delta_PD: Tensor, gradient_PD: Tensor, batch: Batch, settings: AscentSettings) -> Tensor:
+    """Take a step of `take_ascent_step` with the options of a method."""
+    return take_ascent_step(
         delta_PD,
         gradient_PD,
         batch,
@@ -70,13 +70,13 @@ def ascend(delta_PD: Tensor, gradient_PD: Tensor, batch: Batch, settings: Climbi
     )
 
 
-def uniform(words_PD: Tensor, random: torch.Generator) -> Tensor:
+def draw_uniform(words_PD: Tensor, random: torch.Generator) -> Tensor:
     """Draw U(-1, 1) on the CPU, with the shape and on the device of `words_PD`."""
     drawn_PD = torch.empty(words_PD.shape).uniform_(-1, 1, generator=random)
     return to_device(drawn_PD, words_PD.device)
 
 
-def normal(words_PD: Tensor, random: torch.Generator) -> Tensor:
+def draw_normal(words_PD: Tensor, random: torch.Generator) -> Tensor:
     """Draw N(0, 1) on the CPU, with the shape and on the device of `words_PD`."""
     drawn_PD = torch.empty(words_PD.shape).normal_(generator=random)
     return to_device(drawn_PD, words_PD.device)
@@ -87,7 +87,7 @@ def l2_norms(values_PD: Tensor, batch: Batch) -> Tensor:
     return to_grid(values_PD.square().sum(-1), batch).sum(1).sqrt()
 
 
-def largest(values_PD: Tensor, batch: Batch) -> Tensor:
+def max_norms(values_PD: Tensor, batch: Batch) -> Tensor:
     """Return the largest magnitude in each example's part of (P, D): (B,)."""
     return to_grid(values_PD.abs().amax(-1), batch).amax(1)
 

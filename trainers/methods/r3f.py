@@ -8,10 +8,10 @@ from search_spaces.methods import R3F
 from trainers.encoders.batches import Batch
 from trainers.encoders.classifier import Classifier
 from trainers.methods.losses import cross_entropy, symmetric_kl
-from trainers.methods.perturbation import normal, uniform
+from trainers.methods.perturbation import draw_normal, draw_uniform
 from trainers.methods.step import Losses, Training, backward
 
-NOISES = {"uniform": uniform, "normal": normal}
+NOISES = {"uniform": draw_uniform, "normal": draw_normal}
 
 
 def r3f_step(model: Classifier, batch: Batch, settings: R3F, training: Training) -> Losses:

@@ -13,7 +13,7 @@ from search_spaces.methods import SMART
 from trainers.encoders.batches import Batch
 from trainers.encoders.classifier import Classifier
 from trainers.methods.losses import cross_entropy, symmetric_kl
-from trainers.methods.perturbation import climb, l2_norms, normal
+from trainers.methods.perturbation import draw_normal, l2_norms, take_ascent_step
 from trainers.methods.step import Losses, Training, backward
 
 
@@ -21,7 +21,7 @@ def smart_step(model: Classifier, batch: Batch, settings: SMART, training: Train
     """Add the gradient of CE(x) + alpha (KL(x || x~) + KL(x~ || x)), x~ from T ascents of KL."""
     words_PD = model.embed(batch)
     clean_BC = model.classify(model.encode(words_PD, batch))
-    delta_PD = settings.noise * normal(words_PD, training.random)
+    delta_PD = settings.noise * draw_normal(words_PD, training.random)
     for _ in range(settings.iterations):
         delta_PD = _ascend(model, batch, settings, words_PD.detach(), delta_PD, clean_BC.detach())
     attacked_BC = model.classify(model.encode(words_PD + delta_PD, batch))
@@ -44,7 +44,7 @@ def _ascend(
     attacked_PD = (words_PD + delta_PD).requires_grad_()
     kl = symmetric_kl(clean_BC, model.classify(model.encode(attacked_PD, batch)))
     (gradient_PD,) = torch.autograd.grad(kl, attacked_PD)
-    return climb(
+    return take_ascent_step(
         delta_PD,
         gradient_PD,
         batch,

@@ -44,7 +44,7 @@ class Metric:
     `counts(gold (N,), predicted (N,), C)` returns (N, K) and treats each example by itself.
     `scores(sums (..., K))` returns values (...) from `lowest` to 1, and flags (...): 0.0 and True
     where the score is undefined. With two classes, correcting a wrong prediction must never lower
-    the score, because the exact randomization test bisects on it; `rises` is false otherwise.
+    the score, because the exact randomization test bisects on it; `is_monotone` is false otherwise.
 
     `needs_positive`: it scores label 1 against all others, so with more than two labels it needs a
     task that names its positive label.
@@ -58,15 +58,15 @@ class Metric:
     max_classes: int | None = None
     needs_positive: bool = False
     lowest: float = 0.0
-    rises: bool = True
+    is_monotone: bool = True
 
-    def fits(self, n_classes: int) -> bool:
+    def allows(self, n_classes: int) -> bool:
         """Return whether the metric is defined for this number of classes."""
         return self.max_classes is None or n_classes <= self.max_classes
 
     def is_usual(self, n_classes: int) -> bool:
         """Return whether every task with this number of classes is scored with it, unasked."""
-        return self.fits(n_classes) and not (self.needs_positive and n_classes > 2)
+        return self.allows(n_classes) and not (self.needs_positive and n_classes > 2)
 
 
 def _one_hot(labels: Labels, n_classes: int) -> Counts:
@@ -205,7 +205,7 @@ def check_classes(metric: Metric, n_classes: int, labels: dict[str, Labels]) -> 
     if len({array.size for array in labels.values()}) > 1:
         sizes = ", ".join(f"{what} {array.size}" for what, array in labels.items())
         raise ValueError(f"expected one label per example in each list, got {sizes}")
-    if not metric.fits(n_classes):
+    if not metric.allows(n_classes):
         raise ValueError(f"{metric.name} is for {metric.max_classes} classes, got {n_classes}")
     for what, array in labels.items():
         if array.max() >= n_classes:

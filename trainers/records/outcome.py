@@ -20,11 +20,11 @@ from trainers.records.record import (
     Count,
     FileName,
     Frozen,
-    Moment,
     Record,
     Seconds,
     Sha256,
     Signature,
+    Timestamp,
 )
 
 Fault = Literal["configuration", "out_of_memory", "diverged", "exception", "infrastructure"]
@@ -144,7 +144,7 @@ class TrialRecord(Record):
     resumed: Count
     fingerprints: dict[str, str]
     environment: Environment
-    finished_at: Moment
+    finished_at: Timestamp
     files: dict[FileName, FileRecord] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -157,7 +157,7 @@ class TrialRecord(Record):
         """Yield the contradictions between the record's fields."""
         if len(set(self.labels)) < len(self.labels):
             yield "labels: a label occurs twice"
-        known = {name for name, metric in METRICS.items() if metric.fits(len(self.labels))}
+        known = {name for name, metric in METRICS.items() if metric.allows(len(self.labels))}
         usual = {
             name for name in ORIGINAL_METRICS & known if METRICS[name].is_usual(len(self.labels))
         }
@@ -219,7 +219,7 @@ class FailureRecord(Record):
     traceback: str
     host: str
     gpus: Annotated[float, Field(ge=0, le=100_000)] = 0.0
-    failed_at: Moment
+    failed_at: Timestamp
 
     @property
     def crowded(self) -> bool:
@@ -236,7 +236,7 @@ class PrunedRecord(Record):
     signature: Signature
     scheduler: str
     epochs: tuple[EpochRecord, ...]
-    pruned_at: Moment
+    pruned_at: Timestamp
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:

@@ -50,7 +50,7 @@ def make_metric(source: Source, function: Any) -> Metric:
         scores=scorer,
         max_classes=MAX_CLASSES,
         lowest=float(lowest),
-        rises=False,
+        is_monotone=False,
     )
     return OWN_METRICS[name]
 

@@ -33,7 +33,7 @@ Kind = TypeVar("Kind", bound=Record)
 Valid = TypeVar("Valid", bound=Frozen)
 
 
-def _moment(text: str) -> str:
+def _check_timestamp(text: str) -> str:
     """Refuse a date outside the years 2000 to 2999, or without a time zone."""
     found = datetime.fromisoformat(text)
     if found.tzinfo is None or not 2000 <= found.year < 3000:
@@ -43,7 +43,7 @@ def _moment(text: str) -> str:
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
-Moment = Annotated[str, AfterValidator(_moment)]
+Timestamp = Annotated[str, AfterValidator(_check_timestamp)]
 Signature = Annotated[str, Field(pattern="^[0-9a-f]{12}$")]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern="^[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}$")]

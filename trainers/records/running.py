@@ -30,7 +30,7 @@ class RunningTrials(StoreFolder):
         """Try to own a trial; yields whether this process owns it."""
         return hold(self.running_folder(signature) / "lock")
 
-    def forget_running(self, signature: str) -> None:
+    def remove_running(self, signature: str) -> None:
         """Remove a trial's checkpoint and progress; its owner calls this after the commit."""
         shutil.rmtree(self.running_folder(signature), ignore_errors=True)
 

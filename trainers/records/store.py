@@ -232,7 +232,7 @@ class Store(RunningTrials):
             target = next(path for path in taken if not path_exists(path))
             self.folder(signature).rename(target)
             self._forget(signature)
-            self.forget_running(signature)
+            self.remove_running(signature)
             return target
 
     def _must_be_retrained(self, signature: str, seen: TrialRecord | None) -> bool:
@@ -254,7 +254,7 @@ class Store(RunningTrials):
             if entry.name in ended:
                 with self.lock(entry.name) as mine:
                     if mine and self.state(entry.name) in {State.DONE, State.FAILED}:
-                        self.forget_running(entry.name)
+                        self.remove_running(entry.name)
 
     def ended(self) -> set[str]:
         """Return the signatures of trials that ended in any way; one scan, no file is read.

@@ -65,9 +65,9 @@ class StoreFolder:
             if not path_exists(mark):
                 make_mark(mark)
         except OSError as error:
-            place = error.filename or self.root
+            blocked = error.filename or self.root
             raise UserError(
-                f"store {self.root} cannot be written: {error.strerror} ({place}): chmod or chown"
+                f"store {self.root} cannot be written: {error.strerror} ({blocked}): chmod or chown"
                 " it, or give another store"
             ) from error
 

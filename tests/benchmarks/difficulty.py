@@ -1,9 +1,9 @@
-"""How far difficult test subsets built here are those that were published: prints JSON.
+"""Overlap of the difficult test subsets built here with the published ones: prints JSON.
 
     python -m tests.benchmarks.difficulty --data DATA
 
-Of each task whose published subset is in the data folder, the share of its rows that the subsets
-`tfidf` and `encoder` (packaged MiniLM) hold, too.
+For each task whose published subset is in the data folder, the share of its rows that the subsets
+`tfidf` and `encoder` (packaged MiniLM) also contain.
 """
 
 import argparse

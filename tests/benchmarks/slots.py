@@ -24,7 +24,7 @@ epochs: {epochs}
 
 
 def sweep(slots: int, threads: int, trials: int, epochs: int) -> dict[str, float]:
-    """Run a sweep in an empty store; return time per trial, and trials per hour without start-up."""
+    """Run a new sweep; return time per trial, and trials per hour after start-up."""
     text = STUDY.format(seeds=[*range(trials)], epochs=epochs)
     wall, seconds = timed_run(text, "--slots", str(slots), "--threads", str(threads))
     return {

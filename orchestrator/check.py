@@ -124,10 +124,10 @@ def _said(found: Inspection, max_length: int, files: Mapping[str, Path]) -> Iter
         cut = "" if split.cut is None else f", {split.cut:,} cut at {max_length}"
         where = f" ({files[name]})" if name in files else ""
         yield (
-            f"  {name}: {split.rows:,} rows, {len(split.labels)} labels, {split.mean:.1f}"
+            f"  {name}: {split.rows:,} rows, {len(split.label_counts)} labels, {split.mean:.1f}"
             f" {found.unit} on average, {split.longest:,} at most{cut}{where}"
         )
-    counts = list(found.splits["train"].labels.items())
+    counts = list(found.splits["train"].label_counts.items())
     named = ", ".join(f"{shown(label)} {n:,}" for label, n in counts[:MOST_LABELS])
     rest = f", and {len(counts) - MOST_LABELS} more" if len(counts) > MOST_LABELS else ""
     yield f"  labels of train: {named}{rest}"

@@ -177,7 +177,7 @@ def test_what_is_no_metric_is_told(folder: Path, code: str, expected: list[str])
 
 
 def test_a_shipped_metric_s_name_is_taken(folder: Path) -> None:
-    with pytest.raises(UserError, match="name of a shipped metric"):
+    with pytest.raises(UserError, match="a shipped metric has this name"):
         find_source("./agreement.py@accuracy", folder, "metric", METRICS)
 
 

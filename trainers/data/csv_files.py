@@ -13,7 +13,7 @@ from search_spaces.errors import UserError
 from search_spaces.input_files import read_lines
 from search_spaces.text import quoted, shown
 
-FIELD_CHARACTERS: Final = 2**31 - 1
+MAX_FIELD_CHARACTERS: Final = 2**31 - 1
 """The longest field that `csv` can allow: a field may hold a whole document."""
 
 
@@ -26,7 +26,7 @@ def read_csv_rows(path: Path, *, strict: bool = False) -> Iterator[tuple[int, li
     Raises:
         UserError: the file cannot be opened, decoded or split into fields.
     """
-    csv.field_size_limit(FIELD_CHARACTERS)  # For the whole process; the default is 131,072.
+    csv.field_size_limit(MAX_FIELD_CHARACTERS)  # For the whole process; the default is 131,072.
     # The added empty line is a row without fields, unless a quote before it is still open.
     divider = "\t" if path.suffix.lower() == ".tsv" else ","
     rows = csv.reader(chain(read_lines(path), ["\n"]), strict=strict, delimiter=divider)

@@ -22,7 +22,7 @@ class SplitInspection:
     """A split: rows, rows per label, lengths, and how many are truncated (None: not counted)."""
 
     rows: int
-    labels: Mapping[str, int]
+    label_counts: Mapping[str, int]
     mean: float
     longest: int
     cut: int | None
@@ -93,7 +93,7 @@ def _inspect_split(
     numbers = Counter(split.labels.tolist())
     return SplitInspection(
         rows=len(split),
-        labels={data.labels[label]: n for label, n in numbers.most_common()},
+        label_counts={data.labels[label]: n for label, n in numbers.most_common()},
         mean=float(np.mean(lengths)),
         longest=int(max(lengths)),
         cut=sum(n > max_length for n in lengths) if count else None,

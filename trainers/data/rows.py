@@ -17,7 +17,7 @@ from search_spaces.text import one_line, shown
 from trainers.data.csv_files import check_header
 from trainers.data.hub import explain_failure, hub_answers
 from trainers.data.labels import UNLABELLED, find_label_fault, normalise_label
-from trainers.data.table_files import Values, read_names, read_table, read_texts
+from trainers.data.table_files import TableColumns, read_names, read_table, read_texts
 
 
 class DataAbsent(UserError):
@@ -51,9 +51,9 @@ def read_file_rows(path: Path, task: Task) -> Rows:
     Raises:
         UserError: as `read_table`, or a row has no label or no text.
     """
-    ids, perhaps = id_columns(task)
-    found = read_table(path, (*task.text, task.label, *ids), optional=perhaps)
-    return _check_labels(found, task, str(path), next(iter((*ids, *perhaps))))
+    ids, optional_ids = id_columns(task)
+    found = read_table(path, (*task.text, task.label, *ids), optional=optional_ids)
+    return _check_labels(found, task, str(path), next(iter((*ids, *optional_ids))))
 
 
 def read_saved_dataset(folder: Path, task: Task) -> dict[str, Rows]:
@@ -85,15 +85,19 @@ def read_saved_dataset(folder: Path, task: Task) -> dict[str, Rows]:
 
 
 def _convert_saved_table(table: Any, folder: Path, split: str, task: Task) -> Rows:
-    ids, perhaps = id_columns(task)
+    ids, optional_ids = id_columns(task)
     source = f"{folder}: {shown(split)}"
     check_header(source, table.column_names, (*task.text, task.label, *ids))
-    present = [*task.text, task.label, *(n for n in (*ids, *perhaps) if n in table.column_names)]
+    present = [
+        *task.text,
+        task.label,
+        *(n for n in (*ids, *optional_ids) if n in table.column_names),
+    ]
     columns = {name: list(table[name][:]) for name in present}
     names = getattr(table.features[task.label], "names", None) or ()
     columns[task.label] = [_name_label(value, names) for value in columns[task.label]]
-    found = Values(columns=columns, where=lambda row: f"{source}: row {row + 1}")
-    return _check_labels(found, task, source, next(iter((*ids, *perhaps))))
+    found = TableColumns(columns=columns, where=lambda row: f"{source}: row {row + 1}")
+    return _check_labels(found, task, source, next(iter((*ids, *optional_ids))))
 
 
 def read_hub_dataset(task: Task, hub: Hub) -> dict[str, Rows]:
@@ -148,7 +152,7 @@ def convert_hub_table(table: Any, split: str, task: Task, hub: Hub) -> Rows:
     def where(row: int) -> str:
         return f"{hub.name}: row {remaining[row] + 1} of {hub.splits.get(split, split)}"
 
-    found = _check_labels(Values(columns=columns, where=where), task, hub.name, task.id)
+    found = _check_labels(TableColumns(columns=columns, where=where), task, hub.name, task.id)
     return replace(found, commit=_find_commit(table, hub.name))
 
 
@@ -166,7 +170,7 @@ def _name_label(value: object, names: Sequence[str]) -> object:
     return value
 
 
-def _check_labels(found: Values, task: Task, source: str, ids: str | None) -> Rows:
+def _check_labels(found: TableColumns, task: Task, source: str, ids: str | None) -> Rows:
     """Normalise the labels; refuse a row without a valid one."""
     labels = [normalise_label(label) for label in read_names(found, task.label)]
     faults = {label: fault for label in set(labels) if (fault := find_label_fault(label))}

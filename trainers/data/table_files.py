@@ -21,7 +21,7 @@ FIRST_ROWS: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Values:
+class TableColumns:
     """N values of each column read; `where(row)` is the location of a row."""
 
     columns: dict[str, list[Any]]
@@ -34,7 +34,7 @@ class Reader(Protocol):
     def header(self, path: Path) -> list[str]:
         """Return the column names of a file."""
 
-    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> Values:
+    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> TableColumns:
         """Read these columns, and those of `optional` that exist."""
 
 
@@ -42,9 +42,9 @@ class _Csv:
     def header(self, path: Path) -> list[str]:
         return csv_files.read_header(path)
 
-    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> Values:
+    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> TableColumns:
         found = csv_files.read_columns(path, columns, optional)
-        return Values(
+        return TableColumns(
             columns=dict(found),
             where=lambda row: f"{path}: line {csv_files.find_line(path, row)}",
         )
@@ -59,7 +59,7 @@ class _JsonLines:
                 break
         return list(names)
 
-    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> Values:
+    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> TableColumns:
         lines: list[int] = []
         present = {*columns, *(name for name in optional if name in self.header(path))}
         found: dict[str, list[Any]] = {
@@ -74,7 +74,7 @@ class _JsonLines:
                     raise UserError(f"{where} has no key {quoted(name)}")
                 values.append(row[name])
             lines.append(line)
-        return Values(columns=found, where=lambda row: f"{path}: line {lines[row]}")
+        return TableColumns(columns=found, where=lambda row: f"{path}: line {lines[row]}")
 
 
 class _Parquet:
@@ -83,13 +83,13 @@ class _Parquet:
 
         return ParquetFile(path).names
 
-    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> Values:
+    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> TableColumns:
         from trainers.data.parquet_files import ParquetFile
 
         file = ParquetFile(path)
         check_header(path, file.names, columns)
         present = [*columns, *(name for name in optional if name in file.names)]
-        return Values(
+        return TableColumns(
             columns={name: file.values(name) for name in present},
             where=lambda row: f"{path}: row {row + 1}",
         )
@@ -120,7 +120,7 @@ def check_columns(path: Path, columns: Sequence[str]) -> None:
     check_header(path, get_reader(path).header(path), columns)
 
 
-def read_table(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Values:
+def read_table(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> TableColumns:
     """Read these columns, and those of `optional` that exist; the file may have others.
 
     Raises:
@@ -132,7 +132,7 @@ def read_table(path: Path, columns: Sequence[str], optional: Sequence[str] = ())
     return found
 
 
-def read_texts(found: Values, column: str) -> list[str]:
+def read_texts(found: TableColumns, column: str) -> list[str]:
     """Return a column of texts; UserError if one is missing or is not text."""
     values = found.columns[column]
     for row, value in enumerate(values):
@@ -142,7 +142,7 @@ def read_texts(found: Values, column: str) -> list[str]:
     return values
 
 
-def read_names(found: Values, column: str) -> list[str]:
+def read_names(found: TableColumns, column: str) -> list[str]:
     """Return a column of labels or ids as text; whole numbers are converted.
 
     Raises:
@@ -155,7 +155,7 @@ def read_names(found: Values, column: str) -> list[str]:
     ]
 
 
-def _format_name(found: Values, column: str, row: int, value: object) -> str:
+def _format_name(found: TableColumns, column: str, row: int, value: object) -> str:
     if value is None:
         return ""  # The rule of labels says what is wrong with it.
     return format_number(f"{found.where(row)}: {column}", value)

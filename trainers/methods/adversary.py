@@ -57,13 +57,17 @@ def perturbation(
     Eq. 5 and 6 print a minus; for a loss L this contradicts its Eq. 3, so we ascend
     (`attack_direction: as_printed` follows the print). Only `norm: mix` draws from `random`.
     """
-    norm = settings.norm if settings.norm != "mix" else _draw(random)
+    norm = settings.norm if settings.norm != "mix" else _draw_norm(random)
     if not settings.perturb_special:
         special_P1 = (batch.tokens_P[:, None] == special_S).any(dim=1, keepdim=True)
         gradient_PD = gradient_PD.masked_fill(special_P1, 0.0)
     on_matrix = settings.perturb == "matrix"
     rows_RD = _sum_by(batch.slots_P, gradient_PD, batch.n_slots) if on_matrix else gradient_PD
-    r_RD = rows_RD.sign() * settings.epsilon if norm == "max" else _l2(rows_RD, batch, settings)
+    r_RD = (
+        rows_RD.sign() * settings.epsilon
+        if norm == "max"
+        else _scale_to_l2(rows_RD, batch, settings)
+    )
     if settings.attack_direction == "as_printed":
         r_RD = -r_RD
     r_PD = r_RD.index_select(0, batch.slots_P) if on_matrix else r_RD
@@ -74,7 +78,7 @@ def perturbation(
     )
 
 
-def _draw(random: torch.Generator) -> str:
+def _draw_norm(random: torch.Generator) -> str:
     """Draw a norm from the method's own stream on the CPU, which leaves dropout's unchanged."""
     return "l2" if bool(torch.randint(2, (), generator=random)) else "max"
 
@@ -84,26 +88,26 @@ def _sum_by(groups_R: Tensor, rows_RD: Tensor, n_groups: int) -> Tensor:
     return rows_RD.new_zeros(n_groups, *rows_RD.shape[1:]).index_add_(0, groups_R, rows_RD)
 
 
-def _l2(rows_RD: Tensor, batch: Batch, settings: Attack) -> Tensor:
+def _scale_to_l2(rows_RD: Tensor, batch: Batch, settings: Attack) -> Tensor:
     """Scale the rows of each scope to l2 norm epsilon (Eq. 6); a zero gradient gives r = 0.
 
     In float64, where squares of float32 numbers do not underflow: the gradients of a confident
     classifier are so small that in float32 r would be 0 or infinite.
     """
-    groups_R, n_groups = _groups(batch, settings.scope, rows_RD)
-    norms_G = _norms(rows_RD, groups_R, n_groups)
+    groups_R, n_groups = _group_rows(batch, settings.scope, rows_RD)
+    norms_G = _group_norms(rows_RD, groups_R, n_groups)
     scales_G = torch.where(norms_G > 0, settings.l2_size / norms_G, 0.0)
     scaled_RD = rows_RD.double() * scales_G.index_select(0, groups_R)[:, None]
     return scaled_RD.to(rows_RD.dtype)
 
 
-def _norms(rows_RD: Tensor, groups_R: Tensor, n_groups: int) -> Tensor:
+def _group_norms(rows_RD: Tensor, groups_R: Tensor, n_groups: int) -> Tensor:
     """Return the l2 norm (G,) of each group of rows, in float64."""
     norms_R = torch.linalg.vector_norm(rows_RD, dim=1, dtype=torch.float64)
     return _sum_by(groups_R, norms_R.square(), n_groups).sqrt()
 
 
-def _groups(batch: Batch, scope: str, rows_RD: Tensor) -> tuple[Tensor, int]:
+def _group_rows(batch: Batch, scope: str, rows_RD: Tensor) -> tuple[Tensor, int]:
     """Return the group of every row, and the number of groups."""
     if scope == "example":
         return batch.cells_P // batch.mask_BT.shape[1], len(batch)

@@ -32,11 +32,11 @@ def freeat_step(model: Classifier, batch: Batch, settings: FreeAT, training: Tra
     replay's delta. With `carry`, delta ascends once more, for the next batch.
     """
     carries = settings.free_delta == "carry"
-    delta_PD = _start(model, batch, settings, training)
+    delta_PD = _begin_delta(model, batch, settings, training)
     losses: list[Tensor] = []
     for replay in range(settings.steps):
         trained_PD = delta_PD
-        loss, gradient_PD = _train(model, batch, trained_PD)
+        loss, gradient_PD = _replay(model, batch, trained_PD)
         losses.append(loss)
         last = replay == settings.steps - 1
         if carries or not last:
@@ -50,7 +50,7 @@ def freeat_step(model: Classifier, batch: Batch, settings: FreeAT, training: Tra
     return {"loss": torch.stack(losses).mean(), "attack_norm": l2_norms(trained_PD, batch).mean()}
 
 
-def _start(model: Classifier, batch: Batch, settings: FreeAT, training: Training) -> Tensor:
+def _begin_delta(model: Classifier, batch: Batch, settings: FreeAT, training: Training) -> Tensor:
     """Draw a start (P, D), or take the previous batch's delta if it is carried on."""
     if DELTA in training.carried:
         return _read_by_position(training.carried[DELTA], batch)
@@ -73,7 +73,7 @@ def _read_by_position(delta_BTD: Tensor, batch: Batch) -> Tensor:
     return fitted_BTD.flatten(0, 1).index_select(0, batch.cells_P)
 
 
-def _train(model: Classifier, batch: Batch, delta_PD: Tensor) -> tuple[Tensor, Tensor]:
+def _replay(model: Classifier, batch: Batch, delta_PD: Tensor) -> tuple[Tensor, Tensor]:
     """Add the gradient of one replay; return its loss and the gradient of delta (P, D)."""
     attacked_PD = model.embed(batch) + delta_PD
     attacked_PD.retain_grad()

@@ -23,14 +23,16 @@ def freelb_step(model: Classifier, batch: Batch, settings: FreeLB, training: Tra
     losses: list[Tensor] = []
     for number in range(settings.passes):
         with replay(state):
-            share, gradient_PD = _train(model, batch, delta_PD, settings.passes)
+            share, gradient_PD = _train_pass(model, batch, delta_PD, settings.passes)
         losses.append(share)
         if number < settings.passes - 1:
             delta_PD = ascend(delta_PD, gradient_PD, batch, settings)
     return {"loss": torch.stack(losses).sum(), "attack_norm": l2_norms(delta_PD, batch).mean()}
 
 
-def _train(model: Classifier, batch: Batch, delta_PD: Tensor, passes: int) -> tuple[Tensor, Tensor]:
+def _train_pass(
+    model: Classifier, batch: Batch, delta_PD: Tensor, passes: int
+) -> tuple[Tensor, Tensor]:
     """Add one pass's share of the gradient; return its share of the loss and delta's gradient."""
     attacked_PD = model.embed(batch) + delta_PD
     attacked_PD.retain_grad()

@@ -68,9 +68,8 @@ def choose(
     if not found:
         raise UserError(f"no trial of study {study.name} on {task} is finished: catsweep run it")
     for trial in (trial for one in found for trial in one.finished):
-        store.verified_record(
-            trial.record.signature
-        )  # A score that is no one's must choose nothing.
+        # A score that its predictions do not give must choose nothing.
+        store.verified_record(trial.record.signature)
     cell = max(
         found,
         key=lambda one: round(one.chosen.selection_score, DECIMALS) if one.chosen else -2.0,

@@ -224,7 +224,7 @@ def test_a_tokenizer_of_more_tokens_than_the_table_has_is_refused(
     tokenizer.add_tokens(["unheard"])
     tokenizer.save_pretrained(saved)
     rows = len(tiny.tokenizer)
-    assert f"gives ids up to {rows}, its table of word embeddings has {rows} rows" in refusal(
+    assert f"gives ids up to {rows}, but its table of word embeddings has {rows} rows" in refusal(
         str(saved)
     )
 

@@ -182,8 +182,8 @@ def test_a_path_that_was_mistyped_shows_no_other_file_s_trials(
 @pytest.mark.parametrize(
     ("end", "expected"),
     [
-        ("return None", "to return a dict of losses, which are tensors; got NoneType"),
-        ('return {"loss": "x"}', "to return a dict of losses, which are tensors; got dict"),
+        ("return None", "must return a dict of losses, which are tensors; got NoneType"),
+        ('return {"loss": "x"}', "must return a dict of losses, which are tensors; got dict"),
         ('return {"loss": log_p.mean().detach()}', "added no gradient"),
     ],
 )

@@ -101,7 +101,7 @@ def test_methods_and_tasks_narrow_it(study: Study, store: Store) -> None:
 @pytest.mark.parametrize(
     ("seeds", "methods", "message"),
     [
-        (1, None, "--seeds: a confirmation takes 2 at least, got 1"),
+        (1, None, "--seeds: a confirmation takes at least 2, got 1"),
         (5, ["dog"], "unknown method of study tried 'dog'"),
         (5, ["standard"], "unknown method of study tried 'standard'"),
     ],

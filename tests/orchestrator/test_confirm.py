@@ -116,7 +116,9 @@ def test_what_cannot_be_confirmed_is_one_line(
 def test_a_seed_of_the_study_is_refused(study: Study, store: Store) -> None:
     seed = fresh_seeds(study, 5)[2]
     seen = parse_study(STUDY.replace("[0, 1]", f"[0, 1, {seed}]"), source="test")
-    with pytest.raises(UserError, match=f"seed {seed} belongs to its confirmation and must not take part"):
+    with pytest.raises(
+        UserError, match=f"seed {seed} belongs to its confirmation and must not take part"
+    ):
         fresh_seeds(seen, 5)
 
 

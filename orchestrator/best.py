@@ -20,14 +20,14 @@ from reports.results.results import read_results
 from reports.study_reports import trial_reports
 from reports.verdicts.judge import judge
 from reports.verdicts.verdict import Verdict
-from search_spaces.cells import cells_of
-from search_spaces.errors import UserError, unknown
+from search_spaces.cells import group_by_cell
+from search_spaces.errors import UserError, unknown_name
 from search_spaces.methods import METHODS
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
-from trainers.checkpoints import Checkpoints, Keeping, keeping_of
-from trainers.kept_models import CHECKSUMS, check_model, find_model, why_not_kept
-from trainers.records.files import Unreadable, is_there
+from trainers.checkpoints import Checkpoints, Keeping, make_keeping
+from trainers.kept_models import CHECKSUMS, check_model, find_model, read_failure_note
+from trainers.records.files import Unreadable, path_exists
 from trainers.records.metrics import DECIMALS
 from trainers.records.outcome import TrialRecord
 from trainers.records.record import RECORD_VERSION
@@ -56,11 +56,11 @@ def choose_trial(
         UserError: the study has no such task, method or encoder, or no trial is finished.
         CorruptTrial: a result is truncated or altered.
     """
-    cells, wanted = cells_of(study), (task, encoder, method)
+    cells, wanted = group_by_cell(study), (task, encoder, method)
     for index, kind in enumerate(("task", "encoder", "method")):
         name, known = wanted[index], dict.fromkeys(cell[index] for cell in cells)
         if name is not None and name not in known:
-            raise unknown(f"{kind} of study {study.name}", name, known)
+            raise unknown_name(f"{kind} of study {study.name}", name, known)
     groups = {
         cell: grid
         for cell, grid in cells.items()
@@ -72,7 +72,7 @@ def choose_trial(
             f"no trial of study {study.name} on {task} is finished: run catsweep run first"
         )
     for trial in (trial for one in found for trial in one.finished):
-        store.trusted(trial.record.signature)  # A damaged score must not choose a trial.
+        store.verified_record(trial.record.signature)  # A damaged score must not choose a trial.
     cell = max(
         found,
         key=lambda one: round(one.chosen.selection_score, DECIMALS) if one.chosen else -2.0,
@@ -82,7 +82,7 @@ def choose_trial(
     best = max(trials or cell.chosen.trials, key=lambda trial: trial.record.selection_score)
     return ChosenTrial(
         config=best.config,
-        record=store.trusted(best.record.signature),
+        record=store.verified_record(best.record.signature),
         finished=sum(len(one.finished) for one in found),
     )
 
@@ -142,7 +142,7 @@ def write_best(
     signature = chosen.config.signature
     kept = find_model(store, signature)
     if kept is None and not retrain:
-        note = why_not_kept(store, signature)
+        note = read_failure_note(store, signature)
         raise UserError(
             f"no model of trial {signature} ({chosen.config.describe()}) is kept"
             f"{f' ({note})' if note else ''}: add --retrain to train that one trial again"
@@ -201,7 +201,7 @@ def _retrain(
     from orchestrator.runner import TrialRunner
 
     store, config = Store(scratch / "store", create=True), chosen.config
-    if is_there(code):
+    if path_exists(code):
         shutil.copytree(code, store.code)
     job = Job(
         store=store.root,
@@ -210,7 +210,7 @@ def _retrain(
         threads=chosen.record.environment.threads,
         checkpoint_every=float("inf"),
         own_tasks=study.own_tasks,
-        keeping=keeping_of(study.name, "all", {config.cell: [config]}),
+        keeping=make_keeping(study.name, "all", {config.cell: [config]}),
     )
     runner = TrialRunner(job)
     runner.start(config)
@@ -220,7 +220,9 @@ def _retrain(
         raise UserError(f"trial failed: {store.failure(config.signature).reason}")
     model, record = find_model(store, config.signature), store.record(config.signature)
     if model is None:
-        raise UserError(why_not_kept(store, config.signature) or "its model could not be written")
+        raise UserError(
+            read_failure_note(store, config.signature) or "its model could not be written"
+        )
     _warn_if_different(chosen.record, record)
     return model, record, store
 
@@ -247,9 +249,9 @@ def remove_leftover_models(keeping: Keeping, store: Store) -> None:
         Unreadable: the folders of the models cannot be listed.
     """
     checkpoints = Checkpoints(store, keeping)
-    checkpoints.look()
+    checkpoints.check_folders()
     for cell in keeping.cells.values():
-        checkpoints.settle(cell[0])
+        checkpoints.drop_others(cell[0])
 
 
 def describe_unkept_models(
@@ -264,7 +266,7 @@ def describe_unkept_models(
         best = checkpoints.best(cell) if not trials.keys().isdisjoint(cell) else None
         if best is None or best not in trials:
             continue
-        if not any(find_model(store, name) for name in checkpoints.seeds_of(best)):
-            why = why_not_kept(store, best) or "it was lost"
+        if not any(find_model(store, name) for name in checkpoints.list_seeds(best)):
+            why = read_failure_note(store, best) or "it was lost"
             lines.append(f"the model of trial {best} {trials[best].describe()} is not kept: {why}")
     return lines

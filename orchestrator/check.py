@@ -21,8 +21,8 @@ from search_spaces.study_file import is_yaml_file, parse_fields, read_yaml
 from search_spaces.tasks import Task
 from search_spaces.text import quoted, shorten, shown
 from trainers.data.identity import check_metric_names, check_metrics
-from trainers.data.inspection import Count, Inspection, inspect_task
-from trainers.data.loading import deviation, load_task
+from trainers.data.inspection import Inspection, TokenCounter, inspect_task
+from trainers.data.loading import describe_deviation, load_task
 from trainers.records.metrics import get_metric
 
 MOST_LABELS = 12
@@ -70,7 +70,9 @@ def check_lines(name: str, data: Path | None, max_length: int | None) -> Iterato
         check_metrics(task, len(found.labels))
         count = _token_counter(encoder, found.splits["train"].texts)
         yield f"task {task.name} ({shown(task.title)}): {_describe_metrics(task)}"
-        yield from (f"  warning: {line}" for line in (deviation(found), *found.warnings) if line)
+        yield from (
+            f"  warning: {line}" for line in (describe_deviation(found), *found.warnings) if line
+        )
         yield from _describe_rows(inspect_task(found, count, length), length, found.files)
     if study is not None:
         for method in study.own_methods.values():
@@ -103,7 +105,7 @@ def _describe_metrics(task: Task) -> str:
     return ", ".join([f"{get_metric(task.metric).title}{positive}", *others])
 
 
-def _token_counter(encoder: str | None, train: Sequence[Sequence[str]]) -> Count | None:
+def _token_counter(encoder: str | None, train: Sequence[Sequence[str]]) -> TokenCounter | None:
     """Return a function that counts tokens with an encoder's tokenizer; None without an encoder."""
     if encoder is None:
         return None
@@ -123,10 +125,10 @@ def _describe_rows(found: Inspection, max_length: int, files: Mapping[str, Path]
         cut = "" if split.cut is None else f", {split.cut:,} cut at {max_length}"
         where = f" ({files[name]})" if name in files else ""
         yield (
-            f"  {name}: {split.rows:,} rows, {len(split.labels)} labels, {split.mean:.1f}"
+            f"  {name}: {split.rows:,} rows, {len(split.label_counts)} labels, {split.mean:.1f}"
             f" {found.unit} on average, {split.longest:,} at most{cut}{where}"
         )
-    counts = list(found.splits["train"].labels.items())
+    counts = list(found.splits["train"].label_counts.items())
     named = ", ".join(f"{shown(label)} {n:,}" for label, n in counts[:MOST_LABELS])
     rest = f", and {len(counts) - MOST_LABELS} more" if len(counts) > MOST_LABELS else ""
     yield f"  labels of train: {named}{rest}"

@@ -85,7 +85,7 @@ def describe_failures(plan: "Plan", store: "Store | None") -> list[str]:
 
 def describe_unchecked(store: "Store | None") -> list[str]:
     """Return a line if some of the trials read were recorded by a version without checksums."""
-    old = store.without_checksum() if store else 0
+    old = store.count_without_checksum() if store else 0
     if not old:
         return []
     return [

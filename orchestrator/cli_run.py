@@ -142,7 +142,7 @@ def set_trials_aside(study: Study, store: "Store", data: Path | None, retry: boo
         old = {trial.signature for trials in stale.values() for trial in trials}
         for trial in _find_trials_to_retry(plan, store, stale):
             name = trial.signature
-            aside = store.set_aside(name, store.record_read(name) if name in old else None)
+            aside = store.set_aside(name, store.cached_record(name) if name in old else None)
             if aside:  # Otherwise another process did it first.
                 say(f"set aside: {aside}")
     elif failed := plan.count(State.FAILED):
@@ -172,12 +172,12 @@ def train(
     from orchestrator.plan import make_plan
     from orchestrator.streams import quiet
     from orchestrator.tracking import prepare_trackers
-    from search_spaces.cells import cells_of
-    from trainers.checkpoints import keeping_of
+    from search_spaces.cells import group_by_cell
+    from trainers.checkpoints import make_keeping
     from trainers.records.searches import keep_search
     from trainers.records.store import State
 
-    keeping = keeping_of(study.name, keep, cells_of(study))
+    keeping = make_keeping(study.name, keep, group_by_cell(study))
     remove_leftover_models(keeping, store)
     store.clear_running()
     plan = make_plan(study, store)

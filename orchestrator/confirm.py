@@ -10,7 +10,7 @@ from reports.results.cells import CellResult
 from reports.results.results import Results
 from reports.verdicts.verdict import BASELINE
 from search_spaces.confirmation import Confirmation, confirm_settings, fresh_seeds
-from search_spaces.errors import UserError, unknown
+from search_spaces.errors import UserError, unknown_name
 from search_spaces.text import one_line
 from trainers.records.confirmations import ConfirmationRecord, ConfirmedCell
 
@@ -27,7 +27,7 @@ def choose_confirmation(
     known = dict.fromkeys(cell.method for cell in results.cells)
     for method in methods or ():
         if method not in known or method == BASELINE:
-            raise unknown(f"method of study {study.name}", method, [*known])
+            raise unknown_name(f"method of study {study.name}", method, [*known])
     wanted = [
         cell
         for cell in results.cells
@@ -51,7 +51,7 @@ def choose_confirmation(
                 task=cell.task,
                 encoder=cell.encoder,
                 method=cell.method,
-                setting=config.at_seed(0).signature,
+                setting=config.with_seed(0).signature,
             )
             for cell, config in zip(cells, chosen, strict=True)
         ),

@@ -27,9 +27,9 @@ def add_own_data(study: Study, data: Path | None, store: "Store | None") -> Stud
     """
     if not study.own_tasks:
         return study
-    from trainers.data.hub import pinned
+    from trainers.data.hub import pin_revision
 
-    own = {name: pinned(task) for name, task in study.own_tasks.items()}
+    own = {name: pin_revision(task) for name, task in study.own_tasks.items()}
     found = {name: _find_identity(study, task, data, store) for name, task in own.items()}
     tasks = {
         name: task.model_copy(
@@ -48,13 +48,13 @@ def add_own_data(study: Study, data: Path | None, store: "Store | None") -> Stud
 def _find_identity(
     study: Study, task: Task, data: Path | None, store: "Store | None"
 ) -> "Identity":
-    from trainers.data.identity import identify, kept_identities
+    from trainers.data.identity import identify, read_identities
     from trainers.data.rows import DataAbsent
 
     try:
         return identify(task, data)
     except DataAbsent as error:
-        known = kept_identities(store, task.name) if store else []
+        known = read_identities(store, task.name) if store else []
         if len(known) == 1:
             return known[0]
         more = f"; the store has trials on {len(known)} versions of them" if known else ""
@@ -82,14 +82,14 @@ def find_other_versions(study: Study, data: Path | None, store: "Store | None") 
         UserError: a record of a task's data cannot be read.
     """
     from orchestrator.own_code import find_other_code
-    from trainers.data.identity import kept_identities
+    from trainers.data.identity import read_identities
 
     if store is None:
         return []
     lines = find_other_code(study, store)
     ended = store.ended()
     for name, task in study.own_tasks.items():
-        identities = {known.digest: known for known in kept_identities(store, name)}
+        identities = {known.digest: known for known in read_identities(store, name)}
         now = _find_identity(study, task, data, store)
         identities.pop(now.digest, None)
         trials = [trial for trial in study.trials() if trial.task == name]
@@ -117,18 +117,18 @@ def find_stale_trials(
     Raises:
         UserError: the files cannot be read.
     """
-    from trainers.data.identity import CHOOSING, fingerprints_of
+    from trainers.data.identity import ROW_SETTINGS, compute_fingerprints
 
     now: dict[tuple[object, ...], dict[str, str] | None] = {}
     found: dict[str, list[TrialConfig]] = {}
     for trial in study.trials():
         if trial.data is not None:
             continue
-        key = (trial.task, *(getattr(trial, name) for name in CHOOSING))
+        key = (trial.task, *(getattr(trial, name) for name in ROW_SETTINGS))
         if key not in now:
-            now[key] = fingerprints_of(study.task(trial.task), data, trial)
+            now[key] = compute_fingerprints(study.task(trial.task), data, trial)
         seen = now[key]
-        record = store.record_read(trial.signature) if seen else None
+        record = store.cached_record(trial.signature) if seen else None
         if seen is None or record is None:
             continue
         before = record.fingerprints

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from search_spaces.errors import UserError, unknown
+from search_spaces.errors import UserError, unknown_name
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig, parse_trial
 
@@ -202,10 +202,10 @@ class Store:
         import pandas as pd
 
         if signature not in self.stored.ended():
-            raise unknown("trial", signature, sorted(self.stored.ended())[:20])
+            raise unknown_name("trial", signature, sorted(self.stored.ended())[:20])
         record = self.stored.record(signature)
         if split not in record.scores:
-            raise unknown(f"split of trial {signature}", split, record.scores)
+            raise unknown_name(f"split of trial {signature}", split, record.scores)
         found = self.stored.predictions(record, split)
         labels: dict[str, Any] = {
             "id": found.ids,

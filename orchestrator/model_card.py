@@ -16,7 +16,7 @@ from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 from trainers.data.hub import BUILT_IN
 from trainers.records.metrics import get_metric, short_name
-from trainers.records.outcome import Labelled, TrialRecord
+from trainers.records.outcome import LabelledExamples, TrialRecord
 
 SHOWN_LABELS = 200
 FIRST_SPLITS = ("test", "dev")
@@ -41,7 +41,7 @@ class Card:
     finished: int
     verdicts: Sequence[tuple[str, Verdict]] = ()
     problem: str | None = None
-    predicted: Labelled | None = None
+    predicted: LabelledExamples | None = None
     one_class: Sequence[str] = ()
     license: str | None = None
     language: str | None = None

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from search_spaces.errors import UserError
-from search_spaces.input_files import is_there
+from search_spaces.input_files import path_exists
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.text import quoted, shown
 from trainers.data.csv_files import check_header
-from trainers.data.table_files import READERS, read_table, reader_of
+from trainers.data.table_files import READERS, get_reader, read_table
 from trainers.records.files import write_file
 
 LABELS: Final = ("label", "labels", "target", "class", "category", "intent", "team", "topic", "y")
@@ -53,7 +53,7 @@ def find_splits(folder: Path) -> dict[str, Path]:
     found = {}
     for split, stems in names.items():
         paths = (folder / f"{stem}{ending}" for stem in stems for ending in READERS)
-        if path := next((path for path in paths if is_there(path)), None):
+        if path := next((path for path in paths if path_exists(path)), None):
             found[split] = path
     return found
 
@@ -64,7 +64,7 @@ def guess_columns(path: Path, text: Sequence[str], label: str | None) -> Columns
     Raises:
         UserError: a named column is missing, or none looks like texts or labels.
     """
-    names = list(dict.fromkeys(reader_of(path).header(path)))
+    names = list(dict.fromkeys(get_reader(path).header(path)))
     values = read_table(path, [*names]).columns
     chosen = label or _guess_label(path, {name: values[name] for name in names if name not in text})
     check_header(path, names, (*text, chosen))
@@ -127,7 +127,7 @@ def write_study(
         folder / "study.yaml": _write_study(name),
     }
     for path in contents:
-        if is_there(path):
+        if path_exists(path):
             raise UserError(f"{path} already exists: remove it, or give another folder or --name")
     try:
         folder.mkdir(parents=True, exist_ok=True)

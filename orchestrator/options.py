@@ -24,9 +24,9 @@ MAX_PARALLEL = 100_000
 
 def complete_study(beginning: str) -> list[str]:
     """Return the shipped studies whose names begin so; a shell completes files itself."""
-    from search_spaces.study import shipped
+    from search_spaces.study import list_shipped_studies
 
-    return [name for name in shipped() if name.startswith(beginning)]
+    return [name for name in list_shipped_studies() if name.startswith(beginning)]
 
 
 StudyArgument = Annotated[
@@ -169,10 +169,10 @@ def read_study(
 
 def open_existing_store(store: Path) -> "Store | None":
     """Open the store if there is one, else return None: plan and status work without a store."""
-    from trainers.records.files import is_there, listing
+    from trainers.records.files import list_folder, path_exists
     from trainers.records.store import Store
 
-    is_empty = not is_there(store) or (store.is_dir() and not listing(store))
+    is_empty = not path_exists(store) or (store.is_dir() and not list_folder(store))
     return None if is_empty else Store(store, create=False)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from orchestrator.estimate import RATES, add_hours, estimate_hours
 from orchestrator.plan import Plan
 from search_spaces.cells import Cell
-from search_spaces.part import OF_DATA_ALONE
+from search_spaces.part import DATA_TABLES
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.records.store import State, Store
@@ -52,7 +52,7 @@ def estimate_outlook(study: Study, plan: Plan, store: Store | None) -> Outlook:
     """Estimate the cost of all of a study's trials, whether done or not."""
     hours = _Estimates(_measure_factors(plan, store, study) if store else {}, study)
     cells = {cell: hours.estimate(members) for cell, members in plan.grids.items()}
-    numbers = [number for number in study.tables if number not in OF_DATA_ALONE]
+    numbers = [number for number in study.tables if number not in DATA_TABLES]
     tables = {number: hours.estimate(study.of_table(number)) for number in numbers}
     counts = study.shared()
     groups = {number: [group for group in counts if number in group] for number in numbers}

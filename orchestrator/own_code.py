@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from search_spaces.errors import UserError
 from search_spaces.method import Method, OwnSettings
-from search_spaces.sources import Source, find_source, is_source, load_named
+from search_spaces.sources import Source, find_source, is_source, load_object
 from search_spaces.study import Study
 from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
@@ -30,28 +30,28 @@ def make_method_finder(store: "Store | None") -> Callable[[Source], Method]:
     """
 
     def find(source: Source) -> Method:
-        from trainers.records.kept_code import kept_methods
+        from trainers.records.kept_code import read_methods
 
-        found = kept_methods(store) if store else []
+        found = read_methods(store) if store else []
         known = [record for record in found if record.name == source.name]
         for record in known:
             if source.code == record.code:
-                return record.known()
+                return record.to_method()
         if source.code is None:
-            return _pick_record(source, known).known()
+            return _pick_record(source, known).to_method()
         if not known:
             raise UserError(
                 f"method {source.name}: it is not in this store: `catsweep plan` shows what"
                 " `catsweep run` would train"
             )
-        return replace(known[-1].known(), code=source.code)
+        return replace(known[-1].to_method(), code=source.code)
 
     return find
 
 
 def _pick_record(source: Source, known: Sequence[Kept]) -> Kept:
     """Return the only record of a source whose file is missing; UserError if it is not unique."""
-    same = [record for record in known if record.said == source.said]
+    same = [record for record in known if record.said == source.entry]
     if len(same) == 1:
         return same[0]
     versions = f" {len(same)} versions of it" if same else ""
@@ -97,19 +97,19 @@ def _load_metric(
     metric: str, task: Task, store: "Store | None", *, to_train: bool
 ) -> tuple[str, Source]:
     """Register a metric in this process; return its name NAME@CODE, and its source."""
-    from trainers.records.kept_code import kept_metrics, know_kept_metric
+    from trainers.records.kept_code import load_kept_metric, read_metrics
     from trainers.records.metrics import METRICS
-    from trainers.records.own_metrics import metric_of
+    from trainers.records.own_metrics import make_metric
 
     source = find_source(metric, task.folder or Path(), "metric", METRICS)
-    kept = [one for one in kept_metrics(store) if one.name == source.name] if store else []
+    kept = [one for one in read_metrics(store) if one.name == source.name] if store else []
     if source.code is None and to_train:
         raise UserError(f"task {task.name}: metric {source.name}: {source.absent}")
     code = source.code or _pick_record(source, kept).code
     if store and code in [record.code for record in kept]:
-        know_kept_metric(store.code, f"{source.name}@{code}")
+        load_kept_metric(store.code, f"{source.name}@{code}")
     elif to_train:
-        metric_of(source, load_named(source))
+        make_metric(source, load_object(source))
     else:
         raise UserError(
             f"task {task.name}: metric {source.name}: its present code is not in this store:"
@@ -138,20 +138,20 @@ def keep_own_code(study: Study, store: "Store") -> None:
 
 def find_other_code(study: Study, store: "Store") -> list[str]:
     """Describe stored trials that were trained with other code of a study's own methods."""
-    from trainers.records.kept_code import kept_methods
+    from trainers.records.kept_code import read_methods
 
     lines = [*_find_changed_methods(study, store), *_find_changed_metrics(study, store)]
     ended = store.ended()
     for name, method in study.own_methods.items():
         trials = [trial for trial in study.trials() if trial.method.name == name]
-        others = {record.code for record in kept_methods(store) if record.name == name}
+        others = {record.code for record in read_methods(store) if record.name == name}
         for code in sorted(others - {method.code}):
             n = sum(_with_code(trial, code).signature in ended for trial in trials)
             if n:
                 lines.append(
                     f"method {name}: {n} {'trial was' if n == 1 else 'trials were'} trained"
-                    f" with other code ({study.sources[name].said} has changed since): they stay in"
-                    " the store, but do not belong to this study with its present code"
+                    f" with other code ({study.sources[name].entry} has changed since): they stay"
+                    " in the store, but do not belong to this study with its present code"
                 )
     return lines
 
@@ -164,21 +164,21 @@ def _find_changed_methods(study: Study, store: "Store") -> list[str]:
     Raises:
         UserError: the options of the two differ.
     """
-    from trainers.records.kept_code import checksums, kept_methods
+    from trainers.records.kept_code import compute_checksums, read_methods
 
     lines = []
-    kept = {record.code: record for record in kept_methods(store)}
+    kept = {record.code: record for record in read_methods(store)}
     for name, method in study.own_methods.items():
         source, record = study.sources[name], kept.get(method.code or "")
-        if record is None or not source.files or record.files == checksums(source):
+        if record is None or not source.files or record.files == compute_checksums(source):
             continue
-        if record.known().options != method.options:
+        if record.to_method().options != method.options:
             raise UserError(
-                f"method {name}: {source.said} has other options than the store's trials of the"
+                f"method {name}: {source.entry} has other options than the store's trials of the"
                 " same version: give it another version"
             )
         lines.append(
-            f"method {name}: {source.said} differs from the store's copy of the same version"
+            f"method {name}: {source.entry} differs from the store's copy of the same version"
             f" ({record.said}): the store's copy is trained"
         )
     return lines
@@ -186,16 +186,16 @@ def _find_changed_methods(study: Study, store: "Store") -> list[str]:
 
 def _find_changed_metrics(study: Study, store: "Store") -> list[str]:
     """Describe metrics whose files differ from the store's copy of the same version, likewise."""
-    from trainers.records.kept_code import checksums, kept_metrics
+    from trainers.records.kept_code import compute_checksums, read_metrics
 
-    kept = {(record.name, record.code): record for record in kept_metrics(store)}
+    kept = {(record.name, record.code): record for record in read_metrics(store)}
     return [
-        f"metric {source.name}: {source.said} differs from the store's copy of the same version"
+        f"metric {source.name}: {source.entry} differs from the store's copy of the same version"
         f" ({record.said}): the store's copy is used"
         for source in study.sources.values()
         if source.noun == "metric" and source.files
         if (record := kept.get((source.name, source.code or "")))
-        if record.files != checksums(source)
+        if record.files != compute_checksums(source)
     ]
 
 

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from search_spaces.errors import UserError
-from search_spaces.input_files import at_home
+from search_spaces.input_files import expand_home
 from search_spaces.text import quoted, shown
 
 ROOM: Final = "x" * 200
@@ -45,7 +45,7 @@ def _check_path(option: str, text: str) -> Path:
     if not text:
         raise UserError(f"{option}: the path is empty; name a file or folder")
     _refuse_other_encodings(option, text)
-    path = at_home(Path(text))
+    path = expand_home(Path(text))
     try:
         os.lstat(path / ROOM)
     except ValueError as error:

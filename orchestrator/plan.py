@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from orchestrator.estimate import estimate_hours
-from search_spaces.cells import Cell, cells_of
+from search_spaces.cells import Cell, group_by_cell
 from search_spaces.shipped_tasks import TASKS, get_task
 from search_spaces.study import Study
 from search_spaces.tasks import Task
@@ -71,7 +71,7 @@ class Plan:
 
 def make_plan(study: Study, store: Store | None) -> Plan:
     """Compare a study's trials with the store; None means that there is no store yet."""
-    trials, grids = study.trials(), cells_of(study)
+    trials, grids = study.trials(), group_by_cell(study)
     states = {trial.signature: State.MISSING for trial in trials}
     if store is not None:
         ended = store.ended()

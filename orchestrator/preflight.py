@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.errors import UserError
 from search_spaces.layouts import data_layouts, paper_layouts
 from search_spaces.part import Part
@@ -18,10 +18,10 @@ from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study
 from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
-from trainers.data.csv_files import csv_rows
+from trainers.data.csv_files import read_csv_rows
 from trainers.data.hub import locate_encoder
 from trainers.data.identity import check_metric_names
-from trainers.data.loading import check_files, check_folder, deviation_of, selection_split
+from trainers.data.loading import check_files, check_folder, compare_counts, selection_split
 
 COUNTED_BYTES = 32 * 2**20
 """Rows of larger files are not counted before a run: that takes a second or more."""
@@ -91,7 +91,7 @@ def check_examples(study: Study) -> None:
         (task, part.select_on) for part in study.parts for task in part.tasks if part.methods
     }
     if len(selections) > len({task for task, _ in selections}):
-        for cell, trials in cells_of(study).items():
+        for cell, trials in group_by_cell(study).items():
             if len({trial.select_on for trial in trials}) > 1:
                 raise UserError(
                     f"study {study.name}: some trials of {' '.join(cell)} have select_on: dev and"
@@ -141,14 +141,14 @@ def _find_deviation(task: Task, data: Path) -> str | None:
     try:
         files = check_files(task, data)
         small = {split: f for split, f in files.items() if f.stat().st_size <= COUNTED_BYTES}
-        return deviation_of(task, {split: _count_rows(f) for split, f in small.items()}, files)
+        return compare_counts(task, {split: _count_rows(f) for split, f in small.items()}, files)
     except (UserError, OSError) as error:
         return str(error)
 
 
 def _count_rows(path: Path) -> int:
     """Count the rows below the header."""
-    return sum(1 for _, row in csv_rows(path) if row) - 1
+    return sum(1 for _, row in read_csv_rows(path) if row) - 1
 
 
 def check_all(
@@ -171,7 +171,7 @@ def check_all(
     warnings: list[str] = []
     warm = Warm(tasks)
     for trial in {(warm_key(trial), trial.head): trial for trial in trials}.values():
-        prepared = warm.prepared(trial, data)
+        prepared = warm.prepare(trial, data)
         encoder = prepared.encoder.model
         check_length(trial.encoder, encoder, trial.max_length)
         if trial.head == "native":

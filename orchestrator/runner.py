@@ -26,7 +26,7 @@ from trainers.encoders.machine import DeviceMeter, free_memory, pick_device, ran
 from trainers.loop import Diverged, TrialRun
 from trainers.prepared import Warm
 from trainers.records.files import StoreFull, Unreadable
-from trainers.records.kept_code import know_kept_metric
+from trainers.records.kept_code import load_kept_metric
 from trainers.records.outcome import FailureRecord, Fault, ProgressRecord
 from trainers.records.store import State, Store
 from trainers.snapshot import UnusableSnapshot, load_snapshot, save_snapshot
@@ -51,7 +51,7 @@ class TrialRunner:
         self.device = pick_device()
         for task in job.own_tasks.values():
             for metric in (task.metric, *task.beside):
-                know_kept_metric(self.store.code, metric)
+                load_kept_metric(self.store.code, metric)
         self.warm = Warm({**TASKS, **job.own_tasks})
         self.run: TrialRun | None = None
         self.curve: list[dict[str, Any]] = []
@@ -104,7 +104,7 @@ class TrialRunner:
 
         In the second case `remark` says so.
         """
-        prepared = self.warm.prepared(config, self.job.data)
+        prepared = self.warm.prepare(config, self.job.data)
         run = TrialRun(config, prepared, self.device, self.store.code)
         try:
             load_snapshot(run, self.store.checkpoint(config.signature))
@@ -150,9 +150,9 @@ class TrialRunner:
 
     def _update_curve(self, run: TrialRun) -> None:
         """Store the curve so far, and the score by which a trial is selected."""
-        self.curve = run.place.curve
+        self.curve = run.progress.curve
         self.tracking.log(self.curve)
-        self.score = run.config.selected([epoch["score"] for epoch in self.curve])
+        self.score = run.config.choose_score([epoch["score"] for epoch in self.curve])
 
     def _commit(self, run: TrialRun) -> None:
         result = run.result()
@@ -163,7 +163,7 @@ class TrialRunner:
             self.checkpoints.offer(run, record.selection_score)
         self.store.commit(run.config, replace(result, record=record))
         if self.checkpoints:
-            self.checkpoints.settle(run.config.signature)
+            self.checkpoints.drop_others(run.config.signature)
         self.tracking.end()
         self._release(run.config)
 
@@ -178,7 +178,7 @@ class TrialRunner:
             self._reported_at = now
 
     def _write_progress(self, run: TrialRun) -> None:
-        position = run.place
+        position = run.progress
         progress = ProgressRecord(
             signature=run.config.signature,
             launch=self.job.launch,
@@ -211,7 +211,7 @@ class TrialRunner:
 
     def _release(self, config: TrialConfig) -> None:
         self.run = None
-        self.store.forget_running(config.signature)
+        self.store.remove_running(config.signature)
         self._held.close()
 
 

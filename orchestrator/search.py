@@ -15,11 +15,11 @@ import numpy as np
 
 from orchestrator.plan import Plan
 from orchestrator.stopping import SCHEDULERS
-from search_spaces.cells import Cell, Sampling, settings_of
-from search_spaces.errors import UserError, unknown
+from search_spaces.cells import Cell, Sampling, group_by_setting
+from search_spaces.errors import UserError, unknown_name
 from search_spaces.text import quoted
 from search_spaces.trial import TrialConfig
-from trainers.records.searches import CellDraw, SearchRecord, digest
+from trainers.records.searches import CellDraw, SearchRecord, digest_trials
 from trainers.records.store import State
 
 MAX_HOURS = 1_000_000
@@ -45,9 +45,9 @@ class Search:
         if not 0 <= self.seed < 2**32:
             raise UserError(f"the seed of a search must be from 0 to 2**32 - 1, got {self.seed}")
         if self.name not in SEARCHES:
-            raise unknown("search", self.name, SEARCHES)
+            raise unknown_name("search", self.name, SEARCHES)
         if self.scheduler not in SCHEDULERS:
-            raise unknown("scheduler", self.scheduler, SCHEDULERS)
+            raise unknown_name("scheduler", self.scheduler, SCHEDULERS)
         if self.name == "grid" and self.settings is not None:
             raise UserError(
                 "--budget: --search grid runs all settings; give hours, or --search random or tpe"
@@ -83,7 +83,7 @@ class Search:
             counts[cell] = sum(plan.states[t.signature] in self.open_states for t in trials)
             if SEARCHES[self.name].sampling == "adaptive" and self.settings is not None:
                 ended = sum(plan.states[t.signature] not in OPEN_STATES for t in plan.grids[cell])
-                budget = self.settings * max(map(len, settings_of(plan.grids[cell])))
+                budget = self.settings * max(map(len, group_by_setting(plan.grids[cell])))
                 counts[cell] = min(counts[cell], max(0, budget - ended))
         return counts
 
@@ -106,7 +106,7 @@ class Search:
                     task=cell[0],
                     encoder=cell[1],
                     method=cell[2],
-                    grid=digest(trial.signature for trial in plan.grids[cell]),
+                    grid=digest_trials(trial.signature for trial in plan.grids[cell]),
                     drawn=tuple(trial.signature for trial in trials),
                 )
                 for cell, trials in self.draw(plan).items()
@@ -143,7 +143,7 @@ def _grid(_search: Search, trials: Sequence[TrialConfig], _plan: Plan) -> Sequen
 def _random(search: Search, trials: Sequence[TrialConfig], _plan: Plan) -> Sequence[TrialConfig]:
     """Draw settings without replacement; they depend only on the seed and the grid."""
     assert search.settings is not None
-    settings = settings_of(trials)
+    settings = group_by_setting(trials)
     order = np.random.default_rng(search.seed).permutation(len(settings))
     chosen = {id(t) for index in order[: search.settings].tolist() for t in settings[index]}
     return [trial for trial in trials if id(trial) in chosen]
@@ -158,7 +158,7 @@ def _tpe(search: Search, trials: Sequence[TrialConfig], plan: Plan) -> Sequence[
     assert search.settings is not None
     begun = [
         setting
-        for setting in settings_of(trials)
+        for setting in group_by_setting(trials)
         if any(plan.states[trial.signature] is not State.MISSING for trial in setting)
     ]
     if len(begun) < search.settings:

@@ -83,7 +83,7 @@ class SettingScheduler:
         """Add a trial's score at an epoch; return whether to stop its setting."""
         from ray.tune.schedulers import TrialScheduler
 
-        setting = trial.at_seed(0)
+        setting = trial.with_seed(0)
         scores = self.scores.setdefault((setting, epoch), [])
         scores.append(score)
         cell = self.cells.get(trial.signature, trial.cell)
@@ -109,7 +109,7 @@ class SettingScheduler:
         scores: list[float] = []
         for epoch in curve:
             scores.append(epoch.score)
-            if self.add_score(trial, epoch.epoch, trial.selected(scores)):
+            if self.add_score(trial, epoch.epoch, trial.choose_score(scores)):
                 break
 
 
@@ -149,7 +149,7 @@ def build_scheduler(
             config = parse_trial(trial.config["trial"])
             if result.get("score") is None:
                 return str(TrialScheduler.CONTINUE)
-            setting = config.at_seed(0)
+            setting = config.with_seed(0)
             if setting not in self.stopped:
                 if not self.by_setting.add_score(config, result["epoch"], result["score"]):
                     return str(TrialScheduler.CONTINUE)
@@ -167,4 +167,4 @@ def build_scheduler(
 
 def _find_stopped(past: Iterable[tuple[TrialConfig, Curve]]) -> set[TrialConfig]:
     """Return the settings that have a seed that was stopped before its last epoch."""
-    return {trial.at_seed(0) for trial, curve in past if len(curve) < trial.trained_epochs}
+    return {trial.with_seed(0) for trial, curve in past if len(curve) < trial.trained_epochs}

@@ -25,7 +25,7 @@ from orchestrator.sharing import Group, Sharing, find_group
 from orchestrator.stopping import build_scheduler
 from orchestrator.tpe import build_tree_search
 from orchestrator.tune import Round, ran_out_of_memory, run_round
-from search_spaces.cells import Cell, settings_of
+from search_spaces.cells import Cell, group_by_setting
 from search_spaces.errors import Unfinished
 from search_spaces.study import Study
 from search_spaces.text import one_line
@@ -123,20 +123,20 @@ def _build_scheduler(search: Search, plan: Plan, store: Store) -> Any:
         store.commit_pruned(trial, record)
 
     def keep_others(trial: TrialConfig) -> None:
-        for other in siblings[trial.at_seed(0)]:
+        for other in siblings[trial.with_seed(0)]:
             if other != trial and store.state(other.signature) is State.MISSING:
                 keep(other, ())
 
     def prune(trial: TrialConfig, result: dict[str, Any]) -> None:
         keep(trial, [EpochRecord.model_validate(epoch) for epoch in json.loads(result["curve"])])
-        store.forget_running(trial.signature)
+        store.remove_running(trial.signature)
         keep_others(trial)
 
     past: list[tuple[TrialConfig, Sequence[EpochRecord]]] = []
     cells: dict[str, Cell] = {}
     if search.stops_early:
         pruned = plan.having(State.PRUNED)
-        past += [(t, store.trusted(t.signature).epochs) for t in plan.having(State.DONE)]
+        past += [(t, store.verified_record(t.signature).epochs) for t in plan.having(State.DONE)]
         past += [(t, store.pruned(t.signature).epochs) for t in pruned]
         cells = {trial.signature: cell for cell, grid in plan.grids.items() for trial in grid}
         for trial in pruned:
@@ -146,8 +146,8 @@ def _build_scheduler(search: Search, plan: Plan, store: Store) -> Any:
 
 def _find_siblings(plan: Plan) -> dict[TrialConfig, list[TrialConfig]]:
     """Return the trials of each setting; a setting is represented by its trial with seed 0."""
-    settings = (group for grid in plan.grids.values() for group in settings_of(grid))
-    return {group[0].at_seed(0): group for group in settings}
+    settings = (group for grid in plan.grids.values() for group in group_by_setting(grid))
+    return {group[0].with_seed(0): group for group in settings}
 
 
 def _build_searcher(search: Search, chosen: Sequence[TrialConfig], plan: Plan, store: Store) -> Any:
@@ -253,4 +253,4 @@ def _give_up(store: Store, trial: TrialConfig, cause: Exception) -> None:
     with store.lock(trial.signature) as locked:
         if locked and store.state(trial.signature) is not State.DONE:
             store.commit_failure(trial, make_failure(trial.signature, cause, kind="infrastructure"))
-            store.forget_running(trial.signature)
+            store.remove_running(trial.signature)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from orchestrator.plan import Plan
-from search_spaces.cells import settings_of
+from search_spaces.cells import group_by_setting
 from search_spaces.trial import TrialConfig
 from trainers.records.store import State, Store
 
@@ -71,7 +71,7 @@ class CellSearch:
         from ray.tune.search.optuna import OptunaSearch
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.settings = {group[0].at_seed(0): group for group in settings_of(trials)}
+        self.settings = {group[0].with_seed(0): group for group in group_by_setting(trials)}
         self.axes, self.budget, self.asked = Axes([*self.settings]), budget, 0
         self.scores = dict(scores)
         self.ended = {name for name, score in scores.items() if score is not None}
@@ -118,11 +118,11 @@ class CellSearch:
         """Add a trial's score, None if it failed; after a setting's last seed, report its mean."""
         self.scores[trial.signature] = score
         self.ended.add(trial.signature)
-        self._report_mean(trial.at_seed(0))
+        self._report_mean(trial.with_seed(0))
 
     def skip(self, trial: TrialConfig) -> None:
         """Drop a trial that was stopped with its setting before it began: it has no score."""
-        setting = trial.at_seed(0)
+        setting = trial.with_seed(0)
         self.settings[setting] = [one for one in self.settings[setting] if one != trial]
         self._report_mean(setting)
 
@@ -235,10 +235,10 @@ def _read_scores(
     for trial in trials:
         match plan.states[trial.signature]:
             case State.DONE:
-                found[trial.signature] = store.trusted(trial.signature).selection_score
+                found[trial.signature] = store.verified_record(trial.signature).selection_score
             case State.PRUNED:
                 curve = store.pruned(trial.signature).epochs
-                found[trial.signature] = trial.selected([epoch.score for epoch in curve])
+                found[trial.signature] = trial.choose_score([epoch.score for epoch in curve])
             case State.FAILED | State.RUNNING | State.CORRUPT:
                 found[trial.signature] = None
     return found

@@ -20,7 +20,7 @@ from orchestrator.job import TrackerTarget
 from orchestrator.paths import path_or_uri_parser
 from orchestrator.tracker import TrackedTrial, Tracker, epoch_values
 from reports.exports.rows import TrialRow, read_row
-from search_spaces.errors import UserError, unknown
+from search_spaces.errors import UserError, unknown_name
 from search_spaces.text import one_line, shorten
 from search_spaces.trial import TrialConfig
 from trainers.records.store import State, Store
@@ -64,7 +64,7 @@ def parse_tracks(
     for text in texts:
         tool, colon, given = text.partition(":")
         if tool not in list_trackers():
-            raise unknown("tracker", tool, list_trackers())
+            raise unknown_name("tracker", tool, list_trackers())
         if tool in dict(found):
             raise UserError(f"--track {tool} is given twice: give it once, with one place")
         found.append((tool, path_or_uri_parser(f"--track {tool}:")(given) if colon else None))
@@ -248,8 +248,8 @@ class Channel:
         self._run, self._trial = None, trial
         tool, name = self.target.tool, trial.config.signature
         run = load_tracker(tool)()
-        self._last_epoch = run.begin(trial, self.store.told(name, tool))
-        self.store.write_told(name, tool, self._last_epoch)
+        self._last_epoch = run.begin(trial, self.store.last_epoch_sent(name, tool))
+        self.store.write_last_epoch_sent(name, tool, self._last_epoch)
         self._run = run
 
     def _log(self, curve: Sequence[Mapping[str, Any]]) -> None:
@@ -260,4 +260,6 @@ class Channel:
             if number > self._last_epoch:
                 self._run.log(number, epoch_values(epoch))
                 self._last_epoch = number
-                self.store.write_told(self._trial.config.signature, self.target.tool, number)
+                self.store.write_last_epoch_sent(
+                    self._trial.config.signature, self.target.tool, number
+                )

@@ -26,18 +26,18 @@ from reports.statistics.significance import (
     fisher_randomization,
     mcnemar,
 )
-from search_spaces.errors import UserError, nearest, unknown
-from search_spaces.input_files import is_folder, is_there
+from search_spaces.errors import UserError, find_nearest, unknown_name
+from search_spaces.input_files import is_folder, path_exists
 from search_spaces.text import quoted
 from trainers.data.labels import (
     UNLABELLED,
-    as_label,
-    as_name,
-    case_warnings,
-    check_labels_of,
-    fault_of_label,
+    check_label_set,
+    find_label_fault,
+    normalise_label,
+    normalise_name,
+    warn_about_case,
 )
-from trainers.records.kept_code import know_kept_metric
+from trainers.records.kept_code import load_kept_metric
 from trainers.records.metrics import METRICS, Labels, get_metric, short_name
 from trainers.records.outcome import TrialRecord
 from trainers.records.store import State, Store
@@ -108,7 +108,7 @@ def read_side(name: str, store: Path, split: str) -> Side:
         UserError: `name` is neither a file nor a trial, or it cannot be read.
     """
     path = Path(name)
-    if path.suffix.lower() in READERS or (is_there(path) and not is_folder(path)):
+    if path.suffix.lower() in READERS or (path_exists(path) and not is_folder(path)):
         return Side(rows=read_rows(path))
     if not store.exists():
         raise UserError(
@@ -117,7 +117,7 @@ def read_side(name: str, store: Path, split: str) -> Side:
     opened = Store(store, create=False)
     known = opened.ended()
     if name not in known:
-        guess = nearest(name, known)
+        guess = find_nearest(name, known)
         hint = (
             f"did you mean {quoted(guess)}?"
             if guess
@@ -135,16 +135,16 @@ def read_side(name: str, store: Path, split: str) -> Side:
 
 def _read_trial(store: Store, record: TrialRecord, split: str) -> Side:
     if split not in record.scores:
-        raise unknown(f"split of trial {record.signature}", split, record.scores)
-    know_kept_metric(store.code, record.metric)
+        raise unknown_name(f"split of trial {record.signature}", split, record.scores)
+    load_kept_metric(store.code, record.metric)
     found = store.predictions(record, split)
-    labels = tuple(map(as_label, record.labels))
+    labels = tuple(map(normalise_label, record.labels))
     gold, predicted = (
         tuple(labels[index] for index in row) for row in (found.gold, found.predicted)
     )
     rows = Rows(
         source=record.signature,
-        ids=tuple(map(as_name, found.ids)),
+        ids=tuple(map(normalise_name, found.ids)),
         gold=gold,
         predicted=predicted,
     )
@@ -178,7 +178,7 @@ def compare_pair(
     """
     for metric in metrics:
         if metric not in METRICS:
-            raise unknown("metric", metric, METRICS)
+            raise unknown_name("metric", metric, METRICS)
     _refuse_other_data(baseline, system)
     second = align_rows(baseline.rows, system.rows)
     names = _label_list(baseline, system, labels)
@@ -203,7 +203,7 @@ def compare_pair(
         one_class=_find_one_class(pair),
         table=Counter(right),
         differing=_find_differing(baseline.rows, second),
-        warnings=tuple(case_warnings(baseline.rows.source, Counter(baseline.rows.gold))),
+        warnings=tuple(warn_about_case(baseline.rows.source, Counter(baseline.rows.gold))),
     )
 
 
@@ -230,13 +230,13 @@ def _label_list(baseline: Side, system: Side, given: Sequence[str]) -> tuple[str
 
 def _parse_labels(given: Sequence[str]) -> tuple[str, ...]:
     """Parse and check `--labels`."""
-    labels = tuple(map(as_label, given))
+    labels = tuple(map(normalise_label, given))
     for label in labels:
-        if fault := fault_of_label(label):
+        if fault := find_label_fault(label):
             raise UserError(f"--labels: one {fault}")
     if len(set(labels)) < len(labels):
         raise UserError(f"--labels: expected each label once, got {', '.join(given)}")
-    check_labels_of("--labels", labels)
+    check_label_set("--labels", labels)
     return labels
 
 

@@ -14,17 +14,17 @@ from typing import Any, Final, Literal, Self
 import numpy as np
 
 from reports.statistics.alignment import Misaligned, align
-from search_spaces.errors import UserError, nearest, unknown
+from search_spaces.errors import UserError, find_nearest, unknown_name
 from search_spaces.text import quoted, shown
-from trainers.data.csv_files import csv_rows
-from trainers.data.json_files import json_rows
+from trainers.data.csv_files import read_csv_rows
+from trainers.data.json_files import read_json_rows
 from trainers.data.labels import (
-    as_label,
-    as_name,
-    check_labels_of,
-    fault_of,
-    fault_of_label,
-    written,
+    check_label_set,
+    find_label_fault,
+    find_name_fault,
+    format_number,
+    normalise_label,
+    normalise_name,
 )
 from trainers.records.metrics import Labels
 
@@ -86,14 +86,14 @@ def read_rows(path: Path) -> Rows:
     if not found:
         raise UserError(f"{path}: no rows")
     numbers, golds, predictions = zip(*found.values(), strict=True)
-    check_labels_of(path, chain(golds, predictions))
+    check_label_set(path, chain(golds, predictions))
     return Rows(
         source=str(path), ids=tuple(found), gold=golds, predicted=predictions, numbers=numbers
     )
 
 
 def _csv_rows(path: Path) -> Numbered:
-    rows = csv_rows(path, strict=True)
+    rows = read_csv_rows(path, strict=True)
     _, names = next(rows, (1, []))
     _check_columns(path, names)
     for number, (_, row) in enumerate(rows, start=2):
@@ -104,7 +104,7 @@ def _csv_rows(path: Path) -> Numbered:
 
 
 def _json_rows(path: Path) -> Numbered:
-    for number, row in json_rows(path):
+    for number, row in read_json_rows(path):
         found = dict(row)
         if found.keys() >= HARNESS and not found.keys() >= {*COLUMNS}:
             yield number, _from_harness(f"{path}: row {number}", found)
@@ -154,7 +154,7 @@ def _check_columns(where: Path | str, names: Iterable[str]) -> None:
         if known.count(column) > 1:
             raise UserError(f"{where}: column {quoted(column)} occurs twice")
         if column not in known:
-            guess = nearest(column, known)
+            guess = find_nearest(column, known)
             hint = f"; rename {quoted(guess)}?" if guess else ""
             listed = ", ".join(map(shown, known)) or "none"
             raise UserError(f"{where}: no column {quoted(column)}{hint} (it has: {listed})")
@@ -163,9 +163,9 @@ def _check_columns(where: Path | str, names: Iterable[str]) -> None:
 def _field(path: Path, number: int, row: Mapping[str, Any], column: str) -> str:
     value = row[column]
     if not isinstance(value, str):
-        value = written(f"{path}: row {number}: {column}", value)
-    text = as_name(value) if column == "id" else as_label(value)
-    if fault := fault_of(text) if column == "id" else fault_of_label(text):
+        value = format_number(f"{path}: row {number}: {column}", value)
+    text = normalise_name(value) if column == "id" else normalise_label(value)
+    if fault := find_name_fault(text) if column == "id" else find_label_fault(text):
         raise UserError(f"{path}: row {number}: {column} {fault}")
     return text
 
@@ -212,7 +212,7 @@ def number_labels(
         if label not in number_by_label:
             raise UserError(
                 f"{rows.where(index)}: example {quoted(rows.ids[index])}:"
-                f" {unknown(f'{which} label', label, labels)};"
+                f" {unknown_name(f'{which} label', label, labels)};"
                 " if it is correct, list all labels with --labels"
             )
     return np.array([number_by_label[label] for label in column], dtype=np.int64)

@@ -15,7 +15,7 @@ from reports.tables.confirmation_table import confirmation_report
 from reports.tables.laid_out import layout_table
 from reports.tables.report import Report
 from reports.verdicts.judge import Verdicts
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.layouts import Layout, data_layouts, paper_layouts
 from search_spaces.study import Study
 from search_spaces.text import quoted
@@ -79,7 +79,9 @@ def left_out(study: Study, reports: Sequence[Report]) -> list[str]:
 
 def _rows_without_trials(study: Study) -> list[str]:
     """Return remarks on rows of the study's own tables to which no trial belongs."""
-    known = {bare(method) for _, _, method in cells_of(study)} if study.own_tables else set[str]()
+    known = (
+        {bare(method) for _, _, method in group_by_cell(study)} if study.own_tables else set[str]()
+    )
     return [
         f"table {layout.name}: no trial of the study belongs to row {quoted(row)} (known:"
         f" {', '.join(sorted(known))}; default values are not part of the name)"

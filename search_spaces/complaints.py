@@ -1,6 +1,6 @@
-"""What pydantic says of wrong settings, in the words of the file that they stand in.
+"""Turns pydantic's errors about wrong settings into a line in the terms of the user's file.
 
-In: a ValidationError. Out: one line.
+In: a ValidationError. Out: one line of text.
 """
 
 from collections.abc import Collection, Iterable
@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from search_spaces.errors import unknown
+from search_spaces.errors import unknown_name
 from search_spaces.settings import COMBINATION
 from search_spaces.text import quoted
 
@@ -18,26 +18,26 @@ OUR_WORDS = {
     "string_type": "input should be text",
     "invalid_key": "a key should be text",
 }
-"""What pydantic's complaints are in the words of a study's file."""
+"""Our words for some types of pydantic's errors."""
 
 
 def explain(error: ValidationError, known: Iterable[str], axes: Collection[str] = ()) -> str:
-    """Put pydantic's first complaint in one line: where, what was expected, what came.
+    """Describe pydantic's first error in one line: the key, what was expected, what was given.
 
-    `known` are the keys that may stand there, `axes` those that stand under `axes` alone.
+    `known` are the keys that are allowed there, `axes` those allowed only under `axes`.
     """
     complaints: list[Any] = sorted(
         error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden"
     )
     first = complaints[0]
-    place = [str(part) for part in first["loc"]]
-    if place[:1] == ["method"]:
-        place[1 : 3 if place[1:2] == ["shipped"] else 2] = []  # pydantic's names for its type
-    where = ".".join(place)
+    keys = [str(part) for part in first["loc"]]
+    if keys[:1] == ["method"]:
+        keys[1 : 3 if keys[1:2] == ["shipped"] else 2] = []  # pydantic's names for its type
+    where = ".".join(keys)
     if first["type"] == "extra_forbidden":
         if where in axes:
-            return f"{where} is an axis: it stands under axes, with its values in a list"
-        return str(unknown("key", where, known))
+            return f"{where} is an axis: write it under axes, with its values in a list"
+        return str(unknown_name("key", where, known))
     if first["type"] == COMBINATION:
         return str(first["msg"])
     if first["type"] == "missing":

@@ -1,7 +1,7 @@
-"""A confirmation: chosen settings of a study, trained with seeds that no choice has seen.
+"""A confirmation: chosen settings of a study, trained with fresh seeds that chose nothing.
 
-In: a study, and the settings that were chosen in it. Out: a `Confirmation`, which is a study whose
-trials are these; its seeds follow from the study's name, so that the same command goes on with it.
+In: a study, and the settings that were chosen in it. Out: a `Confirmation`, which is a study of its
+own. Its seeds are derived from the study's name, so that repeating the command continues it.
 """
 
 import hashlib
@@ -20,52 +20,52 @@ FEWEST: Final = 2
 
 
 class Confirmation(Study):
-    """The study that trains them; it fills no table of its own."""
+    """A study whose trials are `wanted`; it fills no tables."""
 
     wanted: SkipValidation[tuple[TrialConfig, ...]] = ()
 
     @cached_property
-    def _tables_of(self) -> dict[TrialConfig, set[int]]:
+    def _trial_tables(self) -> dict[TrialConfig, set[int]]:
         return {trial: set() for trial in self.wanted}
 
     @property
     def tables(self) -> tuple[int, ...]:
-        """None: the paper's are the study's."""
+        """Empty: the tables of the paper belong to the study itself."""
         return ()
 
 
 def fresh_seeds(study: Study, count: int) -> tuple[int, ...]:
-    """Return the first seeds of a study's confirmation.
+    """Return the first `count` seeds of a study's confirmation.
 
     Raises:
-        UserError: there are fewer than two, or the study has one of them: it would have chosen.
+        UserError: `count` is below two, or the study itself has one of the seeds.
     """
     if count < FEWEST:
-        raise UserError(f"--seeds: a confirmation takes {FEWEST} at least, got {count}")
-    texts = (f"confirm {study.name} {place}" for place in range(count))
+        raise UserError(f"--seeds: a confirmation takes at least {FEWEST}, got {count}")
+    texts = (f"confirm {study.name} {number}" for number in range(count))
     seeds = tuple(int(hashlib.sha256(text.encode()).hexdigest()[:7], 16) for text in texts)
-    refuse_seen(study, seeds)
+    refuse_used_seeds(study, seeds)
     return seeds
 
 
-def refuse_seen(study: Study, seeds: Iterable[int]) -> None:
-    """Refuse seeds that the study itself has: they took part in its choice.
+def refuse_used_seeds(study: Study, seeds: Iterable[int]) -> None:
+    """Refuse seeds that the study itself has, because they took part in its choice.
 
     Raises:
-        UserError: there is one.
+        UserError: the study has one of them.
     """
     own = {trial.seed for trial in study.trials()}
     if seen := [seed for seed in seeds if seed in own]:
         raise UserError(
-            f"study {study.name}: seed {seen[0]} is of its confirmation and must not choose:"
-            " take it out of the study's seeds"
+            f"study {study.name}: seed {seen[0]} belongs to its confirmation and must not take part"
+            " in the choice: remove it from the study's seeds"
         )
 
 
 def confirm_settings(
     study: Study, settings: Iterable[TrialConfig], seeds: Sequence[int]
 ) -> Confirmation:
-    """Build the study that trains settings, each with all of these seeds."""
+    """Build the confirmation that trains each of these settings with all of these seeds."""
     fields = {name: getattr(study, name) for name in Study.model_fields}
-    wanted = tuple(setting.at_seed(seed) for setting in settings for seed in seeds)
+    wanted = tuple(setting.with_seed(seed) for setting in settings for seed in seeds)
     return Confirmation(**fields | {"own_tables": (), "labels": study.labels}, wanted=wanted)

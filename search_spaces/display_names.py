@@ -1,7 +1,7 @@
-"""What tables call methods, encoders and tasks: a study's labels, else the shipped titles.
+"""Display names of methods, encoders and tasks in tables: a study's labels, else shipped titles.
 
-In: the name that a study gives them. Out: the name that readers know, such as MiniLM for
-`packaged:minilm`. What has no title keeps its name.
+In: the name used in a study. Out: the name that readers know, such as MiniLM for
+`packaged:minilm`. A name without a title is shown as it is.
 """
 
 from collections.abc import Mapping
@@ -24,13 +24,13 @@ SHIPPED: Final[Mapping[str, str]] = ENCODERS | {name: m.title for name, m in MET
 
 @dataclass(frozen=True, kw_only=True)
 class DisplayNames:
-    """A study's `labels` come first, then the `titles` of what ships with the package."""
+    """Looks names up in a study's `labels` first, then in the `titles` of the package."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=lambda: SHIPPED)
 
     def __call__(self, name: str) -> str:
-        """Return what a method, one of its variants (`cat norm=mix`) or an encoder is called."""
+        """Return the display name of a method, a variant (`cat norm=mix`) or an encoder."""
         if name in self.labels:
             return self.labels[name]
         if name in self.titles:
@@ -39,7 +39,7 @@ class DisplayNames:
         return f"{self(method)} {options}" if space else name
 
     def task(self, task: Task) -> str:
-        """Return what a task is called."""
+        """Return the display name of a task."""
         return self.labels.get(task.name, task.title)
 
     def cell(self, task: Task, encoder: str, method: str) -> str:
@@ -49,4 +49,4 @@ class DisplayNames:
 
 
 AS_GIVEN: Final = DisplayNames(titles={})
-"""Of what is no study's: every name as it is."""
+"""For results that belong to no study: every name as it is."""

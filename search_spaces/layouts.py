@@ -1,7 +1,7 @@
-"""Layouts: which methods are the rows of a table, and which tasks its columns.
+"""Layouts: which methods are the rows of a table, and which tasks are its columns.
 
-In: keys and values of a study, or the shipped files of the paper's ten tables. Out: checked
-`Layout`s, and `DataLayout`s of the two tables that describe datasets.
+In: the tables in a study's file, or the shipped files of the paper's ten tables. Out: checked
+`Layout`s, and `DataLayout`s for the two tables that describe datasets.
 """
 
 import re
@@ -14,16 +14,16 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from search_spaces.complaints import explain
-from search_spaces.errors import UserError, unknown
+from search_spaces.errors import UserError, unknown_name
 from search_spaces.method import Method
 from search_spaces.methods import METHODS
-from search_spaces.settings import Settings, does_not_go_together
+from search_spaces.settings import Settings, combination_error
 from search_spaces.study_file import parse_fields
 from search_spaces.tasks import SplitName
 from search_spaces.text import quoted
 
-TAKEN = ("dev", "dev_mismatched", "test", "test_difficult", "selection")
-"""Names of the tables that every study has."""
+RESERVED_NAMES = ("dev", "dev_mismatched", "test", "test_difficult", "selection")
+"""Names of tables that every study has."""
 
 DAGGER: Final = "†"
 NONE: Final = "-"
@@ -34,13 +34,15 @@ TABLES: Final = range(1, 11)
 Name = Annotated[str, Field(min_length=1)]
 
 
-def _split(value: object) -> object:
+def _split_words(value: object) -> object:
     return str(value).split() if isinstance(value, str | int | float) else value
 
 
 def _check_score(value: object) -> str:
     if not PRINTED.fullmatch(text := str(value)):
-        raise ValueError(f"should be a number in percent, or - for none, not {quoted(text)}")
+        raise ValueError(
+            f"should be a number in percent, or - if there is none, got {quoted(text)}"
+        )
     return text
 
 
@@ -48,20 +50,20 @@ Printed = Annotated[str, BeforeValidator(_check_score)]
 
 
 class PublishedRow(Settings):
-    """A row that others published: a number in percent for each of the table's columns.
+    """A row published by others: a number in percent for each column of the table.
 
     Attributes:
-        scores: as printed, in the order of the columns; `-` where there is none, a dagger where
-            the source marks the number as significantly better than its baseline.
-        average: as printed; None where none was.
+        scores: as printed, in the order of the columns; `-` for a missing number, a dagger if the
+            source marks the number as significantly better than its baseline.
+        average: as printed; None if there is none.
         source: who published it.
-        rule: how the trial shown was chosen, where that is stated.
-        training: what the source says of how much was trained on.
+        rule: how the trial shown was chosen, if the source states it.
+        training: how much of the training data was used, in the source's words.
     """
 
     encoder: Name
     system: Name
-    scores: Annotated[tuple[Printed, ...], BeforeValidator(_split)]
+    scores: Annotated[tuple[Printed, ...], BeforeValidator(_split_words)]
     average: Printed | None = None
     source: Name
     rule: str = ""
@@ -69,29 +71,29 @@ class PublishedRow(Settings):
 
     @property
     def origin(self) -> str:
-        """The source, and the rule where there is one."""
+        """The source, and the rule if there is one."""
         return f"{self.source} ({self.rule})" if self.rule else self.source
 
     @property
     def values(self) -> tuple[Fraction | None, ...]:
-        """The numbers as shares of one; None where there is none."""
+        """The numbers as fractions of 1; None for a missing number."""
         bare = (text.removesuffix(DAGGER) for text in self.scores)
         return tuple(None if text == NONE else Fraction(text) / 100 for text in bare)
 
     @property
     def daggers(self) -> tuple[bool, ...]:
-        """Which numbers the source marks."""
+        """Which numbers the source marks with a dagger."""
         return tuple(text.endswith(DAGGER) for text in self.scores)
 
 
-def _titled(value: object) -> object:
-    """Let a list of methods stand for rows that are called by the methods' names."""
+def _default_titles(value: object) -> object:
+    """Turn a list of methods into rows titled by the methods' names."""
     if value in ([], {}):
-        raise ValueError("has no row: leave rows out for all of the study's methods")
+        raise ValueError("has no row: leave rows out to show all of the study's methods")
     if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
         for name in value:
             if value.count(name) > 1:
-                raise ValueError(f"{quoted(name)} is there twice")
+                raise ValueError(f"{quoted(name)} occurs twice")
         return dict(zip(value, value, strict=True))
     return value
 
@@ -100,22 +102,25 @@ class Layout(Settings):
     """Rows and columns of a table.
 
     Attributes:
-        name: of its files, behind the study's name.
-        title: what its caption begins with.
-        rows: titles by methods (`cat`) or variants (`cat norm=mix`), from top to bottom; or the
-            methods alone; all of the study's where there are none.
-        others: what the study has beside these rows stands below them.
+        name: the end of its files' names, after the study's name.
+        title: the beginning of its caption.
+        rows: titles by method (`cat`) or variant (`cat norm=mix`), from top to bottom; or a list of
+            methods. Without rows, all methods of the study.
+        others: whether the study's other methods follow below these rows.
         columns: tasks, from left to right.
-        split: whose scores it shows.
-        average: with the mean over all tasks, and over those of which all rows have a number.
-        training: with a column that says how much of the training rows a row was trained on.
-        published: rows of others, in italics below.
-        notes: what must be said of these.
+        split: the split whose scores it shows.
+        average: whether to add the mean over all tasks, and over tasks for which all rows have a
+            number.
+        training: whether to add a column with the share of training rows that a row was trained on.
+        published: rows published by others, in italics below.
+        notes: remarks on the published rows.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=60)]
     title: str = ""
-    rows: Annotated[dict[Name, Name], BeforeValidator(_titled)] = Field(default_factory=dict)
+    rows: Annotated[dict[Name, Name], BeforeValidator(_default_titles)] = Field(
+        default_factory=dict
+    )
     others: bool = False
     columns: Annotated[tuple[Name, ...], Field(min_length=1)]
     split: SplitName = "dev"
@@ -128,35 +133,36 @@ class Layout(Settings):
     def _published_rows_fit(self) -> "Layout":
         for row in self.published:
             if len(row.scores) != len(self.columns):
-                raise does_not_go_together(
-                    f"published: {row.system} has {len(row.scores)} scores, and the table"
+                raise combination_error(
+                    f"published: {row.system} has {len(row.scores)} scores, but the table has"
                     f" {len(self.columns)} columns"
                 )
         return self
 
-    def only(self, tasks: Iterable[str]) -> "Layout | None":
-        """Return the same with the columns that are left of some tasks; None without any."""
+    def restrict_to(self, tasks: Iterable[str]) -> "Layout | None":
+        """Return the layout with only the columns of these tasks; None if none is left."""
         wanted = set(tasks)
-        kept = [place for place, task in enumerate(self.columns) if task in wanted]
-        if len(kept) in {0, len(self.columns)}:
-            return self if kept else None
+        indices = [index for index, task in enumerate(self.columns) if task in wanted]
+        if len(indices) in {0, len(self.columns)}:
+            return self if indices else None
         published = tuple(
             row.model_copy(
-                update={"scores": tuple(row.scores[place] for place in kept), "average": None}
+                update={"scores": tuple(row.scores[index] for index in indices), "average": None}
             )
             for row in self.published
         )
-        columns = tuple(self.columns[place] for place in kept)
+        columns = tuple(self.columns[index] for index in indices)
         return self.model_copy(update={"columns": columns, "published": published})
 
 
 class DataLayout(Settings):
-    """A table that describes datasets: a row for each, and a column for each of its statistics.
+    """A table that describes datasets: a row per dataset, and a column per statistic.
 
     Attributes:
-        statistics: titles of the columns, by what `reports/paper/data_tables.py` can count.
-        kinds: the title of a column with the published words for each dataset's task; or none.
-        published: rows as printed: the dataset, its kind where there are kinds, its statistics.
+        describes: the tasks of the rows, from top to bottom.
+        statistics: titles of the columns, by the statistics of `reports/paper/data_tables.py`.
+        kinds: the title of a column with the published name of each dataset's kind of task; or "".
+        published: rows as printed: the dataset, its kind if there is such a column, its statistics.
     """
 
     name: Name
@@ -168,7 +174,7 @@ class DataLayout(Settings):
 
 
 @cache
-def _shipped(number: int) -> Layout | DataLayout:
+def _load_shipped(number: int) -> Layout | DataLayout:
     file = resources.files("search_spaces") / "tables" / f"table{number}.yaml"
     fields = parse_fields(file.read_text("utf-8"))
     return (DataLayout if "describes" in fields else Layout).model_validate(fields)
@@ -177,17 +183,17 @@ def _shipped(number: int) -> Layout | DataLayout:
 @cache
 def paper_layouts() -> Mapping[int, Layout]:
     """Return the paper's tables of results, by number."""
-    return {n: found for n in TABLES if isinstance(found := _shipped(n), Layout)}
+    return {n: found for n in TABLES if isinstance(found := _load_shipped(n), Layout)}
 
 
 @cache
 def data_layouts() -> Mapping[int, DataLayout]:
     """Return the paper's tables of datasets, by number."""
-    return {n: found for n in TABLES if isinstance(found := _shipped(n), DataLayout)}
+    return {n: found for n in TABLES if isinstance(found := _load_shipped(n), DataLayout)}
 
 
 def compared_options(layouts: Iterable[Layout]) -> dict[str, list[str]]:
-    """Name the options by which rows differ, by their method: `cat norm=mix` compares `norm`."""
+    """Return the options by which rows differ, by method: `cat norm=mix` compares `norm`."""
     found: dict[str, list[str]] = {}
     for row in (row for layout in layouts for row in layout.rows):
         method, *chosen = row.split(" ")
@@ -197,11 +203,13 @@ def compared_options(layouts: Iterable[Layout]) -> dict[str, list[str]]:
     return found
 
 
-def take_layouts(entries: object) -> tuple[object, list[Layout]]:
-    """Take the tables of their own out of a study's list; the paper's numbers stay in it.
+def extract_layouts(entries: object) -> tuple[object, list[Layout]]:
+    """Separate a study's own tables from its list of tables, which keeps the paper's numbers.
+
+    Returns the rest of the list, and the own tables.
 
     Raises:
-        UserError: a key is unknown or missing, or a value cannot be; the table is named.
+        UserError: a key is unknown or missing, or a value is invalid; the table is named.
     """
     if not isinstance(entries, list):
         return entries, []
@@ -211,20 +219,20 @@ def take_layouts(entries: object) -> tuple[object, list[Layout]]:
 
 def _parse(fields: dict[Any, Any]) -> Layout:
     name = fields.get("name")
-    place = f"table {name}" if isinstance(name, str) else "a table of your own"
+    where = f"table {name}" if isinstance(name, str) else "a table of your own"
     try:
         layout = Layout.model_validate(fields)
     except ValidationError as error:
-        raise UserError(f"{place}: {explain(error, Layout.model_fields)}") from error
-    if layout.name in TAKEN or layout.name.startswith("table"):
-        raise UserError(f"{place}: the name is taken by a table of every study: give it another")
+        raise UserError(f"{where}: {explain(error, Layout.model_fields)}") from error
+    if layout.name in RESERVED_NAMES or layout.name.startswith("table"):
+        raise UserError(f"{where}: every study has a table of this name: choose another name")
     return layout
 
 
 def check_layouts(
     layouts: Sequence[Layout], methods: Mapping[str, Method | None], tasks: Iterable[str]
 ) -> None:
-    """Check that rows and columns are of the study, and that no two tables have one name."""
+    """Check that rows and columns belong to the study, and that table names are unique."""
     known_tasks = list(dict.fromkeys(tasks))
     for layout in layouts:
         if [other.name for other in layouts].count(layout.name) > 1:
@@ -233,37 +241,37 @@ def check_layouts(
             _check_row(layout, row, methods)
         for task in layout.columns:
             if task not in known_tasks:
-                raise unknown(f"task of table {layout.name}", task, known_tasks)
+                raise unknown_name(f"task of table {layout.name}", task, known_tasks)
             if layout.columns.count(task) > 1:
-                raise UserError(f"table {layout.name}: {quoted(task)} is there twice")
+                raise UserError(f"table {layout.name}: {quoted(task)} occurs twice")
 
 
 def _check_row(layout: Layout, row: str, methods: Mapping[str, Method | None]) -> None:
     name, *_ = row.split(" ")
     if name not in methods:
-        raise unknown(f"method of table {layout.name}", name, methods)
+        raise unknown_name(f"method of table {layout.name}", name, methods)
     _check_variant(f"table {layout.name}", row, methods)
 
 
-def _check_variant(place: str, row: str, methods: Mapping[str, Method | None]) -> None:
+def _check_variant(where: str, row: str, methods: Mapping[str, Method | None]) -> None:
     """Check the options of a method, as in `cat norm=mix`."""
     name, *chosen = row.split(" ")
     options = (methods[name] or METHODS[name]).options
     for part in chosen:
         option, equals, value = part.partition("=")
         if option not in options:
-            raise unknown(f"option of {name} in {place}", option, options)
+            raise unknown_name(f"option of {name} in {where}", option, options)
         if not equals or not value:
-            raise UserError(f"{place}: {quoted(row)}: expected {option}=VALUE")
+            raise UserError(f"{where}: {quoted(row)}: expected {option}=VALUE")
 
 
 def check_labels(
     labels: Iterable[str], methods: Mapping[str, Method | None], others: Iterable[str]
 ) -> None:
-    """Check that labels are of the study's methods and their variants, or of its `others`.
+    """Check that labels name the study's methods or their variants, or one of `others`.
 
     Raises:
-        UserError: one names none of these.
+        UserError: a label names none of these.
     """
     names = list(dict.fromkeys([*methods, *others]))
     for label in labels:
@@ -271,6 +279,6 @@ def check_labels(
         if label in names:
             continue
         if not chosen or method not in methods:
-            raise unknown("method, encoder or task in labels", label, names)
-        kept = [part for part in chosen if not re.fullmatch("train_fraction=.+", part)]
-        _check_variant("labels", " ".join([method, *kept]), methods)
+            raise unknown_name("method, encoder or task in labels", label, names)
+        options = [part for part in chosen if not re.fullmatch("train_fraction=.+", part)]
+        _check_variant("labels", " ".join([method, *options]), methods)

@@ -2,8 +2,8 @@
 
 In: the options that a study gives a method. Out: validated settings, all of which are in a trial's
 signature. The computation is in `trainers/methods/`, one file per method. No two methods share
-marker and line, so that pictures survive greyscale and colour blindness; the first colours are
-those of Okabe and Ito (2008).
+marker and line style, so that figures can be read in greyscale and with colour blindness; the first
+colours are those of Okabe and Ito (2008).
 """
 
 import math
@@ -19,7 +19,7 @@ from search_spaces.settings import (
     Positive,
     Share,
     Steps,
-    does_not_go_together,
+    combination_error,
 )
 
 Scope = Literal["matrix", "row", "example"]
@@ -36,7 +36,7 @@ class Standard(MethodSettings):
     style: ClassVar[Style] = Style(light="#3b3b3b", dark="#d6d6d6", marker="o", dashes=(), hatch="")
 
 
-def _off(value: object) -> object:
+def _read_off(value: object) -> object:
     """YAML 1.1 reads a bare `off` as false."""
     return "off" if value is False else value
 
@@ -48,11 +48,11 @@ class Attack(MethodSettings):
         epsilon: size of r in the max norm, and in l2 unless `eps_l2` is given.
         perturb: the rows of the embedding matrix V, or every token's embedding (Table 9).
         norm: of r; `mix` draws max or l2 for each batch, p = 1/2 (Table 10).
-        l2_scope: what has l2 norm epsilon: all of the batch's rows of V (the default for `matrix`),
-            an example's tokens (the default for `embedding`), or each row or token by itself.
+        l2_scope: what has the l2 norm epsilon: the batch's rows of V together (the default for
+            `matrix`), an example's tokens together (for `embedding`), or each row or token.
         eps_l2: size of r in l2.
-        perturb_special: false leaves [CLS], [SEP], [PAD], [MASK] and their like unperturbed.
-        adv_dropout: masks of the second pass: its own, those of the first, or none.
+        perturb_special: false leaves special tokens ([CLS], [SEP], [PAD], [MASK]) unperturbed.
+        adv_dropout: dropout masks of the second pass: fresh ones, those of the first, or none.
         attack_direction: `as_printed` is the minus of Eq. 5 and 6, which descends.
         adv_begin_step: steps before this one are standard ones.
     """
@@ -63,20 +63,20 @@ class Attack(MethodSettings):
     l2_scope: Scope | None = None
     eps_l2: NonNegative | None = None
     perturb_special: bool = True
-    adv_dropout: Annotated[Dropout, BeforeValidator(_off)] = "fresh"
+    adv_dropout: Annotated[Dropout, BeforeValidator(_read_off)] = "fresh"
     attack_direction: Literal["ascent", "as_printed"] = "ascent"
     adv_begin_step: Steps = 0
 
     @model_validator(mode="after")
     def _l2_options_fit(self) -> "Attack":
-        """Refuse what would have no effect: an axis over it would only repeat trials."""
+        """Refuse options without effect: an axis over them would only repeat trials."""
         for option in ("l2_scope", "eps_l2"):
             if self.norm == "max" and getattr(self, option) is not None:
-                raise does_not_go_together(f"{option} has no effect with norm: max; use l2 or mix")
+                raise combination_error(f"{option} has no effect with norm: max; use l2 or mix")
         foreign = "example" if self.perturb == "matrix" else "matrix"
         if self.l2_scope == foreign:
             own = "matrix or row" if self.perturb == "matrix" else "example or row"
-            raise does_not_go_together(
+            raise combination_error(
                 f"l2_scope: {foreign} does not exist with perturb: {self.perturb}; use {own}"
             )
         return self
@@ -105,7 +105,7 @@ class AT(Attack):
 
     @property
     def by_example(self) -> bool:
-        """Whether r is of each example alone; the coin of `mix` and V's rows are of the batch."""
+        """Whether r depends on each example alone; `mix` and rows of V depend on the batch."""
         return self.perturb == "embedding" and self.norm != "mix"
 
 
@@ -143,22 +143,23 @@ class CAT(Attack):
 
     @property
     def clean_first(self) -> bool:
-        """Whether one backward of the clean loss serves both the weights and the attack.
+        """Whether one backward pass of the clean loss serves both the weights and the attack.
 
-        So it is when nothing else enters the clean pass; at lambda 1 that loss has no weight.
+        It does if no other loss depends on the clean pass; at lambda 1 the clean loss has weight 0.
         """
         return self.detach_clean and self.attack_loss == "ce" and self.lambda_ < 1
 
     @property
     def cost(self) -> int:
-        """Forward passes' worth of one step."""
+        """The cost of one step in forward passes."""
         return 6 if self.clean_first else 7
 
 
 class SCL(MethodSettings):
     """Supervised contrastive learning (Gunel et al. 2021) beside the cross-entropy.
 
-    `scl_singletons`: an example alone in its class counts 0 in the mean, or is left out of it.
+    `scl_singletons`: an example alone in its class counts as 0 in the mean (zero) or is left out
+    of it (skip).
     """
 
     name: Literal["scl"] = "scl"
@@ -172,11 +173,11 @@ class SCL(MethodSettings):
     scl_singletons: Literal["zero", "skip"] = "zero"
 
 
-class Climbing(MethodSettings):
-    """What PGD, FreeAT and FreeLB share: a perturbation per token position that climbs.
+class AscentSettings(MethodSettings):
+    """What PGD, FreeAT and FreeLB share: a perturbation per token that ascends the loss.
 
-    `init_mag` is the size of the random start, `adv_lr` that of each of the `steps` steps,
-    `max_norm` the radius that is projected to (0: none), all three per example and in `norm`.
+    `init_mag` is the size of the random start, `adv_lr` the size of each of the `steps` steps,
+    `max_norm` the radius of the projection (0: none), all three per example and in `norm`.
     """
 
     adv_lr: NonNegative
@@ -186,18 +187,18 @@ class Climbing(MethodSettings):
     norm: Literal["l2", "linf"] = "l2"
 
 
-class Counted(Climbing):
-    """PGD and FreeLB: `count` says whether `steps` are ascents, or passes, which are one more."""
+class CountedAscent(AscentSettings):
+    """PGD and FreeLB: `count` says whether `steps` counts ascents or passes (ascents + 1)."""
 
     count: Literal["ascent_steps", "passes"] = "ascent_steps"
 
     @property
     def passes(self) -> int:
-        """Passes through the encoder: after each but the last the perturbation climbs."""
+        """Passes through the encoder; after each but the last, the perturbation ascends."""
         return self.steps + (self.count == "ascent_steps")
 
 
-class PGD(Counted):
+class PGD(CountedAscent):
     """Projected gradient descent (Madry et al. 2018): trains on the last perturbation alone."""
 
     by_example: ClassVar[bool] = True
@@ -214,11 +215,11 @@ class PGD(Counted):
         return 2 * (self.passes - 1) + 3
 
 
-class FreeAT(Climbing):
-    """Adversarial training for free (Shafahi et al. 2019): each batch `steps` times over.
+class FreeAT(AscentSettings):
+    """Adversarial training for free (Shafahi et al. 2019): replays each batch `steps` times.
 
-    The paper's own are `free_delta: carry`, the perturbation going on from batch to batch, and
-    `free_epochs: divide_by_k`, epochs / `steps` rounded up, as many updates as without replays.
+    The paper uses `free_delta: carry`, which keeps the perturbation from batch to batch, and
+    `free_epochs: divide_by_k`: epochs / `steps`, rounded up, as many updates as without replays.
     """
 
     name: Literal["freeat"] = "freeat"
@@ -236,11 +237,11 @@ class FreeAT(Climbing):
         return 3 * self.steps
 
     def epochs_of(self, epochs: int) -> int:
-        """Return `epochs`, or divide them by the replays."""
+        """Return `epochs`, or `epochs` divided by the number of replays."""
         return math.ceil(epochs / self.steps) if self.free_epochs == "divide_by_k" else epochs
 
 
-class FreeLB(Counted):
+class FreeLB(CountedAscent):
     """Free large-batch adversarial training (Zhu et al. 2020): trains on all its passes."""
 
     by_example: ClassVar[bool] = True
@@ -258,7 +259,7 @@ class FreeLB(Counted):
 
 
 class RDrop(MethodSettings):
-    """R-Drop (Liang et al. 2021): two dropout masks must agree; `alpha` weighs how much."""
+    """R-Drop (Liang et al. 2021): two dropout masks must agree; `alpha` is the weight of the KL."""
 
     cost: ClassVar[int] = 6
     by_example: ClassVar[bool] = True
@@ -292,7 +293,7 @@ class R3F(MethodSettings):
 
 
 class SMART(MethodSettings):
-    """SMART's smoothness-inducing regulariser (Jiang et al. 2020); its defaults.
+    """SMART's smoothness-inducing regulariser (Jiang et al. 2020), with their defaults.
 
     `alpha`, `noise`, `step_size`, `radius` and `iterations` are the paper's lambda_s, sigma, eta,
     epsilon (0: no projection, as in the authors' code) and T.

@@ -1,7 +1,7 @@
-"""What all settings have in common: frozen fields, and numbers that are numbers.
+"""What all settings have in common: frozen fields and types of numbers.
 
-In: values as YAML or JSON gives them. Out: validated ones. A boolean is no number (YAML reads `yes`
-as one), and zero has no sign, so that equal settings have equal signatures.
+In: values as YAML or JSON gives them. Out: validated values. A boolean is not accepted as a number
+(YAML reads `yes` as true), and -0.0 becomes 0.0, so that equal settings have equal signatures.
 """
 
 from typing import Annotated
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 COMBINATION = "combination"
-"""The kind of validation error whose message says all: which fields do not go together."""
+"""The type of validation errors about fields that contradict each other."""
 
 
 class Settings(BaseModel):
@@ -19,18 +19,18 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True)
 
 
-def _no_boolean(value: object) -> object:
+def _refuse_boolean(value: object) -> object:
     if isinstance(value, bool):
         raise PydanticCustomError("number", "input should be a number")
     return value
 
 
-def _without_sign_of_zero(value: float) -> float:
+def _drop_sign_of_zero(value: float) -> float:
     return value + 0.0
 
 
-Real = Annotated[float, BeforeValidator(_no_boolean), AfterValidator(_without_sign_of_zero)]
-Whole = Annotated[int, BeforeValidator(_no_boolean)]
+Real = Annotated[float, BeforeValidator(_refuse_boolean), AfterValidator(_drop_sign_of_zero)]
+Whole = Annotated[int, BeforeValidator(_refuse_boolean)]
 
 Positive = Annotated[Real, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[Real, Field(ge=0, allow_inf_nan=False)]
@@ -41,6 +41,6 @@ Steps = Annotated[Whole, Field(ge=0)]
 Seed = Annotated[Whole, Field(ge=0, lt=2**32)]
 
 
-def does_not_go_together(what: str) -> PydanticCustomError:
-    """Build the error for fields that are valid alone; `what` names them and says what to do."""
+def combination_error(what: str) -> PydanticCustomError:
+    """Build the error for fields that contradict each other; `what` is the whole message."""
     return PydanticCustomError(COMBINATION, "{what}", {"what": what})

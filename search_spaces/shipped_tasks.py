@@ -6,21 +6,21 @@ In: a task's name. Out: its record (`tasks.py`). A new shipped task is one entry
 from collections.abc import Mapping
 from typing import Any, Final
 
-from search_spaces.errors import unknown
+from search_spaces.errors import unknown_name
 from search_spaces.tasks import Hub, Task
 
 STAND_INS: Final = {
     "train_sample": "a sample of the training rows",
     "holdout_from_train": "cut from the training rows, not the dev set of GLUE",
 }
-"""Files that are read where the published one is absent, and what they are instead."""
+"""Files that are read if the published one is missing, and what they contain instead."""
 
 BINARY: Final = ("0", "1")
 ENTAILMENT: Final = ("entailment", "not_entailment")
 
 
 def _glue(name: str, title: str, *, train: int, dev: int, **more: Any) -> Task:
-    """A GLUE task; counts are those of its train and dev split."""
+    """Build a GLUE task; `train` and `dev` are the numbers of examples of these splits."""
     splits = {"train": "train", "dev": "validation"}
     fields = {
         "files": _csv(name, train="train", dev="validation"),
@@ -34,7 +34,7 @@ def _glue(name: str, title: str, *, train: int, dev: int, **more: Any) -> Task:
 def _intents(
     name: str, title: str, *, train: int, test: int, difficult: int, each: int, **more: Any
 ) -> Task:
-    """An intent task of Table 2: one text, and a difficult test subset of `each` of an intent."""
+    """Build an intent task of Table 2, whose difficult subset has `each` examples per intent."""
     fields = {
         "text": "text",
         "files": _csv(name, train="train", test="test", test_difficult="test_difficult"),
@@ -46,7 +46,7 @@ def _intents(
 
 
 def _csv(name: str, **stems: str) -> dict[str, tuple[str, ...]]:
-    """Name the CSV files that may hold each split; several are divided by `|`."""
+    """Return the CSV files that each split may be read from; `|` separates alternatives."""
     return {
         split: tuple(f"{name}/{stem}.csv" for stem in listed.split("|"))
         for split, listed in stems.items()
@@ -61,7 +61,7 @@ _ALL: Final = (
         test=3_080,
         difficult=770,
         each=10,
-        # Complete: a popular mirror lacks 14 rows, duplicates that the published sets have.
+        # Complete: a popular mirror lacks 14 duplicate rows that the published splits have.
         hub=Hub(name="legacy-datasets/banking77", splits={"train": "train", "test": "test"}),
         tokens=16,
         classes=77,
@@ -91,7 +91,7 @@ _ALL: Final = (
         test=1_076,
         difficult=620,
         each=10,
-        # The first cross-validation fold: 8,954 + 1,076 rows, of which 73 are there twice.
+        # The first cross-validation fold: 8,954 + 1,076 rows, of which 73 occur twice.
         hub=Hub(
             name="FastFit/hwu_64",
             splits={"train": "train+validation", "test": "test"},
@@ -203,7 +203,7 @@ TASKS: Final[Mapping[str, Task]] = {task.name: task for task in _ALL}
 
 
 def get_task(name: str, tasks: Mapping[str, Task] = TASKS) -> Task:
-    """Return what is known about a task; UserError names the nearest one when it is not known."""
+    """Return a task's record; UserError suggests the nearest name if there is none."""
     if name not in tasks:
-        raise unknown("task", name, tasks)
+        raise unknown_name("task", name, tasks)
     return tasks[name]

@@ -1,6 +1,6 @@
-"""A study's file as keys and values: YAML whose size, depth and numbers are bounded.
+"""Reads a study's file as keys and values: YAML with bounded size, depth and numbers.
 
-In: a path, or text. Out: what YAML has for it; or a UserError with the line and the column.
+In: a path, or text. Out: Python values, or a UserError with the line and the column.
 """
 
 import os
@@ -11,34 +11,34 @@ from typing import Any, Final
 import yaml
 
 from search_spaces.errors import UserError
-from search_spaces.input_files import open_input, text_lines
+from search_spaces.input_files import open_input, read_lines
 from search_spaces.text import quoted
 
-MOST_BYTES: Final = 1_000_000
-MOST_NODES: Final = 100_000
-"""Keys, values and lists of a study, with those that an alias stands for counted each time."""
-LONGEST_NUMBER: Final = 400
-"""Characters: no setting has as many digits, and some notations take Python minutes."""
-NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+MAX_BYTES: Final = 1_000_000
+MAX_NODES: Final = 100_000
+"""The most keys, values and lists of a study, counting those of an alias at each use."""
+MAX_NUMBER_LENGTH: Final = 400
+"""The most characters of a number: no setting needs more, and some take Python minutes."""
+NUMBER_TAGS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 def is_yaml_file(name: object) -> bool:
-    """Return whether something names a YAML file, and not a shipped study or task."""
+    """Return whether a value names a YAML file, not a shipped study or task."""
     return isinstance(name, str) and name.endswith((".yaml", ".yml"))
 
 
 def read_yaml(path: Path, kind: str) -> str:
-    """Read the file of a study or of a task, as `kind` says.
+    """Read the file of a study or a task (`kind`).
 
     Raises:
-        UserError: there is none, or it is no file, too large, or not text in UTF-8.
+        UserError: it is missing, not a file, too large, or not UTF-8 text.
     """
     try:
         with open_input(path) as file:
             size = os.fstat(file.fileno()).st_size
-        if size > MOST_BYTES:
-            raise UserError(f"{path}: has {size:,} bytes, and no more than 1 MB is read")
-        return "".join(text_lines(path))
+        if size > MAX_BYTES:
+            raise UserError(f"{path}: has {size:,} bytes, and at most 1 MB is read")
+        return "".join(read_lines(path))
     except UserError as error:
         absent = isinstance(error.__cause__, FileNotFoundError | NotADirectoryError)
         raise UserError(
@@ -47,23 +47,23 @@ def read_yaml(path: Path, kind: str) -> str:
 
 
 def parse_fields(text: str) -> dict[Any, Any]:
-    """Read YAML that is keys and values.
+    """Parse YAML that consists of keys and values.
 
     Raises:
-        UserError: it is not, or too large, or a key stands twice, or a value is not of its tag.
+        UserError: it does not, is too large, has a key twice, or a value does not fit its tag.
     """
     try:
         fields = yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as error:
         mark, why = error.problem_mark, [error.context, error.problem]
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise UserError(f"not YAML: {place}{', '.join(part for part in why if part)}") from error
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise UserError(f"not YAML: {where}{', '.join(part for part in why if part)}") from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         character = quoted(text[error.position : error.position + 1])
-        raise UserError(f"not YAML: line {line}: {character} is no character of a text") from error
+        raise UserError(f"not YAML: line {line}: {character} is not a text character") from error
     except RecursionError as error:
-        raise UserError("not YAML that can be read: it is nested too deeply") from error
+        raise UserError("not readable YAML: it is nested too deeply") from error
     if not isinstance(fields, dict):
         what = "nothing" if fields is None else type(fields).__name__
         raise UserError(f"expected keys and values, got {what}")
@@ -71,9 +71,10 @@ def parse_fields(text: str) -> dict[Any, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which a key stands once, as its specification has it; PyYAML keeps the last.
+    """A YAML loader that refuses a repeated key, as the specification demands.
 
-    What aliases stand for is counted where they stand, before any of it is made.
+    PyYAML keeps the last one. The nodes of an alias are counted at each use, before any value is
+    constructed.
     """
 
     def __init__(self, stream: str) -> None:
@@ -88,15 +89,15 @@ class _Loader(yaml.SafeLoader):
         if not is_alias:
             self.sizes[node] = 1 + sum(self.sizes[child] for child in _children(node))
         elif node not in self.sizes:
-            raise _fault("an alias of this stands within it", node)
-        if max(len(self.sizes), self.sizes[node]) > MOST_NODES:
-            raise _fault(f"more than {MOST_NODES:,} keys and values", node)
+            raise _yaml_error("it contains an alias of itself", node)
+        if max(len(self.sizes), self.sizes[node]) > MAX_NODES:
+            raise _yaml_error(f"more than {MAX_NODES:,} keys and values", node)
         return node
 
     def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
         node = super().compose_scalar_node(anchor)
-        if node.tag in NUMBERS and len(node.value) > LONGEST_NUMBER:
-            raise _fault(f"a number of {len(node.value):,} characters", node)
+        if node.tag in NUMBER_TAGS and len(node.value) > MAX_NUMBER_LENGTH:
+            raise _yaml_error(f"a number of {len(node.value):,} characters", node)
         return node
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
@@ -104,20 +105,20 @@ class _Loader(yaml.SafeLoader):
         seen: set[tuple[str, str]] = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if (key.tag, key.value) in seen:
-                raise _fault(f"key {quoted(key.value)} stands here again", key)
+                raise _yaml_error(f"key {quoted(key.value)} occurs again here", key)
             seen.add((key.tag, key.value))
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Make a value; PyYAML lets what does not fit its tag (`!!bool x`, a 13th month) escape."""
+        """Construct a value; PyYAML raises other errors if it does not fit its tag (`!!bool x`)."""
         try:
             return super().construct_object(node, deep)
         except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:
             kind = node.tag.rpartition(":")[2]
-            raise _fault(f"{quoted(node.value)} is no {kind}", node) from error
+            raise _yaml_error(f"{quoted(node.value)} is not a valid {kind}", node) from error
 
 
-def _fault(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+def _yaml_error(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
 
 

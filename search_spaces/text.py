@@ -1,8 +1,8 @@
-"""Text from outside, as messages show it: in one line, without power over a terminal, and short.
+"""Makes text from outside safe to print: one short line without control characters.
 
-In: any value: a name, a cell of a file, what YAML gave, a library's message. Out: text to print.
-Every message takes what it did not write itself through one of these functions; the work that they
-do is bounded, whatever comes.
+In: any value: a name, a cell of a file, a value from YAML, a library's message. Out: text to print.
+Every message passes text that it did not write itself through one of these functions; their work
+is bounded for any input.
 """
 
 from reprlib import Repr
@@ -11,13 +11,13 @@ from unicodedata import category
 
 NAME_WIDTH: Final = 120
 MESSAGE_WIDTH: Final = 2_000
-"""Characters: of a name or a value within a message, and of a whole message."""
+"""The most characters of a name or a value in a message, and of a whole message."""
 
 
 def clean(text: str) -> str:
-    """Replace what is not printable by its escape: controls, bidi marks, half surrogate pairs.
+    """Escape unprintable characters: controls, bidi marks, lone surrogates.
 
-    Line feeds and spaces of any width stay.
+    Line feeds and spaces of any width are kept.
     """
     if text.isprintable():
         return text
@@ -33,27 +33,27 @@ def _escape(character: str) -> str:
 
 
 def shorten(text: str, width: int) -> str:
-    """Leave the middle out of a text of more than `width` characters."""
+    """Cut the middle out of a text of more than `width` characters."""
     if len(text) <= width:
         return text
-    kept = width - len(" ... ")
-    return f"{text[: kept - kept // 3]} ... {text[len(text) - kept // 3 :]}"
+    room = width - len(" ... ")
+    return f"{text[: room - room // 3]} ... {text[len(text) - room // 3 :]}"
 
 
 def one_line(text: object, width: int = MESSAGE_WIDTH) -> str:
-    """Put a text, or an exception's message, in one clean and short line."""
+    """Return a text, or an exception's message, as one clean and short line."""
     whole = shorten(str(text), 4 * width)
-    said = shorten(clean(" ".join(whole.split())), width)
-    return said or (type(text).__name__ if isinstance(text, BaseException) else "")
+    line = shorten(clean(" ".join(whole.split())), width)
+    return line or (type(text).__name__ if isinstance(text, BaseException) else "")
 
 
 def shown(name: object) -> str:
-    """Show a name as it is, in one clean and short line."""
+    """Return a name, unquoted, as one clean and short line."""
     return one_line(name, NAME_WIDTH)
 
 
 def quoted(value: object) -> str:
-    """Show any value as Python writes it, cut where it is long, deep or full of aliases."""
+    """Return the `repr` of any value, shortened if it is long or deeply nested."""
     return shorten(clean(_BRIEF.repr(value)), NAME_WIDTH)
 
 
@@ -65,7 +65,7 @@ class _Brief(Repr):
         self.maxstring = self.maxother = NAME_WIDTH
 
     def repr_int(self, x: int, level: int) -> str:  # noqa: ARG002
-        """Write a number in decimal only where that is quick, and Python allows it."""
+        """Write an integer in decimal only if it is small: large ones are slow or refused."""
         return repr(x) if x.bit_length() < 256 else f"a number of {x.bit_length():,} bits"
 
 

@@ -1,8 +1,8 @@
 """A trial: one training run, frozen, and named by the hash of its settings.
 
-In: the settings of one run. Out: a validated `TrialConfig` and its signature, the name under which
-the store keeps it. Every field changes a result and is in the signature; what does not change a
-result (device, workers, folders) is not a field.
+In: the settings of one run. Out: a validated `TrialConfig` and its signature, its name in the
+store. Every field changes a result and is in the signature; what does not change a result (device,
+workers, folders) is not a field.
 """
 
 import hashlib
@@ -24,24 +24,25 @@ from search_spaces.settings import (
     Settings,
     Share,
     Whole,
-    does_not_go_together,
+    combination_error,
 )
 
 SIGNATURE_VERSION = 3
-"""Raised when the same settings come to mean a different computation, or a setting is added."""
+"""Raised when the same settings mean a different computation, or a setting is added."""
 
 
 class TrainingSettings(Settings):
-    """How a trial is trained, evaluated and selected, whatever its method and its grid point.
+    """How a trial is trained, evaluated and selected, for any method and grid point.
 
     Attributes:
-        micro_batch: examples that are computed at a time, to save memory; a step is still made of
-            `batch_size`. Exact but for the draws of dropout and noise; refused where it is not.
-        precision: `bf16` is autocast. The default is fp32 on a GPU, too: the device is no setting.
+        micro_batch: examples computed at a time, to save memory; an update still uses `batch_size`.
+            The gradient is the same except for the draws of dropout and noise; methods for which
+            it would not be are refused.
+        precision: `bf16` is autocast. The default is fp32 also on a GPU: the device is no setting.
         bias_correction: false is Adam without it, as BERT was first fine-tuned.
-        max_eval_samples: score only so many dev examples, drawn by `subset_seed`; a test set is
-            always whole.
-        head: `linear` is Eq. 1; `native` the encoder's own head, with a dense layer and tanh.
+        max_eval_samples: score only this many dev examples, drawn with `subset_seed`; a test set
+            is always scored whole.
+        head: `linear` is Eq. 1; `native` is the encoder's own head, a dense layer with tanh first.
     """
 
     epochs: Count = 5
@@ -78,8 +79,8 @@ class TrainingSettings(Settings):
         return self
 
 
-def _whose(method: object) -> str:
-    """Tell a user's own method, which names its code, from a shipped one."""
+def _method_origin(method: object) -> str:
+    """Return "own" for a user's own method, which has `code`, and "shipped" otherwise."""
     own = isinstance(method, OwnSettings) or (isinstance(method, dict) and "code" in method)
     return "own" if own else "shipped"
 
@@ -87,8 +88,8 @@ def _whose(method: object) -> str:
 class TrialConfig(TrainingSettings):
     """Every setting that changes the result of one training run, and nothing else.
 
-    `data` names the rows and the definition of a task that is a study's own; shipped tasks have
-    none: their names stand for their data.
+    `data` is the digest of the rows and the definition of a study's own task; a shipped task has
+    none, because its name stands for its data.
     """
 
     task: Annotated[str, Field(min_length=1)]
@@ -96,7 +97,7 @@ class TrialConfig(TrainingSettings):
     method: Annotated[
         Annotated[Shipped, Field(discriminator="name"), Tag("shipped")]
         | Annotated[OwnSettings, Tag("own")],
-        Discriminator(_whose),
+        Discriminator(_method_origin),
     ]
     lr: Positive
     seed: Seed = 0
@@ -107,11 +108,11 @@ class TrialConfig(TrainingSettings):
         if self.micro_batch is None:
             return self
         if self.micro_batch > self.batch_size:
-            raise does_not_go_together(
+            raise combination_error(
                 f"micro_batch: {self.micro_batch} is more than batch_size: {self.batch_size}"
             )
         if not self.method.by_example:
-            raise does_not_go_together(
+            raise combination_error(
                 f"micro_batch: method {self.method.name} as set here ties the examples of a batch"
                 " together; leave micro_batch out, or override it for the methods that can"
             )
@@ -123,33 +124,33 @@ class TrialConfig(TrainingSettings):
         return hashlib.sha256(self.canonical_json().encode()).hexdigest()[:12]
 
     def canonical_json(self) -> str:
-        """All fields, sorted, floats as floats (1 and 1.0 agree), with the signature's version."""
+        """Return all fields as sorted JSON, 1 and 1.0 alike, with the signature's version."""
         fields = self.model_dump(mode="json", by_alias=True) | {"version": SIGNATURE_VERSION}
         if self.data is None:
             del fields["data"]
         return json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
-    def at_seed(self, seed: int) -> "TrialConfig":
-        """Return the same setting with another seed."""
+    def with_seed(self, seed: int) -> "TrialConfig":
+        """Return the same setting with this seed."""
         return self if seed == self.seed else self.model_copy(update={"seed": seed})
 
     @property
     def trained_epochs(self) -> int:
-        """Passes over the training rows: `epochs`, unless the method counts in its own way."""
+        """Passes over the training rows: `epochs`, unless the method changes the number."""
         return self.method.epochs_of(self.epochs)
 
-    def selected(self, scores: Sequence[float]) -> float:
-        """Of its epochs' scores so far (one at least) that by which the trial would be chosen."""
+    def choose_score(self, scores: Sequence[float]) -> float:
+        """Return which of the epochs' scores so far (at least one) the trial would be chosen by."""
         return max(scores) if self.select == "best_epoch" else scores[-1]
 
     @property
     def cell(self) -> tuple[str, str, str]:
-        """(task, encoder, method): the group from which a table's number is chosen."""
+        """(task, encoder, method): the trials among which a table's number is chosen."""
         return (self.task, self.encoder, self.method.name)
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every setting by name, without nesting: the method's options stand beside the others.
+        """Every setting by name, flat: the method's options are beside the other settings.
 
         `method` is the method's name.
         """
@@ -159,25 +160,25 @@ class TrialConfig(TrainingSettings):
 
     @property
     def point(self) -> dict[str, object]:
-        """The trial's place in the grid: its method's options, lr, seed, then training settings.
+        """The trial's grid point: its method's options, lr, seed, then training settings.
 
-        What has its default value is left out, but for lr and seed.
+        Default values are left out, except for lr and seed.
         """
         training = self.model_dump(include=set(training_names()), exclude_defaults=True)
         return {**self.method.chosen(), "lr": self.lr, "seed": self.seed, **training}
 
     def describe(self) -> str:
-        """One line for people: task, encoder, method and grid point."""
-        point = " ".join(f"{key}={written(value)}" for key, value in self.point.items())
+        """Return one readable line: task, encoder, method and grid point."""
+        point = " ".join(f"{key}={format_value(value)}" for key, value in self.point.items())
         return f"{self.task} {self.encoder} {self.method.name} {point}"
 
 
-def written(value: object) -> str:
-    """Write a value as short as a study would."""
+def format_value(value: object) -> str:
+    """Write a value in the short form of a study's file."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return ",".join(written(part) for part in value)
+        return ",".join(format_value(part) for part in value)
     return f"{value:.12g}" if isinstance(value, int | float) else str(value)
 
 
@@ -187,7 +188,7 @@ def training_names() -> list[str]:
 
 
 def parse_trial(text: str) -> TrialConfig:
-    """Read a stored `config.json`; raises ValueError when it is not one of this version."""
+    """Parse a stored `config.json`; ValueError if it is invalid or of another version."""
     fields: dict[str, Any] = json.loads(text)
     version = fields.pop("version", None)
     if version != SIGNATURE_VERSION:

@@ -1,7 +1,7 @@
 """Settings of every test, and the fixtures that folders share: tiny data, one tiny trial.
 
 The Hugging Face libraries read their environment when they are first imported, so it is set here,
-before any test module is: offline, with caches of this session's own.
+before any test module is imported: offline, with caches of this session alone.
 """
 
 import os
@@ -75,7 +75,7 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tiny_trial() -> "TrialConfig":
-    """A CAT trial that trains in about a second: 56 examples, 4 steps an epoch, the last short."""
+    """A CAT trial of about a second: 56 examples, 4 steps per epoch, the last one short."""
     from tests.fakes import tiny_config
 
     return tiny_config()
@@ -83,7 +83,7 @@ def tiny_trial() -> "TrialConfig":
 
 @pytest.fixture(scope="session")
 def tiny_prepared() -> "Prepared":
-    """The data and the encoder of `tiny_trial`; nothing in it may be changed."""
+    """The data and the encoder of `tiny_trial`, shared by tests, which must not change them."""
     from tests.fakes import tiny_config
     from trainers.prepared import prepare
 

@@ -1,4 +1,4 @@
-"""Files of any kind for the readers of what users bring: structured, random, and damaged ones."""
+"""Generates files for the readers of users' input: structured, random and damaged ones."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 EXAMPLES: Final = [50, pytest.param(2_000, marks=pytest.mark.full)]
-"""In CI, and in the long form."""
+"""The number of examples in CI, and in the long form."""
 
 ODD: Final = (
     *("", " ", "0", "1", "1.0", "-1", "0.5", "nan", "None", "1e400", "9" * 5_000, "a|b", "[1, 2]"),
@@ -52,7 +52,7 @@ BYTES: Final = st.binary(max_size=400) | st.text(max_size=200).map(
 
 
 def for_examples(count: int, files: SearchStrategy[bytes], check: Callable[[bytes], None]) -> None:
-    """Run a check on so many files."""
+    """Run a check on this number of generated examples."""
     quiet = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 
     @settings(max_examples=count, deadline=None, suppress_health_check=quiet, database=None)
@@ -65,7 +65,7 @@ def for_examples(count: int, files: SearchStrategy[bytes], check: Callable[[byte
 
 @st.composite
 def damaged(draw: st.DrawFn, valid: bytes) -> bytes:
-    """A valid file of which a few bytes are changed, removed, doubled or put in."""
+    """Generate a valid file with a few bytes changed, removed, doubled or inserted."""
     data = bytearray(valid)
     for _ in range(draw(st.integers(1, 4))):
         place = draw(st.integers(0, max(0, len(data) - 1)))
@@ -90,7 +90,7 @@ def _encoded(text: str) -> bytes:
 
 @st.composite
 def tables(draw: st.DrawFn, columns: Sequence[str]) -> list[list[str]]:
-    """A header, mostly of these columns, and rows, mostly of its width."""
+    """Generate a header, mostly of these columns, and rows, mostly of its width."""
     header = list(draw(st.permutations([*columns, *draw(st.lists(TEXT, max_size=2))])))
     if draw(st.integers(0, 9)) == 0:
         header = header[1:] + draw(st.lists(st.sampled_from(header), max_size=1))
@@ -99,7 +99,7 @@ def tables(draw: st.DrawFn, columns: Sequence[str]) -> list[list[str]]:
 
 
 def csv_files(columns: Sequence[str]) -> SearchStrategy[bytes]:
-    """CSV files, quoted as they should be or not at all, with any end of lines."""
+    """Generate CSV files, correctly quoted or not quoted at all, with any line ends."""
     return st.builds(
         _csv,
         tables(columns),
@@ -118,7 +118,7 @@ def _csv(rows: list[list[str]], end: str, mark: str, quote: bool) -> bytes:
 
 
 def json_files(columns: Sequence[str]) -> SearchStrategy[bytes]:
-    """JSON lines: objects mostly, of values mostly of text and numbers."""
+    """Generate JSON lines: mostly objects, with mostly texts and numbers as values."""
     leaf = st.none() | st.booleans() | st.integers() | st.floats() | TEXT
     value = leaf | st.recursive(leaf, lambda v: st.lists(v, max_size=3) | st.dictionaries(TEXT, v))
     whole = st.fixed_dictionaries(dict.fromkeys(columns, leaf))
@@ -131,7 +131,7 @@ def json_files(columns: Sequence[str]) -> SearchStrategy[bytes]:
 
 
 def parquet_files(columns: Sequence[str]) -> SearchStrategy[bytes]:
-    """Parquet files of columns of any type."""
+    """Generate Parquet files with columns of any type."""
     return st.integers(0, 4).flatmap(
         lambda n: st.builds(
             _parquet,

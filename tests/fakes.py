@@ -28,7 +28,7 @@ ODDITIES = (
     " two  spaces, and a comma ",
     "naïve café 東京 🙂",
 )
-"""Texts that a careless reader of CSV loses or changes."""
+"""Texts that a careless CSV reader loses or changes."""
 
 INTENTS = {
     "card_arrival": ("when will my card arrive", "my card has not come", "track my new card"),
@@ -51,7 +51,7 @@ epochs: 3
 select: best_epoch
 n_per_class: 8
 """
-"""A study that fills a table: `cat norm=mix` and `cat` are cells of their own."""
+"""A study that fills a table: `cat norm=mix` and `cat` are separate cells."""
 
 VOCABULARY = 40
 """Token ids of the small encoders; 0 and 1 are BERT's and RoBERTa's padding."""
@@ -95,7 +95,7 @@ def intent_rows(times: int, mark: str) -> list[tuple[str, str]]:
 
 
 def write_data(folder: Path) -> Path:
-    """Lay out a data folder with every task that needs one: three intents, or a few GLUE rows."""
+    """Write a data folder with all tasks that need one: three intents, or a few GLUE rows."""
     for task in TASKS.values():
         for split, files in task.files.items() if task.hub else ():
             rows = (
@@ -112,7 +112,7 @@ def write_data(folder: Path) -> Path:
 def fake_rows(
     columns: Sequence[str], labels: Sequence[str], mark: str, n: int
 ) -> list[tuple[str, ...]]:
-    """Return n rows that say where they are from; their labels take turns."""
+    """Return n rows whose texts name their origin; their labels alternate."""
     return [
         (*(f"{mark} {column} number {row}" for column in columns), labels[row % len(labels)])
         for row in range(n)
@@ -134,7 +134,7 @@ def tiny_config(**changes: Any) -> TrialConfig:
 
 
 class Listed(Study):
-    """A study of just these trials."""
+    """A study of exactly these trials."""
 
     listed: tuple[TrialConfig, ...]
 
@@ -143,12 +143,12 @@ class Listed(Study):
 
 
 def study_of(trials: Iterable[TrialConfig]) -> Study:
-    """Make a study of trials that no part of one would expand to."""
+    """Make a study of these trials, which no part needs to expand to."""
     return Listed.model_construct(name="s", parts=(), listed=tuple(trials))
 
 
 def example_settings(method: str) -> MethodSettings:
-    """Build settings of any method from those of OPTIONS that it has."""
+    """Build settings of any method from the entries of OPTIONS that it has."""
     options = {name: OPTIONS[name] for name in METHODS[method].options if name in OPTIONS}
     return settings_type(method).model_validate(options)
 
@@ -184,7 +184,7 @@ def small_classifier(
     proj_bias: bool = False,
     special: Sequence[int] = (),
 ) -> Classifier:
-    """Put both heads on a small encoder; in training mode."""
+    """Build a classifier with both heads on a small encoder, in training mode."""
     return Classifier(
         small_encoder(kind, dropout=dropout, seed=seed),
         n_classes=n_classes,

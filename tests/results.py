@@ -1,11 +1,11 @@
-"""Finished trials made by hand, for tests of what reads a store; nothing is trained here."""
+"""Finished trials made by hand, for tests of code that reads a store; nothing is trained."""
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from search_spaces.shipped_tasks import TASKS, get_task
 from search_spaces.trial import TrialConfig
-from trainers.data.identity import fingerprints_of
+from trainers.data.identity import compute_fingerprints
 from trainers.records.outcome import (
     Environment,
     EpochRecord,
@@ -40,7 +40,7 @@ def predictions(split: str, right: int, *, n: int = N, n_classes: int = 2) -> Pr
 
 
 def labelled(gold: ArrayLike, predicted: ArrayLike, n_classes: int = 2) -> Predictions:
-    """Predictions of examples that are named by their places."""
+    """Build predictions of examples whose ids are their positions."""
     labels, chosen = np.asarray(gold), np.asarray(predicted)
     return Predictions(
         ids=[f"id-{place}" for place in range(labels.size)],
@@ -50,7 +50,7 @@ def labelled(gold: ArrayLike, predicted: ArrayLike, n_classes: int = 2) -> Predi
 
 
 def fingerprint(split: str) -> str:
-    """Name a made-up split's data; dev's is all zeros."""
+    """Return the fingerprint of a made-up split; dev's is all zeros."""
     return "0" * 16 if split == "dev" else split.encode().hex()[:16].rjust(16, "0")
 
 
@@ -78,7 +78,7 @@ def result_of(
     seconds: float = 10.0,
     fingerprints: dict[str, str] | None = None,
 ) -> TrialResult:
-    """Build the result of a trial that left these predictions of each split."""
+    """Build the result of a trial with these predictions for each split."""
     scores = {
         split: score_records(entry.gold, entry.predicted, n_classes)
         for split, entry in kept.items()
@@ -114,10 +114,10 @@ def result_of(
 
 
 def _shipped(config: TrialConfig) -> dict[str, str]:
-    """The fingerprints of rows that the package has: others would be those of other data."""
+    """Return the fingerprints of a packaged task's rows: others would mean other data."""
     if config.task != "library":
         return {}
-    return fingerprints_of(TASKS["library"], None, config) or {}
+    return compute_fingerprints(TASKS["library"], None, config) or {}
 
 
 def keep(
@@ -129,12 +129,12 @@ def keep(
     n: int = N,
     n_classes: int = 2,
 ) -> None:
-    """Put such a result into a store."""
+    """Commit a result as `finished` builds it to a store."""
     store.commit(config, finished(config, right, seconds=seconds, n=n, n_classes=n_classes))
 
 
 def stopped(trial: TrialConfig, *scores: float) -> PrunedRecord:
-    """The record of a trial that a scheduler stopped after epochs with these scores, or one."""
+    """Build the record of a trial that a scheduler stopped after epochs with these scores."""
     epochs = tuple(
         EpochRecord(epoch=n, losses={}, score=score, train_seconds=1.0, evaluate_seconds=0.0)
         for n, score in enumerate(scores or (0.5,), 1)
@@ -147,7 +147,7 @@ def stopped(trial: TrialConfig, *scores: float) -> PrunedRecord:
 def begun(
     trial: TrialConfig, launch: str = "a", *, step: int = 1, steps: int = 2, seconds: float = 1.0
 ) -> ProgressRecord:
-    """Where a trial is that a launch began and did not end."""
+    """Build the progress of a trial that a launch began and did not finish."""
     return ProgressRecord(
         signature=trial.signature,
         launch=launch,

@@ -109,7 +109,7 @@ def test_every_room_is_known() -> None:
 
 
 def test_what_renders_reads_no_store() -> None:
-    """Tables, page and figures show results and verdicts, and compute and read nothing."""
+    """Tables, page and figures only show results and verdicts; they compute and read nothing."""
     for path in SOURCES:
         if path.parent in {ROOT / "reports/tables", ROOT / "reports/page"}:
             found = set(imported(ast.parse(path.read_text("utf-8"))))
@@ -140,7 +140,7 @@ def test_heavy_packages_stay_where_they_belong(path: Path) -> None:
 
 
 def declared(*extras: str) -> set[str]:
-    """The distributions that pyproject.toml asks for, with those of some extras."""
+    """Return the distributions that pyproject.toml requires, with those of some extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     optional = project["optional-dependencies"]
     lines = project["dependencies"] + [line for extra in extras for line in optional[extra]]
@@ -158,7 +158,7 @@ def test_every_import_is_declared(path: Path) -> None:
 
 
 def test_every_dependency_is_imported() -> None:
-    """Those that are not have their reason beside them in pyproject.toml."""
+    """For those that are not, pyproject.toml gives the reason."""
     others = {"nvidia-ml-py"}
     imported_by = {
         name.lower().replace("_", "-")

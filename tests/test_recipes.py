@@ -1,4 +1,4 @@
-"""The recipes of CONTRIBUTING.md and of `trainers/README.md`, followed to the letter in a copy."""
+"""Follows the recipes of CONTRIBUTING.md and `trainers/README.md` to the letter in a copy."""
 
 import re
 import shlex
@@ -29,7 +29,7 @@ ROWS = "id,gold,prediction\n" + "".join(f"{n},{n % 3},{n % 2}\n" for n in range(
 
 
 def apply(diff: str, folder: Path) -> None:
-    """Apply a diff without line numbers: what stands there must stand in the file once."""
+    """Apply a diff without line numbers: its old lines must occur in the file exactly once."""
     for part in re.split(r"^--- ", diff, flags=re.M)[1:]:
         head, new, *lines = part.splitlines()
         path = folder / new.removeprefix("+++ ")
@@ -46,7 +46,7 @@ def apply(diff: str, folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The packages with all recipes followed, beside a folder to run commands in."""
+    """A copy of the packages with all recipes applied, and a folder to run commands in."""
     folder = tmp_path_factory.mktemp("recipes")
     for package in PACKAGES:
         shutil.copytree(
@@ -90,7 +90,7 @@ def test_every_recipe_is_tried() -> None:
     ("title", "command"), [(title, command) for title, _, _, command in RECIPES]
 )
 def test_a_recipe_works(title: str, command: str, copy: Path) -> None:
-    """In the order of the page: a search fills the store that is reported and exported."""
+    """In the order of the document: a search fills the store that is reported and exported."""
     more = " --track lines:told.txt" if " run " in command else ""
     printed = " ".join(run(copy, command + more).split())
     assert SHOWS[title.split(":", maxsplit=1)[0]] in printed

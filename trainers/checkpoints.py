@@ -1,14 +1,14 @@
-"""Trained models that are kept: of each cell of a study the best one's, as a Hugging Face folder.
+"""Keeps trained models as Hugging Face folders: by default the best model of each cell of a study.
 
     checkpoints/<study>/<cell>/<signature>/       the best setting's model so far, of one seed
-    checkpoints/<study>/<cell>/all/<signature>/   every trial's, when all are to be kept
+    checkpoints/<study>/<cell>/all/<signature>/   every trial's model, if all are kept
     checkpoints/<study>/<cell>/<signature>.txt    why the best trial's model could not be kept
-    checkpoints/<study>/<cell>/lock               held while a model is written or dropped
+    checkpoints/<study>/<cell>/lock               held while a model is written or removed
 
 In: a study's cells and a finished TrialRun. Out: model folders that `from_pretrained` loads.
-A model is written before its result is committed and the others are dropped after it, so whatever
-dies in between, the best model is there; what is there beside it goes at the next turn. A model
-belongs to the study that trained it: studies that share a store never drop each other's.
+A model is written before its result is committed, and the others are removed after the commit, so
+the best model exists even if a process dies in between; surplus models are removed the next time.
+A model belongs to the study that trained it: studies that share a store never remove each other's.
 """
 
 import fcntl
@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from search_spaces.cells import Cell, settings_of
+from search_spaces.cells import Cell, group_by_setting
 from search_spaces.errors import UserError
 from search_spaces.text import one_line, quoted
 from search_spaces.trial import TrialConfig
 from trainers.kept_models import write_model
-from trainers.records.files import is_there, listing, write_file
+from trainers.records.files import list_folder, path_exists, write_file
 from trainers.records.metrics import DECIMALS
 from trainers.records.record import Frozen
 from trainers.records.store import CorruptTrial, Store
@@ -42,11 +42,11 @@ KEEP: tuple[Keep, ...] = ("best", "all", "none")
 
 
 class Keeping(Frozen):
-    """What a worker is told: which models to keep, and for which study.
+    """Tells a worker which models of which study to keep.
 
-    `cells` has each cell's signatures by its folder's name, in the study's order: the first trial
-    wins a tie. `settings` names, for each trial of a setting with several seeds, the first of them:
-    settings are compared by their means.
+    `cells` has each cell's signatures by the name of its folder, in the study's order: the first
+    trial wins a tie. `settings` has, for each trial of a setting with several seeds, the signature
+    of its first seed: settings are compared by their means.
     """
 
     study: str
@@ -60,99 +60,99 @@ class Checkpoints:
 
     def __init__(self, store: Store, keeping: Keeping) -> None:
         self.store, self.keeping = store, keeping
-        self._cell_of = {name: cell for cell, names in keeping.cells.items() for name in names}
+        self._cells = {name: cell for cell, names in keeping.cells.items() for name in names}
         cells = keeping.cells.values()
-        self._place = {name: place for names in cells for place, name in enumerate(names)}
+        self._position = {name: position for names in cells for position, name in enumerate(names)}
         self._seeds: dict[str, list[str]] = {}
-        for name in self._cell_of:
+        for name in self._cells:
             self._seeds.setdefault(self._setting(name), []).append(name)
         self._trials = str(store.trials)
-        self._ended: dict[str, float] = {}
+        self._known_scores: dict[str, float] = {}
 
     def offer(self, run: "TrialRun", score: float) -> None:
         """Write a finished trial's model, if it is to be kept; call before the trial's commit.
 
-        `score` is the trial's selection score; the model has the selected epoch's weights. A model
-        that cannot be kept costs no trial: a note beside it says why.
+        `score` is the trial's selection score; the model has the selected epoch's weights. If the
+        model cannot be written, the trial does not fail: a note says why.
         """
         name = run.config.signature
-        if self.keeping.keep == "none" or name not in self._cell_of:
+        if self.keeping.keep == "none" or name not in self._cells:
             return
         if self.keeping.keep == "best" and not self._leads(name, score):
             return
         folder = self._folder(name)
         note = folder / f"{name}.txt"
         try:
-            with self._locked(folder):
+            with self._lock(folder):
                 write_model(folder / ("all" if self.keeping.keep == "all" else ".") / name, run)
                 note.unlink(missing_ok=True)
-        except Exception as error:  # Tokenizers raise no narrower type for a disk that is full.
+        except Exception as error:  # Tokenizers raise no narrower type if the disk is full.
             with suppress(OSError, UserError):
                 write_file(note, one_line(error).encode())
 
-    def settle(self, signature: str) -> None:
-        """Drop all models of a trial's cell but the best one's; call after the trial's commit.
+    def drop_others(self, signature: str) -> None:
+        """Remove all models of a trial's cell but the best; call after the trial's commit.
 
-        A model without a result stays while its trial runs, and is a dead process's otherwise.
-        Nothing is dropped where that cannot be done; the next turn does it.
+        A model without a result is kept while its trial runs; otherwise its process died. If a
+        model cannot be removed now, the next call does it.
         """
-        if self.keeping.keep == "none" or signature not in self._cell_of:
+        if self.keeping.keep == "none" or signature not in self._cells:
             return
         folder = self._folder(signature)
         with suppress(OSError, UserError):
-            if is_there(folder):
+            if path_exists(folder):
                 self._clear(folder)
 
     def _clear(self, folder: Path) -> None:
-        with self._locked(folder):
-            for half in (*folder.glob(".*.tmp"), *folder.glob("all/.*.tmp")):
-                shutil.rmtree(half, ignore_errors=True)
+        with self._lock(folder):
+            for temporary in (*folder.glob(".*.tmp"), *folder.glob("all/.*.tmp")):
+                shutil.rmtree(temporary, ignore_errors=True)
             if self.keeping.keep == "best":
                 self._drop_all_but_best(folder)
 
-    def look(self) -> None:
-        """Look into the cells' folders before a sweep: what cannot be seen there cannot be kept.
+    def check_folders(self) -> None:
+        """Check before a sweep that the cells' folders can be read.
 
         Raises:
-            Unreadable: the system does not let this process look.
+            Unreadable: the system does not let this process read one.
         """
         for name in self.keeping.cells if self.keeping.keep != "none" else ():
-            listing(self.store.checkpoints / self.keeping.study / name)
+            list_folder(self.store.checkpoints / self.keeping.study / name)
 
     def _drop_all_but_best(self, folder: Path) -> None:
-        """Drop a model only for a better model, and a note only for a better trial."""
-        kept = [path for path in folder.iterdir() if _is_signature(path.stem)]
-        models = [path for path in kept if path.suffix == ""]
-        for paths, drop in ((models, shutil.rmtree), (kept, _unlink)):
+        """Remove a model only for a better model, and a note only for a better trial."""
+        present = [path for path in folder.iterdir() if _is_signature(path.stem)]
+        models = [path for path in present if path.suffix == ""]
+        for paths, drop in ((models, shutil.rmtree), (present, _unlink)):
             names = {path.stem for path in paths}
-            own = {name for name in names if self._cell_of.get(name) == folder.name}
-            best = self._to_keep(own) or self._to_keep(names)
+            own = {name for name in names if self._cells.get(name) == folder.name}
+            best = self._choose_kept(own) or self._choose_kept(names)
             for path in paths:
                 ended = self._score(path.stem) is not None
                 if path.stem not in best and (ended or not self.store.is_locked(path.stem)):
                     drop(path)
 
     def _folder(self, signature: str) -> Path:
-        """Where the models of a trial's cell are kept."""
-        return self.store.checkpoints / self.keeping.study / self._cell_of[signature]
+        """Return the folder of the models of a trial's cell."""
+        return self.store.checkpoints / self.keeping.study / self._cells[signature]
 
     def best(self, names: Iterable[str]) -> str | None:
         """Return the best of these trials that finished: the best seed of the best setting.
 
-        A setting is the better the more of its seeds have finished, then by their mean; the earlier
-        in its cell wins a tie.
+        Settings are ranked by the number of finished seeds, then by their mean; the setting that is
+        earlier in its cell wins a tie.
         """
         ended = [name for name in names if self._score(name) is not None]
         return max(ended, key=lambda name: self._rank(name, by_seeds=True), default=None)
 
-    def seeds_of(self, signature: str) -> list[str]:
-        """Return the trials that differ from this one in nothing but the seed, and itself."""
+    def list_seeds(self, signature: str) -> list[str]:
+        """Return the trials that differ from this one only in the seed, including itself."""
         return self._seeds.get(self._setting(signature), [signature])
 
-    def _to_keep(self, names: Iterable[str]) -> set[str]:
-        """Of these the best one, and the one that will be if its setting's other seeds do as well.
+    def _choose_kept(self, names: Iterable[str]) -> set[str]:
+        """Return the best trial, and the one that would be best if its other seeds score the same.
 
-        They are one where each setting has as many finished seeds.
+        They are the same trial if all settings have equally many finished seeds.
         """
         ended = [name for name in names if self._score(name) is not None]
         if not ended:
@@ -163,44 +163,47 @@ class Checkpoints:
         }
 
     def _leads(self, signature: str, score: float) -> bool:
-        """Whether no other setting of the cell has a higher mean than this trial's, with it."""
-        cell = self.keeping.cells[self._cell_of[signature]]
-        own = self.seeds_of(signature)
+        """Return whether this trial's setting, with its score, has the highest mean of the cell."""
+        cell = self.keeping.cells[self._cells[signature]]
+        own = self.list_seeds(signature)
         leader = self.best(name for name in cell if name not in own)
         if leader is None:
             return True
         mean = _mean([score, *self._scores(name for name in own if name != signature)])
-        other = _mean(self._scores(self.seeds_of(leader)))
-        return (mean, -self._place[own[0]]) > (other, -self._place[self.seeds_of(leader)[0]])
+        other = _mean(self._scores(self.list_seeds(leader)))
+        return (mean, -self._position[own[0]]) > (
+            other,
+            -self._position[self.list_seeds(leader)[0]],
+        )
 
     def _rank(self, signature: str, *, by_seeds: bool) -> tuple[float, ...]:
-        own = self.seeds_of(signature)
+        own = self.list_seeds(signature)
         scores = self._scores(own)
-        first = -self._place.get(own[0], 0)
+        first = -self._position.get(own[0], 0)
         count = len(scores) if by_seeds else 0
-        score, place = self._score(signature) or 0.0, -self._place.get(signature, 0)
-        return (count, _mean(scores), first, score, place)
+        score, position = self._score(signature) or 0.0, -self._position.get(signature, 0)
+        return (count, _mean(scores), first, score, position)
 
     def _setting(self, signature: str) -> str:
         return self.keeping.settings.get(signature, signature)
 
     def _scores(self, names: Iterable[str]) -> list[float]:
-        """The selection scores of those that finished."""
+        """Return the selection scores of the trials that finished."""
         return [score for name in names if (score := self._score(name)) is not None]
 
     def _score(self, signature: str) -> float | None:
-        """The selection score of a finished trial, None for any other; read once."""
-        if signature in self._ended:
-            return self._ended[signature]
+        """Return the selection score of a finished trial, or None; read once."""
+        if signature in self._known_scores:
+            return self._known_scores[signature]
         if not os.path.exists(f"{self._trials}/{signature}/result.json"):  # noqa: PTH110
-            return None  # By a plain string: a large cell asks thousands of times.
+            return None  # A plain string, for speed: a large cell asks thousands of times.
         with suppress(CorruptTrial):
-            self._ended[signature] = self.store.trusted(signature).selection_score
-        return self._ended.get(signature)
+            self._known_scores[signature] = self.store.verified_record(signature).selection_score
+        return self._known_scores.get(signature)
 
     @contextmanager
-    def _locked(self, folder: Path) -> Iterator[None]:
-        """Hold a cell's lock; the kernel frees a dead owner's."""
+    def _lock(self, folder: Path) -> Iterator[None]:
+        """Hold a cell's lock, which the kernel frees if its owner dies."""
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "lock").open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -208,22 +211,24 @@ class Checkpoints:
 
 
 def _mean(scores: Sequence[float]) -> float:
-    """A setting's mean over seeds, as settings are compared by it."""
+    """Return a setting's mean over seeds, rounded for comparison with other settings."""
     return round(fmean(scores), DECIMALS)
 
 
 def cell_name(cell: Cell) -> str:
-    """Name a cell's folder: task, encoder and method for people, a hash to tell them apart."""
+    """Return the name of a cell's folder: readable parts, and a hash that makes it unique."""
     readable = re.sub(r"[^A-Za-z0-9.-]+", "-", "-".join((cell[0], Path(cell[1]).name, cell[2])))
     return f"{readable}-{hashlib.sha256(repr(cell).encode()).hexdigest()[:8]}"
 
 
-def keeping_of(study: str, keep: Keep, trials: Mapping[Cell, Sequence[TrialConfig]]) -> Keeping:
-    """Return what to keep of a study's trials, by cell and in its order."""
+def make_keeping(study: str, keep: Keep, trials: Mapping[Cell, Sequence[TrialConfig]]) -> Keeping:
+    """Make the `Keeping` of a study from its trials by cell, in the study's order."""
     cells = {
         cell_name(cell): tuple(trial.signature for trial in grid) for cell, grid in trials.items()
     }
-    groups = [group for grid in trials.values() for group in settings_of(grid) if len(group) > 1]
+    groups = [
+        group for grid in trials.values() for group in group_by_setting(grid) if len(group) > 1
+    ]
     settings = {trial.signature: group[0].signature for group in groups for trial in group}
     return Keeping(study=study, keep=keep, cells=cells, settings=settings)
 

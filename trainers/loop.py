@@ -1,7 +1,7 @@
-"""The training loop: one trial from its settings to its result. Knows neither Ray nor disk.
+"""The training loop: one trial from its settings to its result. Uses neither Ray nor the disk.
 
-In: a TrialConfig and its Prepared data and encoder. Out: a TrialResult; between steps, a snapshot
-from which another process continues bit for bit.
+In: a TrialConfig and its Prepared data and encoder. Out: a TrialResult. Between two steps
+`snapshot.py` can save a TrialRun, and another process continues from it bit for bit.
 """
 
 import math
@@ -21,7 +21,7 @@ from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig
 from trainers.encoders.batches import Ints, collate, evaluation_batches, training_order
 from trainers.encoders.classifier import Classifier
-from trainers.encoders.machine import environment, forget_peak_memory, peak_memory
+from trainers.encoders.machine import environment, peak_memory, reset_peak_memory
 from trainers.methods.load import load_method
 from trainers.methods.step import Losses, Training
 from trainers.optimizer import learning_rate, make_optimizer
@@ -44,8 +44,8 @@ class Diverged(Exception):
 
 
 @dataclass(kw_only=True)
-class Place:
-    """Where a trial is: all that a snapshot holds besides tensors.
+class Progress:
+    """How far a trial is: everything in a snapshot except tensors.
 
     `seen` counts, for each loss, the steps of this epoch that reported it.
     """
@@ -73,11 +73,11 @@ def load_parameters(model: nn.Module, values: Mapping[str, Tensor]) -> None:
     """Copy values into the model's parameters of the same names.
 
     Raises:
-        ValueError: they are not of these very parameters.
+        ValueError: the names or shapes differ from those of the parameters.
     """
     named = dict(model.named_parameters())
     if {k: v.shape for k, v in values.items()} != {k: p.shape for k, p in named.items()}:
-        raise ValueError("expected a value of its shape for every parameter, and no other")
+        raise ValueError("expected exactly one value, of the same shape, for every parameter")
     with torch.no_grad():
         for name, parameter in named.items():
             parameter.copy_(values[name])
@@ -86,7 +86,7 @@ def load_parameters(model: nn.Module, values: Mapping[str, Tensor]) -> None:
 class TrialRun:
     """A trial in training: `train_epoch` until `done`, then `result`.
 
-    `code` is the folder with the sources of methods that are no shipped ones.
+    `code` is the store's folder with the sources of users' own methods.
     """
 
     def __init__(
@@ -98,12 +98,14 @@ class TrialRun:
     ) -> None:
         self.config, self.prepared, self.device = config, prepared, device
         self.settings, self.step = load_method(config.method, code)
-        self.place = Place()
-        forget_peak_memory(device)
+        self.progress = Progress()
+        reset_peak_memory(device)
         self.model = self._build().to(device)
         self.optimizer = make_optimizer(self.model, config)
         self.best: dict[str, Tensor] | None = None
-        self.predicted: Predictions | None = None  # Of the selection split, by the weights to keep.
+        self.predicted: Predictions | None = (
+            None  # On the selection split, with the weights to keep.
+        )
         self.loss_sums: dict[str, Tensor] = {}
         self.carried: dict[str, Tensor] = {}
         self.random = torch.Generator().manual_seed(stream_seed(config.seed, METHOD_STREAM))
@@ -127,18 +129,18 @@ class TrialRun:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Optimizer steps of one epoch."""
+        """The number of optimizer steps of one epoch."""
         return len(self._order(0))
 
     @property
     def total_steps(self) -> int:
-        """Optimizer steps of the whole trial."""
+        """The number of optimizer steps of the whole trial."""
         return self.steps_per_epoch * self.config.trained_epochs
 
     @property
     def done(self) -> bool:
         """Whether all epochs are trained."""
-        return self.place.epoch >= self.config.trained_epochs
+        return self.progress.epoch >= self.config.trained_epochs
 
     def _order(self, epoch: int) -> list[Ints]:
         return training_order(
@@ -154,21 +156,21 @@ class TrialRun:
         Raises:
             Diverged: a loss of this epoch is not finite.
         """
-        order, total = self._order(self.place.epoch), self.total_steps
+        order, total = self._order(self.progress.epoch), self.total_steps
         self.model.train()
-        while self.place.batch < len(order):
+        while self.progress.batch < len(order):
             with self._clock():
-                self._train_step(order[self.place.batch], total)
+                self._train_step(order[self.progress.batch], total)
             after_step()
         return self._end_epoch()
 
     def _train_step(self, rows: Ints, total: int) -> None:
-        """One batch: schedule, gradients, clipping, update. Nothing waits for the device."""
-        lr = learning_rate(self.config.lr, self.place.step, total, self.config.warmup)
+        """Train on a batch: schedule, gradients, clipping, update. Nothing waits for the device."""
+        lr = learning_rate(self.config.lr, self.progress.step, total, self.config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         training = Training(
-            step=self.place.step,
+            step=self.progress.step,
             random=self.random,
             update=self._update,
             carried=self.carried,
@@ -177,37 +179,37 @@ class TrialRun:
         self._update()
         for name, loss in losses.items():
             self.loss_sums[name] = self.loss_sums.get(name, 0) + loss
-            self.place.seen[name] = self.place.seen.get(name, 0) + 1
-        self.place.batch += 1
-        self.place.step += 1
+            self.progress.seen[name] = self.progress.seen.get(name, 0) + 1
+        self.progress.batch += 1
+        self.progress.step += 1
 
     def _add_gradients(self, rows: Ints, training: Training) -> Losses:
         """Add the gradient of the batch's loss: the mean over its parts, weighted by their sizes.
 
-        Each part adds its own gradient; what is there is rescaled to the size of the next one, and
-        at last to that of the batch. A batch in one part is not rescaled.
+        Each part adds the gradient of its own mean; the sum so far is rescaled to the size of the
+        next part, and finally to that of the batch. A batch in one part is not rescaled.
         """
         size = self.config.micro_batch or len(rows)
         parts = [rows[start : start + size] for start in range(0, len(rows), size)]
         means: Losses = {}
-        for place, part in enumerate(parts):
+        for number, part in enumerate(parts):
             batch = collate(self.prepared.inputs["train"], part).to(self.device)
             with self._precision():
                 losses = self.step(self.model, batch, self.settings, training)
-            if self.place.step == 0:
+            if self.progress.step == 0:
                 self._check_first(losses)
-            following = len(parts[place + 1]) if place + 1 < len(parts) else len(rows)
+            following = len(parts[number + 1]) if number + 1 < len(parts) else len(rows)
             self._scale_gradients(len(part) / following)
             for name, loss in losses.items():
                 means[name] = means.get(name, 0) + loss.double() * (len(part) / len(rows))
         return means
 
     def _check_first(self, losses: object) -> None:
-        """Hold a method's first step to what it is to do; UserError says what is missing."""
+        """Check what a method's first step did; UserError says what is missing."""
         what = f"method {self.config.method.name}: its step"
         if not isinstance(losses, dict) or not all(isinstance(v, Tensor) for v in losses.values()):
             got = type(losses).__name__
-            raise UserError(f"{what} is to return a dict of losses, which are tensors; got {got}")
+            raise UserError(f"{what} must return a dict of losses, which are tensors; got {got}")
         if all(parameter.grad is None for parameter in self.model.parameters()):
             raise UserError(f"{what} added no gradient: end it with `return backward(losses)`")
 
@@ -228,31 +230,31 @@ class TrialRun:
     def _clock(self) -> Iterator[None]:
         start = time.perf_counter()
         yield
-        self.place.epoch_seconds += time.perf_counter() - start
+        self.progress.epoch_seconds += time.perf_counter() - start
 
     def _precision(self) -> torch.autocast:
         bf16 = self.config.precision == "bf16"
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16)
 
     def mean_losses(self) -> dict[str, float]:
-        """Mean of each loss over the steps of this epoch that had it (waits for the device)."""
-        seen = self.place.seen
+        """Return each loss's mean over this epoch's steps that had it (waits for the device)."""
+        seen = self.progress.seen
         return {name: float(total) / seen[name] for name, total in self.loss_sums.items()}
 
     def _end_epoch(self) -> EpochRecord:
         losses = self.mean_losses()
         if not all(math.isfinite(loss) for loss in losses.values()):
-            raise Diverged(f"epoch {self.place.epoch + 1}: training losses {losses}")
+            raise Diverged(f"epoch {self.progress.epoch + 1}: training losses {losses}")
         start = time.perf_counter()
         predictions = self.predict(self.prepared.selection)
         value = score(
             self.prepared.metric, predictions.gold, predictions.predicted, len(self.prepared.labels)
         ).value
         record = EpochRecord(
-            epoch=self.place.epoch + 1,
+            epoch=self.progress.epoch + 1,
             losses=losses,
             score=value,
-            train_seconds=self.place.epoch_seconds,
+            train_seconds=self.progress.epoch_seconds,
             evaluate_seconds=time.perf_counter() - start,
         )
         self._keep_best(record, predictions)
@@ -260,28 +262,28 @@ class TrialRun:
         return record
 
     def _keep_best(self, record: EpochRecord, predictions: Predictions) -> None:
-        """Keep the epoch's predictions if its weights may be the trial's, and copy the best ones.
+        """Keep the epoch's predictions if it may be the selected one, and copy the best weights.
 
-        Of epochs with equal scores the earlier one is best.
+        Among epochs with equal scores, the earliest is best.
         """
         if self.config.select == "best_epoch":
-            if record.score <= max((e["score"] for e in self.place.curve), default=-math.inf):
+            if record.score <= max((e["score"] for e in self.progress.curve), default=-math.inf):
                 return
-            self.place.best_epoch = record.epoch
+            self.progress.best_epoch = record.epoch
             self.best = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.predicted = predictions
 
     def _next_epoch(self, record: EpochRecord) -> None:
-        place = self.place
-        place.curve.append(record.model_dump())
-        place.train_seconds += record.train_seconds
-        place.evaluate_seconds += record.evaluate_seconds
-        place.epoch_seconds, place.batch, place.seen, self.loss_sums = 0.0, 0, {}, {}
-        place.epoch += 1
+        progress = self.progress
+        progress.curve.append(record.model_dump())
+        progress.train_seconds += record.train_seconds
+        progress.evaluate_seconds += record.evaluate_seconds
+        progress.epoch_seconds, progress.batch, progress.seen, self.loss_sums = 0.0, 0, {}, {}
+        progress.epoch += 1
 
     @torch.inference_mode()
     def predict(self, split: str) -> Predictions:
-        """Class scores of a split's N examples (N, C), in the split's order.
+        """Return class scores of a split's N examples (N, C), in the split's order.
 
         Raises:
             Diverged: a score is not finite.
@@ -294,11 +296,13 @@ class TrialRun:
                 scores_BC = self.model(batch.to(self.device))
             logits[rows] = scores_BC.float().cpu().numpy()
         if not np.isfinite(logits).all():
-            raise Diverged(f"epoch {self.place.epoch + 1}: class scores of {split} are not finite")
+            raise Diverged(
+                f"epoch {self.progress.epoch + 1}: class scores of {split} are not finite"
+            )
         return Predictions(ids=self.prepared.ids[split], gold=inputs.labels_N, logits=logits)
 
     def result(self) -> TrialResult:
-        """Predict every split but train with the selected epoch's weights; call once, when done."""
+        """Predict every split except train with the selected weights; call once, when `done`."""
         start = time.perf_counter()
         if self.best is not None:
             load_parameters(self.model, self.best)
@@ -308,7 +312,7 @@ class TrialRun:
                 predictions[split] = self.predicted
             elif split != "train":
                 predictions[split] = self.predict(split)
-        self.place.evaluate_seconds += time.perf_counter() - start
+        self.progress.evaluate_seconds += time.perf_counter() - start
         return TrialResult(record=self._record(predictions), predictions=predictions)
 
     def _record(self, predictions: dict[str, Predictions]) -> TrialRecord:
@@ -317,19 +321,19 @@ class TrialRun:
             labels=self.prepared.labels,
             metric=self.prepared.metric,
             selection=self.prepared.selection,
-            selected_epoch=self.place.best_epoch if self.best else self.config.trained_epochs,
+            selected_epoch=self.progress.best_epoch if self.best else self.config.trained_epochs,
             scores={
                 split: score_records(
-                    kept.gold, kept.predicted, len(self.prepared.labels), self.prepared.metrics
+                    found.gold, found.predicted, len(self.prepared.labels), self.prepared.metrics
                 )
-                for split, kept in predictions.items()
+                for split, found in predictions.items()
             },
-            epochs=tuple(EpochRecord.model_validate(epoch) for epoch in self.place.curve),
-            steps=self.place.step,
-            train_seconds=self.place.train_seconds,
-            evaluate_seconds=self.place.evaluate_seconds,
+            epochs=tuple(EpochRecord.model_validate(epoch) for epoch in self.progress.curve),
+            steps=self.progress.step,
+            train_seconds=self.progress.train_seconds,
+            evaluate_seconds=self.progress.evaluate_seconds,
             peak_memory_bytes=peak_memory(self.device),
-            resumed=self.place.resumed,
+            resumed=self.progress.resumed,
             fingerprints=dict(self.prepared.fingerprints),
             environment=environment(self.device, self.prepared.versions),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),

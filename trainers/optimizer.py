@@ -14,7 +14,7 @@ from search_spaces.trial import TrainingSettings
 
 
 def learning_rate(lr: float, step: int, total: int, warmup: float) -> float:
-    """Linear warm-up from 0 over ceil(warmup * total) steps, then linear decay to 0 at `total`."""
+    """Rise linearly from 0 over ceil(warmup * total) steps, then fall linearly to 0 at `total`."""
     rising = math.ceil(warmup * total)
     if step < rising:
         return lr * step / rising
@@ -24,7 +24,7 @@ def learning_rate(lr: float, step: int, total: int, warmup: float) -> float:
 def parameter_groups(
     model: nn.Module, weight_decay: float, *, decay_all: bool
 ) -> list[dict[str, Any]]:
-    """Every trained parameter, decayed unless it is a bias or belongs to a LayerNorm."""
+    """Group the trained parameters; biases and LayerNorms have no decay unless `decay_all`."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     decayed = [p for p in trained if decay_all or p.ndim >= 2]
     plain = [p for p in trained if not (decay_all or p.ndim >= 2)]
@@ -38,8 +38,8 @@ def parameter_groups(
 def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.AdamW:
     """Build AdamW over the model's parameters; the loop sets the learning rate of each step.
 
-    Adam divides its averages by 1 - beta^t, t the updates so far. Without that correction (BERT's
-    original optimizer; Mosbach et al. 2021) the averages count as if t were infinite: beta^t is 0.
+    Adam divides its averages by 1 - beta^t, t the number of updates. Without this correction (as in
+    BERT's original optimizer; Mosbach et al. 2021) t is set to infinity, so that beta^t is 0.
     """
     optimizer = torch.optim.AdamW(
         parameter_groups(model, settings.weight_decay, decay_all=settings.decay_all),

@@ -1,8 +1,8 @@
-"""A trial's data and encoder, ready to train: what a worker keeps warm between trials.
+"""A trial's data and encoder, ready to train; a worker reuses them for the next trials.
 
-In: a trial's settings and the data folder. Out: `Prepared`, shared by all trials that agree on
-task, encoder, length and subset; only the grid point and the seed differ. The encoder alone is
-shared by all trials that name it.
+In: a trial's settings and the data folder. Out: `Prepared`, shared by all trials with the same
+task, encoder, length and subset, which differ only in grid point and seed. The encoder alone is
+shared by all trials that use it.
 """
 
 from collections.abc import Mapping
@@ -13,30 +13,30 @@ from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS, get_task
 from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
-from trainers.data.difficulty import with_difficult
-from trainers.data.identity import CHOOSING, identity_of
+from trainers.data.difficulty import add_difficult_split
+from trainers.data.identity import ROW_SETTINGS, make_identity
 from trainers.data.loading import (
-    deviation,
+    describe_deviation,
     load_task,
-    no_dev_split,
+    no_dev_split_error,
     select_examples,
     selection_split,
 )
 from trainers.encoders.batches import Inputs
-from trainers.encoders.encoder import Encoder, is_of_a_task, load_encoder
+from trainers.encoders.encoder import Encoder, depends_on_task, load_encoder
 from trainers.encoders.sentence_vectors import sentence_vectors
-from trainers.encoders.token_cache import tokenised
+from trainers.encoders.token_cache import tokenise_split
 
-SHARED = ("task", "data", "encoder", "max_length", "difficulty_encoder", *CHOOSING)
+SHARED = ("task", "data", "encoder", "max_length", "difficulty_encoder", *ROW_SETTINGS)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
     """A tokenised task and its encoder; `inputs` and `ids` by split, train and selection included.
 
-    `fingerprints` names the encoder's weights and vocabulary, and each split's examples; `versions`
-    the commit of a dataset from the hub; `deviation` says how the task's rows differ from the
-    published ones, `warnings` what may be wrong with its labels.
+    `fingerprints` are those of the encoder and of each split's examples; `versions` has the commit
+    of a dataset from the hub; `deviation` says how the task's rows differ from the published ones,
+    and `warnings` what may be wrong with its labels.
     """
 
     labels: tuple[str, ...]
@@ -53,23 +53,23 @@ class Prepared:
 
 
 def warm_key(config: TrialConfig) -> tuple[object, ...]:
-    """Trials with the same key share one `Prepared`."""
+    """Return the key by which trials share one `Prepared`."""
     return tuple(getattr(config, name) for name in SHARED)
 
 
 class Warm:
-    """Prepares trials of some tasks, and keeps what the last one needed for the next."""
+    """Prepares trials of some tasks, and keeps the data and encoder of the last for the next."""
 
     def __init__(self, tasks: Mapping[str, Task] = TASKS) -> None:
         self.tasks = tasks
         self.last: tuple[tuple[object, ...], Prepared] | None = None
         self.encoder: tuple[str, Encoder] | None = None
 
-    def prepared(self, config: TrialConfig, data_folder: Path | None) -> Prepared:
-        """Return what a trial needs: the last trial's, or with its encoder, or all anew.
+    def prepare(self, config: TrialConfig, data_folder: Path | None) -> Prepared:
+        """Return a trial's `Prepared`; reuses the last one, or at least its encoder, if possible.
 
         Raises:
-            UserError: as `prepare` does.
+            UserError: as `prepare`.
         """
         key = warm_key(config)
         if self.last is None or self.last[0] != key:
@@ -79,11 +79,13 @@ class Warm:
             encoder = self.encoder[1] if self.encoder else None
             found = prepare(config, data_folder, encoder, self.tasks)
             self.last = (key, found)
-            self.encoder = None if is_of_a_task(config.encoder) else (config.encoder, found.encoder)
+            self.encoder = (
+                None if depends_on_task(config.encoder) else (config.encoder, found.encoder)
+            )
         return self.last[1]
 
     def forget(self) -> None:
-        """Keep nothing."""
+        """Release the data and encoder that are kept."""
         self.last = self.encoder = None
 
 
@@ -96,20 +98,20 @@ def prepare(
     """Load and tokenise a trial's task, one of `tasks`, and load its encoder unless it is given.
 
     Raises:
-        UserError: as `selection_split`, `load_task`, `with_difficult` and `load_encoder` do.
+        UserError: as `selection_split`, `load_task`, `add_difficult_split` and `load_encoder`.
     """
     task = get_task(config.task, tasks)
     selection = selection_split(task, config)
     loaded = load_task(task, data_folder)
-    if config.data is not None and identity_of(loaded).digest != config.data:
+    if config.data is not None and make_identity(loaded).digest != config.data:
         raise UserError(f"task {task.name}: its data changed after the run began: run it again")
     words = [text for column in loaded.splits["train"].texts for text in column]
-    data = select_examples(with_difficult(loaded, config, sentence_vectors), config)
+    data = select_examples(add_difficult_split(loaded, config, sentence_vectors), config)
     if selection not in data.splits:
-        raise no_dev_split(task)
+        raise no_dev_split_error(task)
     encoder = encoder or load_encoder(config.encoder, words)
     inputs = {
-        name: tokenised(encoder.tokenizer, split, config.max_length)
+        name: tokenise_split(encoder.tokenizer, split, config.max_length)
         for name, split in data.splits.items()
     }
     prints = {name: split.fingerprint() for name, split in data.splits.items()}
@@ -123,6 +125,6 @@ def prepare(
         encoder=encoder,
         fingerprints={"encoder": encoder.fingerprint, **prints},
         versions={task.hub.name: loaded.commit} if task.hub and loaded.commit else {},
-        deviation=deviation(loaded),
+        deviation=describe_deviation(loaded),
         warnings=loaded.warnings,
     )

@@ -1,8 +1,8 @@
 """A trial's checkpoint: one safetensors file from which it continues bit for bit.
 
 In: a TrialRun between two steps. Out: a file with weights, optimizer state, random state, running
-sums, what the method carries on and, as metadata, the place in the epochs and a checksum over all
-of it. The data order needs no state: it follows from the seed and the epoch.
+sums, the tensors that the method carries on and, as metadata, the progress and a checksum over
+everything. The data order needs no state: it follows from the seed and the epoch.
 """
 
 import dataclasses
@@ -18,44 +18,44 @@ from xxhash import xxh3_128
 
 from search_spaces.text import one_line
 from trainers.encoders.machine import ran_out_of_memory
-from trainers.loop import Place, TrialRun, load_parameters
-from trainers.records.files import Unreadable, replacing
+from trainers.loop import Progress, TrialRun, load_parameters
+from trainers.records.files import Unreadable, replace_file
 from trainers.records.outcome import EpochRecord
 
 
 class UnusableSnapshot(Exception):
-    """No trial can continue from this file, and the run it was read for may be half restored."""
+    """A trial cannot continue from this file; the run it was read for may be half restored."""
 
 
 def save_snapshot(run: TrialRun, path: Path) -> None:
-    """Write the trial's state beside `path`, synced, then give it that name.
+    """Write the trial's state to a temporary file, sync it, and rename it to `path`.
 
     Raises:
-        StoreFull: no space is left; an earlier snapshot stays as it was.
+        StoreFull: no space is left; an earlier snapshot is unchanged.
     """
-    tensors = _tensors(run)
+    tensors = _collect_tensors(run)
     meta = {
         "config": run.config.canonical_json(),
-        "place": json.dumps(dataclasses.asdict(run.place)),
+        "place": json.dumps(dataclasses.asdict(run.progress)),
         "fingerprints": json.dumps(dict(run.prepared.fingerprints)),
     }
-    with replacing(path) as half:
-        save_file(tensors, half, metadata=meta | {"checksum": _checksum(tensors, meta)})
+    with replace_file(path) as temporary:
+        save_file(tensors, temporary, metadata=meta | {"checksum": _checksum(tensors, meta)})
 
 
-def _tensors(run: TrialRun) -> dict[str, Tensor]:
-    kept = {f"model.{name}": p.detach() for name, p in run.model.named_parameters()}
+def _collect_tensors(run: TrialRun) -> dict[str, Tensor]:
+    tensors = {f"model.{name}": p.detach() for name, p in run.model.named_parameters()}
     for name, parameter in run.model.named_parameters():
         for key, value in run.optimizer.state.get(parameter, {}).items():
-            kept[f"optimizer.{key}.{name}"] = value
-    kept |= {f"best.{name}": value for name, value in (run.best or {}).items()}
-    kept |= {f"losses.{name}": value for name, value in run.loss_sums.items()}
-    kept |= {f"carried.{name}": value for name, value in run.carried.items()}
-    kept["random.cpu"] = torch.get_rng_state()
-    kept["random.method"] = run.random.get_state()
+            tensors[f"optimizer.{key}.{name}"] = value
+    tensors |= {f"best.{name}": value for name, value in (run.best or {}).items()}
+    tensors |= {f"losses.{name}": value for name, value in run.loss_sums.items()}
+    tensors |= {f"carried.{name}": value for name, value in run.carried.items()}
+    tensors["random.cpu"] = torch.get_rng_state()
+    tensors["random.method"] = run.random.get_state()
     if run.device.type == "cuda":
-        kept["random.cuda"] = torch.cuda.get_rng_state(run.device)
-    return {name: tensor.cpu().contiguous() for name, tensor in kept.items()}
+        tensors["random.cuda"] = torch.cuda.get_rng_state(run.device)
+    return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def _checksum(tensors: Mapping[str, Tensor], meta: Mapping[str, str]) -> str:
@@ -68,15 +68,15 @@ def _checksum(tensors: Mapping[str, Tensor], meta: Mapping[str, str]) -> str:
 
 
 def load_snapshot(run: TrialRun, path: Path) -> bool:
-    """Continue from `path`; say whether there was anything.
+    """Restore a run from `path`; return whether there was a snapshot.
 
     Raises:
-        UnusableSnapshot: it is no whole snapshot of this very trial; begin with another run.
-        Unreadable: the system does not let this process look at it.
+        UnusableSnapshot: it is not an intact snapshot of this trial; start with a new run.
+        Unreadable: the system does not let this process read it.
         MemoryError, RuntimeError: it does not fit in memory.
     """
     try:
-        with path.open("rb"):  # Safetensors calls a file absent that it may not read.
+        with path.open("rb"):  # Safetensors reports a file that it may not read as missing.
             pass
     except FileNotFoundError:
         return False
@@ -89,7 +89,7 @@ def load_snapshot(run: TrialRun, path: Path) -> bool:
             meta = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         _check(meta, tensors, run)
-        _restore(run, tensors, Place(**json.loads(meta["place"])))
+        _restore(run, tensors, Progress(**json.loads(meta["place"])))
     except Exception as error:
         if ran_out_of_memory(error):
             raise
@@ -98,18 +98,18 @@ def load_snapshot(run: TrialRun, path: Path) -> bool:
 
 
 def _check(meta: dict[str, str], tensors: Mapping[str, Tensor], run: TrialRun) -> None:
-    told = meta.pop("checksum", None)
-    if told is None:
+    checksum = meta.pop("checksum", None)
+    if checksum is None:
         raise ValueError("it has no checksum: an older catsweep wrote it")
-    if told != _checksum(tensors, meta):
+    if checksum != _checksum(tensors, meta):
         raise ValueError("it does not match its checksum")
     if meta["config"] != run.config.canonical_json():
-        raise ValueError("it is of another trial")
+        raise ValueError("it belongs to another trial")
     if json.loads(meta["fingerprints"]) != run.prepared.fingerprints:
-        raise ValueError("it was trained from other data or another encoder")
+        raise ValueError("it was trained on other data or another encoder")
 
 
-def _restore(run: TrialRun, tensors: Mapping[str, Tensor], place: Place) -> None:
+def _restore(run: TrialRun, tensors: Mapping[str, Tensor], progress: Progress) -> None:
     def part(prefix: str) -> dict[str, Tensor]:
         return {
             name.removeprefix(prefix): value.to(run.device)
@@ -117,7 +117,7 @@ def _restore(run: TrialRun, tensors: Mapping[str, Tensor], place: Place) -> None
             if name.startswith(prefix)
         }
 
-    for epoch in place.curve:
+    for epoch in progress.curve:
         EpochRecord.model_validate(epoch)
     load_parameters(run.model, part("model."))
     named = dict(run.model.named_parameters())
@@ -132,4 +132,4 @@ def _restore(run: TrialRun, tensors: Mapping[str, Tensor], place: Place) -> None
     run.random.set_state(tensors["random.method"])
     if "random.cuda" in tensors and run.device.type == "cuda":
         torch.cuda.set_rng_state(tensors["random.cuda"], run.device)
-    run.place = dataclasses.replace(place, resumed=place.resumed + 1)
+    run.progress = dataclasses.replace(progress, resumed=progress.resumed + 1)

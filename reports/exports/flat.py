@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from reports.exports.rows import Scalar, TrialRow, refuse_other, settings
 from reports.spreadsheets import BEGINS, for_spreadsheets
-from trainers.records.files import replacing
+from trainers.records.files import replace_file
 from trainers.records.outcome import TrialRecord
 from trainers.records.store import Store
 
@@ -162,5 +162,5 @@ def _writer(path: Path, kind: str, schema: pa.Schema) -> Iterator[Any]:
     """Write to a temporary file and rename it, so that the file is never incomplete."""
     refuse_other(path, kind)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path, sync=False) as half, WRITERS[kind](half, schema) as writer:
+    with replace_file(path, sync=False) as half, WRITERS[kind](half, schema) as writer:
         yield writer

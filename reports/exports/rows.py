@@ -115,7 +115,7 @@ def read_row(trial: TrialConfig, store: Store) -> TrialRow:
     state = store.state(name)
     match state:
         case State.DONE | State.CORRUPT:
-            return TrialRow(config=trial, state=State.DONE, record=store.trusted(name))
+            return TrialRow(config=trial, state=State.DONE, record=store.verified_record(name))
         case State.PRUNED:
             return TrialRow(config=trial, state=state, pruned=store.pruned(name))
         case State.FAILED:

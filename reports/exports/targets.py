@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reports.exports.rows import ENDED, TrialRow, Watch, read_rows, refuse_other
-from search_spaces.errors import UserError, unknown
+from search_spaces.errors import UserError, unknown_name
 from search_spaces.study import Study
 from trainers.records.store import Store
 
@@ -41,7 +41,7 @@ def export(
         CorruptTrial: a result is truncated or altered.
     """
     if to not in TARGETS:
-        raise unknown("target", to, TARGETS)
+        raise unknown_name("target", to, TARGETS)
     target = TARGETS[to]
     if predictions and not target.has_predictions:
         raise UserError("--predictions is only available with --to csv and --to parquet")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from search_spaces.input_files import is_there
-from trainers.data.csv_files import header_of, read_columns
-from trainers.data.loading import Split, TaskData, deviation
+from search_spaces.input_files import path_exists
+from trainers.data.csv_files import read_columns, read_header
+from trainers.data.loading import Split, TaskData, describe_deviation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +35,10 @@ def data_statistics(data: TaskData, folder: Path | None) -> DataStatistics:
     domains = folder / data.name / "domains.csv" if folder else None
     return DataStatistics(
         labels=len(data.labels),
-        domains=_count_domains(domains) if domains and is_there(domains) else None,
+        domains=_count_domains(domains) if domains and path_exists(domains) else None,
         rows={name: len(split) for name, split in data.splits.items()},
         words={name: mean_words(split) for name, split in data.splits.items()},
-        deviation=deviation(data),
+        deviation=describe_deviation(data),
     )
 
 
@@ -55,6 +55,6 @@ def count_words(text: str) -> int:
 
 def _count_domains(path: Path) -> int | None:
     """Count a file's distinct values of `domain`; None if it has no such column."""
-    if "domain" not in header_of(path):
+    if "domain" not in read_header(path):
         return None
     return len(set(read_columns(path, ["domain"])["domain"]))

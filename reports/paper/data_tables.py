@@ -18,7 +18,7 @@ from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
 from search_spaces.errors import UserError
 from search_spaces.layouts import DataLayout, data_layouts
 from search_spaces.shipped_tasks import get_task
-from trainers.data.loading import TaskData, load_task, scored_rows
+from trainers.data.loading import TaskData, choose_scored_rows, load_task
 from trainers.records.metrics import get_metric
 
 OURS: Final = "this data"
@@ -139,7 +139,7 @@ def _differs(data: TaskData, cells: Sequence[CellResult]) -> bool:
     trials = [trial for cell in cells if cell.task == data.name for trial in cell.finished]
     seen = {split: trial for trial in trials for split in trial.record.fingerprints}
     return any(
-        scored_rows(split, data.splits[split], seen[split].config).fingerprint()
+        choose_scored_rows(split, data.splits[split], seen[split].config).fingerprint()
         != seen[split].record.fingerprints[split]
         for split in ("dev", "test")
         if split in seen and split in data.splits

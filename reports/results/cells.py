@@ -18,7 +18,7 @@ from search_spaces.tasks import Task
 from search_spaces.trial import TrialConfig
 from trainers.records.metrics import DECIMALS
 from trainers.records.outcome import TrialRecord
-from trainers.records.searches import SearchRecord, digest, read_searches
+from trainers.records.searches import SearchRecord, digest_trials, read_searches
 from trainers.records.store import State, Store
 
 SPLITS = ("dev", "dev_mismatched", "test", "test_difficult")
@@ -144,7 +144,7 @@ class CellResult:
         """The settings with at least one finished trial, in study order."""
         groups: dict[TrialConfig, list[FinishedTrial]] = {}
         for trial in self.finished:
-            groups.setdefault(trial.config.at_seed(0), []).append(trial)
+            groups.setdefault(trial.config.with_seed(0), []).append(trial)
         return tuple(Setting(trials=tuple(trials)) for trials in groups.values())
 
     @cached_property
@@ -195,7 +195,7 @@ def read_groups(
         whole_cells.setdefault(group[0].cell, []).extend(names[key])
     cells = []
     for key, group in groups.items():
-        grids = {digest(names[key]), digest(whole_cells[group[0].cell])}
+        grids = {digest_trials(names[key]), digest_trials(whole_cells[group[0].cell])}
         cells.append(
             _read_cell(
                 key,
@@ -203,7 +203,7 @@ def read_groups(
                 store,
                 _collect_draws(searches, grids),
                 get_task(key[0], tasks),
-                digest(names[key]),
+                digest_trials(names[key]),
             )
         )
     refuse_mixture([trial for cell in cells for trial in cell.finished])
@@ -226,7 +226,7 @@ def _read_cell(
     task, encoder, method = key
     points: dict[TrialConfig, list[State]] = {}
     for trial in group:
-        points.setdefault(trial.at_seed(0), []).append(states[trial.signature])
+        points.setdefault(trial.with_seed(0), []).append(states[trial.signature])
     return CellResult(
         task=task,
         encoder=encoder,

@@ -40,12 +40,12 @@ def read_confirmed(study: Study, cells: Sequence[CellResult], store: Store) -> C
             key = (cell.task, cell.encoder, cell.method)
             if key not in chosen:
                 continue
-            if chosen[key].at_seed(0).signature != cell.setting:
+            if chosen[key].with_seed(0).signature != cell.setting:
                 changed[key] = "another setting is chosen now"
             elif study_seeds.intersection(record.seeds):
                 changed[key] = "its seeds are among those that choose now"
             elif len(record.seeds) > len(groups.get(key, ())):
-                groups[key] = [chosen[key].at_seed(seed) for seed in record.seeds]
+                groups[key] = [chosen[key].with_seed(seed) for seed in record.seeds]
     confirmed = read_groups(groups, store, study.known_tasks)
     refuse_mixture(trial for cell in (*cells, *confirmed) for trial in cell.finished)
     names = {cell.key: cell.name for cell in cells}

@@ -19,9 +19,9 @@ from reports.prediction_files import (
     sort_labels,
 )
 from reports.results.predictions import Pair
-from search_spaces.errors import UserError, unknown
+from search_spaces.errors import UserError, unknown_name
 from search_spaces.text import quoted
-from trainers.records.files import listing
+from trainers.records.files import list_folder
 from trainers.records.metrics import METRICS, Labels, Metric, get_metric
 
 
@@ -83,14 +83,14 @@ def read_folder(
         raise UserError(f"{path}: expected a folder with a folder of predictions for each system")
     found = {entry.name: _list_files(entry) for entry in _list_systems(path)}
     if baseline not in found:
-        raise unknown("baseline", baseline, found)
+        raise unknown_name("baseline", baseline, found)
     systems = (baseline, *(name for name in found if name != baseline))
     if len(systems) < 2:
         raise UserError(f"{path}: expected a system besides the baseline {baseline}, found none")
     known = list(found[baseline])
     for task in (*tasks, *(name for name in (*metrics, *positive) if name)):
         if task not in known:
-            raise unknown("task", task, known)
+            raise unknown_name("task", task, known)
     wanted = list(tasks) or known
     for system in systems:
         for task in wanted:
@@ -123,7 +123,7 @@ def read_folder(
 
 def _list_systems(path: Path) -> list[Path]:
     """List the folders of systems; any other file is an error."""
-    entries = [Path(entry.path) for entry in listing(path) if not entry.name.startswith(".")]
+    entries = [Path(entry.path) for entry in list_folder(path) if not entry.name.startswith(".")]
     for entry in entries:
         if not entry.is_dir():
             raise UserError(
@@ -136,12 +136,12 @@ def _list_systems(path: Path) -> list[Path]:
 def _list_files(system: Path) -> dict[str, list[Path]]:
     """List a system's files by task: one file, or one per seed."""
     found: dict[str, list[Path]] = {}
-    for entry in sorted(Path(entry.path) for entry in listing(system)):
+    for entry in sorted(Path(entry.path) for entry in list_folder(system)):
         if entry.name.startswith("."):
             continue
         inside = [entry]
         if entry.is_dir():
-            inside = sorted(Path(e.path) for e in listing(entry) if not e.name.startswith("."))
+            inside = sorted(Path(e.path) for e in list_folder(entry) if not e.name.startswith("."))
         name = entry.name if entry.is_dir() else entry.stem
         for file in inside:
             if file.suffix.lower() not in READERS:
@@ -160,7 +160,7 @@ def _read_task(
     task: str, files: Mapping[str, list[Path]], metric: str, positive: str | None
 ) -> GivenTask:
     if metric not in METRICS:
-        raise unknown("metric", metric, METRICS)
+        raise unknown_name("metric", metric, METRICS)
     first: Rows | None = None
     rows: dict[str, list[Rows]] = {}
     for system, paths in files.items():
@@ -194,9 +194,9 @@ def _list_labels(
     gold = sort_labels(first.gold)
     others = {one for read in rows.values() for seed in read for one in seed.predicted}
     labels = [*gold, *sort_labels(others.difference(gold))]
-    if not metric.fits(len(labels)) or len(labels) < 2:
+    if not metric.allows(len(labels)) or len(labels) < 2:
         raise UserError(f"task {task}: {metric.name} is not defined for {len(labels)} labels")
-    if not metric.of_one_label:
+    if not metric.needs_positive:
         return tuple(labels)
     if positive is None and set(labels) == {"0", "1"}:
         positive = "1"
@@ -206,6 +206,6 @@ def _list_labels(
             f"task {task}: F1 needs a positive label: --positive {task}=LABEL (one of {listed})"
         )
     if positive not in labels:
-        raise unknown(f"positive label of task {task}", positive, labels)
+        raise unknown_name(f"positive label of task {task}", positive, labels)
     labels.remove(positive)
     return (labels[0], positive, *labels[1:])

@@ -14,7 +14,7 @@ from reports.statistics.candidates import Candidates, align_candidates
 from reports.statistics.design import Design
 from search_spaces.errors import UserError
 from trainers.records.metrics import Labels, Metric, get_metric
-from trainers.records.outcome import Labelled, Predictions, TrialRecord
+from trainers.records.outcome import LabelledExamples, Predictions, TrialRecord
 from trainers.records.store import Store
 
 
@@ -129,7 +129,7 @@ def read_settings(
     )
 
 
-def _same_examples(first: Labelled, other: Labelled) -> bool:
+def _same_examples(first: LabelledExamples, other: LabelledExamples) -> bool:
     return bool(first.ids.equals(other.ids) and np.array_equal(first.gold, other.gold))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from reports.results.cells import CellKey, CellResult, read_groups
 from reports.results.confirmed import Confirmed, read_confirmed
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
 from trainers.records.store import Store
@@ -45,7 +45,7 @@ def read_results(study: Study, store: Store) -> Results:
     Raises:
         UserError, CorruptTrial: as for `read_groups`.
     """
-    trials = cells_of(study)
+    trials = group_by_cell(study)
     cells = tuple(read_groups(trials, store, study.known_tasks))
     tables = {number: _read_table_cells(study, number, store, cells) for number in study.tables}
     confirmed = read_confirmed(study, cells, store)
@@ -61,7 +61,7 @@ def read_results(study: Study, store: Store) -> Results:
 
 def _read_table_cells(study: Study, number: int, store: Store, cells: CellGroup) -> CellGroup:
     """Select a table's cells from the study's; read them again if the table has fewer trials."""
-    wanted = cells_of(study, study.of_table(number))
+    wanted = group_by_cell(study, study.of_table(number))
     totals = {cell.key: cell.total for cell in cells}
     if all(len(group) == totals[key] for key, group in wanted.items()):
         return tuple(cell for cell in cells if cell.key in wanted)

@@ -100,7 +100,7 @@ class Candidates:
         if self.predicted.min() < 0 or self.predicted.max() >= self.n_classes:
             for name, row in zip(self.trials, self.predicted, strict=True):
                 self._check_labels(f"trial {name}", row)
-        if not self.metric.fits(self.n_classes):
+        if not self.metric.allows(self.n_classes):
             raise UserError(
                 f"{self.cell}: {short_name(self.metric.name)} is not defined for"
                 f" {self.n_classes} classes"

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr, stdtrit
 
 from reports.statistics.randomization import TIE
-from search_spaces.errors import UserError, unknown
+from search_spaces.errors import UserError, unknown_name
 from trainers.records.metrics import (
     Labels,
     Metric,
@@ -201,13 +201,13 @@ def _number_labels(
     """Replace label names by numbers; return gold, a, b and the number of labels."""
     arrays = [np.asarray(array, dtype=object) for array in (gold, a, b)]
     if labels is None:
-        if metric.of_one_label or metric.name == "macro_f1":
+        if metric.needs_positive or metric.name == "macro_f1":
             raise ValueError(f"{metric.name} needs the label names in order: pass labels")
         labels = sorted({str(name) for name in arrays[0].ravel()})
     numbers = {name: number for number, name in enumerate(labels)}
     for what, array in zip(("gold", "a", "b"), arrays, strict=True):
         for name in {str(name) for name in array.ravel()} - numbers.keys():
-            raise unknown(f"label of {what}", name, labels)
+            raise unknown_name(f"label of {what}", name, labels)
     to_number = np.vectorize(lambda name: numbers[str(name)], otypes=[np.int64])
     numbered = [to_number(array) for array in arrays]
     return numbered[0], numbered[1], numbered[2], len(labels)

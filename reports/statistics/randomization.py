@@ -166,7 +166,7 @@ def _is_grid(swaps: Swaps, n_classes: int) -> bool:
 
     With two classes there is one category per gold label.
     """
-    return swaps.metric.rises and n_classes == 2 and len(swaps.size) == 2
+    return swaps.metric.is_monotone and n_classes == 2 and len(swaps.size) == 2
 
 
 def _grid_tail(observed: Observed) -> float:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from reports.statistics.randomization import exact_p, is_exact, observe, sampled_p
-from search_spaces.errors import unknown
+from search_spaces.errors import unknown_name
 from trainers.records.metrics import Labels, Metric, check_classes, check_labels, get_metric, score
 
 System = Literal["baseline", "system"]
@@ -80,7 +80,7 @@ def mcnemar(
         ValueError: the labels are empty, negative, not integers, or of different lengths.
     """
     if method not in MCNEMAR_METHODS:
-        raise unknown("McNemar method", method, MCNEMAR_METHODS)
+        raise unknown_name("McNemar method", method, MCNEMAR_METHODS)
     tie, p_value = MCNEMAR_METHODS[method]
     g, b, s, n_classes = check_pair(get_metric("accuracy"), gold, baseline, system, None)
     only_baseline = int(((b == g) & (s != g)).sum())
@@ -194,7 +194,7 @@ def check_pair(
     if n_classes is None and metric.name == "macro_f1":
         raise ValueError("macro_f1 averages over the task's label list: pass n_classes")
     several = max(int(array.max()) for array in labels.values()) > 1
-    if n_classes is None and metric.of_one_label and several:
+    if n_classes is None and metric.needs_positive and several:
         raise ValueError(f"{metric.name} scores label 1: with more than two labels, pass n_classes")
     found = max(2, *(int(array.max()) + 1 for array in labels.values()))
     n_classes = found if n_classes is None else n_classes

@@ -65,7 +65,9 @@ def folder_report(
 def _metric(task: GivenTask) -> str:
     """Return the title of the metric, for F1 with the positive label."""
     return (
-        f"{task.metric.title} ({task.labels[1]})" if task.metric.of_one_label else task.metric.title
+        f"{task.metric.title} ({task.labels[1]})"
+        if task.metric.needs_positive
+        else task.metric.title
     )
 
 

@@ -60,4 +60,4 @@ def metric_title(task: Task, metric: str) -> str:
     title = get_metric(metric).title
     second = task.labels[1] if task.labels else ""
     positive = task.positive_title or task.positive or second
-    return f"{title} ({positive})" if get_metric(metric).of_one_label and positive else title
+    return f"{title} ({positive})" if get_metric(metric).needs_positive and positive else title

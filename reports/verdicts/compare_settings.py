@@ -37,7 +37,7 @@ def compare_settings(
         refused = f"{base.name} and {cell.name} had different numbers of epochs to choose from"
     sides = [
         Chosen(
-            setting=setting.config.at_seed(0).signature,
+            setting=setting.config.with_seed(0).signature,
             trials=setting.signatures,
             scores=tuple(setting.scores(split, setting.record.metric)),
             settings=len(side.comparable),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from reports.verdicts.verdict import Verdict
 from trainers.records.looks import LookRecord, keep_look, read_looks
-from trainers.records.searches import digest
+from trainers.records.searches import digest_trials
 from trainers.records.store import Store
 
 Looks = Mapping[tuple[str, str], int]
@@ -29,7 +29,7 @@ def count_looks(verdicts: Sequence[Verdict], store: Store) -> dict[tuple[str, st
             trials.update(one.baseline.trials, one.system.trials)
     known = read_looks(store) if shown else []
     for (task, split, data), trials in shown.items():
-        look = LookRecord(task=task, split=split, data=data, trials=digest(trials))
+        look = LookRecord(task=task, split=split, data=data, trials=digest_trials(trials))
         if look not in known:
             keep_look(store, look)
     known = read_looks(store) if shown else []

@@ -84,7 +84,7 @@ def bootstrap_interval(pair: Pair) -> Interval:
 def constant_score(pair: Pair) -> float:
     """Return the best score of a classifier that predicts one class for every example."""
     counts = np.bincount(pair.gold, minlength=pair.n_classes)
-    labels = {int(counts.argmax()), *([1] if pair.metric.of_one_label else [])}
+    labels = {int(counts.argmax()), *([1] if pair.metric.needs_positive else [])}
     if pair.n_classes <= MOST_LABELS:
         labels = {*range(pair.n_classes)}
     constants = (np.full_like(pair.gold, label) for label in sorted(labels))

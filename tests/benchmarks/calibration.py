@@ -1,31 +1,29 @@
-"""How often each test calls a gain that is not there, and one that is: prints JSON.
+"""False positive rate and power of each test: prints JSON.
 
     python -m tests.benchmarks.calibration --replicates 400
 
-Simulated cells at the size of CoLA's dev set; the best of many system trials against the best of
-few baseline trials. `naive` is the paper's mark, the ordinary two-sided test of the two best trials
-(McNemar for accuracy, Fisher randomization for F1 and MCC) with p < .05 and the system ahead, which
-a test of two given systems does 2.5 % of the time. `best_vs_best` is the one-sided p <= .05,
-`two_sided` the two-sided p <= .05 of a system that is ahead, `behind` the one-sided p <= .05 of a
-baseline that is. `error` is half the width of the 95 % interval of a rate of .05 over as many
-replicates, and `verdict` says where `best_vs_best` lies where no system is better.
+Cells are simulated at the size of CoLA's dev set, and the best of many system trials is compared
+with the best of few baseline trials. `naive` is the paper's mark: the ordinary two-sided test of
+the two best trials (McNemar for accuracy, Fisher randomization for F1 and MCC) with p < .05 and the
+system ahead, which for two given systems has a rate of 2.5 %. `best_vs_best` is the one-sided p <=
+.05, `two_sided` the two-sided p <= .05 with the system ahead, `behind` the one-sided p <= .05 with
+the baseline ahead. `error` is half the width of the 95 % interval of a rate of .05 over the number
+of replicates, and `verdict` compares `best_vs_best` with .05 if no system is better.
 
-The scenarios: trials that are exchangeable, at several budgets; grids whose settings differ in
-quality, the best of both being as good; a gain that every system trial has; and the caveats. Trials
-that truly differ in quality as seeds may, where the larger cell finds the better trial and the test
-rightly, but perhaps not as its reader expects, says so; there the difference at equal budgets,
-`matched_delta`, stays at 0. A label that is rare. And trials whose epoch the same examples chose,
-among as many of both cells, or among those of the system alone, for which tables have no double
-dagger.
+The scenarios are exchangeable trials at several budgets; grids whose settings differ in quality,
+with equally good best settings; a gain of all system trials; and the caveats. These are: trials
+that differ in true quality, as seeds may, so that the larger cell finds the better trial and the
+test correctly, but perhaps unexpectedly, says so (the difference at equal budgets, `matched_delta`,
+stays at 0); a rare label; and trials whose epoch was chosen on the same examples, in both cells, or
+in the system's alone, for which tables have no double dagger.
 
-With `--worlds 400` the test of methods over seeds is held against what people do instead:
-`seed_worlds.py` says how. With `--choices 200` so are the marks of chosen settings with seeds:
-`chosen_worlds.py`. With `--multiplier 2000` M(1), a bootstrap with more power than best against
-best, is held against it: `multiplier_worlds.py`.
+`--worlds 400` compares the test of methods over seeds with common alternatives (`seed_worlds.py`),
+`--choices 200` the marks of chosen settings with seeds (`chosen_worlds.py`), and `--multiplier
+2000` best against best with M(1), a bootstrap that has more power (`multiplier_worlds.py`).
 
-With `--tables 400` as many studies without a better method go the whole way, from trials in a store
-to the marks of a table: `daggers` and `double_daggers` are their shares. A two-sided p < .05 in the
-system's favour is due to .025 of them; `error` is half the width of its 95 % interval.
+`--tables 400` takes 400 studies without a better method from trials in a store to the marks of a
+table: `daggers` and `double_daggers` are the shares of studies with one. A two-sided p < .05 in the
+system's favour is expected in .025 of them; `error` is half the width of its 95 % interval.
 """
 
 import argparse
@@ -55,7 +53,7 @@ METRICS = ("accuracy", "f1", "mcc")
 
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
-    """What `exchangeable` draws: trials of baseline and system, the system's gain, and so on."""
+    """The parameters of `exchangeable`: trials of baseline and system, the system's gain, etc."""
 
     trials: tuple[int, int] = (3, 360)
     gain: float = 0.0
@@ -119,7 +117,7 @@ SCENARIOS = {
 def rates(
     scenario: Scenario, metric: str, replicates: int, resamples: int, items: int = ITEMS
 ) -> Rates:
-    """Simulate; replicate k is drawn and resampled with seed k."""
+    """Simulate a scenario; replicate k is drawn and resampled with seed k."""
     found = [_replicate(scenario, metric, seed, resamples, items) for seed in range(replicates)]
     naive, one, two, behind, delta, matched = (fmean(column) for column in zip(*found, strict=True))
     error = 1.96 * (LEVEL * (1 - LEVEL) / replicates) ** 0.5
@@ -175,7 +173,7 @@ def mark_rates(
 
 
 def choices(worlds: int) -> dict[str, object]:
-    """Rates of all marks of chosen settings, in every kind of world."""
+    """Return the rates of all marks of chosen settings, in every kind of world."""
     found = [
         {**asdict(world), **rates_of_choices(world, worlds)}
         for world in (*CHOSEN_NULLS, *CHOSEN_GAINS)

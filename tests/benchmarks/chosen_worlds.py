@@ -1,16 +1,16 @@
-"""How often marks of chosen settings call a method better, where seeds differ and the best wins.
+"""Rates at which marks of chosen settings call a method better, with varying seeds.
 
 Part of `python -m tests.benchmarks.calibration --choices 400`. A world has two methods, each with
-some settings of S seeds; all settings of a method are as good in expectation. The best one by its
-mean over seeds on N examples is chosen of each. As in `seed_worlds` an example is right where a
-latent normal is positive: its difficulty, what method and setting make of it, what the seed makes
-of everything, and the rest.
+some settings of S seeds; all settings of a method have the same expected quality. Of each method,
+the setting with the best mean over seeds on N examples is chosen. As in `seed_worlds`, an example
+is classified correctly if a latent normal variable is positive: the sum of its difficulty, an
+effect of method and setting on it, an effect of the seed on all examples, and a rest.
 
-`asterisk` is the test of methods on the examples and seeds that chose, `best` best against best
-over means, `double_dagger` the larger p of both; `test` is the test of methods with the seeds that
-chose on N other examples; `fresh` and `fresh_test` are a confirmation: as many other seeds of the
-chosen settings, on the examples that chose and on others. `one_seed` is best against best of the
-first seeds alone.
+`asterisk` is the test of methods on the examples and seeds used for the choice, `best` is best
+against best over means, `double_dagger` the larger p of both; `test` is the test of methods with
+the same seeds on N other examples; `fresh` and `fresh_test` are a confirmation: equally many fresh
+seeds of the chosen settings, on the same and on other examples. `one_seed` is best against best of
+the first seeds alone.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ from tests.benchmarks.seed_worlds import LEVEL, POSITIVE, RIGHT
 from tests.reports.cells import candidates
 
 SHARES: Final = (0.55, 0.05, 0.05, 0.35)
-"""Of the latent variance: the example's, the method's on it, the setting's on it, and the rest."""
+"""Shares of the latent variance: example, method on it, setting on it, and the rest."""
 RESAMPLES: Final = 999
 
 Labels = npt.NDArray[np.int64]
@@ -68,7 +68,7 @@ class ChosenWorld:
 
 
 def p_values(world: ChosenWorld, generator: np.random.Generator) -> dict[str, float]:
-    """The two-sided p of each mark in one world."""
+    """Return the two-sided p of each mark in one world."""
     gold, chosen, fresh = world.draw(generator)
     n, metric = world.n, world.metric
     dev = gold[:n]

@@ -1,9 +1,9 @@
-"""One optimizer step, by each contender, on the same batches of the same tokenised task.
+"""One optimizer step of each contender, on the same batches of the same tokenised task.
 
-Ours: every method, packed; `cat@one-grid` has attention work on one grid per batch. `literal-cat`:
-CAT as one would write it from the paper, padded to the batch's longest, the attack by a full
-backward, V perturbed in place. `trainer-*`: the Hugging Face Trainer's own step of ordinary
-fine-tuning, padded to the batch's longest, or to 128.
+Ours: every method, packed; `cat@one-grid` attends on one grid per batch. `literal-cat`: CAT as one
+would write it from the paper, padded to the longest example, with a full backward for the attack
+and V perturbed in place. `trainer-*`: the Hugging Face Trainer's own step of ordinary fine-tuning,
+padded to the longest example, or to 128.
 """
 
 import tempfile
@@ -24,7 +24,7 @@ from search_spaces.methods import METHODS, settings_type
 from trainers.encoders import grids
 from trainers.encoders.batches import Inputs, Ints, collate
 from trainers.encoders.classifier import Classifier
-from trainers.methods.load import step_of
+from trainers.methods.load import get_step
 from trainers.methods.step import Training
 from trainers.optimizer import parameter_groups
 from trainers.prepared import Prepared
@@ -47,7 +47,7 @@ class Bench:
 
 
 def settings_of(method: str) -> MethodSettings:
-    """Build a method's options from those it has a value for here."""
+    """Build a method's settings from the values for its options here."""
     kind = settings_type(method)
     names = [info.alias or name for name, info in kind.model_fields.items()]
     return kind.model_validate({name: SETTINGS[name] for name in names if name in SETTINGS})
@@ -74,7 +74,7 @@ def our_step(bench: Bench, method: str) -> Step:
     def step(rows: Ints) -> None:
         batch = collate(bench.prepared.inputs["train"], rows)
         with bench.autocast():
-            step_of(method)(model, batch, settings, training)
+            get_step(method)(model, batch, settings, training)
         update()
 
     return step
@@ -92,7 +92,7 @@ def on_one_grid(bench: Bench) -> Step:
 
 
 def padded(inputs: Inputs, rows: Ints, length: int | None) -> dict[str, Tensor]:
-    """Pad a batch to `length` tokens, or to its longest: what a data collator returns."""
+    """Pad a batch to `length` tokens, or to its longest, as a data collator does."""
     spans = [slice(inputs.starts[row], inputs.starts[row + 1]) for row in rows]
     longest = length or max(span.stop - span.start for span in spans)
     shape = (len(rows), longest)
@@ -108,7 +108,7 @@ def padded(inputs: Inputs, rows: Ints, length: int | None) -> dict[str, Tensor]:
 
 
 def literal_cat(bench: Bench) -> Step:
-    """Return CAT written down from the paper, with the default AdamW."""
+    """Return CAT written literally from the paper, with the default AdamW."""
     model = Classifier(
         bench.prepared.encoder.fresh(),
         n_classes=len(bench.prepared.labels),

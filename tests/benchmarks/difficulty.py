@@ -1,9 +1,9 @@
-"""How far difficult test subsets built here are those that were published: prints JSON.
+"""Overlap of the difficult test subsets built here with the published ones: prints JSON.
 
     python -m tests.benchmarks.difficulty --data DATA
 
-Of each task whose published subset is in the data folder, the share of its rows that the subsets
-`tfidf` and `encoder` (packaged MiniLM) hold, too.
+For each task whose published subset is in the data folder, the share of its rows that the subsets
+`tfidf` and `encoder` (packaged MiniLM) also contain.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from typing import Literal
 
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.trial import TrainingSettings
-from trainers.data.difficulty import with_difficult
+from trainers.data.difficulty import add_difficult_split
 from trainers.data.loading import Split, load_task
 
 KINDS: tuple[Literal["tfidf", "encoder"], ...] = ("tfidf", "encoder")
@@ -37,7 +37,7 @@ def main() -> None:
         shares: dict[str, float | int] = {"published": len(published)}
         for kind in KINDS:
             settings = TrainingSettings(difficulty=kind)
-            built = rows_of(with_difficult(data, settings).splits["test_difficult"])
+            built = rows_of(add_difficult_split(data, settings).splits["test_difficult"])
             shares[kind] = round(len(built & published) / len(published), 3)
         found[name] = shares
     print(json.dumps(found, indent=1))  # noqa: T201

@@ -1,12 +1,11 @@
-"""Do processes that read or write Parquet end by themselves, also on a busy machine? Prints JSON.
+"""Exit codes of processes that read or write Parquet on a busy machine: prints JSON.
 
     python -m tests.benchmarks.exits
 
-Each end is a whole one: a child of a process that has imported what is needed reads or writes once
-and leaves by `sys.exit` with the number of threads that this has started, while neighbours compute.
-So 0 is right, and -6 is SIGABRT: an Arrow thread that holds a part of a file of Python's at that
-moment is stopped where it waits for the interpreter, within a C++ destructor ("terminate called
-without an active exception").
+A child of a process with all imports reads or writes once and calls `sys.exit` with the number of
+threads that this has started, while other processes compute. So 0 is right, and -6 is SIGABRT: an
+Arrow thread that then holds a part of a Python file is stopped while it waits for the interpreter
+in a C++ destructor ("terminate called without an active exception").
 """
 
 import argparse
@@ -68,14 +67,14 @@ NEIGHBOUR = "while True: sum(range(10_000))"
 
 
 def write_files(folder: Path) -> None:
-    """Write a file of predictions from elsewhere, and one of a store's."""
+    """Write a prediction file of another program, and one of a store."""
     frame = pd.DataFrame({"id": [*range(200)], "gold": 0, "prediction": [0, 1] * 100})
     frame.to_parquet(folder / "rows.parquet")
     (folder / "stored.parquet").write_bytes(encode_predictions(predictions("dev", 100)))
 
 
 def exit_codes(folder: Path, ends: int, at_once: int) -> dict[str, Counter[int]]:
-    """Let so many processes end after each of USES; count their exit codes."""
+    """Run this number of processes for each of USES, and count their exit codes."""
     command = [sys.executable, "-c", PROGRAM, str(folder), str(ends), str(at_once)]
     done = subprocess.run([*command, json.dumps(USES)], capture_output=True, text=True, check=True)
     found: dict[str, Counter[int]] = {use: Counter() for use in USES}

@@ -1,12 +1,13 @@
-"""The exact Fisher randomization test beside scipy's by resampling: prints JSON.
+"""The exact Fisher randomization test compared with scipy's resampling test: prints JSON.
 
     python -m tests.benchmarks.fisher --rounds 5
 
-Made-up labels at the size, and with the disagreement, of the dev sets of MRPC, CoLA and QQP; both
-tests get the same labels, and take turns. `scipy.stats.permutation_test` draws 9,999 resamples, in
-batches of `BATCH` numbers; at QQP size it is timed once. Milliseconds, medians of the rounds.
-`multi_class` times 9,999 binomial draws per category where labels are too many to enumerate, and
-the largest enumerations that are still made, which no scipy test has beside it.
+The labels are made up, with the size and the disagreement of the dev sets of MRPC, CoLA and QQP;
+both tests get the same labels, and take turns. `scipy.stats.permutation_test` draws 9,999
+resamples, in batches of `BATCH` numbers; at QQP size it is timed once. Times are in milliseconds,
+medians of the rounds. `multi_class` times 9,999 binomial draws per category, used if there are too
+many labels to enumerate, and the largest enumerations that are made; scipy has no counterpart to
+these.
 """
 
 import argparse
@@ -41,7 +42,7 @@ ENUMERATED = {"3 classes": (9_815, 40, 3), "77 classes": (3_080, 17, 77), "150":
 
 
 def binary_pair(n: int, d: int, positive: float) -> Triple:
-    """Two systems, right on 9 of 10 examples, that differ on d of n."""
+    """Build two systems that are right on 9 of 10 examples and differ on d of n."""
     rng = np.random.default_rng(0)
     gold = (rng.random(n) < positive).astype(np.int64)
     baseline = np.where(rng.random(n) < 0.9, gold, 1 - gold)
@@ -53,7 +54,7 @@ def binary_pair(n: int, d: int, positive: float) -> Triple:
 
 
 def theirs(gold: Labels, baseline: Labels, system: Labels, metric: str) -> float:
-    """p of `scipy.stats.permutation_test` on the paired labels."""
+    """Return p of `scipy.stats.permutation_test` on the paired labels."""
     score = {"f1": scipy_f1, "mcc": scipy_mcc}[metric]
 
     def delta(a: Labels, b: Labels, axis: int) -> Values:

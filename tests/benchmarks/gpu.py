@@ -10,7 +10,7 @@
 2. Sweeps of small trials on the tiny encoder, with `--gpus-per-trial auto` and one at a time:
    trials an hour of the whole sweep, start-up included, and while the workers are warm.
 
-`--device cpu --encoder small` takes the same way through the code on a machine without a GPU.
+`--device cpu --encoder small` runs the same code on a machine without a GPU.
 """
 
 import argparse
@@ -34,10 +34,10 @@ from tests.benchmarks.sweep import write_study
 from tests.end_to_end.sweeps import COMMAND, environment
 from trainers.encoders.batches import Batch, Inputs, collate
 from trainers.encoders.classifier import Classifier
-from trainers.encoders.dropout import Moment
-from trainers.encoders.machine import forget_peak_memory, free_memory, peak_memory
+from trainers.encoders.dropout import RandomState
+from trainers.encoders.machine import free_memory, peak_memory, reset_peak_memory
 from trainers.methods import cat
-from trainers.methods.load import step_of
+from trainers.methods.load import get_step
 from trainers.methods.step import Training
 from trainers.optimizer import parameter_groups
 from trainers.records.store import Store
@@ -66,7 +66,7 @@ def encoder(size: str) -> RobertaModel:
 
 
 def random_batches(lengths: tuple[int, int], device: torch.device) -> Iterator[Batch]:
-    """Yield the same few batches over and over, on the device."""
+    """Yield the same few batches repeatedly, on the device."""
     rng = np.random.default_rng(0)
     n = BATCH * BATCHES
     sizes = rng.integers(lengths[0], lengths[1] + 1, n)
@@ -88,11 +88,11 @@ def whole_step(
 ) -> Callable[[Batch], None]:
     """Return a whole training step, as `trainers.loop` takes it, in bf16.
 
-    `captured`: of operations that can be captured as a CUDA graph.
+    `captured`: use only operations that can be captured as a CUDA graph.
     """
     torch.manual_seed(0)
     settings = settings_of(method)
-    add_gradients = step_of(method)
+    add_gradients = get_step(method)
     with device:
         drawn = encoder(size)
     model = Classifier(drawn, n_classes=CLASSES, proj_dim=getattr(settings, "proj_dim", None))
@@ -113,7 +113,7 @@ def whole_step(
 
 
 def timed(run: Callable[[], object], device: torch.device) -> float:
-    """Return seconds of a call, the device's work included."""
+    """Return the seconds of a call, including the device's work."""
     start = time.perf_counter()
     run()
     if device.type == "cuda":
@@ -122,7 +122,7 @@ def timed(run: Callable[[], object], device: torch.device) -> float:
 
 
 def matrix_peak(device: torch.device) -> float:
-    """Return the operations a second of a large bf16 product, the median of ten."""
+    """Return the operations per second of a large bf16 product, the median of ten."""
     size = PEAK_SIZE[device.type]
     left, right = (torch.randn(size, size, dtype=torch.bfloat16, device=device) for _ in range(2))
     seconds = [timed(lambda: left @ right, device) for _ in range(13)][3:]
@@ -135,7 +135,7 @@ Turns = dict[str, list[float]]
 def take_turns(
     size: str, lengths: tuple[int, int], rounds: int, device: torch.device
 ) -> tuple[Turns, list[int]]:
-    """Let both methods take turns; return each one's seconds, and the batches' tokens."""
+    """Let both methods take turns; return the seconds of each, and the tokens of the batches."""
     steps = {method: whole_step(method, size, device) for method in METHODS_SHOWN}
     seconds: Turns = {method: [] for method in steps}
     tokens: list[int] = []
@@ -156,10 +156,10 @@ def figures(
     device: torch.device,
     peak: float,
 ) -> dict[str, float]:
-    """Count a step's operations and memory, alone on the device, and relate them to its time."""
+    """Count the operations and memory of a step alone on the device; relate them to its time."""
     batch = next(random_batches(lengths, device))
     step(batch)  # The optimizer makes its state in its first update: no peak is before that.
-    forget_peak_memory(device)
+    reset_peak_memory(device)
     with FlopCounterMode(display=False) as counter:
         step(batch)
     per_token = counter.get_total_flops() / len(batch.tokens_P)
@@ -173,10 +173,10 @@ def figures(
 
 
 def replayed_ms(method: str, size: str, lengths: tuple[int, int], device: torch.device) -> float:
-    """Capture a step on one batch as a CUDA graph; return milliseconds of a replay."""
+    """Capture a step on one batch as a CUDA graph; return the milliseconds of a replay."""
     step = whole_step(method, size, device, captured=True)
     batch = next(random_batches(lengths, device))
-    masks = patch.object(cat, "remember", _nowhere)  # Fresh ones: no stream is set back.
+    masks = patch.object(cat, "save_random_state", _nowhere)  # Fresh ones: no stream is set back.
     aside, graph = torch.cuda.Stream(device), torch.cuda.CUDAGraph()  # type: ignore[no-untyped-call]
     torch.cuda.synchronize(device)
     with masks, torch.cuda.stream(aside):
@@ -188,14 +188,14 @@ def replayed_ms(method: str, size: str, lengths: tuple[int, int], device: torch.
     return round(1000 * median(timed(graph.replay, device) for _ in range(REPLAYS)), 2)
 
 
-def _nowhere(device: torch.device) -> Moment:
-    return Moment(device=device, cpu=torch.get_rng_state(), cuda=None)
+def _nowhere(device: torch.device) -> RandomState:
+    return RandomState(device=device, cpu=torch.get_rng_state(), cuda=None)
 
 
 def steps_report(
     size: str, rounds: int, device: torch.device, peak: float
 ) -> dict[str, dict[str, object]]:
-    """Time the steps in turns, then look at each one alone."""
+    """Time the steps in turns, then measure each one alone."""
     turns = {name: take_turns(size, each, rounds, device) for name, each in LENGTHS.items()}
     found: dict[str, dict[str, object]] = {}
     for name, (seconds, tokens) in turns.items():
@@ -215,7 +215,7 @@ def steps_report(
 
 
 def sweep_report(trials: int, *options: str) -> dict[str, float]:
-    """Sweep small trials from nothing; return how many an hour would see."""
+    """Run a sweep of small trials in an empty store; return the trials per hour."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         path = write_study(folder, trials, epochs=20, n_per_class=36)

@@ -1,26 +1,27 @@
-"""M(kappa): a multiplier bootstrap for best against best, simulated here and not used in reports.
+"""M(kappa): a multiplier bootstrap for best against best; simulated here, not used in reports.
 
 In: gold labels and what the settings of a baseline and of a system predict for the same examples,
 one seed each. Out: the one-sided p-values of a system ahead and of a baseline ahead.
 
 T = max over system settings i of A_i less max over baseline settings j of B_j, the best scores.
-`best_vs_best` lets the best baseline setting stand for its side. This one lets the choice be made
-anew on both sides:
+`best_vs_best` represents the baseline by its best setting. This test repeats the choice on both
+sides:
 
     T* = max_i (a_i + G_i) - max_j (b_j + G_j),    p = (1 + #{T* >= T}) / (1 + R)
 
-G are the disturbances of all scores together, given the examples: G_m = sum_n w_n psi_mn / N, where
-psi_m are the centred delete-one pseudo-values of setting m (of accuracy: right or wrong, less the
-mean; of F1 and MCC the score made linear), and w_n are independent standard normal weights, or
+G is the joint disturbance of all scores, given the examples: G_m = sum_n w_n psi_mn / N, where
+psi_m are the centred delete-one pseudo-values of setting m (for accuracy: right or wrong, minus the
+mean; for F1 and MCC: the linearised score), and w_n are independent standard normal weights, or
 random signs. With normal weights G is a normal vector with covariance psi psi' / N^2, and is drawn
-as that.
+as such.
 
-Under the null the best of both sides are equal, and each setting lies below its side's best by its
-gap: a_i = min(0, A_i - max A + narrow se_i) and b_j = B_j - max B - kappa se_j, where se is the
-standard error of the difference from the best setting. So the gaps of the side that is behind are
-widened by kappa standard errors, which lets its other settings win less often: a larger kappa is
-safer. Gaps of the side that is ahead are narrowed; at an infinite `narrow` they are 0, which is
-safest. For a baseline ahead the two sides change roles.
+Under the null, the best settings of both sides are equal, and each setting is below the best of its
+side by its gap: a_i = min(0, A_i - max A + narrow se_i) and b_j = B_j - max B - kappa se_j, where
+se is the standard error of the difference from the best setting. So the gaps of the side that is
+behind are widened by kappa standard errors, which lets its other settings win less often: a larger
+kappa is more conservative. The gaps of the side that is ahead are narrowed; with an infinite
+`narrow` they are 0, which is the most conservative. If the baseline is ahead, the sides change
+roles.
 
 Chernozhukov, Chetverikov and Kato 2013, Gaussian Approximations and Multiplier Bootstrap for Maxima
 of Sums; the recentring follows Hansen 2005.
@@ -42,7 +43,7 @@ RESAMPLES: Final = 499
 
 @dataclass(frozen=True, kw_only=True)
 class Null:
-    """By how many standard errors gaps are widened and narrowed; `signs` for random signs."""
+    """The standard errors by which gaps are widened and narrowed; `signs` uses random signs."""
 
     kappa: float = 1.0
     narrow: float = inf
@@ -54,7 +55,7 @@ M1: Final = Null()
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sample:
-    """Scores (M,), the first `baselines` of the baseline, and their disturbances (M, R)."""
+    """Scores (M,), of which the first `baselines` are the baseline's, and disturbances (M, R)."""
 
     baselines: int
     scores: Values
@@ -62,7 +63,7 @@ class Sample:
     disturbed: Values
 
     def tails(self, null: Null) -> tuple[float, float]:
-        """The one-sided p of a system ahead of the baseline, and of a baseline ahead."""
+        """Return the one-sided p of the system ahead of the baseline, and vice versa."""
         baseline, system = slice(self.baselines), slice(self.baselines, None)
         return self._p_ahead(system, baseline, null), self._p_ahead(baseline, system, null)
 
@@ -73,7 +74,7 @@ class Sample:
         return (1 + reached) / (1 + len(drawn))
 
     def _best(self, side: slice, shift: float) -> Values:
-        """The best disturbed score (R,) of a side, each setting at its shifted gap below 0."""
+        """Return the best disturbed score (R,) of a side, with gaps shifted by `shift`."""
         scores, covariance = self.scores[side], self.covariance[side, side]
         best, own = int(np.argmax(scores)), np.diag(covariance)
         variance = own + own[best] - 2 * covariance[best]
@@ -94,7 +95,7 @@ def multiplier(
     null: Null = M1,
     resamples: int = RESAMPLES,
 ) -> tuple[float, float]:
-    """The one-sided p of a system (I, N) ahead of a baseline (J, N), and of a baseline ahead."""
+    """Return the one-sided p of the system (I, N) ahead of the baseline (J, N), and vice versa."""
     drawn = sample(gold, baseline, system, metric, generator, resamples, signs=null.signs)
     return drawn.tails(null)
 
@@ -109,7 +110,7 @@ def sample(
     *,
     signs: bool = False,
 ) -> Sample:
-    """Score all settings, of two labels, and draw their disturbances."""
+    """Score all settings on two labels, and draw their disturbances."""
     scores, values = _linearised(gold, np.vstack([baseline, system]), metric)
     psi = (values - values.mean(axis=1, keepdims=True)) / gold.size
     covariance = psi @ psi.T
@@ -123,13 +124,13 @@ def sample(
 
 
 def _root(covariance: Values) -> Values:
-    """A square root (M, M) of a covariance, which may be singular: settings may agree."""
+    """Return a square root (M, M) of a covariance, which may be singular: settings may agree."""
     size, axes = np.linalg.eigh(covariance)
     return np.asarray(axes * np.sqrt(np.where(size > 1e-12 * size[-1], size, 0)))
 
 
 def _linearised(gold: Labels, rows: Labels, metric: str) -> tuple[Values, Values]:
-    """Scores (M,) and delete-one pseudo-values (M, N) of labels 0 and 1."""
+    """Return scores (M,) and delete-one pseudo-values (M, N) of labels 0 and 1."""
     chosen, n = get_metric(metric), gold.size
     kinds = 2 * gold + rows
     each = chosen.counts(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), 2)

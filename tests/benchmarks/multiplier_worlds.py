@@ -1,26 +1,26 @@
-"""How often M(kappa) and best against best call the best of many settings better.
+"""Rates at which M(kappa) and best against best call the best of many settings better.
 
 Part of `python -m tests.benchmarks.calibration --multiplier 2000`. A world has N examples, and a
-baseline and a system with some settings of one seed each. An example is right for a setting where a
-latent normal is positive: its difficulty, what the method makes of it, what the seed makes of
-everything, and the rest. Without a gain the best settings of both sides are equally good. The
-others are
+baseline and a system with some settings of one seed each. A setting classifies an example correctly
+if a latent normal variable is positive: the sum of its difficulty, an effect of the method on it,
+an effect of the seed on all examples, and a rest. Without a gain, the best settings of both sides
+are equally good. The others are
 
 - `equal`: as good as the best,
-- `graded`: on both sides evenly spaced down to 4 points of accuracy below it,
-- `led`: on the baseline's side all `led` below it, on the system's as good as the best. Here the
-  baseline has one good setting, and those that are nearly as good look like further ones: 2 points,
-  and `FAR` standard errors, which is the least favourable to M(1) in the normal limit. There the
-  best setting's lead is estimated too small as often as too large, and one standard error no longer
-  outweighs how a maximum of many depends on it.
+- `graded`: on both sides, evenly spaced down to 4 points of accuracy below the best,
+- `led`: on the baseline's side all `led` below the best, on the system's side as good as the best.
+  Here the baseline has one good setting, and others that look nearly as good: 2 points worse, and
+  `FAR` standard errors worse, which is the least favourable to M(1) in the normal limit. There the
+  lead of the best setting is underestimated as often as overestimated, and one standard error no
+  longer compensates for the effect of the lead on a maximum of many.
 
-Trials are alike (`strong`: two settings of a method differ on a tenth of the examples) or not
-(`weak`: on a fifth).
+Trials are strongly correlated (`strong`: two settings of a method differ on a tenth of the
+examples) or weakly (`weak`: on a fifth).
 
-The variant was chosen on worlds 0 to 299: with the gaps of the side ahead estimated, or narrowed by
-one standard error, marks are wrong in up to .22 and .08 of worlds without a gain instead of .025,
-and with kappa = 0 in up to .11; random signs are as good as normal weights. So M(1) is with gaps of
-0 on the side ahead. The rates are of other worlds.
+The variant was chosen on worlds 0 to 299: if the gaps of the side ahead are estimated, or narrowed
+by one standard error, marks are wrong in up to .22 and .08 of worlds without a gain instead of
+.025, and with kappa = 0 in up to .11; random signs are as good as normal weights. So M(1) uses gaps
+of 0 on the side ahead. The rates are those of other worlds.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ from trainers.records.metrics import Labels, Values
 Alike = Literal["weak", "strong"]
 Quality = Literal["equal", "graded", "led"]
 SHARES: Final = {"weak": (0.4, 0.05), "strong": (0.85, 0.05)}
-"""Of the latent variance: the example's, and the method's on it."""
+"""Shares of the latent variance: example, and method on it."""
 GRADED: Final = 0.04
 LED: Final = 0.02
 FAR: Final = 3.5
@@ -63,7 +63,7 @@ VARIANTS: Final[Mapping[str, Null]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class ManyWorld:
-    """What is simulated: settings of baseline and system, their quality, and the system's gain."""
+    """A simulated world: settings of baseline and system, their quality, and the system's gain."""
 
     n: int
     settings: tuple[int, int]
@@ -91,11 +91,11 @@ class ManyWorld:
 
     @property
     def own_error(self) -> float:
-        """The standard error of a setting's accuracy that is not shared with its neighbours."""
+        """Return the standard error of a setting's accuracy that other settings do not share."""
         return float(np.sqrt(DISCORDANT[self.alike] / 2 / self.n))
 
     def _right(self) -> tuple[Values, Values]:
-        """The expected accuracy of each setting of the baseline, and of the system."""
+        """Return the expected accuracy of each setting of the baseline, and of the system."""
         baseline, system = (np.full(count, RIGHT) for count in self.settings)
         if self.quality == "graded":
             baseline -= np.linspace(0, GRADED, len(baseline))
@@ -135,7 +135,7 @@ def _shares(tails: Sequence[Tails]) -> dict[str, float]:
 def variant_rates(
     world: ManyWorld, worlds: int, nulls: Mapping[str, Null] = VARIANTS, start: int = 0
 ) -> dict[str, dict[str, float]]:
-    """Return the shares of worlds that each variant calls; world k is drawn with seed k."""
+    """Return the share of worlds that each variant marks; world k is drawn with seed k."""
     found: dict[str, list[Tails]] = {name: [] for name in nulls}
     for seed in range(start, start + worlds):
         generator = np.random.default_rng(seed)
@@ -149,7 +149,7 @@ def variant_rates(
 
 
 def rates(world: ManyWorld, worlds: int, beside: int, start: int = FRESH) -> Rates:
-    """Return the shares of worlds that M(1) calls, and best against best of the first `beside`."""
+    """Return the share of worlds that M(1) marks, and best against best in the first `beside`."""
     swaps = [_by_swaps(world, np.random.default_rng(seed)) for seed in range(start, start + beside)]
     chosen = {"M(1)": VARIANTS["M(1)"]}
     return {**variant_rates(world, worlds, chosen, start), "best_vs_best": _shares(swaps)}

@@ -1,10 +1,10 @@
-"""Milliseconds per training step beside busy processes, by how OpenMP's threads wait: prints JSON.
+"""Milliseconds per training step beside busy processes, by OpenMP's wait policy: prints JSON.
 
     python -m tests.benchmarks.neighbours --rounds 5
 
-Each way of waiting has processes of its own, which take steps in turn, so that what disturbs the
-machine disturbs all alike: one trial with a thread for each core, and as many trials of one thread
-at once. `--nice 15` has the trials at the priority that Ray gives its workers by default.
+Each policy has processes of its own, which take steps in turn, so that disturbances of the machine
+affect all alike: one trial with a thread per core, and as many trials of one thread as there are
+cores. `--nice 15` runs the trials at the priority that Ray gives its workers by default.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def python(code: Sequence[str], **variables: str) -> Iterator["subprocess.Popen[
 
 
 class Trials:
-    """Some trials at once, each a process that takes steps when it is told to."""
+    """Trials that run at the same time, each a process that takes steps on request."""
 
     def __init__(self, stack: ExitStack, waiting: str, threads: int, nice: int) -> None:
         self.waiting, self.threads = waiting, threads
@@ -60,7 +60,7 @@ class Trials:
             started.stdout.readline()
 
     def step(self, seconds: float) -> list[float]:
-        """Let all train so long at once; return the milliseconds of each one's steps."""
+        """Let all train for this time; return the milliseconds of the steps of each."""
         for started in self.processes:
             assert started.stdin
             started.stdin.write(f"{seconds}\n")
@@ -73,7 +73,7 @@ class Trials:
 
 
 def train_when_told(options: argparse.Namespace) -> None:
-    """Be one trial."""
+    """Run one trial: take steps on request."""
     os.nice(options.child)
     import torch
 
@@ -95,7 +95,7 @@ def train_when_told(options: argparse.Namespace) -> None:
 
 
 def idle_part(seconds: float) -> float:
-    """How much of the machine's cores nobody uses (Linux)."""
+    """Return the idle share of the machine's cores (Linux)."""
 
     def times() -> list[int]:
         return [int(ticks) for ticks in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]

@@ -1,10 +1,10 @@
-"""Whole commands on large studies whose results are all in the store: prints JSON.
+"""Time and memory of whole commands on large, finished studies: prints JSON.
 
     python -m tests.benchmarks.scale
 
-The results are made up, the files real: four tasks' dev sets at the size of CoLA's (1,043 items).
-Seconds by the clock and of CPU time, and peak memory, are of `catsweep` as a process of its own:
-medians of three.
+The results are made up, but the files are real: four tasks with dev sets of the size of CoLA's
+(1,043 examples). Wall seconds, CPU seconds and peak memory are those of `catsweep` as a process of
+its own: medians of three runs.
 """
 
 import argparse
@@ -67,7 +67,7 @@ main(sys.argv[1:])
 
 
 def fill(store: Store, text: str) -> int:
-    """Commit a made-up result for every trial of the study; return how many."""
+    """Commit a made-up result for every trial of the study; return their number."""
     trials = parse_study(text, source="benchmark").trials()
     rights = np.random.default_rng(0).integers(ITEMS // 2, ITEMS, size=len(trials))
     for trial, right in zip(trials, rights, strict=True):

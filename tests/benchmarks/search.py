@@ -1,13 +1,13 @@
-"""What TPE and early stopping spend to reach the full grid's best score: prints JSON.
+"""The cost of TPE and early stopping until the full grid's best score is reached: prints JSON.
 
     python -m tests.benchmarks.search quickstart --store STORE
     python -m tests.benchmarks.search tests/benchmarks/search-cola.yaml --store STORE --data DATA
 
-The grid is trained once, by `catsweep run`, unless the store has it. Then every search is played
-over the recorded curves, one trial at a time: a trial gives the same curve whoever suggests it, so
-the play costs what the search would have cost, and five seeds take seconds. A share is of the
+The grid is trained once, by `catsweep run`, unless the store has it. Then every search is simulated
+on the recorded curves, one trial at a time: a trial has the same curve whichever search suggests
+it, so the simulated cost is the real one, and five seeds take seconds. Costs are shares of the
 grid's training and evaluation seconds; a search that stops the best trial never reaches its score,
-and where most seeds do not there is no median.
+and if most seeds do not, there is no median.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import numpy as np
 
 from orchestrator.stopping import NoController, build_scheduler
 from orchestrator.tpe import CellSearch
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.study import load_study
 from search_spaces.trial import TrialConfig
 from tests.end_to_end.sweeps import COMMAND, environment
@@ -36,7 +36,7 @@ Tell = Callable[[TrialConfig, float], None]
 
 
 class Running:
-    """A trial as Ray Tune hands it to a scheduler."""
+    """A trial as Ray Tune passes it to a scheduler."""
 
     def __init__(self, trial: TrialConfig) -> None:
         self.trial_id = trial.signature
@@ -50,7 +50,7 @@ def in_order(trials: list[TrialConfig], seed: int) -> Iterator[tuple[TrialConfig
 
 
 def suggested(trials: list[TrialConfig], seed: int) -> Iterator[tuple[TrialConfig, Tell]]:
-    """Yield all trials as TPE asks for them."""
+    """Yield all trials in the order that TPE suggests them."""
     search = CellSearch(trials, {}, len(trials), seed)
     while (trial := search.suggest()) is not None:
         yield trial, search.add_result
@@ -89,7 +89,7 @@ SEARCHED = {
 
 
 def shares(trials: list[TrialConfig], records: Records) -> dict[str, object]:
-    """Play every search over one cell's grid; shares of the grid's seconds, a seed each."""
+    """Simulate every search on one cell's grid; return shares of its seconds, one per seed."""
     whole = sum(
         epoch.train_seconds + epoch.evaluate_seconds
         for trial in trials
@@ -121,7 +121,7 @@ def main() -> None:
     records = {trial.signature: store.record(trial.signature) for trial in study.trials()}
     cells = {
         " ".join(cell): shares(found, records)
-        for cell, found in cells_of(study).items()
+        for cell, found in group_by_cell(study).items()
         if len(found) > len(SEEDS)
     }
     print(json.dumps({"seeds": [*SEEDS], "cells": cells}, indent=1))  # noqa: T201

@@ -1,11 +1,12 @@
-"""How often tests call one method better than another, where seeds differ: worlds, and rates.
+"""Rates at which tests call one method better than another, with varying seeds.
 
 Part of `python -m tests.benchmarks.calibration --worlds 400`. A world has N examples, two methods
-and S seeds of each. An example is right where a latent normal is positive: its own difficulty, what
-the method makes of it, what the seed makes of everything, and the rest. The seed's part is as wide
-as makes the standard deviation of a seed's accuracy `spread`; the share right is .86.
+and S seeds of each. An example is classified correctly if a latent normal variable is positive: the
+sum of its difficulty, an effect of the method on it, an effect of the seed on all examples, and a
+rest. The seed's effect is scaled so that the standard deviation of a seed's accuracy is `spread`;
+the expected accuracy is .86.
 
-`crossed` is `method_test`. Beside it stand what people do instead: `one_seed`, McNemar's mid-p test
+`crossed` is `method_test`. The common alternatives are: `one_seed`, McNemar's mid-p test
 (Fisher's for F1 and MCC) of one trained model each; `pooled`, the same with every seed's
 predictions as further examples; `welch`, Welch's t-test of the seeds' scores; `bootstrap`, the
 pigeonhole bootstrap (Owen 2007), which draws seeds and examples anew.
@@ -28,7 +29,7 @@ LEVEL: Final = 0.05
 RIGHT: Final = 0.86
 POSITIVE: Final = 0.69
 SHARES: Final = (0.55, 0.1, 0.35)
-"""Of the latent variance: the example's, the method's on the example, and the rest."""
+"""Shares of the latent variance: example, method on the example, and the rest."""
 RESAMPLES: Final = 499
 
 Labels = npt.NDArray[np.int64]
@@ -90,7 +91,7 @@ def _welch(world: World, gold: Labels, a: Labels, b: Labels, _: np.random.Genera
 def _bootstrap(
     world: World, gold: Labels, a: Labels, b: Labels, generator: np.random.Generator
 ) -> float:
-    """Two-sided p of a percentile interval; an example counts as often as it is drawn."""
+    """Return the two-sided p of a percentile interval; examples are weighted by their draws."""
     n = world.n
     times = generator.multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
     means = []
@@ -106,7 +107,7 @@ def _bootstrap(
 
 
 def _scores(metric: str, gold: Labels, rows: Labels, times: Labels) -> npt.NDArray[np.float64]:
-    """Scores (R, S) of seeds on samples of examples, given how often each is drawn (R, N)."""
+    """Return scores (R, S) of seeds on samples of examples, given the counts of draws (R, N)."""
     found = []
     for row in rows:
         counts = get_metric(metric).counts(gold, row, 2)
@@ -149,7 +150,7 @@ def _mean(metric: str, gold: Labels, rows: Labels) -> float:
 
 
 def error(worlds: int) -> float:
-    """Half the width of the 95 % interval of a rate of .05 over so many worlds."""
+    """Return half the width of the 95 % interval of a rate of .05 over this number of worlds."""
     return float(1.96 * (LEVEL * (1 - LEVEL) / worlds) ** 0.5)
 
 

@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.selection --rounds 5
 
-360 CAT and 3 standard trials that are equally good, made up, at the size of the dev sets of MRPC,
-CoLA and QQP; medians of the rounds, of seconds by the clock and of CPU time. `share_of_wanted` is
-against 2 s for 9,999 resamples at CoLA size. The honest score takes 1,000 bootstrap samples.
+360 CAT and 3 standard trials of equal quality are made up at the size of the dev sets of MRPC, CoLA
+and QQP. Times are wall and CPU seconds, medians of the rounds. `share_of_wanted` is relative to the
+target of 2 s for 9,999 resamples at CoLA size. The honest score takes 1,000 bootstrap samples.
 """
 
 import argparse
@@ -26,7 +26,7 @@ AT_COLA = ("accuracy", "f1", "mcc")
 
 
 def seconds(rounds: int, call: Callable[[], object]) -> tuple[float, float]:
-    """Median seconds of a call: by the clock, and of CPU time."""
+    """Return the median wall seconds and CPU seconds of a call."""
     taken, worked = [], []
     for _ in range(rounds):
         start, cpu = time.perf_counter(), time.process_time()

@@ -1,9 +1,9 @@
-"""How many slots and threads a machine's cores are best cut into: prints JSON.
+"""Throughput by the number of slots and threads on a machine's cores: prints JSON.
 
     python -m tests.benchmarks.slots
 
-The same trials, a real encoder's, run with as many slots as cores and a thread each (the default),
-with one slot that has all threads, and with slots and threads that together are twice the cores.
+The same trials of a real encoder run with as many slots as cores and one thread each (the default),
+with one slot that has all threads, and with slots x threads = twice the cores.
 """
 
 import argparse
@@ -24,7 +24,7 @@ epochs: {epochs}
 
 
 def sweep(slots: int, threads: int, trials: int, epochs: int) -> dict[str, float]:
-    """Run a sweep from nothing; return what a trial took, and trials per hour without start-up."""
+    """Run a new sweep; return time per trial, and trials per hour after start-up."""
     text = STUDY.format(seeds=[*range(trials)], epochs=epochs)
     wall, seconds = timed_run(text, "--slots", str(slots), "--threads", str(threads))
     return {

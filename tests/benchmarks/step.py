@@ -1,10 +1,10 @@
-"""Seconds, work and memory of one training step, ours beside others': prints JSON.
+"""Time, operations and memory of a training step, ours and others': prints JSON.
 
     python -m tests.benchmarks.step --data DATA --rounds 20 --threads 2 --precision fp32
 
-All contenders take turns on the same batches in one process, so that what disturbs the machine
-disturbs all alike; medians over the rounds. A ratio is the median of those on the same batch, taken
-one after the other. Peak memory is of a process of its own for each contender.
+All contenders take turns on the same batches in one process, so that disturbances of the machine
+affect all alike; times are medians over the rounds. A ratio is the median of the ratios on the same
+batch, measured one after the other. Peak memory is measured in a separate process per contender.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def make_bench(options: argparse.Namespace) -> Bench:
 
 
 def batches(bench: Bench) -> Iterator[Ints]:
-    """Yield full batches for ever, epoch after epoch."""
+    """Yield full batches without end, epoch after epoch."""
     epoch = 0
     while True:
         size = len(bench.prepared.inputs["train"])
@@ -82,7 +82,7 @@ def batches(bench: Bench) -> Iterator[Ints]:
 
 
 def measure(bench: Bench, steps: dict[str, Step], rounds: int) -> dict[str, list[float]]:
-    """Give every contender each batch in turn, another one first each time."""
+    """Give every contender each batch in turn, starting with a different one each time."""
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     names = list(steps)
     for turn, rows in zip(range(WARM_UP + rounds), batches(bench), strict=False):
@@ -95,7 +95,7 @@ def measure(bench: Bench, steps: dict[str, Step], rounds: int) -> dict[str, list
 
 
 def operations(bench: Bench, steps: dict[str, Step]) -> dict[str, float]:
-    """Count multiplications with weights, in those of a packed forward pass on the same batch."""
+    """Count multiplications with weights, relative to a packed forward pass on the same batch."""
     rows = next(batches(bench))
     batch = collate(bench.prepared.inputs["train"], rows)
     encoder = bench.prepared.encoder.fresh()
@@ -117,7 +117,7 @@ def weighted(counter: FlopCounterMode) -> float:
 
 
 def peak_mebibytes(name: str) -> float:
-    """Take three steps in a process of its own; return the most memory that it held."""
+    """Take three steps in a separate process; return its peak memory."""
     command = [sys.executable, "-m", "tests.benchmarks.step", *sys.argv[1:], "--memory-of", name]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(done.stdout)

@@ -1,12 +1,12 @@
-"""What a sweep costs beyond its training: prints JSON.
+"""The overhead of a sweep beyond its training: prints JSON.
 
     python -m tests.benchmarks.sweep
 
-1. A sweep of `--trials` trials of about ten seconds on two slots: training seconds over what the
-   slots had, start-up included.
-2. Two sweeps of very short trials that differ in their number: seconds that one more trial costs
+1. A sweep of `--trials` trials of about ten seconds on two slots: training seconds divided by slot
+   seconds, including start-up.
+2. Two sweeps with different numbers of very short trials: the seconds that one more trial costs
    beyond its training.
-3. The same for the same training under Ray Tune's defaults, a process for every trial.
+3. The same for the same training under Ray Tune's defaults, with a process for every trial.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def study_text(trials: int, *, epochs: int, n_per_class: int) -> str:
 
 
 def timed_run(study: str, *options: str) -> tuple[float, float]:
-    """Run `catsweep run` from nothing; return wall seconds and the sum of training seconds."""
+    """Run `catsweep run` in an empty store; return wall seconds and the sum of training seconds."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         path = folder / "study.yaml"
@@ -87,7 +87,7 @@ def under_defaults(study: Study) -> tuple[float, float]:
 
 
 def train_one(config: TrialConfig) -> float:
-    """Train a trial as the runner does, cold; return its seconds of training and evaluation."""
+    """Train a trial as the runner does, cold; return its training and evaluation seconds."""
     import torch
 
     from trainers.loop import TrialRun
@@ -101,13 +101,13 @@ def train_one(config: TrialConfig) -> float:
 
 
 def extra(few: tuple[float, float], many: tuple[float, float], trials: int) -> float:
-    """Slot seconds that each of the additional trials cost beyond its training."""
+    """Return the slot seconds that each additional trial costs beyond its training."""
     wall, training = (b - a for a, b in zip(few, many, strict=True))
     return (SLOTS * wall - training) / trials
 
 
 def defaults_in_a_process(trials: int) -> tuple[float, float]:
-    """Measure in a process of its own: Ray reads its settings once."""
+    """Measure in a separate process, because Ray reads its settings only once."""
     with tempfile.TemporaryDirectory() as scratch:
         path = write_study(Path(scratch), trials, **SHORT)
         done = subprocess.run(

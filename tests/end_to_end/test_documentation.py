@@ -153,7 +153,7 @@ def test_python_blocks_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     store, rng = Store(tmp_path / "catsweep-store", create=True), np.random.default_rng(0)
     gold = rng.integers(0, 2, 90)
     for method, right in (("standard", 0.7), ("cat", 0.9)):
-        cell = [t.at_seed(s) for t in trials(method, 1, lr=0.002) for s in range(5)]
+        cell = [t.with_seed(s) for t in trials(method, 1, lr=0.002) for s in range(5)]
         hits = rng.random((5, 90)) < right
         predict(store, cell, gold, np.where(hits, gold, 1 - gold), ["dev", "test"])
     ran = 0

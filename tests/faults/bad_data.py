@@ -54,7 +54,7 @@ DATA = [
     data("a header alone", cut(TRAIN, 11), "train", "hwu64"),
     data("no test rows", cut(TEST, 11), "test", "hwu64"),
     train("no label column", "text,tag\na,b\n", TRAIN, "no column 'label' (it has: text, tag)"),
-    train("a column twice", "text,label,label\na,b,c\n", TRAIN, "column 'label' is there twice"),
+    train("a column twice", "text,label,label\na,b,c\n", TRAIN, "column 'label' occurs twice"),
     train("a hostile header", "text,\x1b[2J\u202e\na,b\n", TRAIN, r"\x1b[2J\u202e"),
     train("a long header", f"text,{'h' * 100_000}\na,b\n", TRAIN, "no column 'label'"),
     train("too many fields", "text,label\na,b\na,b,c\n", TRAIN, "line 3"),

@@ -61,7 +61,7 @@ PREDICTIONS = [
     text("a git-lfs pointer", POINTER, "git lfs pull"),
     text("a hostile header", "id,gold,\x1b[2J\n1,a,b\n", r"\x1b[2J"),
     text("a header of 100,000 characters", f"id,gold,{'h' * 100_000}\n", "no column 'prediction'"),
-    text("no JSON", "x\n", "row 1: no JSON object", path="b.jsonl"),
+    text("no JSON", "x\n", "row 1: not a JSON object", path="b.jsonl"),
     text("a JSON list", "[]\n", "row 1: expected a JSON object, got []", path="b.jsonl"),
     text("JSON without a key", '{"id": 1}\n', "row 1: no column 'gold'", path="b.jsonl"),
     text(
@@ -76,7 +76,7 @@ PREDICTIONS = [
         "occurs twice",
         path="b.jsonl",
     ),
-    text("deep JSON", "[" * 100_000, "row 1: no JSON object", path="b.jsonl"),
+    text("deep JSON", "[" * 100_000, "row 1: not a JSON object", path="b.jsonl"),
     text("a JSON number of 20,000 digits", f'{{"id": {"9" * 20_000}}}\n', "row 1", path="b.jsonl"),
     text(
         "half a surrogate pair",
@@ -84,7 +84,7 @@ PREDICTIONS = [
         "row 1: id is",
         path="b.jsonl",
     ),
-    text("no Parquet", "x", "no Parquet file", path="b.parquet"),
+    text("no Parquet", "x", "not a Parquet file", path="b.parquet"),
     side(
         "Parquet without a column",
         parquet({"id": [1], "gold": [1]}),

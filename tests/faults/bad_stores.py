@@ -106,11 +106,11 @@ def failure(text: str) -> Make:
 
 
 STORES = [
-    mark("a mark that is no JSON", "x", "is no catsweep store mark"),
-    mark("an empty mark", "", "is no catsweep store mark"),
+    mark("a mark that is no JSON", "x", "is not a valid store mark"),
+    mark("an empty mark", "", "is not a valid store mark"),
     mark("a mark of a newer version", '{"version": 99, "identity": "x"}', "update catsweep"),
-    mark("a mark of another kind", '{"version": "x", "identity": 1}', "is no catsweep store mark"),
-    mark("a mark in run", "[]", "is no catsweep store mark", command="run"),
+    mark("a mark of another kind", '{"version": "x", "identity": 1}', "is not a valid store mark"),
+    mark("a mark in run", "[]", "is not a valid store mark", command="run"),
     place(
         "a mark that is a folder", instead("store/store.json", folder("store/store.json")), "store"
     ),

@@ -21,7 +21,7 @@ from orchestrator.job import Job
 from orchestrator.model_card import Card, model_card
 from orchestrator.runner import TrialRunner
 from reports.verdicts.verdict import Verdict
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study, load_study, parse_study
@@ -33,7 +33,7 @@ from tests.reports.papers import filled
 from tests.reports.stores import judged, predict, read_cells, trials, whole_reports
 from tests.results import finished, labelled, result_of
 from tests.results import keep as keep_result
-from trainers.checkpoints import Keep, Keeping, keeping_of
+from trainers.checkpoints import Keep, Keeping, make_keeping
 from trainers.data.loading import load_task
 from trainers.records.outcome import Predictions, TrialRecord, TrialResult
 from trainers.records.store import Store
@@ -51,7 +51,7 @@ n_per_class: 8
 
 
 def keeping(study: Study, keep: Keep) -> Keeping:
-    return keeping_of(study.name, keep, cells_of(study))
+    return make_keeping(study.name, keep, group_by_cell(study))
 
 
 def train(
@@ -333,7 +333,7 @@ def test_the_best_of_a_variant_is_that_of_the_table(tmp_path: Path) -> None:
     store = Store(tmp_path / "store", create=True)
     for place, trial in enumerate(study.trials()):
         keep_result(store, trial, {"dev": 100 + place})
-    cells = cells_of(study)
+    cells = group_by_cell(study)
     for name in ("cat", "cat norm=mix"):
         chosen = choose_trial(study, store, "library", name, None)
         assert (chosen.config, chosen.finished) == (cells["library", "tiny", name][-1], 3)

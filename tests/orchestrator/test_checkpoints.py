@@ -17,7 +17,7 @@ from orchestrator.cli import main
 from orchestrator.job import Job, TrackerTarget
 from orchestrator.plan import Plan, make_plan
 from orchestrator.runner import TrialRunner
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.errors import UserError
 from search_spaces.study import Study, parse_study
 from search_spaces.trial import TrialConfig
@@ -31,11 +31,11 @@ from trainers.checkpoints import (
     Keep,
     Keeping,
     cell_name,
-    keeping_of,
+    make_keeping,
     parse_keep,
 )
 from trainers.encoders import pretrained
-from trainers.kept_models import find_model, why_not_kept
+from trainers.kept_models import find_model, read_failure_note
 from trainers.records.store import State, Store
 
 WEAK, GOOD = config(1e-5), config(4e-3, 16)
@@ -43,7 +43,7 @@ RATES = (1e-5, 4e-3)
 
 
 def keeping(*trials: TrialConfig, keep: Keep = "best", study: str = "s") -> Keeping:
-    return keeping_of(study, keep, {WEAK.cell: trials})
+    return make_keeping(study, keep, {WEAK.cell: trials})
 
 
 def runner_of(store: Store, told: Keeping) -> TrialRunner:
@@ -94,7 +94,7 @@ def test_the_model_has_the_weights_of_the_selected_epoch(tmp_path: Path) -> None
     runner.advance()
     run = runner.run
     assert run is not None
-    run.place.curve[0]["score"] = 1.0
+    run.progress.curve[0]["score"] = 1.0
     name = "embeddings.word_embeddings.weight"
     first = dict(run.model.encoder.named_parameters())[name].detach().clone()
     while not runner.advance():
@@ -138,9 +138,9 @@ def test_all_and_none(tmp_path: Path) -> None:
 
 def test_the_best_of_each_variant_that_a_table_compares_stays(tmp_path: Path) -> None:
     study = parse_study(VARIANTS, source="variants")
-    store, cells = Store(tmp_path / "store", create=True), cells_of(study)
+    store, cells = Store(tmp_path / "store", create=True), group_by_cell(study)
     mix, own = (cells["library", "tiny", name][:2] for name in ("cat norm=mix", "cat"))
-    runner = runner_of(store, keeping_of("s", "best", cells))
+    runner = runner_of(store, make_keeping("s", "best", cells))
     for trial in (mix[1], own[1], mix[0], own[0]):
         finish(runner, trial)
     for pair in (mix, own):
@@ -177,7 +177,7 @@ def test_a_model_that_was_kept_for_all_variants_makes_room_for_the_cell_s_own(
     """As an older version kept it: until then it stays, whatever its score."""
     store, cell = Store(tmp_path / "store", create=True), ("library", "tiny", "standard x=y")
     finish(runner_of(store, keeping(WEAK, GOOD)), GOOD)
-    apart = keeping_of("s", "best", {WEAK.cell: [WEAK], cell: [GOOD]})
+    apart = make_keeping("s", "best", {WEAK.cell: [WEAK], cell: [GOOD]})
     remove_leftover_models(apart, store)
     assert kept(store) == [GOOD.signature]
     finish(runner_of(store, apart), WEAK)
@@ -232,7 +232,7 @@ KILLED = (
     "elif sys.argv[2] == 'committing':\n"
     "    Store.commit = die\n"
     "else:\n"
-    "    trainers.checkpoints.Checkpoints.settle = die\n"
+    "    trainers.checkpoints.Checkpoints.drop_others = die\n"
     "store = Store(Path(sys.argv[1]), create=False)\n"
     "finish(runner_of(store, keeping(WEAK, GOOD)), GOOD)\n"
 )
@@ -248,10 +248,10 @@ def test_a_kill_loses_no_best_model_and_the_next_turn_cleans_up(tmp_path: Path, 
     finished = store.state(GOOD.signature) is State.DONE
     assert finished == (when == "settling")
     assert WEAK.signature in kept(store)
-    Checkpoints(store, keeping(WEAK, GOOD)).settle(WEAK.signature)
+    Checkpoints(store, keeping(WEAK, GOOD)).drop_others(WEAK.signature)
     assert kept(store) == [GOOD.signature if finished else WEAK.signature]
     finish(runner_of(store, keeping(WEAK, GOOD)), GOOD)
-    Checkpoints(store, keeping(WEAK, GOOD)).settle(WEAK.signature)
+    Checkpoints(store, keeping(WEAK, GOOD)).drop_others(WEAK.signature)
     assert kept(store) == [GOOD.signature]
 
 
@@ -261,9 +261,9 @@ def test_a_running_trials_model_is_left_alone(tmp_path: Path) -> None:
     cell = store.root / "checkpoints" / "s" / cell_name(WEAK.cell)
     (cell / GOOD.signature).mkdir()
     with store.lock(GOOD.signature):
-        Checkpoints(store, keeping(WEAK, GOOD)).settle(WEAK.signature)
+        Checkpoints(store, keeping(WEAK, GOOD)).drop_others(WEAK.signature)
         assert kept(store) == sorted([WEAK.signature, GOOD.signature])
-    Checkpoints(store, keeping(WEAK, GOOD)).settle(WEAK.signature)
+    Checkpoints(store, keeping(WEAK, GOOD)).drop_others(WEAK.signature)
     assert kept(store) == [WEAK.signature]
 
 
@@ -295,7 +295,7 @@ def test_a_full_disk_costs_the_model_and_not_the_trial(tmp_path: Path, room: int
     subprocess.run(command, env=environment(), check=True)
     assert store.state(GOOD.signature) is State.DONE
     assert kept(store) == [WEAK.signature], "dropped only for a better model"
-    assert "File too large" in (why_not_kept(store, GOOD.signature) or "")
+    assert "File too large" in (read_failure_note(store, GOOD.signature) or "")
     assert [path for path in store.root.rglob("*") if ".tmp" in path.name] == []
 
 
@@ -312,12 +312,12 @@ def test_a_model_that_is_kept_after_all_leaves_no_note_that_it_could_not_be(
     with monkeypatch.context() as full:
         full.setattr(pretrained, "write_pretrained", fail)
         finish(runner_of(store, told), GOOD)
-    assert why_not_kept(store, GOOD.signature) == "no space"
+    assert read_failure_note(store, GOOD.signature) == "no space"
     (store.folder(GOOD.signature) / "result.json").write_text("{")
     store.set_aside(GOOD.signature)
     finish(runner_of(store, told), GOOD)
     assert find_model(store, GOOD.signature) is not None
-    assert why_not_kept(store, GOOD.signature) is None
+    assert read_failure_note(store, GOOD.signature) is None
 
 
 def test_a_corrupt_neighbour_costs_no_trial(tmp_path: Path) -> None:
@@ -352,10 +352,10 @@ def test_of_settings_the_one_with_the_highest_mean_is_kept(tmp_path: Path, first
     """Not the luckiest seed's: a model is written as workers would, when its trial ends."""
     store = Store(tmp_path / "store", create=True)
     settings = {
-        "lucky": [WEAK.at_seed(seed) for seed in range(3)],
-        "steady": [GOOD.at_seed(seed) for seed in range(3)],
+        "lucky": [WEAK.with_seed(seed) for seed in range(3)],
+        "steady": [GOOD.with_seed(seed) for seed in range(3)],
     }
-    told = keeping_of("s", "best", {WEAK.cell: settings["lucky"] + settings["steady"]})
+    told = make_keeping("s", "best", {WEAK.cell: settings["lucky"] + settings["steady"]})
     folder = store.checkpoints / "s" / cell_name(WEAK.cell)
     for name in (first, *(settings.keys() - {first})):
         for trial, right in zip(settings[name], LUCKY if name == "lucky" else STEADY, strict=True):
@@ -364,7 +364,7 @@ def test_of_settings_the_one_with_the_highest_mean_is_kept(tmp_path: Path, first
                 (folder / trial.signature).mkdir(parents=True)
                 (folder / trial.signature / "model.safetensors").touch()
             keep_result(store, trial, {"dev": right})
-            checkpoints.settle(trial.signature)
+            checkpoints.drop_others(trial.signature)
     assert Checkpoints(store, told).best(told.settings) == settings["steady"][1].signature
     assert {*kept(store)} <= {trial.signature for trial in settings["steady"]}
     assert kept(store)

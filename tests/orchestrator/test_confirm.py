@@ -101,7 +101,7 @@ def test_methods_and_tasks_narrow_it(study: Study, store: Store) -> None:
 @pytest.mark.parametrize(
     ("seeds", "methods", "message"),
     [
-        (1, None, "--seeds: a confirmation takes 2 at least, got 1"),
+        (1, None, "--seeds: a confirmation takes at least 2, got 1"),
         (5, ["dog"], "unknown method of study tried 'dog'"),
         (5, ["standard"], "unknown method of study tried 'standard'"),
     ],
@@ -116,7 +116,9 @@ def test_what_cannot_be_confirmed_is_one_line(
 def test_a_seed_of_the_study_is_refused(study: Study, store: Store) -> None:
     seed = fresh_seeds(study, 5)[2]
     seen = parse_study(STUDY.replace("[0, 1]", f"[0, 1, {seed}]"), source="test")
-    with pytest.raises(UserError, match=f"seed {seed} is of its confirmation and must not choose"):
+    with pytest.raises(
+        UserError, match=f"seed {seed} belongs to its confirmation and must not take part"
+    ):
         fresh_seeds(seen, 5)
 
 

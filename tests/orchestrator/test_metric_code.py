@@ -9,7 +9,7 @@ from orchestrator.options import read_study
 from orchestrator.own_code import keep_own_code
 from tests.orchestrator.commands import catsweep, train_all
 from tests.trainers.test_own_metrics import KAPPA
-from trainers.records.metrics import OWN
+from trainers.records.metrics import OWN_METRICS
 from trainers.records.store import Store
 
 
@@ -47,18 +47,18 @@ def test_a_metric_of_one_s_own_from_plan_to_tables(
     chosen = read_study(str(study), None, store, to_train=True)
     keep_own_data(chosen, None, store)
     keep_own_code(chosen, store)
-    OWN.clear()
+    OWN_METRICS.clear()
     train_all(chosen, store)
-    OWN.clear()
+    OWN_METRICS.clear()
     (tmp_path / "agreement.py").unlink()
     assert catsweep("status", study, "--store", folder) == 0
     assert "2/2 done" in told(capsys)
-    OWN.clear()
+    OWN_METRICS.clear()
     assert catsweep("report", study, "--store", folder, "--html", "--figures", "--details") == 0
     said = told(capsys)
     assert "Cohen's kappa" in said
     assert "accuracy" in said
-    OWN.clear()
+    OWN_METRICS.clear()
     first, second = sorted(store.ended())
     assert catsweep("compare", first, second, "--store", folder) == 0
     assert "\nkappa " in told(capsys)

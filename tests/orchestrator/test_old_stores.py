@@ -12,7 +12,7 @@ from search_spaces.trial import TrialConfig
 from tests.reports.exported import STUDY, study
 from tests.reports.stores import whole_reports
 from tests.trainers.stored import DONE, as_version_1, filled
-from trainers.checkpoints import Checkpoints, keeping_of
+from trainers.checkpoints import Checkpoints, make_keeping
 from trainers.records.searches import read_searches
 from trainers.records.store import CorruptTrial, State, Store
 
@@ -59,7 +59,7 @@ def test_a_changed_digit_becomes_nobody_s_best_trial(
     victim = best if instead < 0.5 else cell[0]
     value = old.record(victim.signature).selection_score
     lie(old, victim.signature, "dev", "f1", instead)
-    keeping = keeping_of("small", "best", {victim.cell: cell})
+    keeping = make_keeping("small", "best", {victim.cell: cell})
     for read in (
         lambda store: whole_reports(study(), store),
         lambda store: read_rows(trials, store),
@@ -83,9 +83,9 @@ def test_every_metric_and_split_of_it_is_held_against_the_predictions(
         for metric, score in scores.items():
             lie(old, name, split, metric, 0.625)
             with pytest.raises(CorruptTrial, match=rf"{metric} on {split} is 0\.625 on record"):
-                Store(old.root, create=False).trusted(name)
+                Store(old.root, create=False).verified_record(name)
             lie(old, name, split, metric, score.value)
-    assert Store(old.root, create=False).trusted(name) == old.record(name)
+    assert Store(old.root, create=False).verified_record(name) == old.record(name)
 
 
 def test_what_a_new_record_says_of_its_trial_s_choice_is_held_against_them_too(

@@ -17,7 +17,7 @@ from search_spaces.study import load_study
 from tests.orchestrator.commands import catsweep, train_all
 from tests.search_spaces.test_own_methods import FOCAL, STUDY
 from trainers.records import kept_code
-from trainers.records.kept_code import kept_methods, load_method_type
+from trainers.records.kept_code import load_method_type, read_methods
 from trainers.records.record import BODY, HEAD, decode_record, encode_record
 from trainers.records.store import Store
 
@@ -182,8 +182,8 @@ def test_a_path_that_was_mistyped_shows_no_other_file_s_trials(
 @pytest.mark.parametrize(
     ("end", "expected"),
     [
-        ("return None", "to return a dict of losses, which are tensors; got NoneType"),
-        ('return {"loss": "x"}', "to return a dict of losses, which are tensors; got dict"),
+        ("return None", "must return a dict of losses, which are tensors; got NoneType"),
+        ('return {"loss": "x"}', "must return a dict of losses, which are tensors; got dict"),
         ('return {"loss": log_p.mean().detach()}', "added no gradient"),
     ],
 )
@@ -211,7 +211,7 @@ def test_a_record_of_a_method_is_read_to_the_letter(
     text = FOCAL.replace("title =", f"{style}\n    title =")
     (folder / "focal.py").write_text("from search_spaces.method import Style\n" + text)
     keep_own_code(load_study(str(folder / "study.yaml")), trained)
-    *_, record = kept_code.kept_methods(trained)
+    *_, record = kept_code.read_methods(trained)
     data = encode_record(record)
     assert decode_record(kept_code.MethodRecord, data) == record
     body = data[BODY:]
@@ -225,9 +225,9 @@ def test_a_record_of_a_method_is_read_to_the_letter(
 def test_a_package_that_is_gone_is_known_from_the_store(trained: Store) -> None:
     """As a file that is gone: reports run no method's code, and so need none."""
     find = make_method_finder(trained)
-    gone = Source(noun="method", name="Focal", said="losses/Focal", code=None)
+    gone = Source(noun="method", name="Focal", entry="losses/Focal", code=None)
     with pytest.raises(UserError, match="no installed package losses offers methods: pip install"):
         find(gone)
-    (kept,) = kept_methods(trained)
-    same = replace(gone, said=kept.said)
+    (kept,) = read_methods(trained)
+    same = replace(gone, entry=kept.said)
     assert find(same).name == "Focal"

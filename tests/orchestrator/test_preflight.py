@@ -19,7 +19,7 @@ from orchestrator.preflight import (
 )
 from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS
-from search_spaces.study import Study, load_study, parse_study, shipped
+from search_spaces.study import Study, list_shipped_studies, load_study, parse_study
 from tests.reports.stores import whole_reports
 from tests.results import finished
 from trainers.encoders.encoder import tiny_tokenizer
@@ -76,7 +76,7 @@ def test_a_plan_passes_over_large_files(data_folder: Path, monkeypatch: pytest.M
     assert find_deviations(small("[rte, qqp]", "[rte]"), data_folder) == []
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", list_shipped_studies())
 def test_every_shipped_study_s_tables_show_its_tasks(name: str) -> None:
     check_tables(load_study(name))
 
@@ -89,7 +89,7 @@ def test_a_table_is_held_against_the_tasks_of_its_own_parts() -> None:
         check_tables(small("tasks: [rte, qqp]", parts))
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", list_shipped_studies())
 def test_every_shipped_study_scores_a_task_on_one_set_of_examples(name: str) -> None:
     check_examples(load_study(name))
 
@@ -126,7 +126,7 @@ def test_what_no_report_would_take_together_is_not_trained(
     assert "\n" not in str(caught.value)
     warm, store = Warm(), Store(tmp_path, create=True)
     for trial in study.trials():
-        ready = warm.prepared(trial, None)
+        ready = warm.prepare(trial, None)
         kept = finished(trial, {ready.selection: 100}, fingerprints=dict(ready.fingerprints))
         store.commit(trial, kept)
     with pytest.raises(UserError, match=r"report them from two (stores|studies)"):
@@ -240,5 +240,5 @@ def test_a_head_that_an_encoder_does_not_have_is_found_before_training(tmp_path:
     study = parse_study(
         STUDY.replace("[rte, qqp]", text).replace("encoders: [tiny]\n", ""), source="test"
     )
-    with pytest.raises(UserError, match=r"head: native is known of bert.*not of mpnet"):
+    with pytest.raises(UserError, match=r"head: native is available for bert.*not for mpnet"):
         check_all(study.trials(), None)

@@ -86,7 +86,7 @@ def test_wrong_input_is_one_line(
     base = ["report", "quickstart", "--store", store.root]
     for options, message in (
         (["--data", tmp_path / "none"], "none does not exist"),
-        (["--data", a_file, "--html"], "file is no folder"),
+        (["--data", a_file, "--html"], "file is not a folder"),
         (["--out", a_file], f"cannot write reports to {a_file}"),
         (["--tasks", "libary"], "library"),
         (["--figure"], "No such option"),

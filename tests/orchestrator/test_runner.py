@@ -303,7 +303,7 @@ def test_a_checkpoint_of_no_use_starts_the_trial_afresh_with_a_word(tmp_path: Pa
         half.write_bytes(data)
         runner.start(config())
         assert runner.run is not None, what
-        assert runner.run.place.resumed == 0
+        assert runner.run.progress.resumed == 0
         remark = runner.remark or ""
         assert config().signature in remark
         assert "starts over" in remark

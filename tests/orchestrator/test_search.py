@@ -11,7 +11,7 @@ from ray import cloudpickle
 from orchestrator.plan import Plan, make_plan
 from orchestrator.search import SEARCHES, Search, parse_budget
 from orchestrator.tpe import Axes, CellSearch, build_tree_search
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.errors import UserError
 from search_spaces.methods import settings_type
 from search_spaces.trial import TrialConfig
@@ -47,7 +47,9 @@ def quality(trial: TrialConfig) -> float:
 
 def plan_of(trials: list[TrialConfig], states: dict[str, State]) -> Plan:
     every = {trial.signature: State.MISSING for trial in trials} | states
-    return Plan(study="s", trials=trials, grids=cells_of(study_of(trials)), states=every, cells=[])
+    return Plan(
+        study="s", trials=trials, grids=group_by_cell(study_of(trials)), states=every, cells=[]
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,7 @@ def test_searches_that_make_no_sense_are_refused(fields: dict[str, Any], message
 
 def seeded() -> list[TrialConfig]:
     """The grid with three seeds of each setting."""
-    return [trial.at_seed(seed) for trial in grid() for seed in (0, 1, 2)]
+    return [trial.with_seed(seed) for trial in grid() for seed in (0, 1, 2)]
 
 
 @pytest.mark.parametrize("name", ["random", "tpe"])
@@ -99,12 +101,12 @@ def test_searches_draw_settings_with_all_their_seeds(name: str) -> None:
     search = Search(name=name, settings=5, seed=3)
     if name == "random":
         found = search.list_wanted(plan_of(trials, {}))
-        assert [t.at_seed(0) for t in found[::3]] == Search(
+        assert [t.with_seed(0) for t in found[::3]] == Search(
             name="random", settings=5, seed=3
         ).list_wanted(plan_of(grid(), {})), "the same settings as of one seed"
     else:
         found = drive(CellSearch(trials, {}, 5, seed=0), quality)
-        assert [t.at_seed(0) for t in found[::3]] == drive(
+        assert [t.with_seed(0) for t in found[::3]] == drive(
             CellSearch(grid(), {}, 5, seed=0), quality
         ), "proposed as if a setting had one seed with their mean"
     assert len(found) == 15
@@ -258,7 +260,7 @@ def test_a_seed_that_was_stopped_with_its_setting_is_left_out_of_the_mean(tmp_pa
     searcher.suggest("next")
     (_, coming) = searcher.running["next"]
     searcher.on_trial_complete("next", {"done": True, "stopped": True})
-    assert len(resumed.settings[coming.at_seed(0)]) == 2
+    assert len(resumed.settings[coming.with_seed(0)]) == 2
 
 
 def told(search: CellSearch) -> list[float | None]:

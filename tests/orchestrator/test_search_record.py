@@ -9,13 +9,13 @@ from orchestrator.cli import main
 from orchestrator.plan import make_plan
 from orchestrator.search import Search
 from reports.results.cells import CellResult, read_groups
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.study import load_study, parse_study
 from search_spaces.trial import TrialConfig
 from tests.fakes import VARIANTS, study_of
 from tests.reports.stores import prune, read_cells, trials
 from tests.results import keep
-from trainers.records.searches import digest, keep_search, read_searches
+from trainers.records.searches import digest_trials, keep_search, read_searches
 from trainers.records.store import Store
 
 STANDARD, CAT = trials("standard", 3), trials("cat", 20)
@@ -49,7 +49,7 @@ def test_a_record_says_which_trials_of_which_grid(store: Store) -> None:
     assert (record.search, record.kind, record.budget, record.seed) == ("random", "random", 5, 3)
     assert record.study == "s"
     assert standard.drawn == tuple(trial.signature for trial in STANDARD)
-    assert system.grid == digest(trial.signature for trial in CAT)
+    assert system.grid == digest_trials(trial.signature for trial in CAT)
     assert len(system.drawn) == 5
     wanted = search.list_wanted(make_plan(study_of([*STANDARD, *CAT]), store))
     assert {trial.signature for trial in wanted} == {*standard.drawn, *system.drawn}
@@ -95,7 +95,7 @@ def test_each_cell_of_a_table_has_its_own_draw_and_budget(store: Store) -> None:
     drawn = {draw.method: len(draw.drawn) for draw in record.cells}
     assert drawn == {"standard": 2, "cat norm=mix": 2, "cat": 2}
     finish(store, search.list_wanted(make_plan(study, store)))
-    for cell in read_groups(cells_of(study), store):
+    for cell in read_groups(group_by_cell(study), store):
         assert (cell.sampled, len(cell.finished), cell.undrawn) == ("random", 2, 1)
         assert cell.design.unfair is None
 

@@ -9,7 +9,7 @@ from orchestrator.plan import make_plan
 from orchestrator.search import Search
 from orchestrator.stopping import SCHEDULERS, NoController, build_scheduler
 from orchestrator.supervisor import _build_scheduler
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.study import parse_study
 from search_spaces.trial import TrialConfig
 from tests.fakes import VARIANTS, example_settings, study_of, tiny_config
@@ -93,7 +93,7 @@ def test_variants_that_a_table_keeps_apart_are_not_compared_with_each_other(
     """Six trials of the one norm are done: a worse one of theirs stops, one of the other not."""
     rates = [1e-3 * (n + 1) for n in range(7)]
     study = parse_study(VARIANTS.replace("[1e-5, 5e-3, 1e-6]", str(rates)), source="variants")
-    cells, store = cells_of(study), Store(tmp_path, create=True)
+    cells, store = group_by_cell(study), Store(tmp_path, create=True)
     *strong, weak = cells["library", "tiny", "cat"]
     for trial in strong:
         store.commit(trial, finished(trial, {"dev": 180}))
@@ -138,7 +138,7 @@ def report(scheduler: Any, trial: TrialConfig, epoch_: int, score: float) -> str
 def seeded(count: int, seeds: int = 3) -> list[list[TrialConfig]]:
     """Return settings, each with all its seeds."""
     settings = [tiny_config(lr=1e-3 + n * 1e-4, epochs=9) for n in range(count)]
-    return [[setting.at_seed(seed) for seed in range(seeds)] for setting in settings]
+    return [[setting.with_seed(seed) for seed in range(seeds)] for setting in settings]
 
 
 @pytest.mark.parametrize("name", sorted(set(SCHEDULERS) - {"fifo"}))

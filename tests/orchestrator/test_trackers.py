@@ -171,7 +171,7 @@ def test_what_a_kill_kept_from_a_tracker_is_told_again(tool: str, tmp_path: Path
     assert not first.advance()
     first.tracking.end()
     assert not first.advance()
-    store.write_told(trial.signature, tool, 2)
+    store.write_last_epoch_sent(trial.signature, tool, 2)
     first._held.close()
     finish(runner_of(store, tool), trial)
     assert told(tool, store, trial, "score") == expected(store, trial, "score")

@@ -14,7 +14,7 @@ from reports.tables.build import build_reports
 from reports.tables.report import Report
 from reports.tables.table import Table
 from reports.verdicts.judge import Verdicts, judge
-from search_spaces.cells import grouped
+from search_spaces.cells import group_trials
 from search_spaces.methods import settings_type
 from search_spaces.study import Study
 from search_spaces.trial import TrialConfig
@@ -45,7 +45,7 @@ def trials(method: str, n: int, task: str = "rte", **changes: Any) -> list[Trial
 def seeded(method: str, settings: int, seeds: int, task: str = "rte") -> list[TrialConfig]:
     """A cell's trials, the seeds of a setting one after the other."""
     grid = trials(method, settings, task)
-    return [trial.at_seed(seed) for trial in grid for seed in range(seeds)]
+    return [trial.with_seed(seed) for trial in grid for seed in range(seeds)]
 
 
 def predict(
@@ -89,7 +89,7 @@ def record_of(trial: TrialConfig, right: int, n: int = 100) -> TrialRecord:
 
 def read_cells(cell_trials: Sequence[TrialConfig], store: Store) -> list[CellResult]:
     """Read trials as the cells (task, encoder, method) of a study that fills no table."""
-    return read_groups(grouped(cell_trials, lambda trial: trial.cell), store)
+    return read_groups(group_trials(cell_trials, lambda trial: trial.cell), store)
 
 
 def results_of(cells: Sequence[CellResult], store: Store, name: str = "s") -> Results:

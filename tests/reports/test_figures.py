@@ -20,7 +20,7 @@ from reports.page.importance import compute_importance
 from reports.page.pictures import CellPictures, Pictures, build_pictures
 from reports.page.settings_figures import heatmap_figure, importance_figure, parallel_figure
 from reports.page.styles import find_style
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.methods import METHODS
 from tests.reports.landscapes import landscape
 from tests.reports.pages import Site, build_site
@@ -39,7 +39,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture(scope="module")
 def pictures(site: Site) -> Pictures:
     trials = [trial for trial in site.study.trials() if trial.task == "rte"]
-    wanted = cells_of(site.study, trials)
+    wanted = group_by_cell(site.study, trials)
     return build_pictures("hostile", wanted, read_cells(trials, site.store))
 
 

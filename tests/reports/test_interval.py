@@ -13,7 +13,7 @@ from trainers.records.metrics import METRICS, score
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_equals_drawing_examples_one_by_one(metric: str, n_classes: int) -> None:
-    if METRICS[metric].of_one_label and n_classes > 2:
+    if METRICS[metric].needs_positive and n_classes > 2:
         n_classes = 2
     gold, baseline, system = pair(120, 40, n_classes, 5)
     ours = paired_bootstrap(gold, baseline, system, metric, n_classes, level=0.8, resamples=8000)

@@ -22,7 +22,7 @@ from tests.reports.stores import build, fail, judged, predict, prune, read_cells
 from tests.results import labelled, result_of
 from trainers.records.metrics import METRICS, Labels
 from trainers.records.outcome import Predictions
-from trainers.records.searches import CellDraw, SearchRecord, digest, keep_search
+from trainers.records.searches import CellDraw, SearchRecord, digest_trials, keep_search
 from trainers.records.store import Store
 
 
@@ -128,7 +128,9 @@ def test_a_cell_without_a_baseline_has_nothing_to_be_compared_with(store: Store)
 
 def adaptive(store: Store, cell: Sequence[TrialConfig]) -> None:
     names = [trial.signature for trial in cell]
-    draw = CellDraw(task="rte", encoder="tiny", method="cat", grid=digest(names), drawn=(*names,))
+    draw = CellDraw(
+        task="rte", encoder="tiny", method="cat", grid=digest_trials(names), drawn=(*names,)
+    )
     record = SearchRecord(
         study="s", search="tpe", kind="adaptive", scheduler="fifo", budget=4, seed=0, cells=(draw,)
     )

@@ -6,7 +6,7 @@ import pytest
 
 from reports.page.landscape import Landscape, build_landscapes, written
 from reports.page.training_curves import read_training_curves
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.study import Study, parse_study
 from tests.reports.landscapes import landscape
 from tests.reports.stores import read_cells
@@ -39,7 +39,7 @@ def store(study: Study, tmp_path: Path) -> Store:
 
 
 def survey(study: Study, store: Store) -> tuple[Landscape, ...]:
-    return build_landscapes(cells_of(study), read_cells(study.trials(), store))
+    return build_landscapes(group_by_cell(study), read_cells(study.trials(), store))
 
 
 def test_axes_are_what_varies_numbers_ascending_and_the_rest_as_written(

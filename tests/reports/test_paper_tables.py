@@ -11,7 +11,7 @@ from reports.tables.report import Report
 from reports.tables.table import Row, Table, percent
 from reports.tables.write import write_reports
 from reports.verdicts.verdict import Verdict
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.layouts import paper_layouts
 from search_spaces.shipped_tasks import TASKS
 from search_spaces.study import Study, load_study, parse_study
@@ -206,7 +206,7 @@ def test_pictures_are_of_the_cells_that_tables_compare(tmp_path: Path) -> None:
     """A budget curve ends at the table's number, and from as many trials."""
     study, store = filled(tmp_path)
     cells = {cell.key: cell for cell in read_results(study, store).cells}
-    drawn = build_pictures(study.name, cells_of(study), list(cells.values()))
+    drawn = build_pictures(study.name, group_by_cell(study), list(cells.values()))
     assert [(c.landscape.task, c.landscape.encoder, c.landscape.method) for c in drawn.cells] == [
         *cells
     ]

@@ -17,7 +17,7 @@ from reports.tables.report import Report
 from reports.tables.table import percent
 from reports.tables.terminal import to_text
 from reports.verdicts.verdict import Verdict
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.study import Study, load_study
 from tests.reports.stores import (
     build,
@@ -69,7 +69,7 @@ def filled(folder: Path, seeds: int) -> tuple[Study, Store, Mapping[tuple[str, s
     file.write_text(STUDY.replace("SEEDS", str([*range(seeds)])))
     study, store = load_study(str(file)), Store(folder / "store", create=True)
     rows: dict[tuple[str, str], Labels] = {}
-    for place, (cell, group) in enumerate(cells_of(study).items()):
+    for place, (cell, group) in enumerate(group_by_cell(study).items()):
         gold, _ = drawn(cell[0] == "rte", [], 250)
         right = np.random.default_rng(place).random((seeds, 250)) < RATES[cell[2]]
         rows[cell[0], cell[2]] = np.where(right, gold, 1 - gold)

@@ -288,5 +288,5 @@ def test_without_a_system_near_it_the_constant_is_not_shown(store: Store) -> Non
 
 def test_what_is_the_same_setting_is_told_by_everything_but_the_seed() -> None:
     one = trials("cat", 1)[0]
-    assert one.at_seed(3).at_seed(0) == one
-    assert one.at_seed(3).signature != one.signature
+    assert one.with_seed(3).with_seed(0) == one
+    assert one.with_seed(3).signature != one.signature

@@ -12,7 +12,7 @@ import pytest
 from reports.page.page import asset
 from reports.page.settings_figures import SHADES
 from reports.page.styles import OTHERS, VARIANTS, choose_styles, find_style
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.methods import METHODS
 from search_spaces.study import load_study
 
@@ -80,7 +80,10 @@ def test_every_method_has_its_own_look() -> None:
 
 def test_variants_have_the_method_s_colour_and_lines_of_their_own() -> None:
     """Those of the paper's tables, by the first option that is named."""
-    names = ["cat", *(method for _, _, method in cells_of(load_study("paper")) if " " in method)]
+    names = [
+        "cat",
+        *(method for _, _, method in group_by_cell(load_study("paper")) if " " in method),
+    ]
     assert {name.split()[1].split("=")[0] for name in names[1:]} == set(VARIANTS)
     assert {find_style(name).light for name in names} == {STYLES["cat"].light}
     assert len({find_style(name).dashes for name in names}) == len(VARIANTS) + 1

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from reports.results.cells import read_groups
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.study import parse_study
 from tests.results import keep
-from trainers.records.searches import CellDraw, SearchRecord, digest, keep_search
+from trainers.records.searches import CellDraw, SearchRecord, digest_trials, keep_search
 from trainers.records.store import Store
 
 STUDY = """
@@ -23,7 +23,9 @@ axes: {lr: [1e-3, 2e-3], norm: [mix, max], epsilon: [0.01], tau: [0.1], lambda: 
 
 def drawing(names: list[str], grid: list[str]) -> SearchRecord:
     """A random search of so many of a grid's trials of `cat`."""
-    draw = CellDraw(task="rte", encoder="tiny", method="cat", grid=digest(grid), drawn=tuple(names))
+    draw = CellDraw(
+        task="rte", encoder="tiny", method="cat", grid=digest_trials(grid), drawn=tuple(names)
+    )
     return SearchRecord(
         study="norms",
         search="random",
@@ -44,7 +46,7 @@ def test_a_part_of_a_random_draw_is_a_random_draw(own_grid: bool, tmp_path: Path
     keep_search(store, drawing(names[:3], names if own_grid else names[:3]))
     for trial in cat[:3]:
         keep(store, trial, {"dev": 150})
-    cells = read_groups(cells_of(study), store)
+    cells = read_groups(group_by_cell(study), store)
     found = {c.method: (c.sampled, len(c.finished), c.undrawn, c.missing) for c in cells}
     assert found["standard"] == ("grid", 0, 0, 2)
     # Of one norm both trials were drawn, of the other one.

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from search_spaces.errors import UserError
-from search_spaces.input_files import at_home, open_input, text_lines
+from search_spaces.input_files import expand_home, open_input, read_lines
 
 
 def complaint(path: Path) -> str:
     start = time.monotonic()
     with pytest.raises(UserError) as caught:
-        list(text_lines(path))
+        list(read_lines(path))
     assert time.monotonic() - start < 5
     said = str(caught.value)
     assert "\n" not in said
@@ -29,9 +29,9 @@ def complaint(path: Path) -> str:
 def test_lines_keep_their_ends_and_lose_a_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "text"
     path.write_bytes("\ufeffa\nb\r\nc\rd\u2028e\n\n".encode())
-    assert list(text_lines(path)) == ["a\n", "b\r\n", "c\r", "d\u2028e\n", "\n"]
+    assert list(read_lines(path)) == ["a\n", "b\r\n", "c\r", "d\u2028e\n", "\n"]
     path.write_bytes(b"")
-    assert list(text_lines(path)) == []
+    assert list(read_lines(path)) == []
 
 
 def test_what_is_no_regular_file_is_named_and_not_waited_for(
@@ -98,11 +98,11 @@ def test_text_about_such_files_is_text(tmp_path: Path) -> None:
     path = tmp_path / "text"
     for text in ("version https://example.org\n", "PAR1,label\n", "PK,label\n", "a <html>\n"):
         path.write_text(text)
-        assert list(text_lines(path)) == [text]
+        assert list(read_lines(path)) == [text]
 
 
 def test_home_is_expanded_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/somewhere")
-    assert at_home(Path("~/data")) == Path("/somewhere/data")
-    assert at_home(Path("data/~")) == Path("data/~")
-    assert at_home(Path("~nobody-of-that-name/data")) == Path("~nobody-of-that-name/data")
+    assert expand_home(Path("~/data")) == Path("/somewhere/data")
+    assert expand_home(Path("data/~")) == Path("data/~")
+    assert expand_home(Path("~nobody-of-that-name/data")) == Path("~nobody-of-that-name/data")

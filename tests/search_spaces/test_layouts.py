@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from search_spaces.cells import cells_of
+from search_spaces.cells import group_by_cell
 from search_spaces.errors import UserError
 from search_spaces.study import Study, parse_study
 
@@ -70,7 +70,11 @@ def test_rows_of_others_stand_in_ones_own_tables_and_keep_their_columns() -> Non
 
 @pytest.mark.parametrize(
     ("row", "says"),
-    [("91.5", "SOTA has 1 scores, and the table 2 columns"), ("91.5 x", "'x'"), ("nan 1", "'nan'")],
+    [
+        ("91.5", "SOTA has 1 scores, but the table has 2 columns"),
+        ("91.5 x", "'x'"),
+        ("nan 1", "'nan'"),
+    ],
 )
 def test_published_rows_that_do_not_fit(row: str, says: str) -> None:
     with pytest.raises(UserError, match="table main") as error:
@@ -85,10 +89,10 @@ def test_variants_of_a_method_are_rows_and_cells_of_their_own() -> None:
     text = text.replace("at: AT", "cat norm=mix: CAT (mixed)")
     rows = "rows: [standard, cat, cat norm=mix]"
     study = parse_study(text.replace("rows: [at, standard]", rows), "x")
-    names = {method for _, _, method in cells_of(study)}
+    names = {method for _, _, method in group_by_cell(study)}
     assert names == {"standard", "cat", "cat norm=mix"}
     plain = parse_study(text.replace("rows: [at, standard]", "rows: [standard, cat]"), "x")
-    assert {method for _, _, method in cells_of(plain)} == {"standard", "cat"}
+    assert {method for _, _, method in group_by_cell(plain)} == {"standard", "cat"}
 
 
 @pytest.mark.parametrize(
@@ -100,10 +104,10 @@ def test_variants_of_a_method_are_rows_and_cells_of_their_own() -> None:
         (", columns: [mrpc, library]", "", ["table main", "columns is missing"]),
         ("columns: [mrpc, library]", "columns: [mrp]", ["task of table main 'mrp'", "'mrpc'"]),
         ("rows: [at, standard]", "rows: [cat]", ["method of table main 'cat'"]),
-        ("rows: [at, standard]", "rows: [at, at]", ["table main", "'at' is there twice"]),
+        ("rows: [at, standard]", "rows: [at, at]", ["table main", "'at' occurs twice"]),
         ("split: test", "split: tset", ["table main", "a split should be one of"]),
-        ("name: main", "name: dev", ["table dev", "name is taken"]),
-        ("name: main", "name: table3", ["table table3", "name is taken"]),
+        ("name: main", "name: dev", ["table dev", "choose another name"]),
+        ("name: main", "name: table3", ["table table3", "choose another name"]),
         ("name: main, ", "", ["a table of your own", "name is missing"]),
         ("average: true", "avg: true", ["table main", "unknown key 'avg'"]),
         ("tables:\n", "tables:\n  - {name: main, columns: [mrpc]}\n", ["two tables", "main"]),
@@ -142,6 +146,8 @@ def test_labels_name_variants_encoders_and_tasks(key: str) -> None:
 
 @pytest.mark.parametrize("rows", ["[]", "{}"])
 def test_a_table_that_lists_no_rows_is_refused(rows: str) -> None:
-    with pytest.raises(UserError, match=r"table main: rows.*leave rows out for all of the study's"):
+    with pytest.raises(
+        UserError, match=r"table main: rows.*leave rows out to show all of the study's"
+    ):
         study(**{"rows: [at, standard]": f"rows: {rows}"})
     assert study(**{"rows: [at, standard], ": ""}).own_tables[0].rows == {}

@@ -134,7 +134,7 @@ def test_null_is_a_value() -> None:
         ("overrides: {at: 3}", "", ["overrides.at: input should be keys and values, got 3"]),
         ("overrides: [at]", "", ["overrides: input should be keys and values, got ['at']"]),
         ("", "  select_on: [dev, heldout]", ["axis 'select_on'", "set it for the whole study"]),
-        ("", "  epochs: [1, 2]", ["epochs stands both under axes and beside them"]),
+        ("", "  epochs: [1, 2]", ["epochs is both under axes and beside them"]),
         ("", "  norm: [max, l1]", ["method.norm", "got 'l1'"]),
         ("", "  norms: [max]", ["axis 'norms'", "did you mean 'norm'"]),
         ("", "  batchsize: [8]", ["axis 'batchsize'", "did you mean 'batch_size'"]),
@@ -169,5 +169,5 @@ def test_a_boolean_is_no_number_in_a_study(old: str, new: str, key: str) -> None
 
 
 def test_zeros_of_either_sign_are_one_point() -> None:
-    with pytest.raises(UserError, match=r"'epsilon' holds -0\.0 twice"):
+    with pytest.raises(UserError, match=r"'epsilon' contains -0\.0 twice"):
         parse_study(TEXT.replace("[1e-3, 5e-3]", "[0.0, -0.0]"), source="sample")

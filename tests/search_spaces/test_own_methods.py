@@ -10,7 +10,7 @@ import pytest
 from search_spaces.errors import UserError
 from search_spaces.method import OwnSettings
 from search_spaces.own_methods import import_method
-from search_spaces.sources import find_source, load_named
+from search_spaces.sources import find_source, load_object
 from search_spaces.study import load_study
 from search_spaces.trial import TrialConfig, parse_trial
 
@@ -168,7 +168,7 @@ def test_nothing_of_the_user_s_folder_hides_ours(folder: Path) -> None:
     ("changes", "code", "expected"),
     [
         ({}, FOCAL.replace("class Focal", "class Fokal"), ["no Focal", "did you mean Fokal"]),
-        ({}, FOCAL.replace("class Focal(", "class Focal(("), ["focal.py, line 8", "no Python"]),
+        ({}, FOCAL.replace("class Focal(", "class Focal(("), ["focal.py, line 8", "not Python"]),
         (
             {},
             FOCAL.replace("from trainers.methods.losses", "from loses"),
@@ -180,7 +180,7 @@ def test_nothing_of_the_user_s_folder_hides_ours(folder: Path) -> None:
         ({}, FOCAL.replace("gamma:", "lr:"), ["option lr is a setting of every trial"]),
         ({}, FOCAL.replace("gamma:", "epochs:"), ["option epochs is a setting of every trial"]),
         ({}, FOCAL.replace("rounds: Count = 1", "rounds: list = []"), ["default of rounds"]),
-        ({"@Focal": "@cat"}, FOCAL, ["cat", "name of a shipped method"]),
+        ({"@Focal": "@cat"}, FOCAL, ["cat", "a shipped method has this name"]),
         ({"./focal.py": "./none.py"}, FOCAL, ["Focal", "no file", "none.py"]),
         ({"@Focal": ""}, FOCAL, ["./focal.py", "./file.py@Name"]),
         ({"./focal.py@Focal": "nowhere/mixout"}, FOCAL, ["nowhere/mixout", "pip install nowhere"]),
@@ -189,15 +189,15 @@ def test_nothing_of_the_user_s_folder_hides_ours(folder: Path) -> None:
         ({"gamma: [1, 2.0]": "rounds: [1.5]"}, FOCAL, ["method Focal: rounds", "got 1.5"]),
         ({}, FOCAL.replace("rounds: Count", "name: str = ''\n    rounds: Count"), ["option name"]),
         ({}, FOCAL.replace("rounds: Count", 'rounds: "Nope"'), ["method Focal", "Nope"]),
-        ({}, FOCAL.replace("by_example = True", "cost = -5"), ["cost is to be", "got -5"]),
-        ({}, FOCAL.replace('"Focal loss"', "['a']"), ["title is to be a text"]),
+        ({}, FOCAL.replace("by_example = True", "cost = -5"), ["cost must be", "got -5"]),
+        ({}, FOCAL.replace('"Focal loss"', "['a']"), ["title must be a text"]),
         ({}, FOCAL.replace("by_example = True", "style = 'red'"), ["catsweep.Style", "got str"]),
         ({}, FOCAL + "raise GeneratorExit\n", ["focal.py, line 21", "GeneratorExit"]),
         ({}, "version = {1, 'a'}\n" + FOCAL, ["version", "text or a number"]),
-        ({}, "version = {[]: 1}\n" + FOCAL, ["version is to be a constant"]),
-        ({}, "x = " + "-" * 200_000 + "1\n" + FOCAL, ["focal.py", "no Python"]),
-        ({}, "uses = [1 + x]\n" + FOCAL, ["focal.py, line 1", "uses is to be a constant"]),
-        ({}, "uses = ['../x.py']\n" + FOCAL, ["uses", "no Python file beside it"]),
+        ({}, "version = {[]: 1}\n" + FOCAL, ["version must be a constant"]),
+        ({}, "x = " + "-" * 200_000 + "1\n" + FOCAL, ["focal.py", "not Python"]),
+        ({}, "uses = [1 + x]\n" + FOCAL, ["focal.py, line 1", "uses must be a constant"]),
+        ({}, "uses = ['../x.py']\n" + FOCAL, ["uses", "not a Python file beside it"]),
         ({}, "uses = ['absent.py']\n" + FOCAL, ["uses", "absent.py"]),
         ({"[standard,": "[standard, ./b/focal.py@Focal,"}, FOCAL, ["two methods are called Focal"]),
     ],
@@ -269,5 +269,5 @@ def test_what_a_file_prints_is_no_part_of_a_command_s_output(
 ) -> None:
     (tmp_path / "focal.py").write_text(FOCAL + "print('hello')\n")
     with pytest.warns(UserWarning, match="method Focal: its file prints when it is read: hello"):
-        load_named(find_source("./focal.py@Focal", tmp_path))
+        load_object(find_source("./focal.py@Focal", tmp_path))
     assert capsys.readouterr().out == ""

@@ -72,7 +72,7 @@ def test_parts_and_included_studies_bring_theirs(tmp_path: Path) -> None:
 
 def test_trials_are_named_by_the_data_and_by_nothing_else_of_the_study(tmp_path: Path) -> None:
     study = load(tmp_path, TICKETS)
-    with pytest.raises(UserError, match="have not been read"):
+    with pytest.raises(UserError, match="has not been read"):
         study.trials()
     (one,) = study.with_data({"tickets": "0" * 16}).trials()
     (other,) = study.with_data({"tickets": "1" * 16}).trials()
@@ -89,28 +89,28 @@ def test_a_part_of_train_becomes_the_dev_split(said: object) -> None:
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({"name": "rte"}, "task rte: this is the name of a shipped task"),
+    ({"name": "rte"}, "task rte: a shipped task has this name"),
     ({"name": "My task"}, "name: "),
     ({"text": ["a", "b", "c"]}, "task tickets: text: "),
-    ({"text": ["body", "body"]}, "'body' is there twice"),
+    ({"text": ["body", "body"]}, "'body' occurs twice"),
     ({"text": []}, "text: "),
-    ({"label": "body"}, "'body' is there twice"),
+    ({"label": "body"}, "'body' occurs twice"),
     ({"labels": ["one"]}, "labels: "),
     ({"files": {"dev": "dev.csv"}}, "files lacks train"),
     (
         {"files": {"train": "train.xlsx"}},
-        "'train.xlsx' ends in none of .csv, .tsv, .jsonl, .parquet",
+        "'train.xlsx' must end in one of .csv, .tsv, .jsonl, .parquet",
     ),
     ({"files": {"train": "train.json"}}, "did you mean .jsonl?"),
     ({"files": {"train": ["a.csv", "b.csv"]}}, "give one file for each split"),
     ({"files": {"training": "train.csv"}}, "a split should be one of train, dev"),
-    ({"disk": "saved"}, "one of files, disk, hub says where its rows are, got files and disk"),
+    ({"disk": "saved"}, "give one of files, disk, hub for where its rows are, got files and disk"),
     ({"files": {}}, "got none"),
-    ({"metric": "f1"}, "f1 is of one label: say which with positive: LABEL"),
-    ({"positive": "billing"}, "positive is for f1 alone"),
-    ({"metric": "f1", "positive": "c", "labels": ["a", "b"]}, "'c' is none of labels"),
+    ({"metric": "f1"}, "f1 scores one label: name it with positive: LABEL"),
+    ({"positive": "billing"}, "positive is only for f1"),
+    ({"metric": "f1", "positive": "c", "labels": ["a", "b"]}, "'c' is not one of labels"),
     ({"beside": "accuracy"}, "beside: accuracy is the task's metric already"),
-    ({"dev": "10%"}, "dev: a part of train, and a dev split of its own: keep one"),
+    ({"dev": "10%"}, "dev is both a part of train and a split of its own: keep one"),
     ({"dev": "ten"}, "dev: "),
     ({"difficult": 5}, "the difficult subset is drawn from test"),
     ({"column": "x"}, "unknown key 'column'"),

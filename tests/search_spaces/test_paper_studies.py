@@ -6,7 +6,7 @@ import pytest
 
 from search_spaces.methods import METHODS
 from search_spaces.shipped_tasks import TASKS
-from search_spaces.study import load_study, shipped
+from search_spaces.study import list_shipped_studies, load_study
 from search_spaces.trial import TrialConfig
 from trainers.data.loading import selection_split
 
@@ -75,7 +75,7 @@ def test_every_table_s_trials_are_those_of_its_own_study() -> None:
             assert set(study.of_table(number)) == set(own)
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", list_shipped_studies())
 def test_tasks_methods_and_selection_of_every_study_are_known(name: str) -> None:
     for part in load_study(name).parts:
         assert set(part.tasks) <= set(TASKS)

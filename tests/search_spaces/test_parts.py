@@ -108,7 +108,9 @@ def test_a_study_file_is_looked_for_beside_the_one_that_includes_it(folder: Path
 
 def test_keys_beside_includes_are_no_changes_of_theirs(folder: Path) -> None:
     said = complaint(f"name: longer\nincludes: [{folder}/a.yaml]\nepochs: 9")
-    assert said.endswith("is a part of its own, and changes none of theirs: tasks is missing")
+    assert said.endswith(
+        "are a part of their own and do not change the included studies: tasks is missing"
+    )
 
 
 def test_an_included_study_includes_no_other(folder: Path) -> None:
@@ -127,7 +129,7 @@ def test_an_included_study_includes_no_other(folder: Path) -> None:
         ("    epochs: 10", "    parts: []", "parts is a key of the whole study, not of a part"),
         ("epsilon: [5e-3]", "tau: [5e-3]", "unknown axis 'tau': only cat, scl have that option"),
         ("tables: [1, 3]", "tables: [11]", "less than or equal to 10, got 11"),
-        ("tables: [1, 3]", "tables: [3, 3]", "tables holds 3 twice"),
+        ("tables: [1, 3]", "tables: [3, 3]", "tables contains 3 twice"),
         ("tables: [1, 3]", "includes: [nothing]", "unknown study 'nothing'"),
         ("tables: [1, 3]", "includes: paper", "includes: input should be a list"),
     ],

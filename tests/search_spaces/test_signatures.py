@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from search_spaces.study import load_study, shipped
+from search_spaces.study import list_shipped_studies, load_study
 
 SHIPPED = {
     "beyond": (700, "8445b1e0b0bc"),
@@ -37,7 +37,9 @@ SHIPPED = {
 """How many trials a shipped study has, and a digest of their signatures in the study's order."""
 
 
-WHOLE = [pytest.param(n, marks=pytest.mark.full if n == "paper" else ()) for n in shipped()]
+WHOLE = [
+    pytest.param(n, marks=pytest.mark.full if n == "paper" else ()) for n in list_shipped_studies()
+]
 
 
 @pytest.mark.parametrize("name", WHOLE)  # `paper` has the trials of its tables.

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from search_spaces.errors import UserError
-from search_spaces.study import load_study, parse_study, shipped
+from search_spaces.study import list_shipped_studies, load_study, parse_study
 from search_spaces.trial import TrialConfig
 
 TEXT = """
@@ -85,7 +85,7 @@ def test_large_seeds_are_not_duplicates() -> None:
     assert len(sample("seeds: [0, 1]", "seeds: [4294967294, 4294967295]")) == len(sample())
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", list_shipped_studies())
 def test_every_shipped_study_loads(name: str) -> None:
     study = load_study(name)
     assert study.name == name
@@ -108,7 +108,7 @@ def test_tables_of_the_data_alone_need_no_trial_and_all_others_do() -> None:
 
 
 def test_the_shipped_studies_have_the_trials_that_they_announce() -> None:
-    assert {"quickstart", "intents-minilm"} <= set(shipped())
+    assert {"quickstart", "intents-minilm"} <= set(list_shipped_studies())
     assert len(load_study("quickstart").trials()) == 15
     assert len(load_study("intents-minilm").trials()) == 2 * (3 + 12)
 
@@ -161,10 +161,10 @@ def test_a_study_narrows_to_some_of_its_tasks_in_its_own_order() -> None:
         ("lr: [1e-4, 2e-4]", "lr: 1e-4", ["axes.lr: input should be a list, got '1e-4'"]),
         ("lr: [1e-4, 2e-4]", "lr: [2020-01-01]", ["axes.lr.0", "one word or number"]),
         ("lr: [1e-4, 2e-4]", "3: [1e-4]", ["axes.3", "should be text, got 3"]),
-        ("  tau:", "  seeds: [1, 2]\n  tau:", ["seeds is no axis: write seeds: [0, 1] beside"]),
+        ("  tau:", "  seeds: [1, 2]\n  tau:", ["seeds is not an axis: write seeds: [0, 1] beside"]),
         ("epochs: 3", "3: epochs", ["3: a key should be text, got 3"]),
-        ("epochs: 3", "lr: 1e-4", ["lr is an axis: it stands under axes"]),
-        ("epochs: 3", "epsilon: [1e-4]", ["epsilon is an axis: it stands under axes"]),
+        ("epochs: 3", "lr: 1e-4", ["lr is an axis: write it under axes"]),
+        ("epochs: 3", "epsilon: [1e-4]", ["epsilon is an axis: write it under axes"]),
         ("tasks: [library, rte]", "tasks: rte", ["tasks: input should be a list, got 'rte'"]),
         ("tasks: [library, rte]", "tasks: []", ["tasks: should have at least 1 item"]),
         ("axes:", "axes: lr\noverrides:", ["axes: input should be keys and values, got 'lr'"]),
@@ -190,11 +190,11 @@ def test_a_wrong_study_gives_one_line(old: str, new: str, expected: list[str]) -
         ("name: [", "not YAML"),
         ("x: !!python/object/apply:os.getcwd []", "not YAML"),
         ("name: x\n\tepochs: 3", "not YAML: line 2, column 1: while scanning for the next token"),
-        ("name: x\ndate: 2026-13-45", "'2026-13-45' is no timestamp"),
-        ("name: \x01", "is no character of a text"),
+        ("name: x\ndate: 2026-13-45", "'2026-13-45' is not a valid timestamp"),
+        ("name: \x01", "is not a text character"),
         ("name: " + 5_000 * "[" + 5_000 * "]", "nested too deeply"),
-        (f"{TEXT}epochs: 5", "not YAML: line 13, column 1: key 'epochs' stands here again"),
-        (TEXT.replace("  tau:", "  lr: [5e-4]\n  tau:"), "key 'lr' stands here again"),
+        (f"{TEXT}epochs: 5", "not YAML: line 13, column 1: key 'epochs' occurs again here"),
+        (TEXT.replace("  tau:", "  lr: [5e-4]\n  tau:"), "key 'lr' occurs again here"),
         ("", "expected keys and values, got nothing"),
         ("- one\n- two", "expected keys and values, got list"),
         ("just words", "expected keys and values, got str"),
@@ -220,7 +220,7 @@ def test_a_grid_beyond_all_bounds_is_refused_before_it_is_built() -> None:
     message = complaint(
         text.replace("seeds:", f"  proj_dim: [{tens}]\n  adam_eps: [{tens}]\nseeds:")
     )
-    assert "644,800 trials, 640,000 of them of method cat; more than 100,000 are" in message
+    assert "644,800 trials, 640,000 of them for method cat; more than 100,000 are" in message
 
 
 def test_a_file_that_does_not_exist_or_is_no_text(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from search_spaces import study
 from search_spaces.errors import UserError
 from search_spaces.study import load_study, parse_study
-from search_spaces.study_file import MOST_BYTES
+from search_spaces.study_file import MAX_BYTES
 
 STUDY = """name: small
 tasks: [library]
@@ -38,7 +38,7 @@ BAD = {
     "aliases as includes": (f"{LISTS}includes: *i\n", "more than 100,000"),
     "aliases as overrides": (f"{LISTS}overrides: {{at: {{lr: *i}}}}\n", "more than 100,000"),
     "merged keys": (MERGES, "line 6, column 12: more than 100,000"),
-    "an alias in itself": (f"x: &x [*x]\n{STUDY}", "line 1, column 4: an alias of this"),
+    "an alias in itself": (f"x: &x [*x]\n{STUDY}", "line 1, column 4: it contains an alias"),
     "a short list of aliases": (f"x: &x [1]\ny: [*x, *x]\n{STUDY}", "unknown key 'x'"),
     "hex lr": (STUDY.replace("1e-3", f"0x{'f' * 20_000}"), "column 13: a number of 20,002"),
     "hex seed": (f"{STUDY}seeds: [0x{'f' * 20_000}]", "line 6, column 9: a number of 20,002"),
@@ -49,24 +49,30 @@ BAD = {
     "base 60": (STUDY.replace("1e-3", f"1{':1' * 100_000}"), "a number of 200,001"),
     "a long key": (f"{STUDY}? {'k' * 100_000}\n: 1\n", "unknown key 'kkk"),
     "a long name": (STUDY.replace("small", "n" * 5_000), "at most 100 characters"),
-    "bool": (f"{STUDY}epochs: !!bool x", "line 6, column 9: 'x' is no bool"),
-    "timestamp": (f"{STUDY}epochs: !!timestamp x", "line 6, column 9: 'x' is no timestamp"),
-    "a 13th month": (f"{STUDY}epochs: 2026-13-01", "line 6, column 9: '2026-13-01' is no timesta"),
-    "int": (f"{STUDY}epochs: !!int x", "line 6, column 9: 'x' is no int"),
-    "float": (f"{STUDY}epochs: !!float x", "line 6, column 9: 'x' is no float"),
+    "bool": (f"{STUDY}epochs: !!bool x", "line 6, column 9: 'x' is not a valid bool"),
+    "timestamp": (
+        f"{STUDY}epochs: !!timestamp x",
+        "line 6, column 9: 'x' is not a valid timestamp",
+    ),
+    "a 13th month": (
+        f"{STUDY}epochs: 2026-13-01",
+        "line 6, column 9: '2026-13-01' is not a valid timesta",
+    ),
+    "int": (f"{STUDY}epochs: !!int x", "line 6, column 9: 'x' is not a valid int"),
+    "float": (f"{STUDY}epochs: !!float x", "line 6, column 9: 'x' is not a valid float"),
     "binary": (f"{STUDY}epochs: !!binary x", "line 6, column 9: failed to decode base64"),
     "object": (f"{STUDY}epochs: !!python/object:os.system x", "line 6, column 9: could not det"),
     "a list as key": (f"{STUDY}? [a]\n: b", "line 6, column 3: while constructing a mapping"),
     "a tab": (f"{STUDY}x:\n\ty: 1", "line 7, column 1: while scanning"),
-    "NUL": (f"{STUDY}x: \0", r"line 6: '\x00' is no character of a text"),
+    "NUL": (f"{STUDY}x: \0", r"line 6: '\x00' is not a text character"),
     "depth": ("[" * 100_000, "nested too deeply"),
     "nothing": ("", "expected keys and values, got nothing"),
     "infinite": (STUDY.replace("1e-3", ".inf"), "lr: input should be a finite number, got inf"),
     "not a number": (STUDY.replace("1e-3", ".nan"), "lr: input should be greater than 0, got nan"),
     "1e400": (STUDY.replace("1e-3", "1.0e+400"), "lr: input should be a finite number, got inf"),
-    "seeds": (f"{STUDY}seeds: [0, 0]", "seeds holds 0 twice"),
-    "tasks": (STUDY.replace("[library]", "[rte, rte]"), "tasks holds 'rte' twice"),
-    "includes": ("name: n\nincludes: [table4, table4]", "includes holds 'table4' twice"),
+    "seeds": (f"{STUDY}seeds: [0, 0]", "seeds contains 0 twice"),
+    "tasks": (STUDY.replace("[library]", "[rte, rte]"), "tasks contains 'rte' twice"),
+    "includes": ("name: n\nincludes: [table4, table4]", "includes contains 'table4' twice"),
 }
 
 
@@ -85,10 +91,12 @@ def test_a_bad_study_is_one_short_line_with_its_place(name: str) -> None:
 
 def test_all_parts_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each part was held against it alone, and aliases name one a thousand times."""
-    monkeypatch.setattr(study, "MOST_TRIALS", 500)
+    monkeypatch.setattr(study, "MAX_TRIALS", 500)
     axes = f"{{lr: [1e-3], batch_size: {[*range(1, 301)]}}}"
     header = "name: n\ntasks: [library]\nencoders: [tiny]\nmethods: [standard]\n"
-    with pytest.raises(UserError, match="part 2: 600 trials with the parts before; more than 100,"):
+    with pytest.raises(
+        UserError, match="part 2: 600 trials with the parts before it; more than 100,"
+    ):
         parse_study(f"{header}parts:\n- &x {{axes: {axes}}}\n- *x\n", "s.yaml")
 
 
@@ -116,8 +124,8 @@ def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     with path.open("wb") as file:
         file.truncate(2**40)
-    assert "1,099,511,627,776 bytes, and no more than 1 MB is read" in refused(path)
-    path.write_text(f"{STUDY}{'#' * (MOST_BYTES - len(STUDY))}")
+    assert "1,099,511,627,776 bytes, and at most 1 MB is read" in refused(path)
+    path.write_text(f"{STUDY}{'#' * (MAX_BYTES - len(STUDY))}")
     assert len(load_study(str(path)).trials()) == 1
 
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from search_spaces.errors import UserError
 from search_spaces.methods import METHODS
 from search_spaces.part import Part
-from search_spaces.study import Study, parse_study, shipped
+from search_spaces.study import Study, list_shipped_studies, parse_study
 from search_spaces.text import MESSAGE_WIDTH
 from search_spaces.trial import training_names
 
 FOLDER = resources.files("search_spaces") / "studies"
-SMALL = [name for name in shipped() if name.endswith("-mini") or name == "quickstart"]
+SMALL = [name for name in list_shipped_studies() if name.endswith("-mini") or name == "quickstart"]
 TEXTS = [(FOLDER / f"{name}.yaml").read_text("utf-8") for name in SMALL]
 KEYS = sorted(
     {
@@ -128,7 +128,7 @@ def is_a_study_or_one_line(text: str) -> None:
     except UserError as error:
         line = str(error)
     else:
-        assert len(study.trials()) <= sum(sum(part.sizes().values()) for part in study.parts)
+        assert len(study.trials()) <= sum(sum(part.count_trials().values()) for part in study.parts)
         return
     assert line.startswith("study s.yaml: ")
     assert len(line) <= MESSAGE_WIDTH

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_spaces.errors import UserError, unknown
+from search_spaces.errors import UserError, unknown_name
 from search_spaces.text import MESSAGE_WIDTH, NAME_WIDTH, clean, one_line, quoted, shorten, shown
 
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=300)
@@ -68,7 +68,7 @@ def test_an_error_is_one_short_line_whatever_is_in_it() -> None:
     assert len(str(error)) <= MESSAGE_WIDTH
     assert str(error).startswith(r"a\x1b[2J xxx")
     assert str(error).endswith("xxx: remedy")
-    assert len(str(unknown("thing", "n" * 10**6, ["k" * 10**6]))) <= MESSAGE_WIDTH
+    assert len(str(unknown_name("thing", "n" * 10**6, ["k" * 10**6]))) <= MESSAGE_WIDTH
 
 
 def test_the_middle_is_left_out() -> None:

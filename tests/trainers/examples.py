@@ -13,7 +13,7 @@ from tests.fakes import random_inputs
 from tests.references.cat import Example, Layers
 from trainers.encoders.batches import Batch, Inputs, collate
 from trainers.encoders.classifier import Classifier
-from trainers.methods.load import step_of
+from trainers.methods.load import get_step
 from trainers.methods.step import Losses, Training
 
 
@@ -82,7 +82,7 @@ def run_step(
     method: str, model: Classifier, batch: Batch, settings: MethodSettings, **training: int
 ) -> Losses:
     """Take one step of a method outside the loop."""
-    return step_of(method)(model, batch, settings, training_alone(**training))
+    return get_step(method)(model, batch, settings, training_alone(**training))
 
 
 def layers_of(model: Classifier) -> Layers:

@@ -9,7 +9,7 @@ from search_spaces.trial import TrialConfig
 from tests.reports.exported import fill
 from trainers.kept_models import seal_model
 from trainers.records.record import HEAD
-from trainers.records.searches import CellDraw, SearchRecord, digest, keep_search
+from trainers.records.searches import CellDraw, SearchRecord, digest_trials, keep_search
 from trainers.records.store import Store
 
 DONE, PRUNED, FAILED = 0, 4, 5
@@ -22,7 +22,9 @@ def filled(root: Path) -> tuple[Store, list[TrialConfig]]:
     trials = fill(store)
     names = tuple(trial.signature for trial in trials)
     task, encoder, method = trials[DONE].cell
-    draw = CellDraw(task=task, encoder=encoder, method=method, grid=digest(names), drawn=names)
+    draw = CellDraw(
+        task=task, encoder=encoder, method=method, grid=digest_trials(names), drawn=names
+    )
     search = SearchRecord(
         study="small",
         search="random",

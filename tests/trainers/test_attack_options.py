@@ -23,7 +23,7 @@ from tests.trainers.examples import (
 )
 from trainers.encoders.batches import Batch, Inputs, collate
 from trainers.encoders.classifier import Classifier
-from trainers.methods.adversary import Perturbation, gradient_of, perturbation
+from trainers.methods.adversary import Perturbation, embedding_gradient, perturbation
 from trainers.methods.losses import cross_entropy
 
 KINDS = ("bert", "roberta")
@@ -125,7 +125,7 @@ def perturb(
     words = model.embed(batch)
     loss = cross_entropy(model.classify(model.encode(words, batch)), batch.labels_B)
     return perturbation(
-        gradient_of(loss, words),
+        embedding_gradient(loss, words),
         batch,
         chosen,
         special_S=model.special_S,

@@ -17,9 +17,9 @@ from tests.trainers.examples import (
 )
 from tests.trainers.test_attack_options import ATTACKS, model_for, settings_of
 from trainers.loop import TrialRun
-from trainers.methods.adversary import gradient_of
-from trainers.methods.load import step_of
-from trainers.methods.losses import contrastive, cross_entropy, mixed
+from trainers.methods.adversary import embedding_gradient
+from trainers.methods.load import get_step
+from trainers.methods.losses import contrastive_loss, cross_entropy, mix_losses
 from trainers.prepared import Prepared
 
 METHOD_NAMES = ("at", "cat")
@@ -33,7 +33,7 @@ def coins(method: str, n: int, seed: int) -> list[str]:
     for _ in range(n):
         model = model_for("bert", {})
         chosen = settings_of(method, "max", norm="mix", eps_l2=0.3)
-        losses = step_of(method)(model, case.batch, chosen, training)
+        losses = get_step(method)(model, case.batch, chosen, training)
         (name,) = [name for name in losses if name.startswith("attack_norm")]
         found.append(name.removeprefix("attack_norm_"))
     return found
@@ -46,12 +46,15 @@ def test_mix_is_max_or_l2_by_the_method_s_own_coin(method: str) -> None:
     assert 8 < drawn.count("l2") < 32
     assert set(drawn) == {"max", "l2"}
     case: Case = make_case("bert", 4)
-    mixed, training = settings_of(method, "max", norm="mix", eps_l2=0.3), training_alone(seed=1)
+    mix_losses, training = (
+        settings_of(method, "max", norm="mix", eps_l2=0.3),
+        training_alone(seed=1),
+    )
     for branch in drawn[:6]:
         size = {"eps_l2": 0.3} if branch == "l2" else {}
         pure = settings_of(method, "max", norm=branch, **size)
         one, other = model_for("bert", {}), model_for("bert", {})
-        found = step_of(method)(one, case.batch, mixed, training)
+        found = get_step(method)(one, case.batch, mix_losses, training)
         expected = run_step(method, other, case.batch, pure)
         named = {
             f"{name}_{branch}" if name.startswith("attack") else name: value
@@ -69,7 +72,7 @@ def test_no_draw_of_a_method_moves_dropout(method: str, norm: str) -> None:
         model, training = small_classifier("bert", dropout=0.2), training_alone()
         before = training.random.get_state()
         torch.manual_seed(3)
-        step_of(method)(model, case.batch, settings_of(method, "max", norm=chosen), training)
+        get_step(method)(model, case.batch, settings_of(method, "max", norm=chosen), training)
         states.append(torch.get_rng_state())
         drawn.append(not torch.equal(before, training.random.get_state()))
     assert torch.equal(states[0], states[1])
@@ -84,7 +87,7 @@ def two_passes(method: str, case: Case, mode: str) -> dict[str, Tensor]:
     h_BD = model.encode(words, batch)
     clean = cross_entropy(model.classify(h_BD), labels)
     rows_UD = torch.zeros(batch.n_slots, words.shape[1]).index_add(
-        0, batch.slots_P, gradient_of(clean, words)
+        0, batch.slots_P, embedding_gradient(clean, words)
     )
     r_PD = EPSILON * rows_UD.sign()[batch.slots_P]
     if mode == "shared":
@@ -95,8 +98,11 @@ def two_passes(method: str, case: Case, mode: str) -> dict[str, Tensor]:
     adversarial = cross_entropy(model.classify(attacked_BD), labels)
     losses = {"clean": clean, "adversarial": adversarial, "loss": (clean + adversarial) / 2}
     if method == "cat":
-        contrast = contrastive(model.project(h_BD), model.project(attacked_BD), TAU)
-        losses |= {"contrastive": contrast, "loss": mixed(clean, adversarial, contrast, LAMBDA)}
+        contrast = contrastive_loss(model.project(h_BD), model.project(attacked_BD), TAU)
+        losses |= {
+            "contrastive": contrast,
+            "loss": mix_losses(clean, adversarial, contrast, LAMBDA),
+        }
     torch.autograd.backward(losses["loss"])
     return {name: loss.detach() for name, loss in losses.items()} | gradients(model)
 
@@ -143,7 +149,7 @@ def test_a_detached_clean_side_gets_no_contrastive_gradient(detach: bool) -> Non
     options = {"epsilon": 0.0, "lambda": 1.0, "detach_clean": detach}
     run_step("cat", model, case.batch, settings_of("cat", "max", **options))
     z_BK = other.project(other.encode(other.embed(case.batch), case.batch))
-    loss = contrastive(z_BK.detach() if detach else z_BK, z_BK, TAU)
+    loss = contrastive_loss(z_BK.detach() if detach else z_BK, z_BK, TAU)
     torch.autograd.backward(loss)
     assert_close(gradients(model), gradients(other))
 
@@ -156,7 +162,7 @@ def test_before_its_first_attacked_step_a_method_is_standard_training(method: st
         one, other = small_classifier("bert"), small_classifier("bert")
         training = training_alone(step=step)
         before = training.random.get_state()
-        found = step_of(method)(one, case.batch, chosen, training)
+        found = get_step(method)(one, case.batch, chosen, training)
         expected = run_step("standard", other, case.batch, example_settings("standard"))
         assert found == expected
         assert torch.equal(training.random.get_state(), before)
@@ -171,7 +177,7 @@ def test_a_loss_that_only_some_steps_have_is_the_mean_over_those(tiny_prepared: 
     kept: list[dict[str, float]] = []
     run.train_epoch(lambda: kept.append(run.mean_losses()))
     assert [set(losses) == {"loss"} for losses in kept] == [True, True, True, False]
-    assert run.place.curve[0]["losses"] == kept[3]
+    assert run.progress.curve[0]["losses"] == kept[3]
     assert kept[3]["attack_rise"] == pytest.approx(kept[3]["adversarial"] - kept[3]["clean"])
     assert kept[3]["clean"] > 1.0, "a mean over four steps would be a quarter"
     second = run.train_epoch().losses
@@ -205,9 +211,9 @@ def test_under_bf16_r_comes_from_fp32_gradients(
 def test_the_contrastive_loss_is_fp32_under_bf16() -> None:
     generator = torch.Generator().manual_seed(1)
     clean, other = (torch.randn(6, 8, generator=generator) for _ in range(2))
-    expected = contrastive(clean, other, 0.05)
+    expected = contrastive_loss(clean, other, 0.05)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert contrastive(clean, other, 0.05) == expected
+        assert contrastive_loss(clean, other, 0.05) == expected
 
 
 @pytest.mark.parametrize("variant", ATTACKS)

@@ -12,7 +12,7 @@ from tests.fakes import example_settings
 from trainers.encoders.batches import Batch
 from trainers.encoders.classifier import Classifier
 from trainers.methods.conformance import check_step
-from trainers.methods.load import step_of
+from trainers.methods.load import get_step
 from trainers.methods.losses import cross_entropy
 from trainers.methods.step import Losses, Training, backward
 
@@ -24,7 +24,7 @@ class Own(MethodSettings):
 @pytest.mark.parametrize("method", METHODS)
 def test_shipped_methods_keep_the_contract(method: str) -> None:
     settings = example_settings(method)
-    found = list(check_step(settings, step_of(method)))
+    found = list(check_step(settings, get_step(method)))
     assert [finding.wrong for finding in found] == [None] * 6
     assert found[-1].note is not None
     assert float(found[-1].note) == pytest.approx(settings.cost, rel=0.1)
@@ -84,7 +84,7 @@ def nothing(*_: object) -> Losses:
     [
         (returns(lambda losses: losses["loss"]), 1, "dict of losses"),
         (returns(lambda losses: {"clean": losses["loss"]}), 1, "dict of losses"),
-        (returns(lambda losses: {"loss": losses["loss"][None]}), 1, "loss is no scalar"),
+        (returns(lambda losses: {"loss": losses["loss"][None]}), 1, "loss is not a scalar"),
         (returns(lambda losses: losses | {"part": losses["loss"] / 0}), 1, "part is not finite"),
         (with_graph, 1, "loss still has its graph"),
         (nothing, 1, "ZeroDivisionError: of the user's own"),
@@ -104,10 +104,10 @@ def test_each_way_to_break_it_is_named(step: Any, n: int, expected: str) -> None
 
 def test_a_wrong_cost_is_said() -> None:
     settings = example_settings("cat")
-    (*_, last) = check_step(Own(), step_of("standard"))
+    (*_, last) = check_step(Own(), get_step("standard"))
     assert last.note == "3.0"
-    (*_, last) = check_step(settings.model_copy(update={"lambda_": 0.5}), step_of("cat"))
+    (*_, last) = check_step(settings.model_copy(update={"lambda_": 0.5}), get_step("cat"))
     assert last.note is not None
-    assert "set it right" not in last.note
-    (*_, last) = check_step(Own(), lambda m, b, _s, t: step_of("cat")(m, b, settings, t))
+    assert "correct it" not in last.note
+    (*_, last) = check_step(Own(), lambda m, b, _s, t: get_step("cat")(m, b, settings, t))
     assert last.wrong is not None or "it says cost = 3" in str(last.note)

@@ -8,7 +8,7 @@ import pytest
 
 from search_spaces.errors import UserError
 from tests.damage import BYTES, EXAMPLES, csv_files, damaged, for_examples
-from trainers.data.csv_files import csv_rows
+from trainers.data.csv_files import read_csv_rows
 from trainers.data.loading import load_task
 
 COLUMNS = ("text", "label")
@@ -53,7 +53,7 @@ def test_rows_are_those_of_python_s_csv(examples: int, tmp_path: Path) -> None:
     def check(data: bytes) -> None:
         path.write_bytes(data)
         try:
-            found = [row for _, row in csv_rows(path) if row]
+            found = [row for _, row in read_csv_rows(path) if row]
         except UserError:
             return
         assert found == list(plainly(path))

@@ -17,7 +17,7 @@ from search_spaces.trial import TrainingSettings
 from tests.fakes import tiny_config, write_csv
 from trainers.data.loading import (
     check_files,
-    deviation,
+    describe_deviation,
     load_task,
     select_examples,
     selection_split,
@@ -89,9 +89,9 @@ def test_a_missing_column_is_named_with_those_there(column: str, copied: Path) -
         (HEADER + b'a,"b\n,entailment"\na,b,c\n', "line 2 has 2 fields, the header 3"),
         (
             HEADER + b"a,b,entailment\na,b,0\n",
-            "train.csv: line 3: '0' is no label of the task (entailment, not_entailment)",
+            "train.csv: line 3: '0' is not a label of the task (entailment, not_entailment)",
         ),
-        (b"label," + HEADER + b"entailment,a,b,entailment\n", "column 'label' is there twice"),
+        (b"label," + HEADER + b"entailment,a,b,entailment\n", "column 'label' occurs twice"),
     ],
 )
 def test_a_file_that_is_no_csv_of_this_task(content: bytes, expected: str, copied: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_label_that_train_lacks_is_named_with_its_row(copied: Path) -> None:
     rows = [("hello", "card_arrival"), ("what", "chargeback")]
     write_csv(copied / "banking77" / "test.csv", ("text", "label"), rows)
     said = complaint("banking77", copied)
-    assert "test.csv: line 3: 'chargeback' is no label of the training rows" in said
+    assert "test.csv: line 3: 'chargeback' is not a label of the training rows" in said
 
 
 def test_a_row_without_a_label_is_named(copied: Path) -> None:
@@ -176,8 +176,8 @@ def test_the_real_data_has_its_published_counts(task: str) -> None:
     assert time.monotonic() - start < 5, "a second or two on a busy machine"
     assert len(data.labels) == classes
     assert {name: len(split) for name, split in data.splits.items()} == counts
-    assert SAMPLED.get(task, "") in (deviation(data) or "")
-    assert (deviation(data) is None) == (task not in SAMPLED)
+    assert SAMPLED.get(task, "") in (describe_deviation(data) or "")
+    assert (describe_deviation(data) is None) == (task not in SAMPLED)
     per_class = Counter(chosen.splits["train"].labels.tolist())
     assert per_class == dict.fromkeys(range(classes), 10)
 
@@ -195,7 +195,7 @@ def test_a_row_with_another_number_of_fields_is_named(tmp_path: Path) -> None:
 def test_holding_out_the_only_row_is_refused(data_folder: Path) -> None:
     data = load_task("banking77", data_folder)
     one_each = replace(data, splits=dict(data.splits) | {"train": data.splits["train"].take([0])})
-    with pytest.raises(UserError, match="leaves none to hold out"):
+    with pytest.raises(UserError, match="none can be held out"):
         select_examples(one_each, TrainingSettings(select_on="heldout"))
 
 
@@ -245,15 +245,15 @@ def test_labels_are_read_by_one_rule(copied: Path) -> None:
     assert after.warnings == ()
     path.write_text(f"{path.read_text('utf-8')}more,{label.upper()}\n", "utf-8")
     (said,) = load_task("banking77", copied).warnings
-    assert said.startswith(f"{path}: labels that differ in case alone")
+    assert said.startswith(f"{path}: labels that differ only in case")
     assert f"'{label.upper()}' (1 rows)" in said
 
 
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        (("card", "refund", "card|refund"), "multi-label tasks are out of scope"),
-        (("1.5", "2", "3"), "regression is out of scope"),
+        (("card", "refund", "card|refund"), "multi-label tasks are not supported"),
+        (("1.5", "2", "3"), "regression is not supported"),
         (("a", "b", "x" * 100_000), "line 4: the label has 100,000 characters"),
     ],
 )

@@ -15,10 +15,10 @@ from search_spaces.errors import UserError
 from tests.fakes import tiny_config
 from tests.references.difficulty import cosine, dense_tfidf, hardest
 from trainers.data.difficulty import (
+    add_difficult_split,
     encoder_similarity,
-    least_similar,
+    find_least_similar,
     tfidf_similarity,
-    with_difficult,
 )
 from trainers.data.hub import locate_encoder
 from trainers.data.loading import Split, TaskData, load_task
@@ -59,7 +59,7 @@ def test_the_least_similar_are_those_of_the_literal_reference(library: TaskData)
     test = library.splits["test"]
     coarse = np.round(tfidf_similarity(library.splits["train"], test), 1)  # with many ties
     for amount in (1, 10, 99):
-        assert least_similar(coarse, test, amount) == hardest(coarse, *as_lists(test), amount)
+        assert find_least_similar(coarse, test, amount) == hardest(coarse, *as_lists(test), amount)
 
 
 def test_similarities_by_hand() -> None:
@@ -79,7 +79,7 @@ def test_the_same_words_in_another_order_tie_and_go_by_text() -> None:
         similarity = tfidf_similarity(train, test)
         first, second = (similarity[place] for place, row in enumerate(turned) if row[1] == 0)
         assert first == second
-        chosen = [test.texts[0][row] for row in least_similar(similarity, test, 1)]
+        chosen = [test.texts[0][row] for row in find_least_similar(similarity, test, 1)]
         assert sorted(chosen) == ["hello", "my credit rating is what"]
 
 
@@ -91,7 +91,7 @@ def test_the_order_of_words_does_not_matter_to_the_last_bit(library: TaskData) -
 
 
 def test_a_built_subset_is_part_of_the_test_set_under_the_same_ids(library: TaskData) -> None:
-    built = with_difficult(library, tiny_config(difficulty="tfidf")).splits
+    built = add_difficult_split(library, tiny_config(difficulty="tfidf")).splits
     part = built["test_difficult"]
     assert Counter(part.labels.tolist()) == dict.fromkeys(range(14), 10)
     rows = [library.splits["test"].ids.index(name) for name in part.ids]
@@ -102,15 +102,15 @@ def test_a_built_subset_is_part_of_the_test_set_under_the_same_ids(library: Task
 
 def test_a_published_subset_gives_way_to_the_one_asked_for(data_folder: Path) -> None:
     data = load_task("banking77", data_folder)
-    assert with_difficult(data, tiny_config()) is data
-    built = with_difficult(data, tiny_config(difficulty="tfidf")).splits["test_difficult"]
+    assert add_difficult_split(data, tiny_config()) is data
+    built = add_difficult_split(data, tiny_config(difficulty="tfidf")).splits["test_difficult"]
     assert set(built.ids) <= set(data.splits["test"].ids)
     assert built.fingerprint() != data.splits["test_difficult"].fingerprint()
 
 
 def test_a_task_without_difficult_subset_is_left_as_it_is(data_folder: Path) -> None:
     data = load_task("rte", data_folder)
-    assert with_difficult(data, tiny_config(difficulty="tfidf")) is data
+    assert add_difficult_split(data, tiny_config(difficulty="tfidf")) is data
 
 
 def test_encoder_similarity_is_that_of_single_texts_without_padding() -> None:
@@ -148,7 +148,7 @@ def test_vectors_are_computed_once_and_equal_texts_have_equal_ones(library: Task
 
 def test_an_unknown_sentence_encoder_is_one_line(library: TaskData) -> None:
     with pytest.raises(UserError, match="unknown encoder 'packaged:minilms'"):
-        with_difficult(
+        add_difficult_split(
             library,
             tiny_config(difficulty="encoder", difficulty_encoder="packaged:minilms"),
             sentence_vectors,
@@ -177,11 +177,11 @@ def test_tfidf_gives_the_published_subsets(task: str) -> None:
     if not (folder / task / "test_difficult.csv").is_file():
         pytest.skip(f"{folder} has no published {task}/test_difficult.csv")
     data = load_task(task, folder)
-    built = with_difficult(data, tiny_config(task=task, difficulty="tfidf"))
+    built = add_difficult_split(data, tiny_config(task=task, difficulty="tfidf"))
     published, found = (examples(each.splits["test_difficult"]) for each in (data, built))
     assert found == published
     other_order = replace(data, splits=dict(data.splits) | {"test": turned(data.splits["test"])})
-    again = with_difficult(other_order, tiny_config(task=task, difficulty="tfidf"))
+    again = add_difficult_split(other_order, tiny_config(task=task, difficulty="tfidf"))
     assert examples(again.splits["test_difficult"]) == published
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainers.encoders.dropout import remember, replay, without_dropout
+from trainers.encoders.dropout import replay, save_random_state, without_dropout
 
 CPU = torch.device("cpu")
 GPU = pytest.param(
@@ -23,7 +23,7 @@ def test_replays_draw_the_same_masks_and_move_the_stream_by_one_pass(device: tor
     first, following = drop(device), drop(device)
     assert not torch.equal(first, following)
     torch.manual_seed(3)
-    moment = remember(device)
+    moment = save_random_state(device)
     for _ in range(3):
         with replay(moment):
             assert torch.equal(drop(device), first)
@@ -36,7 +36,7 @@ def test_a_replay_after_a_plain_pass_ends_where_that_pass_ended(device: torch.de
     drop(device)
     following = drop(device)
     torch.manual_seed(3)
-    moment = remember(device)
+    moment = save_random_state(device)
     drop(device)
     with replay(moment):
         drop(device)

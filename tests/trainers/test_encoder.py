@@ -200,7 +200,7 @@ def test_an_encoder_with_a_decoder_is_refused(tmp_path: Path, tiny: Encoder) -> 
         max_position_embeddings=48,
     )
     name = save_with_tiny_s_tokenizer(tmp_path, BartModel(config), tiny.tokenizer)
-    assert "bart is an encoder with a decoder" in refusal(name)
+    assert "bart has a decoder" in refusal(name)
 
 
 def test_an_encoder_without_word_embeddings_is_refused(tmp_path: Path, tiny: Encoder) -> None:
@@ -224,7 +224,7 @@ def test_a_tokenizer_of_more_tokens_than_the_table_has_is_refused(
     tokenizer.add_tokens(["unheard"])
     tokenizer.save_pretrained(saved)
     rows = len(tiny.tokenizer)
-    assert f"gives ids up to {rows}, its table of word embeddings has {rows} rows" in refusal(
+    assert f"gives ids up to {rows}, but its table of word embeddings has {rows} rows" in refusal(
         str(saved)
     )
 
@@ -244,7 +244,7 @@ def test_a_tokenizer_of_more_segments_than_the_table_has_is_refused(
     )
     model = AutoModel.from_config(config)
     name = save_with_tiny_s_tokenizer(tmp_path, model, tiny.tokenizer)
-    assert "pairs segment ids up to 1, its table of segments has 1 rows" in refusal(name)
+    assert "pairs segment ids up to 1, but its table of segments has 1 rows" in refusal(name)
     blind = PreTrainedTokenizerFast(
         tokenizer_object=tiny.tokenizer.backend_tokenizer,
         cls_token="[CLS]",
@@ -306,7 +306,7 @@ def test_a_broken_folder_is_refused_in_one_line(broken: str, how: str, saved: Pa
 @pytest.mark.parametrize(
     ("file", "change", "said"),
     [
-        ("config.json", {"vocab_size": 99}, "embeddings.weight has the sizes (55, 64), by its"),
+        ("config.json", {"vocab_size": 99}, "embeddings.weight has the shape (55, 64), but its"),
         ("config.json", {"hidden_size": "a"}, "'hidden_size': TypeError: Field"),
         ("config.json", {"hidden_act": "nope"}, "(KeyError: 'nope')"),
         ("config.json", [1], "(TypeError: "),
@@ -383,7 +383,7 @@ def test_code_that_an_encoder_brings_is_never_run_whatever_anyone_answers(
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n" * 10))
     if name == "config.json":
         said = refusal(str(saved))
-        assert "brings Python code of its own (auto_map), which is not run; take " in said
+        assert "needs Python code of its own (auto_map), which is not run; use " in said
     else:  # transformers has a tokenizer of its own for it.
         load_encoder(str(saved), [])
     assert not marker.exists()
@@ -408,7 +408,7 @@ def test_pickled_weights_are_tensors_or_are_not_loaded(saved: Path, tmp_path: Pa
     assert load_encoder(str(saved), []).fingerprint == expected
     marker = tmp_path / "marker"
     torch.save(weights | {"more": Command(marker)}, saved / "pytorch_model.bin")
-    assert "its pickled weights hold more than tensors" in refusal(str(saved))
+    assert "its pickled weights contain more than tensors" in refusal(str(saved))
     assert not marker.exists()
 
 
@@ -453,7 +453,7 @@ def test_an_encoder_that_lacks_weights_is_refused(
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
-    assert "is no readable model folder" in refusal(str(tmp_path))
+    assert "is not a readable model folder" in refusal(str(tmp_path))
     assert "gone': there is no such folder" in refusal(str(tmp_path / "gone"))
 
 

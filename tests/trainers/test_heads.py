@@ -122,7 +122,9 @@ def test_an_encoder_without_a_known_head_is_refused_in_one_line() -> None:
     config = DistilBertConfig(vocab_size=20, dim=24, n_layers=1, n_heads=2, hidden_dim=8)
     encoder = DistilBertModel(config)
     Classifier(encoder, n_classes=2)
-    with pytest.raises(UserError, match=r"^head: native is known of bert, .*, not of distilbert"):
+    with pytest.raises(
+        UserError, match=r"^head: native is available for bert, .*, not for distilbert"
+    ):
         Classifier(encoder, n_classes=2, head="native")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from search_spaces.errors import UserError
-from trainers.data.hub import locate_encoder, why
+from trainers.data.hub import explain_failure, locate_encoder
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC, errno.ENOTDIR])
@@ -16,14 +16,17 @@ def test_a_cache_that_cannot_be_written_is_named(number: int) -> None:
     error = ValueError("cannot find it")
     error.__cause__ = RuntimeError("cannot download it")
     error.__cause__.__context__ = cause
-    said = why(error)
+    said = explain_failure(error)
     assert "/root/.cache/huggingface/hub" in said
     assert "set HF_HOME" in said
     assert "nothing is cached" not in said
 
 
 def test_without_a_network_nothing_is_cached() -> None:
-    assert why(ValueError("cannot find it")) == "the hub cannot be reached and nothing is cached"
+    assert (
+        explain_failure(ValueError("cannot find it"))
+        == "the hub cannot be reached and nothing is cached"
+    )
 
 
 def test_a_name_from_home_is_a_folder_there(

@@ -5,7 +5,7 @@ from datasets import ClassLabel, Dataset, Features, Value
 
 from search_spaces.errors import UserError
 from search_spaces.shipped_tasks import TASKS
-from trainers.data.rows import hub_rows
+from trainers.data.rows import convert_hub_table
 
 
 def table(columns: dict[str, list[object]], label: str, names: list[str]) -> Dataset:
@@ -23,7 +23,7 @@ def test_glue_numbers_become_the_tasks_labels() -> None:
     for task, labels in (("mrpc", ["1", "0"]), ("rte", ["not_entailment", "entailment"])):
         hub = TASKS[task].hub
         assert hub is not None
-        found = hub_rows(table(columns, "label", ["no", "yes"]), "dev", TASKS[task], hub)
+        found = convert_hub_table(table(columns, "label", ["no", "yes"]), "dev", TASKS[task], hub)
         assert found.texts == (columns["sentence1"], columns["sentence2"])
         assert found.labels == labels
 
@@ -36,9 +36,9 @@ def test_clinc_loses_what_is_out_of_scope_and_exact_duplicates_in_train() -> Non
         "intent": [0, 2, 0, 1],
     }
     rows = table(columns, "intent", ["greeting", "goodbye", "oos"])
-    train = hub_rows(rows, "train", TASKS["clinc150"], hub)
+    train = convert_hub_table(rows, "train", TASKS["clinc150"], hub)
     assert (train.texts, train.labels) == ((["hi", "hi"],), ["greeting", "goodbye"])
-    test = hub_rows(rows, "test", TASKS["clinc150"], hub)
+    test = convert_hub_table(rows, "test", TASKS["clinc150"], hub)
     assert test.texts == (["hi", "hi", "hi"],)
     assert test.labels == ["greeting", "greeting", "goodbye"]
 
@@ -48,7 +48,7 @@ def test_banking_keeps_published_label_names() -> None:
     assert hub is not None
     columns: dict[str, list[object]] = {"text": ["why?"], "label": [0]}
     rows = table(columns, "label", ["reverted_card_payment?"])
-    found = hub_rows(rows, "train", TASKS["banking77"], hub)
+    found = convert_hub_table(rows, "train", TASKS["banking77"], hub)
     assert (found.texts, found.labels) == ((["why?"],), ["reverted_card_payment?"])
 
 
@@ -64,7 +64,7 @@ def test_a_row_without_a_label_is_refused(label: int | None) -> None:
     }
     rows = table(columns, "label", ["entailment", "not_entailment"])
     with pytest.raises(UserError, match=r"^nyu-mll/glue: row 2 of validation: the label is "):
-        hub_rows(rows, "dev", TASKS["rte"], hub)
+        convert_hub_table(rows, "dev", TASKS["rte"], hub)
 
 
 def test_a_row_is_named_as_the_hub_counts_it_and_not_what_is_left() -> None:
@@ -73,7 +73,7 @@ def test_a_row_is_named_as_the_hub_counts_it_and_not_what_is_left() -> None:
     columns: dict[str, list[object]] = {"text": ["hi", "hi", "huh", None], "intent": [0, 0, 2, 1]}
     rows = table(columns, "intent", ["greeting", "goodbye", "oos"])
     with pytest.raises(UserError, match=r"row 4 of train\+validation: text is missing"):
-        hub_rows(rows, "train", TASKS["clinc150"], hub)
+        convert_hub_table(rows, "train", TASKS["clinc150"], hub)
 
 
 def test_labels_that_are_text_follow_the_rule_of_labels() -> None:
@@ -81,7 +81,7 @@ def test_labels_that_are_text_follow_the_rule_of_labels() -> None:
     assert hub is not None
     labels = ["caf\u00e9 ", "\u200bcafe\u0301", "1.0"]
     rows = Dataset.from_dict({"text": ["a", "b", "c"], "label": labels})
-    found = hub_rows(rows, "train", TASKS["hwu64"], hub)
+    found = convert_hub_table(rows, "train", TASKS["hwu64"], hub)
     assert found.labels == ["caf\u00e9", "caf\u00e9", "1"]
 
 
@@ -91,7 +91,7 @@ def test_the_commit_that_rows_came_from_is_known() -> None:
     assert hub is not None
     columns: dict[str, list[object]] = {"sentence1": ["a"], "sentence2": ["b"], "label": [1]}
     rows = table(columns, "label", ["entailment", "not_entailment"])
-    assert hub_rows(rows, "dev", TASKS["rte"], hub).commit is None
+    assert convert_hub_table(rows, "dev", TASKS["rte"], hub).commit is None
     address = f"hf://datasets/nyu-mll/glue@{commit}/rte/validation-00000-of-00001.parquet"
     rows.info.download_checksums = {address: {"num_bytes": 1, "checksum": None}}
-    assert hub_rows(rows, "dev", TASKS["rte"], hub).commit == commit
+    assert convert_hub_table(rows, "dev", TASKS["rte"], hub).commit == commit

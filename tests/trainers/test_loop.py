@@ -175,7 +175,9 @@ def answer_class_0(run: TrialRun) -> None:
 def spoil_last_epoch(run: TrialRun) -> TrialResult:
     """Train; after the very last step make the classifier answer class 0, whatever the text."""
     while not run.done:
-        run.train_epoch(lambda: answer_class_0(run) if run.place.step == run.total_steps else None)
+        run.train_epoch(
+            lambda: answer_class_0(run) if run.progress.step == run.total_steps else None
+        )
     return run.result()
 
 
@@ -250,7 +252,7 @@ def test_a_weight_that_is_no_number_diverges(step: int, said: str, tiny_prepared
     run = begin(tiny_prepared)
 
     def poison() -> None:
-        if run.place.step == step:
+        if run.progress.step == step:
             load_parameters(
                 run.model,
                 {n: torch.full_like(p, math.nan) for n, p in run.model.named_parameters()},

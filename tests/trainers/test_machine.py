@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.benchmarks import gpu
-from trainers.encoders.machine import DeviceMeter, environment, forget_peak_memory, peak_memory
+from trainers.encoders.machine import DeviceMeter, environment, peak_memory, reset_peak_memory
 from trainers.records.outcome import DeviceUse
 
 CPU = torch.device("cpu")
@@ -21,13 +21,13 @@ def test_the_environment_names_what_computed() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a process's peak")
 def test_peak_memory_is_of_one_trial() -> None:
-    forget_peak_memory(CPU)
+    reset_peak_memory(CPU)
     before = peak_memory(CPU)
     block = torch.ones(50, 2**20)
     with_block = peak_memory(CPU)
     assert with_block - before > 150 * 2**20
     del block
-    forget_peak_memory(CPU)
+    reset_peak_memory(CPU)
     assert peak_memory(CPU) < with_block - 150 * 2**20
 
 
@@ -35,7 +35,7 @@ def test_the_benchmark_s_peak_is_of_a_step_whose_optimizer_has_its_state(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[str] = []
-    monkeypatch.setattr(gpu, "forget_peak_memory", lambda _: seen.append("forget"))
+    monkeypatch.setattr(gpu, "reset_peak_memory", lambda _: seen.append("forget"))
     gpu.figures(lambda _: seen.append("step"), [1.0], [9], (6, 30), CPU, 1.0)
     assert seen == ["step", "forget", "step"]
 

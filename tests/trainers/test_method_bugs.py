@@ -13,7 +13,7 @@ from tests.trainers.examples import Case, gradients, layers_of, make_case, run_s
 from trainers.encoders.batches import Batch
 from trainers.encoders.classifier import Classifier
 from trainers.loop import TrialRun
-from trainers.methods.adversary import gradient_of, perturbation
+from trainers.methods.adversary import embedding_gradient, perturbation
 from trainers.methods.losses import cross_entropy
 from trainers.prepared import Prepared
 
@@ -35,7 +35,7 @@ def attack_with(model: Classifier, batch: Batch, epsilon: float, masks: int) -> 
     words = model.embed(batch)
     loss = cross_entropy(model.classify(model.encode(words, batch)), batch.labels_B)
     return perturbation(
-        gradient_of(loss, words),
+        embedding_gradient(loss, words),
         batch,
         AT(epsilon=epsilon),
         special_S=model.special_S,

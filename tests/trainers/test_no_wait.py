@@ -93,7 +93,7 @@ def test_the_loop_never_waits_within_a_step(method: str, tiny_prepared: Prepared
     run = make_run(method, tiny_prepared, META)
     for _ in range(2):
         run._train_step(np.arange(16), 10)
-    assert run.place.step == 2
+    assert run.progress.step == 2
     assert all(total.device == META for total in run.loss_sums.values())
 
 

@@ -14,8 +14,8 @@ from search_spaces.own_tasks import parse_task
 from search_spaces.tasks import Task
 from tests.fakes import tiny_config
 from tests.trainers.owned import TEAMS, rows, tickets, write_rows
-from trainers.data.hub import pinned
-from trainers.data.identity import identify, identity_of
+from trainers.data.hub import pin_revision
+from trainers.data.identity import identify, make_identity
 from trainers.data.loading import load_task, select_examples
 from trainers.data.rows import DataAbsent
 from trainers.prepared import Warm, prepare
@@ -33,7 +33,7 @@ def test_every_format_gives_the_same_rows_and_the_same_name(ending: str, tmp_pat
     assert data.labels == TEAMS
     assert data.splits["train"].texts[0] == [row["body"] for row in rows(8, "train")]
     assert data.splits["dev"].ids == [row["key"] for row in rows(3, "dev")]
-    assert identity_of(data).digest == identify(tickets(tmp_path / "csv"), None).digest
+    assert make_identity(data).digest == identify(tickets(tmp_path / "csv"), None).digest
 
 
 def test_a_saved_dataset_gives_the_same_rows_and_the_same_name(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_saved_dataset_gives_the_same_rows_and_the_same_name(tmp_path: Path) -
     fields = {"name": "tickets", "disk": "saved", "text": "body", "label": "team", "id": "key"}
     saved = load_task(parse_task(fields, tmp_path))
     assert set(saved.splits) == {"train", "dev", "test"}
-    assert identity_of(saved).digest == identify(tickets(tmp_path / "csv"), None).digest
+    assert make_identity(saved).digest == identify(tickets(tmp_path / "csv"), None).digest
 
 
 def test_pairs_and_rows_without_ids(tmp_path: Path) -> None:
@@ -155,11 +155,11 @@ def test_a_missing_column_is_named_with_its_file(column: str, ending: str, tmp_p
         ('{"body": 5, "team": "a"}', "line 2: body is 5, expected text"),
         ('{"body": null, "team": "a"}', "line 2: body is missing"),
         ('{"body": "x", "team": null}', "line 2: the label is empty"),
-        ('{"body": "x", "team": ["a", "b"]}', "multi-label tasks are out of scope"),
+        ('{"body": "x", "team": ["a", "b"]}', "multi-label tasks are not supported"),
         ('{"body": "x", "team": 1.5}', "expected text or a whole number"),
         ('{"body": "x"}', "line 2 has no key 'team'"),
         ('{"body": "x", "body": "y", "team": "a"}', "line 2 has a key twice"),
-        ("{", "no JSON object"),
+        ("{", "not a JSON object"),
         ("[1]", "expected a JSON object"),
     ],
 )
@@ -176,7 +176,7 @@ def test_absent_files_and_datasets_are_told_apart_from_wrong_ones(tmp_path: Path
         with pytest.raises(DataAbsent, match="gone"):
             identify(parse_task(fields, tmp_path), None)
     (tmp_path / "empty").mkdir()
-    assert "is no folder of datasets.save_to_disk" in complaint({"disk": "empty"}, tmp_path)
+    assert "is not a folder of datasets.save_to_disk" in complaint({"disk": "empty"}, tmp_path)
     one = datasets.Dataset.from_list([dict(row) for row in rows(2, "x")])
     one.save_to_disk(tmp_path / "one")
     assert "holds one table" in complaint({"disk": "one"}, tmp_path)
@@ -188,7 +188,7 @@ def test_metrics_and_labels_that_do_not_go_together_are_refused(tmp_path: Path) 
     tickets(tmp_path)
     files = {"files": {"train": "train.csv"}}
     told = complaint({**files, "metric": "f1", "positive": "sales"}, tmp_path)
-    assert "positive: 'sales' is no label of" in told
+    assert "positive: 'sales' is not a label of" in told
     assert "(it has: 'billing', 'delivery', 'returns')" in told
     assert "did you mean 'accuracy'" in complaint({**files, "metric": "acuracy"}, tmp_path)
     (tmp_path / "train.jsonl").write_text(json.dumps({"body": "x", "team": "only"}) + "\n")
@@ -243,12 +243,12 @@ def test_a_dataset_of_the_hub_gives_the_same_name_at_a_pinned_revision(
         return DatasetInfo(id=name, sha=commit)  # type: ignore[no-untyped-call]
 
     monkeypatch.setattr(HfApi, "dataset_info", dataset_info)
-    found = identify(pinned(task), None)
+    found = identify(pin_revision(task), None)
     assert set(asked) == {commit}
     assert found.revision == commit
     assert found.digest == identify(tickets(tmp_path / "csv"), None).digest
     asked.clear()
-    assert identify(pinned(pinned(task)), None) == found
+    assert identify(pin_revision(pin_revision(task)), None) == found
     assert asked == [], "a pinned revision is read once"
 
 
@@ -260,9 +260,9 @@ def test_a_hub_that_does_not_know_a_revision_says_so(
 
     monkeypatch.setattr(HfApi, "dataset_info", dataset_info)
     with pytest.raises(UserError, match="no dataset somebody/tickets at revision 'main'"):
-        pinned(hub_task[0])
+        pin_revision(hub_task[0])
     monkeypatch.setattr("trainers.data.hub.hub_answers", lambda: False)
-    assert pinned(hub_task[0]) == hub_task[0]
+    assert pin_revision(hub_task[0]) == hub_task[0]
 
 
 def test_data_that_change_during_a_run_are_not_trained_on(tmp_path: Path) -> None:
@@ -271,10 +271,10 @@ def test_data_that_change_during_a_run_are_not_trained_on(tmp_path: Path) -> Non
     named = {"task": "tickets", "method": {"name": "standard"}, "n_per_class": None}
     before = tiny_config(**named, data=identify(task, None).digest)
     warm = Warm(tasks)
-    assert warm.prepared(before, None).labels == TEAMS
+    assert warm.prepare(before, None).labels == TEAMS
     found = rows(3, "dev")
     write_rows(tmp_path / "dev.csv", [{**found[0], "team": "returns"}, *found[1:]])
     with pytest.raises(UserError, match="task tickets: its data changed after the run began"):
         prepare(before, None, tasks=tasks)
     after = tiny_config(**named, data=identify(task, None).digest)
-    assert warm.prepared(after, None).labels == TEAMS, "another key: nothing old is kept"
+    assert warm.prepare(after, None).labels == TEAMS, "another key: nothing old is kept"

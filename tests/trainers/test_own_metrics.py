@@ -11,9 +11,9 @@ from sklearn.metrics import cohen_kappa_score
 from reports.statistics.interval import paired_bootstrap
 from reports.verdicts.pair_tests import compare_models
 from search_spaces.errors import UserError
-from search_spaces.sources import Source, find_source, load_named
-from trainers.records.metrics import METRICS, OWN, Metric, score
-from trainers.records.own_metrics import metric_of
+from search_spaces.sources import Source, find_source, load_object
+from trainers.records.metrics import METRICS, OWN_METRICS, Metric, score
+from trainers.records.own_metrics import make_metric
 
 KAPPA = '''
 """Agreement beyond chance (Cohen 1960)."""
@@ -51,7 +51,7 @@ def share(confusion):
 @pytest.fixture(autouse=True)
 def nothing_stays_known() -> Iterator[None]:
     yield
-    OWN.clear()
+    OWN_METRICS.clear()
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def folder(tmp_path: Path) -> Path:
 
 def own(folder: Path, name: str) -> Metric:
     source = find_source(f"./agreement.py@{name}", folder, "metric", METRICS)
-    return metric_of(source, load_named(source))
+    return make_metric(source, load_object(source))
 
 
 def drawn(n: int, n_classes: int, seed: int, right: float) -> tuple[Any, Any]:
@@ -87,7 +87,7 @@ def exchanges(first: Any, second: Any) -> Iterator[tuple[Any, Any]]:
 @pytest.mark.parametrize("n_classes", [2, 3, 12])
 def test_it_scores_as_scikit_learn_does(folder: Path, name: str, n_classes: int) -> None:
     metric = own(folder, name)
-    assert metric.name in OWN
+    assert metric.name in OWN_METRICS
     for seed in range(5):
         gold, predicted = drawn(200, n_classes, seed, 0.5)
         found = score(metric, gold, predicted, n_classes)
@@ -155,7 +155,7 @@ def test_two_labels_need_not_rise_with_every_right_answer(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        ("kappa = 3", ["metric kappa", "no function of a confusion matrix"]),
+        ("kappa = 3", ["metric kappa", "not a function of a confusion matrix"]),
         ("def kapa(c): return 0", ["no kappa", "did you mean kapa"]),
         ("def kappa(c): return 1 / 0", ["metric kappa", "ZeroDivisionError"]),
         ("def kappa(c): return 'x'", ["metric kappa", "could not convert string"]),
@@ -164,8 +164,8 @@ def test_two_labels_need_not_rise_with_every_right_answer(folder: Path) -> None:
         ("def kappa(c): raise SystemExit", ["metric kappa", "SystemExit"]),
         ("def kappa(c): return 2.0", ["expected 0 to 1, got 2"]),
         ("def kappa(c): return -0.5", ["got -0.5", "kappa.lowest = -1"]),
-        ("def kappa(c): return 0\nkappa.lowest = 'low'", ["lowest is to be from -1 to 0"]),
-        ("def kappa(c):\nreturn 0", ["agreement.py, line 2", "no Python"]),
+        ("def kappa(c): return 0\nkappa.lowest = 'low'", ["lowest must be between -1 and 0"]),
+        ("def kappa(c):\nreturn 0", ["agreement.py, line 2", "not Python"]),
     ],
 )
 def test_what_is_no_metric_is_told(folder: Path, code: str, expected: list[str]) -> None:
@@ -177,7 +177,7 @@ def test_what_is_no_metric_is_told(folder: Path, code: str, expected: list[str])
 
 
 def test_a_shipped_metric_s_name_is_taken(folder: Path) -> None:
-    with pytest.raises(UserError, match="name of a shipped metric"):
+    with pytest.raises(UserError, match="a shipped metric has this name"):
         find_source("./agreement.py@accuracy", folder, "metric", METRICS)
 
 

@@ -137,9 +137,9 @@ def test_another_type_of_model_falls_back_to_padding_and_trains(kind: str, metho
 
 
 UNFIT: dict[str, tuple[dict[str, Any], str]] = {
-    "fnet": ({}, "gives a text another state in a padded batch"),
-    "convbert": ({"embedding_size": 24, "head_ratio": 1}, "gives a text another state"),
-    "esm": ({}, "gives a text another state in a padded batch"),
+    "fnet": ({}, "encodes a text differently when it is padded"),
+    "convbert": ({"embedding_size": 24, "head_ratio": 1}, "encodes a text differently"),
+    "esm": ({}, "encodes a text differently when it is padded"),
     "modernbert-decoder": ({"local_attention": 4}, "cannot be run on a padded batch"),
     "xmod": ({"languages": ["en_XX"]}, "(ValueError: Input language unknown."),
 }

@@ -28,7 +28,7 @@ from tests.trainers.examples import (
 from trainers.encoders.batches import Batch, collate
 from trainers.encoders.classifier import Classifier
 from trainers.loop import TrialRun
-from trainers.methods.load import step_of
+from trainers.methods.load import get_step
 from trainers.methods.step import Losses
 from trainers.prepared import Prepared
 
@@ -168,7 +168,7 @@ def freeat_with_updates(model: Classifier, batch: Batch) -> tuple[Losses, int]:
 
     training = replace(training_alone(), update=counted)
     settings = example_settings("freeat").model_copy(update={"steps": 3})
-    return step_of("freeat")(model, batch, settings, training), len(updates)
+    return get_step("freeat")(model, batch, settings, training), len(updates)
 
 
 def test_freeat_updates_between_its_replays_and_leaves_the_last_to_the_loop() -> None:
@@ -196,7 +196,7 @@ def test_freeat_in_the_loop_updates_k_times_a_batch_and_moves_the_rate_once(
 
     run.train_epoch(after_step)
     assert rates == pytest.approx([config.lr * left / 4 for left in (4, 3, 2, 1)])
-    assert run.place.step == 4
+    assert run.progress.step == 4
     counts = {float(state["step"]) for state in run.optimizer.state.values()}
     assert counts == {4 * OPTIONS["steps"]}
 
@@ -234,7 +234,7 @@ def test_freeat_carries_its_perturbation_on_by_place(sizes: tuple[int, int], ste
         )
         expected, delta = perturbed.freeat_from(begun, passes, ascent(), steps, update)
         torch.manual_seed(seed)
-        assert_close(step_of("freeat")(fast, batch, settings, training), expected)
+        assert_close(get_step("freeat")(fast, batch, settings, training), expected)
         assert_close(gradients(fast), gradients(slow))
         training.update()
         update()
@@ -243,7 +243,7 @@ def test_freeat_carries_its_perturbation_on_by_place(sizes: tuple[int, int], ste
 def test_freeat_carries_nothing_over_by_default() -> None:
     training = training_alone()
     batch = make_case("bert", 5).batch
-    step_of("freeat")(small_classifier("bert"), batch, example_settings("freeat"), training)
+    get_step("freeat")(small_classifier("bert"), batch, example_settings("freeat"), training)
     assert training.carried == {}
 
 
@@ -288,11 +288,11 @@ def test_a_gradient_by_example_is_the_mean_of_its_parts(method: str) -> None:
     # The normal distribution is drawn 16 numbers at a time: the cut must be at such a place.
     cut = next(k for k in range(2, 8) if lengths[:k].sum() % 2 == 0)
     whole, parts = small_classifier("bert"), small_classifier("bert")
-    step_of(method)(whole, collate(inputs, np.arange(8)), settings, training_alone())
+    get_step(method)(whole, collate(inputs, np.arange(8)), settings, training_alone())
     training, summed = training_alone(), {name: 0 * p for name, p in gradients(parts).items()}
     for rows in (np.arange(cut), np.arange(cut, 8)):
         parts.zero_grad()
-        step_of(method)(parts, collate(inputs, rows), settings, training)
+        get_step(method)(parts, collate(inputs, rows), settings, training)
         for name, gradient in gradients(parts).items():
             summed[name] += gradient * (len(rows) / 8)
     assert_close(gradients(whole), summed)

@@ -77,7 +77,7 @@ def test_a_trial_of_other_data_does_not_get_the_last_one_s(name: str, data_folde
     trial, other = tiny_config(**beside), tiny_config(**beside | {name: value})
     assert warm_key(trial) != warm_key(other)
     warm = Warm()
-    first, second = warm.prepared(trial, data_folder), warm.prepared(other, data_folder)
+    first, second = warm.prepare(trial, data_folder), warm.prepare(other, data_folder)
     assert not same(first, second), "the change shows"
     assert same(second, prepare(other, data_folder))
 
@@ -100,7 +100,7 @@ def test_an_encoder_is_loaded_once_for_all_tasks_lengths_and_subsets(
             {"task": "rte", "n_per_class": None},
         )
     ]
-    found = [warm.prepared(trial, data_folder) for trial in trials]
+    found = [warm.prepare(trial, data_folder) for trial in trials]
     assert loaded == [folder]
     assert found[0] is found[1]
     assert len({id(each) for each in found}) == 4
@@ -120,7 +120,7 @@ def test_tiny_is_built_for_each_task_and_another_encoder_takes_the_place_of_the_
         tiny_config(encoder=folder),
     ]
     for trial in trials:
-        assert same(warm.prepared(trial, data_folder), prepare(trial, data_folder))
+        assert same(warm.prepare(trial, data_folder), prepare(trial, data_folder))
     assert loaded[::2] == loaded[1::2] == ["tiny", "tiny", folder, "tiny", folder]
 
 
@@ -128,11 +128,11 @@ def test_an_encoder_outlives_a_task_that_cannot_be_read(
     folder: str, loaded: list[str], tmp_path: Path
 ) -> None:
     warm = Warm()
-    warm.prepared(tiny_config(encoder=folder), tmp_path)
+    warm.prepare(tiny_config(encoder=folder), tmp_path)
     with pytest.raises(UserError):
-        warm.prepared(tiny_config(encoder=folder, task="rte", n_per_class=None), tmp_path)
-    warm.prepared(tiny_config(encoder=folder), tmp_path)
+        warm.prepare(tiny_config(encoder=folder, task="rte", n_per_class=None), tmp_path)
+    warm.prepare(tiny_config(encoder=folder), tmp_path)
     assert loaded == [folder]
     warm.forget()
-    warm.prepared(tiny_config(encoder=folder), tmp_path)
+    warm.prepare(tiny_config(encoder=folder), tmp_path)
     assert loaded == [folder, folder]

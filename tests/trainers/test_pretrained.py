@@ -98,6 +98,6 @@ def test_what_no_class_of_transformers_computes_is_said(tmp_path: Path) -> None:
         write_pretrained(tmp_path, classifier("bert", "linear", 13), tokenizer, ["x"], 48)
     unknown = classifier("bert", "linear")
     unknown.encoder.config.model_type = "mpnet"
-    with pytest.raises(UserError, match=r"no class for a linear head on mpnet; it has for bert"):
+    with pytest.raises(UserError, match=r"no class for a linear head on mpnet, only for bert"):
         write_pretrained(tmp_path, unknown, tokenizer, ["x"], 48)
     assert list(tmp_path.iterdir()) == []

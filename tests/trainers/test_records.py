@@ -98,7 +98,7 @@ def test_a_mark_that_says_nothing_is_refused(fields: object, tmp_path: Path) -> 
     store = Store(tmp_path, create=True)
     (store.root / "store.json").write_text(json.dumps(fields))
     for create in (False, True):
-        with pytest.raises(UserError, match="is no catsweep store mark"):
+        with pytest.raises(UserError, match="is not a valid store mark"):
             Store(tmp_path, create=create)
 
 

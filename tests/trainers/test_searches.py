@@ -10,7 +10,7 @@ from search_spaces.errors import UserError
 from trainers.records.searches import (
     CellDraw,
     SearchRecord,
-    digest,
+    digest_trials,
     keep_search,
     read_searches,
 )
@@ -18,7 +18,9 @@ from trainers.records.store import Store
 
 
 def record(kind: Sampling = "random", drawn: tuple[str, ...] = ("b", "a")) -> SearchRecord:
-    cell = CellDraw(task="rte", encoder="tiny", method="cat", grid=digest("abc"), drawn=drawn)
+    cell = CellDraw(
+        task="rte", encoder="tiny", method="cat", grid=digest_trials("abc"), drawn=drawn
+    )
     return SearchRecord(
         study="s", search=kind, kind=kind, scheduler="fifo", budget=2, seed=7, cells=(cell,)
     )
@@ -58,8 +60,8 @@ def test_a_record_is_not_written_again(store: Store) -> None:
 
 
 def test_a_digest_names_a_set_of_trials() -> None:
-    assert digest(["b", "a"]) == digest(iter(["a", "b"]))
-    names = {digest(part) for part in (["a"], ["a", "b"], ["ab"], ["a\nb", "c"], [])}
+    assert digest_trials(["b", "a"]) == digest_trials(iter(["a", "b"]))
+    names = {digest_trials(part) for part in (["a"], ["a", "b"], ["ab"], ["a\nb", "c"], [])}
     assert len(names) == 5
     assert all(len(name) == 12 and int(name, 16) >= 0 for name in names)
 
@@ -79,7 +81,7 @@ def test_a_damaged_record_is_one_line_that_says_what_to_do(
     keep_search(store, record())
     (path,) = (store.root / "searches").iterdir()
     path.write_text(damage(path.read_text()))
-    with pytest.raises(UserError, match=rf"{path.name} is no record of a search") as caught:
+    with pytest.raises(UserError, match=rf"{path.name} is not a valid record") as caught:
         read_searches(store)
     assert "\n" not in str(caught.value)
     assert "restore the file" in str(caught.value)

@@ -87,7 +87,7 @@ def half(tiny_prepared: Prepared, tmp_path: Path) -> Path:
     run, path = begin(tiny_prepared), tmp_path / "half.safetensors"
 
     def keep() -> None:
-        if run.place.step == 6:
+        if run.progress.step == 6:
             save_snapshot(run, path)
 
     finish(run, keep)
@@ -103,8 +103,8 @@ def test_a_run_continues_to_the_same_bytes_from_any_step(
     run = begin(tiny_prepared, **changes)
 
     def keep() -> None:
-        if run.place.step in STEPS:
-            save_snapshot(run, tmp_path / f"{run.place.step}")
+        if run.progress.step in STEPS:
+            save_snapshot(run, tmp_path / f"{run.progress.step}")
 
     watched = finish(run, keep)
     assert bytes_of(watched) == bytes_of(expected), "saving disturbs"
@@ -113,7 +113,7 @@ def test_a_run_continues_to_the_same_bytes_from_any_step(
         again = begin(tiny_prepared, **changes)
         disturb()
         assert load_snapshot(again, tmp_path / f"{step}")
-        assert again.place.step == step
+        assert again.progress.step == step
         result = finish(again)
         assert bytes_of(result) == bytes_of(expected), step
         assert curve_of(result) == curve_of(expected), step
@@ -129,7 +129,7 @@ def test_on_a_gpu_a_run_continues_with_the_same_masks(
     """Its kernels may add in another order; other masks change a loss here by 0.3 % and more."""
     changes = VARIANTS[variant]
     run, path = begin(tiny_prepared, "cuda", **changes), tmp_path / "half"
-    expected = finish(run, lambda: save_snapshot(run, path) if run.place.step == 6 else None)
+    expected = finish(run, lambda: save_snapshot(run, path) if run.progress.step == 6 else None)
     disturb()
     again = begin(tiny_prepared, "cuda", **changes)
     assert load_snapshot(again, path)
@@ -174,7 +174,7 @@ def test_both_branches_of_mix_are_in_a_resumed_epoch_s_means(
 def test_seconds_are_carried_on(half: Path, tiny_prepared: Prepared) -> None:
     run = begin(tiny_prepared)
     assert load_snapshot(run, half)
-    carried = run.place.train_seconds + run.place.epoch_seconds
+    carried = run.progress.train_seconds + run.progress.epoch_seconds
     assert carried > 0
     assert finish(run).record.train_seconds > carried
 
@@ -190,7 +190,7 @@ def test_a_broken_snapshot_is_ignored_wherever_it_was_cut(
         before = {name: p.clone() for name, p in run.model.named_parameters()}
         state = torch.get_rng_state()
         refused(run, cut)
-        assert run.place.step == 0
+        assert run.progress.step == 0
         assert torch.equal(torch.get_rng_state(), state)
         assert all(torch.equal(p, before[name]) for name, p in run.model.named_parameters())
 
@@ -207,7 +207,7 @@ def test_what_is_no_snapshot_is_ignored(tiny_prepared: Prepared, tmp_path: Path)
     path.unlink()
     path.mkdir()
     refused(run, path)
-    assert run.place.step == 0
+    assert run.progress.step == 0
 
 
 def test_a_snapshot_of_another_trial_is_ignored(half: Path, tiny_prepared: Prepared) -> None:

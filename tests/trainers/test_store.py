@@ -16,7 +16,12 @@ from tests.fakes import tiny_config
 from tests.results import finished, stopped
 from trainers.records import store as store_module
 from trainers.records import store_mark
-from trainers.records.files import decode_predictions, encode_predictions, write_file, write_first
+from trainers.records.files import (
+    decode_predictions,
+    encode_predictions,
+    write_file,
+    write_if_absent,
+)
 from trainers.records.outcome import (
     FailureRecord,
     Predictions,
@@ -209,9 +214,9 @@ def test_progress_reads_back_and_is_forgotten_with_the_running_folder(store: Sto
     assert store.progress(SIGNATURE) == progress
     (store.running_folder(SIGNATURE) / "progress.json").write_text("{")
     assert store.progress(SIGNATURE) is None
-    store.forget_running(SIGNATURE)
+    store.remove_running(SIGNATURE)
     assert not store.running_folder(SIGNATURE).exists()
-    store.forget_running(SIGNATURE)
+    store.remove_running(SIGNATURE)
 
 
 def test_a_trial_killed_after_its_commit_leaves_nothing_for_good(
@@ -262,7 +267,7 @@ def test_a_mark_of_a_newer_version_or_of_no_kind_is_refused(store: Store) -> Non
     assert "update catsweep" in refusal(store.root, create=True)
     for text in ("", "{", '{"version": 1}', "[]"):
         path.write_text(text)
-        assert "is no catsweep store mark" in refusal(store.root, create=False)
+        assert "is not a valid store mark" in refusal(store.root, create=False)
 
 
 @pytest.mark.parametrize(("n", "n_classes"), [(1, 2), (5, 3), (700, 150)])
@@ -317,11 +322,11 @@ def test_two_that_create_a_store_at_once_have_one_identity(
     others: list[Store] = []
 
     def write_late(path: Path, data: bytes) -> None:
-        monkeypatch.setattr(store_mark, "write_first", write_first)
+        monkeypatch.setattr(store_mark, "write_if_absent", write_if_absent)
         others.append(Store(tmp_path, create=True))
-        write_first(path, data)
+        write_if_absent(path, data)
 
-    monkeypatch.setattr(store_mark, "write_first", write_late)
+    monkeypatch.setattr(store_mark, "write_if_absent", write_late)
     assert Store(tmp_path, create=True).mark == others[0].mark
     assert sorted(path.name for path in tmp_path.iterdir()) == ["running", "store.json", "trials"]
 

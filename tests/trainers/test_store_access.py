@@ -62,7 +62,7 @@ def look(root: Path, name: str, what: str) -> object:
             assert name in store.ended() or store.is_locked(name)
             return store.state(name)
         case "read":
-            return store.labels(store.trusted(name), "dev").gold.size
+            return store.labels(store.verified_record(name), "dev").gold.size
         case "retry":
             return store.set_aside(name)
         case "searches":
@@ -71,7 +71,7 @@ def look(root: Path, name: str, what: str) -> object:
             return find_model(store, name)
         case _:
             keeping = Keeping(study="small", keep="best", cells={"cell": (name,)})
-            Checkpoints(store, keeping).look()
+            Checkpoints(store, keeping).check_folders()
             return None
 
 
@@ -204,7 +204,7 @@ def test_a_record_that_is_a_folder_is_corrupt(tmp_path: Path) -> None:
     path = next(store.searches.iterdir())
     path.unlink()
     path.mkdir()
-    with pytest.raises(UserError, match="is no record of a search"):
+    with pytest.raises(UserError, match="is not a valid record of a search"):
         read_searches(store)
 
 

@@ -19,7 +19,7 @@ from trainers.prepared import Prepared
 from trainers.records.searches import read_searches
 from trainers.records.store import Store
 from trainers.snapshot import UnusableSnapshot, load_snapshot, save_snapshot
-from trainers.snapshot import _tensors as tensors_of
+from trainers.snapshot import _collect_tensors as tensors_of
 
 Reader = Callable[[], object]
 
@@ -117,7 +117,7 @@ def test_a_flipped_bit_in_a_checkpoint_starts_the_trial_afresh_or_is_without_con
     def read() -> object:
         assert load_snapshot(run, path)
         tensors = {name: tensor.clone() for name, tensor in tensors_of(run).items()}
-        place = dataclasses.replace(run.place, resumed=0)
+        place = dataclasses.replace(run.progress, resumed=0)
         return place, {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
 
     header = 8 + int.from_bytes(path.read_bytes()[:8], "little")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from trainers.records.files import NO_SPACE, StoreFull, Unreadable, write_file
+from trainers.records.files import DISK_FULL_ERRORS, StoreFull, Unreadable, write_file
 from trainers.records.store import State, Store
 
 NAME = "0123456789ab"
@@ -106,7 +106,7 @@ def test_the_lock_of_a_removed_file_is_not_ownership(
     real = fcntl.flock
 
     def late(file: Any, how: int) -> None:
-        store.forget_running(NAME)
+        store.remove_running(NAME)
         if remade:
             store.running_folder(NAME).mkdir()
             (store.running_folder(NAME) / "lock").touch()
@@ -151,13 +151,13 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(size: int, tmp_path: Path)
         text=True,
         check=True,
     )
-    assert done.stdout == f"no space left to write {path}: free some and run again\n"
+    assert done.stdout == f"no space left to write {path}: free some space and run again\n"
     assert done.stderr == ""
     assert path.read_bytes() == b"old"
     assert leftovers(tmp_path) == ["result.json"]
 
 
-@pytest.mark.parametrize("number", sorted(NO_SPACE))
+@pytest.mark.parametrize("number", sorted(DISK_FULL_ERRORS))
 def test_no_space_at_the_sync_is_a_full_store(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -217,7 +217,7 @@ class Damaged:
     def _whole(store: Store, name: str) -> None:
         match store.state(name):
             case State.DONE:
-                record = store.trusted(name)
+                record = store.verified_record(name)
                 for split in record.scores:
                     store.labels(record, split)
                     store.predictions(record, split)

@@ -31,7 +31,7 @@ def put(request: pytest.FixtureRequest) -> Callable[[Path], None]:
 
 def test_nothing_is_read_of_what_is_no_file(put: Callable[[Path], None], tmp_path: Path) -> None:
     put(tmp_path / "file")
-    with pytest.raises(IsADirectoryError, match="no regular file"):
+    with pytest.raises(IsADirectoryError, match="not a regular file"):
         read_whole(tmp_path / "file")
 
 
@@ -51,7 +51,7 @@ def test_a_store_of_which_it_is_the_mark_is_refused(
 ) -> None:
     store, _ = filled(tmp_path / "store")
     put(store.root / "store.json")
-    with pytest.raises(UserError, match="is no catsweep store mark"):
+    with pytest.raises(UserError, match="is not a valid store mark"):
         Store(store.root, create=False)
 
 
@@ -76,7 +76,7 @@ def test_no_file_takes_the_place_of_a_device(put: Callable[[Path], None], tmp_pa
     path = tmp_path / "out"
     put(path)
     before = path.lstat()
-    with pytest.raises(UserError, match="is no regular file, and is not replaced"):
+    with pytest.raises(UserError, match="is not a regular file and is not replaced"):
         write_file(path, b"bytes")
     assert path.lstat() == before
     assert [found.name for found in tmp_path.iterdir()] == ["out"]

@@ -13,7 +13,7 @@ from search_spaces.shipped_tasks import STAND_INS, TASKS
 from search_spaces.tasks import Task
 from tests.fakes import tiny_config
 from trainers.data import rows as rows_module
-from trainers.data.loading import deviation, load_task, select_examples
+from trainers.data.loading import describe_deviation, load_task, select_examples
 from trainers.loop import TrialRun
 from trainers.prepared import prepare
 from trainers.records.metrics import METRICS
@@ -52,7 +52,7 @@ def test_the_metrics_of_a_task_suit_its_labels_and_its_test(name: str) -> None:
     assert (METRICS[task.metric].test == "mcnemar") == (task.metric == "accuracy")
     assert task.metric not in task.beside
     for metric in (task.metric, *task.beside):
-        if METRICS[metric].of_one_label:
+        if METRICS[metric].needs_positive:
             assert task.labels is not None
             assert task.labels[1:] == (task.positive,)
 
@@ -96,7 +96,7 @@ def test_a_trial_predicts_every_split_and_scores_it_with_every_metric_to_print(
 
 @pytest.mark.parametrize("name", FROM_ELSEWHERE)
 def test_other_counts_than_the_published_are_named(name: str, data_folder: Path) -> None:
-    line = deviation(load_task(name, data_folder))
+    line = describe_deviation(load_task(name, data_folder))
     assert line is not None
     assert line.startswith(f"task {name} is not as published: train has ")
     assert "\n" not in line
@@ -106,7 +106,7 @@ def test_other_counts_than_the_published_are_named(name: str, data_folder: Path)
 
 
 def test_the_shipped_task_has_the_counts_it_announces() -> None:
-    assert deviation(load_task("library")) is None
+    assert describe_deviation(load_task("library")) is None
 
 
 OTHER_FILES = [
@@ -130,16 +130,16 @@ def test_the_first_file_there_is_read(
     again = load_task(name, folder.parent)
     assert again.splits[split].fingerprint() == before.splits[split].fingerprint()
     named = f"rows of {stem}.csv ({STAND_INS.get(stem, '')})"
-    assert (named in str(deviation(again))) == (stem in STAND_INS)
+    assert (named in str(describe_deviation(again))) == (stem in STAND_INS)
 
 
 def test_a_stand_in_is_named_even_with_the_published_number_of_rows(
     data_folder: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(data_folder, tmp_path / "copy"))
-    assert deviation(load_task(sized("qnli", 12, 6), folder)) is None
+    assert describe_deviation(load_task(sized("qnli", 12, 6), folder)) is None
     (folder / "qnli" / "train.csv").rename(folder / "qnli" / "train_sample.csv")
-    assert "train_sample.csv" in str(deviation(load_task(sized("qnli", 12, 6), folder)))
+    assert "train_sample.csv" in str(describe_deviation(load_task(sized("qnli", 12, 6), folder)))
 
 
 def sized(name: str, train: int, dev: int) -> Task:

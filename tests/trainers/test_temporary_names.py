@@ -12,7 +12,7 @@ import torch
 from tests.fakes import tiny_config
 from trainers.loop import TrialRun
 from trainers.prepared import Prepared
-from trainers.records.files import replacing, write_file, write_first
+from trainers.records.files import replace_file, write_file, write_if_absent
 from trainers.snapshot import save_snapshot
 
 
@@ -37,7 +37,7 @@ def test_no_two_temporary_files_have_one_name(
     run = TrialRun(tiny_config(), tiny_prepared, torch.device("cpu"))
     for _ in range(3):
         write_file(tmp_path / "file", b"x")
-        write_first(tmp_path / "file", b"y")
+        write_if_absent(tmp_path / "file", b"y")
         save_snapshot(run, tmp_path / "file")
     assert len({name for name, _ in opened}) == len(opened) == 9
     for name, flags in opened:
@@ -54,7 +54,7 @@ def _foreseen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_foreseen")
-@pytest.mark.parametrize("write", [write_file, write_first])
+@pytest.mark.parametrize("write", [write_file, write_if_absent])
 def test_a_link_under_the_temporary_name_is_not_followed(
     write: Callable[[Path, bytes], None], tmp_path: Path
 ) -> None:
@@ -94,7 +94,7 @@ def test_what_fails_half_way_leaves_the_old_file_alone(tmp_path: Path) -> None:
     write_file(path, b"old")
 
     def fail() -> None:
-        with replacing(path) as half:
+        with replace_file(path) as half:
             half.write_bytes(b"new, bu")
             raise KeyboardInterrupt
 

@@ -17,7 +17,7 @@ from trainers.data.loading import Split
 from trainers.encoders import batches, token_cache
 from trainers.encoders.batches import Inputs, collate, tokenise
 from trainers.encoders.encoder import load_encoder
-from trainers.encoders.token_cache import tokenised
+from trainers.encoders.token_cache import tokenise_split
 from trainers.prepared import Prepared, prepare
 
 TEXTS = ["a short one", "", "one of a few more words, and a comma", "ü 中 and \U0001f600"]
@@ -56,9 +56,9 @@ def test_what_is_read_back_is_what_was_tokenised(
     cache: Path, tokenizer: object, monkeypatch: pytest.MonkeyPatch, pairs: bool
 ) -> None:
     expected = fresh(tokenizer, split(pairs))
-    assert same(tokenised(tokenizer, split(pairs), 16), expected)
+    assert same(tokenise_split(tokenizer, split(pairs), 16), expected)
     monkeypatch.setattr(token_cache, "tokenise", None)  # A second time nothing is tokenised.
-    found = tokenised(tokenizer, split(pairs), 16)
+    found = tokenise_split(tokenizer, split(pairs), 16)
     assert same(found, expected)
     rows = np.array([2, 0, 1])
     ours, theirs = collate(found, rows), collate(expected, rows)
@@ -83,7 +83,7 @@ def test_a_file_is_of_one_split_one_tokenizer_and_one_length(
         ],
         start=1,
     ):
-        assert same(tokenised(by, of, length), fresh(by, of, length))
+        assert same(tokenise_split(by, of, length), fresh(by, of, length))
         assert len(list(cache.glob("*.tokens"))) == number
 
 
@@ -95,7 +95,7 @@ def test_tokenizers_of_one_backend_do_not_share_a_file(
     words = tokenizer.get_vocab()
     both = [BertTokenizerFast(vocab=words), DistilBertTokenizerFast(vocab=words)][::order]
     assert both[0].backend_tokenizer.to_str() == both[1].backend_tokenizer.to_str()
-    found = [tokenised(each, split(), 16) for each in both]
+    found = [tokenise_split(each, split(), 16) for each in both]
     assert all(map(same, found, [fresh(each, split()) for each in both]))
     assert [bool(inputs.types_S.any()) for inputs in found][::order] == [True, False]
 
@@ -103,14 +103,14 @@ def test_tokenizers_of_one_backend_do_not_share_a_file(
 @pytest.mark.parametrize("damage", ["cut", "changed", "empty", "odd"])
 def test_a_damaged_file_is_made_again(cache: Path, tokenizer: object, damage: str) -> None:
     expected = fresh(tokenizer, split())
-    tokenised(tokenizer, split(), 16)
+    tokenise_split(tokenizer, split(), 16)
     (path,) = cache.glob("*.tokens")
     whole = path.read_bytes()
     changed = whole[:40] + bytes([whole[40] ^ 1]) + whole[41:]
     path.write_bytes(
         {"cut": whole[:-4], "changed": changed, "empty": b"", "odd": whole[:-1]}[damage]
     )
-    assert same(tokenised(tokenizer, split(), 16), expected)
+    assert same(tokenise_split(tokenizer, split(), 16), expected)
     assert path.read_bytes() == whole
 
 
@@ -125,7 +125,7 @@ def test_small_splits_leave_no_file(
     cache: Path, tokenizer: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(token_cache, "CACHED_FROM", 5)
-    assert same(tokenised(tokenizer, split(), 16), fresh(tokenizer, split()))
+    assert same(tokenise_split(tokenizer, split(), 16), fresh(tokenizer, split()))
     assert not cache.exists()
 
 
@@ -133,15 +133,15 @@ def test_without_a_place_to_write_splits_are_tokenised_all_the_same(
     cache: Path, tokenizer: object
 ) -> None:
     cache.write_text("a file where the folder should be")
-    assert same(tokenised(tokenizer, split(), 16), fresh(tokenizer, split()))
+    assert same(tokenise_split(tokenizer, split(), 16), fresh(tokenizer, split()))
 
 
 def test_files_that_nobody_uses_are_removed(cache: Path, tokenizer: object) -> None:
-    tokenised(tokenizer, split(), 16)
+    tokenise_split(tokenizer, split(), 16)
     (old,) = cache.glob("*.tokens")
     month = time.time() - 31 * 24 * 3600
     os.utime(old, (month, month))
-    tokenised(tokenizer, split(), 8)
+    tokenise_split(tokenizer, split(), 8)
     (left,) = cache.glob("*.tokens")
     assert left != old
 
@@ -153,7 +153,7 @@ def test_what_a_killed_worker_had_begun_to_write_is_removed(cache: Path, tokeniz
         path.write_bytes(b"half a file")
     some_hours = time.time() - 5 * 3600
     os.utime(abandoned, (some_hours, some_hours))
-    tokenised(tokenizer, split(), 16)
+    tokenise_split(tokenizer, split(), 16)
     assert list(cache.glob(".*")) == [being_written]
 
 
@@ -170,7 +170,7 @@ texts = [f"text {number}" for number in range(40)]
 split = Split(ids=texts, texts=(texts,), labels=np.zeros(40, np.int64))
 made, tokenise = [], token_cache.tokenise
 token_cache.tokenise = lambda *a: made.append(1) or time.sleep(5) or tokenise(*a)
-token_cache.tokenised(load_encoder("tiny", texts).tokenizer, split, 16)
+token_cache.tokenise_split(load_encoder("tiny", texts).tokenizer, split, 16)
 print(len(made))
 """
 

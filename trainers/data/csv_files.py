@@ -1,4 +1,4 @@
-"""CSV and TSV files, every field as the text it is: `n/a` is one, and quoted newlines are legal.
+"""CSV and TSV files. Every field is text: `n/a` is not a missing value; newlines may be quoted.
 
 In: a file in UTF-8 with a header row. Out: its rows, or some of its columns.
 """
@@ -10,57 +10,56 @@ from pathlib import Path
 from typing import Final
 
 from search_spaces.errors import UserError
-from search_spaces.input_files import text_lines
+from search_spaces.input_files import read_lines
 from search_spaces.text import quoted, shown
 
-FIELD_CHARACTERS: Final = 2**31 - 1
-"""The longest field that csv allows anywhere: one may hold a whole document."""
+MAX_FIELD_CHARACTERS: Final = 2**31 - 1
+"""The longest field that `csv` can allow: a field may hold a whole document."""
 
 
-def csv_rows(path: Path, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line that a row begins at, and its fields; the header is the first.
+def read_csv_rows(path: Path, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row as the line at which it begins and its fields; the header comes first.
 
-    Fields are divided by tabs in a file that ends in `.tsv`, by commas in all others.
-
-    `strict` refuses what stands between a closing quote and the comma after it.
+    Fields are separated by tabs in a file that ends in `.tsv`, by commas in all others.
+    `strict` refuses characters between a closing quote and the next comma.
 
     Raises:
-        UserError: the file cannot be opened, decoded or cut into fields.
+        UserError: the file cannot be opened, decoded or split into fields.
     """
-    csv.field_size_limit(FIELD_CHARACTERS)  # Of the whole process; its default is 131,072.
-    # The empty line is a row without fields, unless a quote before it is still open.
+    csv.field_size_limit(MAX_FIELD_CHARACTERS)  # For the whole process; the default is 131,072.
+    # The added empty line is a row without fields, unless a quote before it is still open.
     divider = "\t" if path.suffix.lower() == ".tsv" else ","
-    rows = csv.reader(chain(text_lines(path), ["\n"]), strict=strict, delimiter=divider)
-    begin, held = 1, None
+    rows = csv.reader(chain(read_lines(path), ["\n"]), strict=strict, delimiter=divider)
+    begin, previous = 1, None
     try:
         for row in rows:
-            if held is not None:
-                yield held
-            held = (begin, row)
+            if previous is not None:
+                yield previous
+            previous = (begin, row)
             begin = rows.line_num + 1
     except csv.Error as error:
         raise UserError(f"{path}: line {begin}: {error}; is a quote not closed?") from error
-    if held and held[1]:
+    if previous and previous[1]:
         raise UserError(
-            f"{path}: line {held[0]}: a quote in the row that begins here is not closed"
+            f"{path}: line {previous[0]}: a quote in the row that begins here is not closed"
         )
 
 
 def read_columns(
     path: Path, columns: Sequence[str], optional: Sequence[str] = ()
 ) -> dict[str, list[str]]:
-    """Read these columns, and those of `optional` that are there; others may stand beside them.
+    """Read these columns, and those of `optional` that exist; the file may have others.
 
     Raises:
-        UserError: as `csv_rows` and `check_header`, a row with more or fewer fields than the
+        UserError: as `read_csv_rows` and `check_header`, a row with more or fewer fields than the
             header, or no row.
     """
-    rows = csv_rows(path)
+    rows = read_csv_rows(path)
     _, header = next(rows, (1, []))
     check_header(path, header, columns)
-    places = {name: header.index(name) for name in (*columns, *optional) if name in header}
-    found: dict[str, list[str]] = {name: [] for name in places}
-    filled = [(found[name].append, place) for name, place in places.items()]
+    indices = {name: header.index(name) for name in (*columns, *optional) if name in header}
+    found: dict[str, list[str]] = {name: [] for name in indices}
+    filled = [(found[name].append, index) for name, index in indices.items()]
     n = 0
     for line, row in rows:
         if not row:
@@ -68,29 +67,29 @@ def read_columns(
         if len(row) != len(header):
             raise UserError(f"{path}: line {line} has {len(row)} fields, the header {len(header)}")
         n += 1
-        for append, place in filled:
-            append(row[place])
+        for append, index in filled:
+            append(row[index])
     if not n:
         raise UserError(f"{path}: no rows below the header")
     return found
 
 
 def check_header(path: Path | str, header: Sequence[str], columns: Sequence[str]) -> None:
-    """Refuse a header that lacks a column, or has one twice, with a UserError."""
+    """Raise UserError if a header lacks one of these columns, or has it twice."""
     for column in columns:
         if column not in header:
             listed = ", ".join(map(shown, header)) or "none"
             raise UserError(f"{path}: no column {quoted(column)} (it has: {listed})")
         if header.count(column) > 1:
-            raise UserError(f"{path}: column {quoted(column)} is there twice; remove one")
+            raise UserError(f"{path}: column {quoted(column)} occurs twice; remove one")
 
 
-def header_of(path: Path) -> list[str]:
-    """Return the names of a file's columns; UserError as `csv_rows`."""
-    return next((row for _, row in csv_rows(path)), [])
+def read_header(path: Path) -> list[str]:
+    """Return the column names of a file; UserError as `read_csv_rows`."""
+    return next((row for _, row in read_csv_rows(path)), [])
 
 
-def line_of(path: Path, row: int) -> int:
-    """Return the line at which a row below the header begins; the first row is 0."""
-    lines = (line for line, fields in csv_rows(path) if fields)
+def find_line(path: Path, row: int) -> int:
+    """Return the line at which a row begins; the first row below the header is row 0."""
+    lines = (line for line, fields in read_csv_rows(path) if fields)
     return next(islice(lines, row + 1, None))

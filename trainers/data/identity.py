@@ -1,7 +1,7 @@
-"""What names the rows of a task: its definition and the fingerprints of its splits. No torch.
+"""The identity of a task's rows: a digest of its definition and its splits. No torch here.
 
-In: a task and the data folder. Out: an `Identity`. Reading rows takes seconds, so that what was
-found is remembered, by the names, sizes and times of the files, in the user's cache folder.
+In: a task and the data folder. Out: an `Identity`. Reading rows takes seconds, so identities are
+cached in the user's cache folder, by the names, sizes and times of the files.
 """
 
 import hashlib
@@ -14,26 +14,26 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from search_spaces.errors import UserError, unknown
-from search_spaces.input_files import at_home
+from search_spaces.errors import UserError, unknown_name
+from search_spaces.input_files import expand_home
 from search_spaces.tasks import Task
 from search_spaces.trial import TrainingSettings
-from trainers.data.difficulty import with_difficult
+from trainers.data.difficulty import add_difficult_split
 from trainers.data.hub import COMMIT
 from trainers.data.loading import TaskData, check_files, load_task, select_examples
 from trainers.records.files import (
     Unreadable,
-    is_there,
-    listing,
+    list_folder,
+    path_exists,
     read_whole,
     write_file,
-    write_first,
+    write_if_absent,
 )
-from trainers.records.metrics import METRICS, OWN, get_metric, short_name
+from trainers.records.metrics import METRICS, OWN_METRICS, get_metric, short_name
 from trainers.records.record import Count, Record, decode_record, encode_record
 from trainers.records.store import Store
 
-CHOOSING: Final = (
+ROW_SETTINGS: Final = (
     "select_on",
     "heldout_fraction",
     "n_per_class",
@@ -43,18 +43,18 @@ CHOOSING: Final = (
     "fraction_seed",
     "difficulty",
 )
-"""Settings of a trial that choose rows."""
-VERSION: Final = 1
-"""Raised when the same rows come to have another fingerprint, or more of them is remembered."""
+"""The settings of a trial that decide which rows it uses."""
+CACHE_VERSION: Final = 1
+"""Raised when the fingerprint of rows, or what is cached of them, changes."""
 TOKENS_PER_WORD: Final = 1.3
 """BERT's lower-casing vocabulary on English text; for estimates alone."""
 
 
 class Identity(Record):
-    """A task's rows: `digest` names them in the signatures of trials; the rest says what they are.
+    """A task's rows: `digest` names them in the signatures of trials; the rest describes them.
 
-    `splits` has their fingerprints, `rows` their numbers, `tokens` is a rough mean per example,
-    `revision` that of the hub's dataset.
+    `splits` has the fingerprint of each split, `rows` their numbers of rows; `tokens` is a rough
+    mean per training example, `revision` that of a dataset on the hub.
     """
 
     task: str
@@ -68,56 +68,56 @@ class Identity(Record):
 
 
 def identify(task: Task, folder: Path | None) -> Identity:
-    """Read a task's rows, or remember them, and name them.
+    """Return the identity of a task's rows, from the cache or by reading them.
 
     Raises:
-        UserError: as `load_task`, or the metric is not for as many labels.
+        UserError: as `load_task`, or the metric does not allow this number of labels.
     """
-    place = _place(task, folder)
-    if place and (found := _recall(place)):
+    path = _cache_file(task, folder)
+    if path and (found := _recall(path)):
         return found
-    found = identity_of(load_task(task, folder))
-    if place:
-        _remember(place, found)
+    found = make_identity(load_task(task, folder))
+    if path:
+        _remember(path, found)
     return found
 
 
-def fingerprints_of(
+def compute_fingerprints(
     task: Task, folder: Path | None, settings: TrainingSettings
 ) -> dict[str, str] | None:
-    """Read what fingerprints a trial's splits would have now; None where no file holds the rows.
+    """Return the fingerprints a trial's splits would have now; None if the rows are in no file.
 
-    A difficult subset that an encoder chooses is left out: that takes the encoder.
+    A difficult subset that an encoder chooses is left out, because it needs the encoder.
 
     Raises:
         UserError: as `load_task` and `select_examples`.
     """
-    chosen = settings.model_dump(mode="json", include=set(CHOOSING))
-    place = _place(task, folder, chosen)
-    if place is None:
+    chosen = settings.model_dump(mode="json", include=set(ROW_SETTINGS))
+    path = _cache_file(task, folder, chosen)
+    if path is None:
         return None
-    if found := _recall(place):
+    if found := _recall(path):
         return found.splits
     loaded = load_task(task, folder)
     if settings.difficulty != "encoder":
-        loaded = with_difficult(loaded, settings)
+        loaded = add_difficult_split(loaded, settings)
     data = select_examples(loaded, settings)
-    found = identity_of(data)
-    _remember(place, found)
+    found = make_identity(data)
+    _remember(path, found)
     return found.splits
 
 
-def identity_of(data: TaskData) -> Identity:
-    """Name the rows of a loaded task.
+def make_identity(data: TaskData) -> Identity:
+    """Compute the identity of a loaded task's rows.
 
     Raises:
-        UserError: the task's metric is not for as many labels.
+        UserError: the task's metric does not allow this number of labels.
     """
     check_metric_names(data.task)
     check_metrics(data.task, len(data.labels))
     splits = {name: split.fingerprint() for name, split in data.splits.items()}
-    told = {"labels": data.labels, "splits": splits, **_definition(data.task)}
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    definition = {"labels": data.labels, "splits": splits, **_definition(data.task)}
+    digest = hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()[:16]
     train = data.splits["train"]
     words = sum(len(text.split()) for column in train.texts for text in column)
     return Identity(
@@ -133,17 +133,17 @@ def identity_of(data: TaskData) -> Identity:
 
 
 def check_metric_names(task: Task) -> None:
-    """Check that a task's metrics exist; UserError names the nearest."""
+    """Check that a task's metrics exist; UserError suggests the nearest name."""
     for name in (task.metric, *task.beside):
-        if name not in METRICS and name not in OWN:
-            raise unknown(f"metric of task {task.name}", name, METRICS)
+        if name not in METRICS and name not in OWN_METRICS:
+            raise unknown_name(f"metric of task {task.name}", name, METRICS)
 
 
 def check_metrics(task: Task, n_classes: int) -> None:
-    """Check that a task's metrics are for as many labels; UserError otherwise."""
+    """Check that a task's metrics allow this number of labels; UserError otherwise."""
     for name in (task.metric, *task.beside):
         metric = get_metric(name)
-        if n_classes < 2 or not metric.fits(n_classes):
+        if n_classes < 2 or not metric.allows(n_classes):
             most = metric.max_classes
             labels = f"{'' if most == 2 else 'at most '}{most}" if most else "two or more"
             raise UserError(
@@ -153,79 +153,79 @@ def check_metrics(task: Task, n_classes: int) -> None:
 
 
 def _definition(task: Task) -> dict[str, Any]:
-    """What of a task's definition changes a result and is not in its rows."""
+    """Return what changes a result in a task's definition, besides its rows."""
     return {"metric": task.metric, "dev": task.dev, "difficult": task.difficult}
 
 
-def _place(
+def _cache_file(
     task: Task, folder: Path | None, chosen: Mapping[str, object] | None = None
 ) -> Path | None:
-    """Where the identity of just these files, or of rows chosen from them, is kept.
+    """Return the cache file for the rows of these files, or for the rows chosen from them.
 
-    None where the rows are in no file.
+    None if the rows are in no file.
     """
     files = _files(task, folder)
     pinned = task.hub is not None and COMMIT.fullmatch(task.hub.revision or "")
     if not (files or pinned):
         return None
     try:
-        stats = [(str(path.absolute()), *_times(path.stat())) for path in files]
+        stats = [(str(path.absolute()), *_file_stamp(path.stat())) for path in files]
     except OSError:
         return None
     fields = task.model_dump(mode="json", exclude={"folder", "title", "positive_title", "beside"})
-    told = json.dumps([VERSION, fields, stats, chosen], sort_keys=True)
-    return cache_folder() / "data" / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.json"
+    key = json.dumps([CACHE_VERSION, fields, stats, chosen], sort_keys=True)
+    return cache_folder() / "data" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
 
 
 def _files(task: Task, folder: Path | None) -> list[Path]:
     files: Iterable[Path] = check_files(task, folder).values()
     if task.disk:
-        files = (path for path in task.place(task.disk).rglob("*") if path.is_file())
+        files = (path for path in task.resolve(task.disk).rglob("*") if path.is_file())
     return sorted(files)
 
 
-def _times(found: os.stat_result) -> tuple[int, ...]:
-    """What changes when a file is written; ctime also where somebody sets mtime back."""
+def _file_stamp(found: os.stat_result) -> tuple[int, ...]:
+    """Return what changes when a file is written; ctime changes even if mtime is set back."""
     return (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
 def cache_folder() -> Path:
-    """Return the user's folder for what can be made again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or at_home(Path("~/.cache"))) / "catsweep"
+    """Return the user's cache folder."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or expand_home(Path("~/.cache"))) / "catsweep"
 
 
-def _recall(place: Path) -> Identity | None:
+def _recall(path: Path) -> Identity | None:
     try:
-        return decode_record(Identity, read_whole(place))
+        return decode_record(Identity, read_whole(path))
     except (OSError, ValueError):
         return None
 
 
-def _remember(place: Path, found: Identity) -> None:
-    with suppress(OSError, UserError):  # It can be read again.
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_file(place, encode_record(found), sync=False)
+def _remember(path: Path, found: Identity) -> None:
+    with suppress(OSError, UserError):  # The rows can be read again.
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, encode_record(found), sync=False)
 
 
 def keep_identity(store: Store, identity: Identity) -> None:
-    """Note in the store that trials may be trained on these rows.
+    """Write to the store that trials may be trained on these rows, unless it has that already.
 
     Raises:
         UserError: it cannot be written.
     """
-    place = store.tasks / identity.task / f"{identity.digest}.json"
-    if not is_there(place):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_first(place, encode_record(identity))
+    path = store.tasks / identity.task / f"{identity.digest}.json"
+    if not path_exists(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_if_absent(path, encode_record(identity))
 
 
-def kept_identities(store: Store, task: str) -> list[Identity]:
-    """Read what rows of a task trials in the store were trained on, or were to be.
+def read_identities(store: Store, task: str) -> list[Identity]:
+    """Read the identities of the rows that trials of a task in the store use.
 
     Raises:
-        UserError: a record of them cannot be read.
+        UserError: a record cannot be read.
     """
-    entries = listing(store.tasks / task)
+    entries = list_folder(store.tasks / task)
     return [_read(Path(entry.path)) for entry in entries if entry.name.endswith(".json")]
 
 
@@ -234,7 +234,8 @@ def _read(path: Path) -> Identity:
         return decode_record(Identity, read_whole(path))
     except (IsADirectoryError, ValueError) as error:
         raise UserError(
-            f"{path} is no record of a task's data ({error}): remove it, and run the study again"
+            f"{path} is not a valid record of a task's data ({error}): remove it, and run the study"
+            " again"
         ) from error
     except OSError as error:
         raise Unreadable(path, error) from error

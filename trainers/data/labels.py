@@ -1,6 +1,7 @@
-"""Labels as text: one rule for training data, the hub, files of predictions and `--labels`.
+"""Labels as text: one rule for training data, the hub, prediction files and `--labels`.
 
-In: what a file says. Out: the label or what is wrong with it, and what a task's labels tell of it.
+In: the text of a label or an id. Out: its normalised form, or what is wrong with it; and whether
+a set of labels belongs to a single-label classification task.
 """
 
 import math
@@ -14,39 +15,39 @@ from search_spaces.errors import UserError
 from search_spaces.text import quoted
 
 UNLABELLED: Final = "-1"
-"""What GLUE's test sets, and `datasets`, have where no label is known."""
-MOST_CHARACTERS: Final = 1_000
+"""The label that GLUE's test sets, and `datasets`, have where no label is known."""
+MAX_CHARACTERS: Final = 1_000
 INVISIBLE: Final = {"Cc", "Cf", "Zl", "Zp", "Zs"}
-"""Unicode's controls, marks without width and blanks, the no-break space among them."""
+"""Unicode's categories of control and zero-width characters and of spaces."""
 FILLERS: Final = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")
-"""Invisible, too, though Unicode takes them for letters, symbols and accents."""
+"""Also invisible, although Unicode has them as letters, symbols and accents."""
 TAGS: Final = range(0xE0000, 0xE0080)
-"""Invisible, but it is by these alone that some flags differ."""
+"""Invisible, but some flag emojis differ in nothing else."""
 WHOLE_FLOAT: Final = re.compile(r"(-?(?:0|[1-9][0-9]{0,15}))\.0+")
 SEPARATORS: Final = re.compile(r"[|;,]")
-NOT_IN_SCOPE: Final = "one label per example is expected here"
+SCOPE: Final = "one label per example is expected here"
 
 
-def as_name(text: str) -> str:
-    """Write an id as it is compared: a whole number as `1` where another program wrote `1.0`.
+def normalise_name(text: str) -> str:
+    """Return the normalised form of an id: stripped, in NFC, and `1` for the whole number `1.0`.
 
-    Invisible characters around it are stripped, and its Unicode form is NFC. pandas turns a column
-    of whole numbers to floats when one is missing, even if that one is dropped later.
+    Invisible characters around it are stripped. pandas turns a column of whole numbers into floats
+    when one is missing, even if that row is dropped later, so other programs write `1.0`.
     """
     if not (text.isascii() and text.isprintable()):
-        text = unicodedata.normalize("NFC", _stripped(text))
+        text = unicodedata.normalize("NFC", _strip_invisible(text))
     text = text.strip()
     found = WHOLE_FLOAT.fullmatch(text) if ".0" in text else None
     return str(int(found[1])) if found else text
 
 
 @lru_cache(maxsize=4096)
-def as_label(text: str) -> str:
-    """Write a label as it is compared, by the rule of `as_name`; case counts."""
-    return as_name(text)
+def normalise_label(text: str) -> str:
+    """Return the normalised form of a label, by the rule of `normalise_name`; case matters."""
+    return normalise_name(text)
 
 
-def _stripped(text: str) -> str:
+def _strip_invisible(text: str) -> str:
     start, end = 0, len(text)
     while start < end and _is_invisible(text[start]):
         start += 1
@@ -61,8 +62,8 @@ def _is_invisible(character: str) -> bool:
     )
 
 
-def written(where: str, value: object) -> str:
-    """Write a label or an id that JSON or Parquet has as a number; `where` is its place.
+def format_number(where: str, value: object) -> str:
+    """Return a label or an id of JSON or Parquet as text; `where` says where it is.
 
     Raises:
         UserError: it is neither text nor a whole number.
@@ -71,8 +72,7 @@ def written(where: str, value: object) -> str:
         return value
     if isinstance(value, list):
         raise UserError(
-            f"{where} is {quoted(value)}, a list: multi-label tasks are out of scope,"
-            f" {NOT_IN_SCOPE}"
+            f"{where} is {quoted(value)}, a list: multi-label tasks are not supported, {SCOPE}"
         )
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -82,15 +82,15 @@ def written(where: str, value: object) -> str:
 
 
 @lru_cache(maxsize=4096)
-def fault_of_label(label: str) -> str | None:
-    """Return what is wrong with a label that `as_label` gave; None where nothing is."""
-    if len(label) > MOST_CHARACTERS:
+def find_label_fault(label: str) -> str | None:
+    """Return what is wrong with a normalised label, or None."""
+    if len(label) > MAX_CHARACTERS:
         return f"has {len(label):,} characters: is it a text?"
-    return fault_of(label)
+    return find_name_fault(label)
 
 
-def fault_of(name: str) -> str | None:
-    """Return the same of an id."""
+def find_name_fault(name: str) -> str | None:
+    """Return what is wrong with a normalised id, or None."""
     if not name:
         return "is empty"
     if name.casefold() == "nan":
@@ -100,32 +100,32 @@ def fault_of(name: str) -> str | None:
     return None
 
 
-def check_labels_of(source: object, labels: Iterable[str]) -> None:
-    """Refuse labels that are several in one or numbers to predict: other tasks than ours.
+def check_label_set(source: object, labels: Iterable[str]) -> None:
+    """Refuse the labels of multi-label and regression tasks, which are not supported.
 
     Raises:
-        UserError: it names `source` and a label.
+        UserError: a label lists several others, or all are numbers and one has a fraction.
     """
     known = dict.fromkeys(labels)
-    numbers = [number for label in known if (number := _number(label)) is not None]
+    numbers = [number for label in known if (number := _as_number(label)) is not None]
     if len(numbers) == len(known):
         for label, number in zip(known, numbers, strict=True):
             if not number.is_integer():
                 raise UserError(
-                    f"{source}: the label {quoted(label)} is a number with a fraction, as all are"
-                    f" numbers: regression is out of scope, {NOT_IN_SCOPE}, not a score"
+                    f"{source}: all labels are numbers, and {quoted(label)} has a fraction:"
+                    f" regression is not supported, {SCOPE}, not a score"
                 )
-    single = {parts[0] for label in known if len(parts := _parts(label)) == 1}
+    single = {parts[0] for label in known if len(parts := _split_parts(label)) == 1}
     for label in known:
-        parts = _parts(label)
+        parts = _split_parts(label)
         if len(parts) > 1 and single.issuperset(parts):
             raise UserError(
                 f"{source}: the label {quoted(label)} lists others ({', '.join(map(quoted, parts))}"
-                f"): multi-label tasks are out of scope, {NOT_IN_SCOPE}; rename it if it is one"
+                f"): multi-label tasks are not supported, {SCOPE}; rename it if it is one label"
             )
 
 
-def _number(label: str) -> float | None:
+def _as_number(label: str) -> float | None:
     try:
         number = float(label)
     except ValueError:
@@ -133,20 +133,20 @@ def _number(label: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _parts(label: str) -> list[str]:
-    """Split a label at `|`, `;` and `,`, without brackets around it and quotes around a part."""
+def _split_parts(label: str) -> list[str]:
+    """Split a label at `|`, `;` and `,`; remove brackets around it and quotes around its parts."""
     bare = label[1:-1] if label[:1] + label[-1:] in {"[]", "()", "{}"} else label
-    parts = [as_label(part).strip("'\"") for part in SEPARATORS.split(bare)]
+    parts = [normalise_label(part).strip("'\"") for part in SEPARATORS.split(bare)]
     return [part for part in parts if part] or [label]
 
 
-def case_warnings(source: object, counts: Mapping[str, int]) -> list[str]:
-    """Name labels that differ in case alone, with their counts: each is a class of its own."""
+def warn_about_case(source: object, counts: Mapping[str, int]) -> list[str]:
+    """Return a warning for each group of labels that differ only in case; they stay separate."""
     folded: dict[str, list[str]] = {}
     for label in counts:
         folded.setdefault(label.casefold(), []).append(label)
     return [
-        f"{source}: labels that differ in case alone are classes of their own: "
+        f"{source}: labels that differ only in case are separate classes: "
         + ", ".join(f"{quoted(label)} ({counts[label]:,} rows)" for label in sorted(group))
         for group in folded.values()
         if len(group) > 1

@@ -1,7 +1,7 @@
-"""A split's rows as their source has them: a file, a saved dataset, or the Hugging Face hub.
+"""The rows of a split, read from a file, a saved dataset or the Hugging Face hub.
 
-In: a task, and a file, a folder or the hub. Out: `Rows`: columns of text, the labels by the rule of
-`labels.py`, and where each row stands, for an error.
+In: a task, and a file, a folder or the hub. Out: `Rows`: columns of text, labels normalised by
+`labels.py`, and the location of each row for error messages.
 """
 
 import re
@@ -15,21 +15,21 @@ from search_spaces.input_files import is_folder
 from search_spaces.tasks import Hub, Task
 from search_spaces.text import one_line, shown
 from trainers.data.csv_files import check_header
-from trainers.data.hub import hub_answers, why
-from trainers.data.labels import UNLABELLED, as_label, fault_of_label
-from trainers.data.table_files import Values, as_names, as_texts, read_table
+from trainers.data.hub import explain_failure, hub_answers
+from trainers.data.labels import UNLABELLED, find_label_fault, normalise_label
+from trainers.data.table_files import TableColumns, read_names, read_table, read_texts
 
 
 class DataAbsent(UserError):
-    """A task's files, its saved dataset or the hub's are not to be had here."""
+    """A task's files, its saved dataset or its hub dataset are not available here."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """N rows of a split: its texts by column, its labels, and its ids where it has some.
+    """N rows of a split: its texts by column, its labels, and its ids if it has any.
 
-    `source` names the file or the repository, `where` the place of a row in it, `commit` that of
-    the hub's repository, where it is known.
+    `source` is the file or the hub's repository, `where(row)` the location of a row in it, and
+    `commit` the commit of the repository, if it is known.
     """
 
     texts: tuple[list[str], ...]
@@ -41,26 +41,26 @@ class Rows:
 
 
 def id_columns(task: Task) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the columns of ids that a file must have, and may have."""
+    """Return the id columns that a file must have, and those that it may have."""
     return ((task.id,), ()) if task.id else ((), ("id",))
 
 
-def rows_of_file(path: Path, task: Task) -> Rows:
-    """Read a file with the task's columns of texts and of labels, and perhaps one of ids.
+def read_file_rows(path: Path, task: Task) -> Rows:
+    """Read the task's columns of texts and labels from a file, and its ids if there are any.
 
     Raises:
         UserError: as `read_table`, or a row has no label or no text.
     """
-    ids, perhaps = id_columns(task)
-    found = read_table(path, (*task.text, task.label, *ids), optional=perhaps)
-    return _labelled(found, task, str(path), next(iter((*ids, *perhaps))))
+    ids, optional_ids = id_columns(task)
+    found = read_table(path, (*task.text, task.label, *ids), optional=optional_ids)
+    return _check_labels(found, task, str(path), next(iter((*ids, *optional_ids))))
 
 
-def rows_of_disk(folder: Path, task: Task) -> dict[str, Rows]:
-    """Read a folder that `datasets.save_to_disk` wrote; its splits have our names.
+def read_saved_dataset(folder: Path, task: Task) -> dict[str, Rows]:
+    """Read a folder that `datasets.save_to_disk` wrote, by the names of its splits.
 
     Raises:
-        UserError: it is no such folder, or it lacks a column.
+        UserError: it is not such a folder, or it lacks a column.
     """
     import datasets
 
@@ -71,7 +71,7 @@ def rows_of_disk(folder: Path, task: Task) -> dict[str, Rows]:
         found = datasets.load_from_disk(str(folder), keep_in_memory=True)
     except Exception as error:
         raise UserError(
-            f"task {task.name}: disk: {folder} is no folder of datasets.save_to_disk"
+            f"task {task.name}: disk: {folder} is not a folder of datasets.save_to_disk"
             f" ({one_line(error)})"
         ) from error
     if not isinstance(found, datasets.DatasetDict):
@@ -79,26 +79,32 @@ def rows_of_disk(folder: Path, task: Task) -> dict[str, Rows]:
             f"task {task.name}: disk: {folder} holds one table: save a DatasetDict with the splits"
             " train and, if there are some, dev and test"
         )
-    return {split: _rows_of_table(table, folder, split, task) for split, table in found.items()}
+    return {
+        split: _convert_saved_table(table, folder, split, task) for split, table in found.items()
+    }
 
 
-def _rows_of_table(table: Any, folder: Path, split: str, task: Task) -> Rows:
-    ids, perhaps = id_columns(task)
+def _convert_saved_table(table: Any, folder: Path, split: str, task: Task) -> Rows:
+    ids, optional_ids = id_columns(task)
     source = f"{folder}: {shown(split)}"
     check_header(source, table.column_names, (*task.text, task.label, *ids))
-    there = [*task.text, task.label, *(n for n in (*ids, *perhaps) if n in table.column_names)]
-    columns = {name: list(table[name][:]) for name in there}
+    present = [
+        *task.text,
+        task.label,
+        *(n for n in (*ids, *optional_ids) if n in table.column_names),
+    ]
+    columns = {name: list(table[name][:]) for name in present}
     names = getattr(table.features[task.label], "names", None) or ()
-    columns[task.label] = [_named(value, names) for value in columns[task.label]]
-    found = Values(columns=columns, where=lambda row: f"{source}: row {row + 1}")
-    return _labelled(found, task, source, next(iter((*ids, *perhaps))))
+    columns[task.label] = [_name_label(value, names) for value in columns[task.label]]
+    found = TableColumns(columns=columns, where=lambda row: f"{source}: row {row + 1}")
+    return _check_labels(found, task, source, next(iter((*ids, *optional_ids))))
 
 
-def rows_of_hub(task: Task, hub: Hub) -> dict[str, Rows]:
-    """Load a task's splits from the hub, or from what `datasets` has cached of it.
+def read_hub_dataset(task: Task, hub: Hub) -> dict[str, Rows]:
+    """Load a task's splits from the hub, or from the cache of `datasets`.
 
     Raises:
-        UserError: it cannot be had, or as `hub_rows`.
+        UserError: it cannot be loaded, or as `convert_hub_table`.
     """
     import datasets
 
@@ -112,9 +118,10 @@ def rows_of_hub(task: Task, hub: Hub) -> dict[str, Rows]:
         }
     except Exception as error:
         raise DataAbsent(
-            f"task {task.name}: cannot get {hub.name}: {why(error)}{_files_instead(task)}"
+            f"task {task.name}: cannot get {hub.name}: {explain_failure(error)}"
+            f"{_files_instead(task)}"
         ) from error
-    return {split: hub_rows(table, split, task, hub) for split, table in tables.items()}
+    return {split: convert_hub_table(table, split, task, hub) for split, table in tables.items()}
 
 
 def _files_instead(task: Task) -> str:
@@ -122,8 +129,8 @@ def _files_instead(task: Task) -> str:
     return f"; pass --data FOLDER that holds {', '.join(files)}" if files else ""
 
 
-def hub_rows(table: Any, split: str, task: Task, hub: Hub) -> Rows:
-    """Turn a hub table into text rows: label numbers to names, drops as the source says.
+def convert_hub_table(table: Any, split: str, task: Task, hub: Hub) -> Rows:
+    """Convert a hub table to rows: name its labels, and drop the rows that `hub` says to drop.
 
     Raises:
         UserError: it lacks a column, or a row has no label or no text.
@@ -132,50 +139,50 @@ def hub_rows(table: Any, split: str, task: Task, hub: Hub) -> Rows:
     ids = (task.id,) if task.id else ()
     check_header(f"{hub.name}: {split}", table.column_names, (*task.text, label, *ids))
     names = task.labels or tuple(getattr(table.features[label], "names", None) or ())
-    labels = [_named(value, names) for value in table[label][:]]
+    labels = [_name_label(value, names) for value in table[label][:]]
     rows = list(zip(*(table[column][:] for column in (*task.text, *ids)), labels, strict=True))
-    kept = [row for row, values in enumerate(rows) if values[-1] not in hub.dropped_labels]
+    remaining = [row for row, values in enumerate(rows) if values[-1] not in hub.dropped_labels]
     if hub.drop_duplicates and split == "train":
-        kept = sorted({rows[row]: row for row in reversed(kept)}.values())
+        remaining = sorted({rows[row]: row for row in reversed(remaining)}.values())
     columns = {
-        column: [rows[row][place] for row in kept]
-        for place, column in enumerate((*task.text, *ids, task.label))
+        column: [rows[row][index] for row in remaining]
+        for index, column in enumerate((*task.text, *ids, task.label))
     }
 
     def where(row: int) -> str:
-        return f"{hub.name}: row {kept[row] + 1} of {hub.splits.get(split, split)}"
+        return f"{hub.name}: row {remaining[row] + 1} of {hub.splits.get(split, split)}"
 
-    found = _labelled(Values(columns=columns, where=where), task, hub.name, task.id)
-    return replace(found, commit=_commit(table, hub.name))
+    found = _check_labels(TableColumns(columns=columns, where=where), task, hub.name, task.id)
+    return replace(found, commit=_find_commit(table, hub.name))
 
 
-def _commit(table: Any, name: str) -> str | None:
-    """Return the commit that a table was made of: it stands in the addresses of its files."""
+def _find_commit(table: Any, name: str) -> str | None:
+    """Return the commit that a table was made from, which is part of its files' addresses."""
     addresses = " ".join(getattr(table.info, "download_checksums", None) or ())
     found = re.search(rf"{re.escape(name)}@([0-9a-f]{{40}})/", addresses)
     return found[1] if found else None
 
 
-def _named(value: object, names: Sequence[str]) -> object:
-    """Name a label that is a number; one that no name belongs to, as -1, stays what it is."""
+def _name_label(value: object, names: Sequence[str]) -> object:
+    """Return the name of a label that is a number; one without a name, such as -1, is kept."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
         return names[value]
     return value
 
 
-def _labelled(found: Values, task: Task, source: str, ids: str | None) -> Rows:
-    """Write the labels as they are compared; refuse a row that has none."""
-    labels = [as_label(label) for label in as_names(found, task.label)]
-    faults = {label: fault for label in set(labels) if (fault := fault_of_label(label))}
+def _check_labels(found: TableColumns, task: Task, source: str, ids: str | None) -> Rows:
+    """Normalise the labels; refuse a row without a valid one."""
+    labels = [normalise_label(label) for label in read_names(found, task.label)]
+    faults = {label: fault for label in set(labels) if (fault := find_label_fault(label))}
     if UNLABELLED in labels and UNLABELLED not in (task.labels or ()):
-        faults[UNLABELLED] = f"is {UNLABELLED}, which means that none is known"
+        faults[UNLABELLED] = f"is {UNLABELLED}, which means that it is unknown"
     if faults:
         row = next(row for row, label in enumerate(labels) if label in faults)
         raise UserError(f"{found.where(row)}: the label {faults[labels[row]]}")
     return Rows(
-        texts=tuple(as_texts(found, column) for column in task.text),
+        texts=tuple(read_texts(found, column) for column in task.text),
         labels=labels,
-        ids=as_names(found, ids) if ids in found.columns else None,
+        ids=read_names(found, ids) if ids in found.columns else None,
         source=source,
         where=found.where,
     )

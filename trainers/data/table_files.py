@@ -1,6 +1,7 @@
-"""Tables that a user brings: CSV, TSV, JSON lines and Parquet, by their ending.
+"""Users' tables: CSV, TSV, JSON lines and Parquet, told apart by the file's ending.
 
-In: a path and the columns wanted. Out: their values as text; or a UserError that names the place.
+In: a path and the columns wanted. Out: their values as text; or a UserError that says where the
+error is.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,57 +13,59 @@ from search_spaces.errors import UserError
 from search_spaces.text import quoted
 from trainers.data import csv_files
 from trainers.data.csv_files import check_header
-from trainers.data.json_files import json_rows
-from trainers.data.labels import written
+from trainers.data.json_files import read_json_rows
+from trainers.data.labels import format_number
 
 FIRST_ROWS: Final = 100
-"""Of JSON lines, to learn the names of its columns."""
+"""The rows of JSON lines whose keys are taken as the columns."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Values:
-    """N values of each column that was wanted and is there; `where` names the place of a row."""
+class TableColumns:
+    """N values of each column read; `where(row)` is the location of a row."""
 
     columns: dict[str, list[Any]]
     where: Callable[[int], str]
 
 
 class Reader(Protocol):
-    """Reads one format: the columns' names, and the values of those wanted."""
+    """Reads one format: the names of the columns, and the values of some."""
 
     def header(self, path: Path) -> list[str]:
-        """Return the names of a file's columns."""
+        """Return the column names of a file."""
 
-    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> Values:
-        """Read these columns, and those of `optional` that are there."""
+    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> TableColumns:
+        """Read these columns, and those of `optional` that exist."""
 
 
 class _Csv:
     def header(self, path: Path) -> list[str]:
-        return csv_files.header_of(path)
+        return csv_files.read_header(path)
 
-    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> Values:
+    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> TableColumns:
         found = csv_files.read_columns(path, columns, optional)
-        return Values(
+        return TableColumns(
             columns=dict(found),
-            where=lambda row: f"{path}: line {csv_files.line_of(path, row)}",
+            where=lambda row: f"{path}: line {csv_files.find_line(path, row)}",
         )
 
 
 class _JsonLines:
     def header(self, path: Path) -> list[str]:
         names: dict[str, None] = {}
-        for place, (_, row) in enumerate(json_rows(path)):
+        for number, (_, row) in enumerate(read_json_rows(path)):
             names.update(dict.fromkeys(name for name, _ in row))
-            if place == FIRST_ROWS:
+            if number == FIRST_ROWS:
                 break
         return list(names)
 
-    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> Values:
+    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> TableColumns:
         lines: list[int] = []
-        there = {*columns, *(name for name in optional if name in self.header(path))}
-        found: dict[str, list[Any]] = {name: [] for name in (*columns, *optional) if name in there}
-        for line, pairs in json_rows(path):
+        present = {*columns, *(name for name in optional if name in self.header(path))}
+        found: dict[str, list[Any]] = {
+            name: [] for name in (*columns, *optional) if name in present
+        }
+        for line, pairs in read_json_rows(path):
             row, where = dict(pairs), f"{path}: line {line}"
             if len(row) < len(pairs):
                 raise UserError(f"{where} has a key twice; remove one")
@@ -71,7 +74,7 @@ class _JsonLines:
                     raise UserError(f"{where} has no key {quoted(name)}")
                 values.append(row[name])
             lines.append(line)
-        return Values(columns=found, where=lambda row: f"{path}: line {lines[row]}")
+        return TableColumns(columns=found, where=lambda row: f"{path}: line {lines[row]}")
 
 
 class _Parquet:
@@ -80,14 +83,14 @@ class _Parquet:
 
         return ParquetFile(path).names
 
-    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> Values:
+    def read(self, path: Path, columns: Sequence[str], optional: Sequence[str]) -> TableColumns:
         from trainers.data.parquet_files import ParquetFile
 
         file = ParquetFile(path)
         check_header(path, file.names, columns)
-        there = [*columns, *(name for name in optional if name in file.names)]
-        return Values(
-            columns={name: file.values(name) for name in there},
+        present = [*columns, *(name for name in optional if name in file.names)]
+        return TableColumns(
+            columns={name: file.values(name) for name in present},
             where=lambda row: f"{path}: row {row + 1}",
         )
 
@@ -100,8 +103,8 @@ READERS: Final[dict[str, Reader]] = {
 }
 
 
-def reader_of(path: Path) -> Reader:
-    """Return what reads a file with this ending; UserError where nothing does."""
+def get_reader(path: Path) -> Reader:
+    """Return the reader for a file's ending; UserError if there is none."""
     ending = path.suffix.lower()
     if ending not in READERS:
         raise UserError(f"{path}: expected a file that ends in {', '.join(READERS)}")
@@ -109,28 +112,28 @@ def reader_of(path: Path) -> Reader:
 
 
 def check_columns(path: Path, columns: Sequence[str]) -> None:
-    """Check that a file has these columns, after a look at its first rows.
+    """Check that a file has these columns, by reading its header or first rows.
 
     Raises:
         UserError: it lacks one, or has one twice, or cannot be opened.
     """
-    check_header(path, reader_of(path).header(path), columns)
+    check_header(path, get_reader(path).header(path), columns)
 
 
-def read_table(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Values:
-    """Read these columns, and those of `optional` that are there; others may stand beside them.
+def read_table(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> TableColumns:
+    """Read these columns, and those of `optional` that exist; the file may have others.
 
     Raises:
         UserError: the file cannot be read, lacks a column, or has no rows.
     """
-    found = reader_of(path).read(path, columns, optional)
+    found = get_reader(path).read(path, columns, optional)
     if not all(found.columns.values()):
         raise UserError(f"{path}: no rows")
     return found
 
 
-def as_texts(found: Values, column: str) -> list[str]:
-    """Return a column of texts; UserError where one is missing or no text."""
+def read_texts(found: TableColumns, column: str) -> list[str]:
+    """Return a column of texts; UserError if one is missing or is not text."""
     values = found.columns[column]
     for row, value in enumerate(values):
         if not isinstance(value, str):
@@ -139,20 +142,20 @@ def as_texts(found: Values, column: str) -> list[str]:
     return values
 
 
-def as_names(found: Values, column: str) -> list[str]:
-    """Return a column of labels or ids as text: a whole number may stand for one.
+def read_names(found: TableColumns, column: str) -> list[str]:
+    """Return a column of labels or ids as text; whole numbers are converted.
 
     Raises:
         UserError: a value is something else.
     """
     values = found.columns[column]
     return [
-        value if isinstance(value, str) else _named(found, column, row, value)
+        value if isinstance(value, str) else _format_name(found, column, row, value)
         for row, value in enumerate(values)
     ]
 
 
-def _named(found: Values, column: str, row: int, value: object) -> str:
+def _format_name(found: TableColumns, column: str, row: int, value: object) -> str:
     if value is None:
         return ""  # The rule of labels says what is wrong with it.
-    return written(f"{found.where(row)}: {column}", value)
+    return format_number(f"{found.where(row)}: {column}", value)

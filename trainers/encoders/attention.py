@@ -1,7 +1,7 @@
-"""Attention over a packed row, registered with transformers: the encoder's code is unmodified.
+"""Attention over a packed row, registered with transformers; its encoders are used unmodified.
 
-In: queries, keys and values (1, H, P, d) of a packed row, and the batch that says which tokens
-belong together. Out: attention output (1, P, H, d), each token attending to its own example only.
+In: queries, keys and values (1, H, P, d) of a packed row, and the batch, which says which tokens
+belong together. Out: attention output (1, P, H, d); each token attends only to its own example.
 Legend: B examples, T the longest, P packed tokens, N queries (P, or B: those of [CLS] alone),
 H heads, d head width.
 """
@@ -22,11 +22,11 @@ PACKED = "catsweep_packed"
 """The attention's name in transformers' registries."""
 
 PADDED = "catsweep_padded"
-"""Transformers' own through torch, but masks are made without a look at their values."""
+"""Transformers' attention through torch, with masks made without reading their values."""
 
 HALVES = (torch.float16, torch.bfloat16)
 FLASH_WIDTH, FLASH_CAPABILITY = 128, (8, 0)
-"""The widest heads, and the oldest GPU, that flash attention serves whatever else is asked."""
+"""The widest heads, and the lowest compute capability, that flash attention always supports."""
 
 
 def packed_attention(
@@ -58,10 +58,10 @@ def attend_on_grids(
     scaling: float | None,
     dropout: float,
 ) -> Tensor:
-    """Lay the row out on grids, attend on each with padding masked, gather it again.
+    """Lay the row out on grids, attend on each grid with padding masked, and gather the row.
 
-    N = P queries, or N = B: those of [CLS] alone (an example has more tokens than that one).
-    Returns (1, N, H, d). Quick on a CPU; on a GPU for what `_efficient` does not drop out rightly.
+    There are N = P queries, or N = B for [CLS] alone (every example has more than one token).
+    Returns (1, N, H, d). Fast on a CPU; used on a GPU where `_efficient` has wrong dropout.
     """
     grids = batch.grids
     at_cls = query_1HNd.shape[2] == len(batch)
@@ -82,7 +82,7 @@ def attend_on_grids(
 
 
 class Spans(NamedTuple):
-    """Where each example's part of a row begins, (B + 1,) 32-bit, and the longest part."""
+    """Where each example begins in a row, (B + 1,) 32-bit, and the length of the longest."""
 
     offsets: Tensor
     longest: int
@@ -96,31 +96,31 @@ def attend_ragged(
     scaling: float | None,
     dropout: float,
 ) -> Tensor:
-    """Attend with a GPU's variable-length kernels: no cell is computed that holds no token.
+    """Attend with a GPU's variable-length kernels, which compute no padding.
 
-    N as in `attend_on_grids`, and the same result. Nested tensors end in the same two calls, but
-    their Python takes 2.7 ms of a layer forward and backward, and this 0.06.
+    N and the result are as in `attend_on_grids`. Torch's nested tensors end in the same two calls,
+    but their Python code takes 2.7 ms per layer, forward and backward; this takes 0.06 ms.
     """
     width = query_1HNd.shape[3]
-    of_keys = Spans(batch.offsets, batch.mask_BT.shape[1])
-    of_queries = Spans(batch.singles, 1) if query_1HNd.shape[2] == len(batch) else of_keys
+    key_spans = Spans(batch.offsets, batch.mask_BT.shape[1])
+    query_spans = Spans(batch.singles, 1) if query_1HNd.shape[2] == len(batch) else key_spans
     attend = _flash if _has_flash(query_1HNd) else _efficient
     out_NHd = attend(
-        _tokens_first(query_1HNd),
-        _tokens_first(key_1HPd),
-        _tokens_first(value_1HPd),
-        of_queries,
-        of_keys,
+        _put_tokens_first(query_1HNd),
+        _put_tokens_first(key_1HPd),
+        _put_tokens_first(value_1HPd),
+        query_spans,
+        key_spans,
         width**-0.5 if scaling is None else scaling,
         dropout,
     )
     return out_NHd[None, ..., :width]
 
 
-def _tokens_first(row_1HNd: Tensor) -> Tensor:
-    """(1, H, N, d) -> (N, H, d), d filled up with zeros to a multiple of 8: they change nothing.
+def _put_tokens_first(row_1HNd: Tensor) -> Tensor:
+    """(1, H, N, d) -> (N, H, d), with d padded to a multiple of 8 with zeros, without effect.
 
-    Squeezed, not indexed: the gradient of an index is laid into zeros and copied.
+    It is squeezed, not indexed, because the gradient of indexing is copied into a zero tensor.
     """
     row_NHd = row_1HNd.squeeze(0).transpose(0, 1)
     missing = -row_NHd.shape[2] % 8
@@ -128,7 +128,7 @@ def _tokens_first(row_1HNd: Tensor) -> Tensor:
 
 
 def _has_flash(query_1HNd: Tensor) -> bool:
-    """Return whether flash attention serves these numbers on this device."""
+    """Return whether flash attention supports this type, width and device."""
     fits = query_1HNd.dtype in HALVES and query_1HNd.shape[3] <= FLASH_WIDTH
     return fits and _device_has_flash(query_1HNd.device)
 
@@ -143,20 +143,20 @@ def _flash(
     query_NHd: Tensor,
     key_PHd: Tensor,
     value_PHd: Tensor,
-    of_queries: Spans,
-    of_keys: Spans,
+    query_spans: Spans,
+    key_spans: Spans,
     scaling: float,
     dropout: float,
 ) -> Tensor:
-    """Call torch's flash attention of 16-bit numbers as its nested tensors do."""
+    """Call torch's flash attention (16-bit numbers) as its nested tensors do."""
     found = torch.ops.aten._flash_attention_forward(
         query_NHd,
         key_PHd,
         value_PHd,
-        of_queries.offsets,
-        of_keys.offsets,
-        of_queries.longest,
-        of_keys.longest,
+        query_spans.offsets,
+        key_spans.offsets,
+        query_spans.longest,
+        key_spans.longest,
         dropout,
         False,  # is_causal
         False,  # return_debug_mask
@@ -170,28 +170,28 @@ def _efficient(
     query_NHd: Tensor,
     key_PHd: Tensor,
     value_PHd: Tensor,
-    of_queries: Spans,
-    of_keys: Spans,
+    query_spans: Spans,
+    key_spans: Spans,
     scaling: float,
     dropout: float,
 ) -> Tensor:
-    """Call torch's memory-efficient attention, which takes 32-bit numbers, too, likewise.
+    """Call torch's memory-efficient attention, which also takes 32-bit numbers.
 
-    Without dropout: given where examples begin, its forward pass takes the longest example to have
-    no key (pytorch/pytorch#115590) and so draws the same mask for every example and head, and its
-    backward pass others. As of torch 2.11.
+    Only without dropout: given the examples' offsets, its forward pass assumes that the longest
+    example has no key (pytorch/pytorch#115590), so it draws the same mask for every example and
+    head, and its backward pass draws others. Seen up to torch 2.11.
     """
     if dropout:
-        raise ValueError("the kernel's masks are not those of its backward pass")
+        raise ValueError("the kernel's dropout masks differ from those of its backward pass")
     found = torch.ops.aten._efficient_attention_forward(
         query_NHd[None],
         key_PHd[None],
         value_PHd[None],
         None,  # bias
-        of_queries.offsets,
-        of_keys.offsets,
-        of_queries.longest,
-        of_keys.longest,
+        query_spans.offsets,
+        key_spans.offsets,
+        query_spans.longest,
+        key_spans.longest,
         0.0,  # dropout_p
         0,  # custom_mask_type: none
         torch.is_grad_enabled(),  # compute_log_sumexp: the backward pass needs it
@@ -206,9 +206,9 @@ def _no_mask(*_args: Any, **_kwargs: Any) -> None:
 
 
 def _mask_without_a_look(*, attention_mask: Tensor | None, **options: Any) -> Tensor | None:
-    """Build the mask of padded examples; leave it out where all are as long on a CPU alone.
+    """Build the mask of padded examples; skip it on a CPU if all have the same length.
 
-    On a GPU the host would wait at each forward pass to see whether it can be left out.
+    On a GPU, checking whether it can be skipped would make the host wait at every forward pass.
     """
     quick = attention_mask is None or attention_mask.device.type == "cpu"
     options["allow_is_bidirectional_skip"] &= quick

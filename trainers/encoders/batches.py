@@ -21,14 +21,14 @@ from trainers.encoders.machine import to_device
 
 Ints = npt.NDArray[np.int64]
 AT_ONCE = 10_000
-"""Examples that are tokenised at a time: as Python lists they take thirty times their space."""
+"""The examples tokenised at a time: Python lists of tokens take thirty times the memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """N tokenised examples, one after the other: example i is [starts[i], starts[i + 1]).
+    """N tokenised examples, concatenated: example i is [starts[i], starts[i + 1]).
 
-    Tokens and types may be 32-bit numbers in a mapped file.
+    Tokens and types may be 32-bit numbers in a memory-mapped file.
     """
 
     tokens_S: npt.NDArray[np.int64 | np.int32]
@@ -45,15 +45,15 @@ class Batch:
     """B examples packed into one row of P tokens.
 
     Attributes:
-        tokens_P, types_P, positions_P: token id, segment, and place within its own example.
-        cells_P: each token's place in the flattened (B, T) grid of a padded batch.
-        mask_BT: True where the grid holds a token.
-        offsets: where each example begins in the row, (B + 1,); the last one is P. Like `singles`,
-            32-bit, as a GPU's attention takes it.
-        singles: the same of a row of B examples of one token each: 0 to B.
-        slots_P: each token's number (0..U-1) among the batch's distinct token ids.
+        tokens_P, types_P, positions_P: token id, segment, and position within its own example.
+        cells_P: each token's index in the flattened (B, T) grid of a padded batch.
+        mask_BT: True where the grid has a token.
+        offsets: where each example begins in the row, (B + 1,); the last entry is P. 32-bit, as a
+            GPU's attention requires, like `singles`.
+        singles: the offsets of a row of B examples with one token each: 0 to B.
+        slots_P: each token's index (0..U-1) among the batch's distinct token ids.
         n_slots: U.
-        lengths_B: the examples' lengths, on the host wherever the batch is.
+        lengths_B: the examples' lengths, always on the host.
     """
 
     tokens_P: Tensor
@@ -73,12 +73,12 @@ class Batch:
 
     @property
     def starts_B(self) -> Tensor:  # noqa: N802 - a shape
-        """Where each example's first token, [CLS], lies in the row."""
+        """The index of each example's first token, [CLS], in the row."""
         return self.offsets[:-1]
 
     @cached_property
     def grids(self) -> Grids:
-        """Where the batch lies on the grids that attention works on where its kernels do not."""
+        """The batch's layout on grids, for attention without variable-length kernels."""
         return lay_out(self.lengths_B, self.tokens_P.device)
 
     def to(self, device: torch.device) -> "Batch":
@@ -97,7 +97,7 @@ class Batch:
 def tokenise(
     tokenizer: Any, texts: tuple[Sequence[str], ...], labels: Ints, max_length: int
 ) -> Inputs:
-    """Tokenise single texts or pairs; a pair too long loses tokens of its longer text first."""
+    """Tokenise single texts or pairs; truncation of a pair shortens its longer text first."""
     tokens, types, lengths = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [0]
     for start in range(0, len(labels), AT_ONCE):
         encoded = tokenizer(
@@ -148,14 +148,14 @@ def collate(inputs: Inputs, rows: Ints) -> Batch:
 
 
 def training_order(n: int, batch_size: int, seeds: Sequence[int], *, drop_last: bool) -> list[Ints]:
-    """Cut a permutation of n examples into batches; `seeds` (trial, stream, epoch) decide it."""
+    """Split a permutation of n examples into batches; `seeds` are (trial, stream, epoch)."""
     order = np.random.default_rng(list(seeds)).permutation(n).astype(np.int64)
     stop = n - n % batch_size if drop_last and n >= batch_size else n
     return [order[start : start + batch_size] for start in range(0, stop, batch_size)]
 
 
 def evaluation_batches(inputs: Inputs, batch_size: int) -> Iterator[tuple[Ints, Batch]]:
-    """Yield (rows, batch) over all examples, similar lengths together: each one exactly once."""
+    """Yield (rows, batch) for all examples, each exactly once, with similar lengths together."""
     lengths = np.diff(inputs.starts)
     order = np.argsort(lengths, kind="stable").astype(np.int64)
     for start in range(0, len(order), batch_size):

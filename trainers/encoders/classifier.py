@@ -1,6 +1,6 @@
-"""An encoder with a classification head, and a projection head where the method asks for one.
+"""An encoder with a classification head, and a projection head if the method needs one.
 
-In: a packed batch. Out: word embeddings, h at [CLS], class scores, projections.
+In: a packed batch. Out: word embeddings, h at [CLS], class scores (logits), projections.
 Legend: B examples, P packed tokens, D width, C classes, K projection width, S special tokens.
 """
 
@@ -22,16 +22,16 @@ from trainers.encoders.packing import (
 )
 
 DROPOUT_BEFORE_DENSE = {"bert": False, "roberta": True, "xlm-roberta": True, "camembert": True}
-"""Model types whose own classification head is known, and whether it begins with dropout."""
+"""Model types with a known classification head, and whether it begins with dropout."""
 
 
 class Classifier(nn.Module):
     """Softmax classifier on h = the last hidden state at [CLS] (the paper's Eq. 1).
 
-    A step composes the four parts itself, because an attack perturbs what lies between them.
-    With `head="native"` a dense layer and tanh stand before the softmax, as in transformers'
-    classifiers of the encoder's type: BERT's pooler (`pooler`: the pre-trained one), RoBERTa's
-    dense layer. The projection takes h itself in either case.
+    A step composes `embed`, `encode`, `classify` and `project` itself, because an attack perturbs
+    the embeddings between them. With `head="native"` a dense layer and tanh precede the softmax, as
+    in transformers' classifiers of the encoder's type: BERT's pooler (`pooler` is the pre-trained
+    one), or RoBERTa's dense layer. The projection takes h itself in either case.
     """
 
     special_S: Tensor
@@ -64,8 +64,8 @@ class Classifier(nn.Module):
         if proj_dim is not None:
             layers = [nn.Linear(width, k, bias=proj_bias) for k in (width, proj_dim)]
             self.projection = nn.ModuleList(layers)
-            for place, layer in enumerate(layers):
-                _initialise(layer, init_std, seed + 1 + place)
+            for number, layer in enumerate(layers):
+                _initialise(layer, init_std, seed + 1 + number)
         self.dense = _dense(encoder, init_std, seed + 3, pooler) if head == "native" else None
         special_S = torch.tensor(list(special_tokens), dtype=torch.int64)
         self.register_buffer("special_S", special_S, persistent=False)
@@ -81,7 +81,7 @@ class Classifier(nn.Module):
         return run(self.encoder, embeddings_PD, batch)
 
     def classify(self, h_BD: Tensor) -> Tensor:
-        """Class scores (B, C)."""
+        """Return class scores (B, C) from h (B, D)."""
         if self.dense is not None:
             early = DROPOUT_BEFORE_DENSE[self.encoder.config.model_type]
             h_BD = torch.tanh(self.dense(self.dropout(h_BD) if early else h_BD))
@@ -89,7 +89,7 @@ class Classifier(nn.Module):
         return scores
 
     def project(self, h_BD: Tensor) -> Tensor:
-        """z = W2 ReLU(W1 h), (B, K): Eq. 8."""
+        """Return z = W2 ReLU(W1 h), (B, K), from h (B, D): Eq. 8."""
         if self.projection is None:
             raise ValueError("this classifier was built without a projection head")
         first, second = self.projection
@@ -97,22 +97,22 @@ class Classifier(nn.Module):
         return z_BK
 
     def forward(self, batch: Batch) -> Tensor:
-        """Class scores (B, C) of clean examples."""
+        """Return class scores (B, C) of clean examples."""
         return self.classify(self.encode(self.embed(batch), batch))
 
 
 def check_native_head(encoder: PreTrainedModel) -> None:
-    """Refuse `head: native` for an encoder whose own head is not known, with a UserError."""
+    """Raise UserError if the native head of an encoder's type is not known."""
     kind = encoder.config.model_type
     if kind not in DROPOUT_BEFORE_DENSE:
         known = ", ".join(DROPOUT_BEFORE_DENSE)
-        raise UserError(f"head: native is known of {known}, not of {kind}; use head: linear")
+        raise UserError(f"head: native is available for {known}, not for {kind}; use head: linear")
 
 
 def _dense(
     encoder: PreTrainedModel, init_std: float, seed: int, pooler: nn.Linear | None
 ) -> nn.Linear:
-    """Build the native head's first layer; BERT's has the pre-trained pooler's weights."""
+    """Build the native head's dense layer; BERT's gets the weights of the pre-trained pooler."""
     check_native_head(encoder)
     kind, width = encoder.config.model_type, encoder.config.hidden_size
     dense = nn.Linear(width, width)
@@ -123,7 +123,7 @@ def _dense(
 
 
 def _initialise(layer: nn.Linear, std: float, seed: int) -> None:
-    """Truncated normal from its own generator, so that a head does not depend on other heads."""
+    """Draw a truncated normal from its own generator, so that heads do not depend on each other."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         nn.init.trunc_normal_(layer.weight, std=std, a=-2 * std, b=2 * std, generator=generator)

@@ -1,6 +1,6 @@
-"""Dropout of a pass beyond the first: the same masks again, or none.
+"""Dropout masks of a second pass: those of the first pass again, or none.
 
-In: a moment of torch's random streams, or a model. Out: the passes inside a `with` follow it.
+In: a saved state of torch's random streams, or a model. Out: context managers for the passes.
 """
 
 from collections.abc import Iterator
@@ -13,40 +13,40 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moment:
-    """Where torch's random streams stood: the CPU's, and the device's where it has its own."""
+class RandomState:
+    """The state of torch's random streams: the CPU's, and the GPU's if the device is one."""
 
     device: torch.device
     cpu: Tensor
     cuda: Tensor | None
 
 
-def remember(device: torch.device) -> Moment:
-    """Note where the streams stand, before the pass whose masks are to come again.
+def save_random_state(device: torch.device) -> RandomState:
+    """Save the state of the streams before the pass whose masks are to be replayed.
 
-    Both states are kept on the host: nothing waits for the device.
+    Both states are on the host, so nothing waits for the device.
     """
     cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-    return Moment(device=device, cpu=torch.get_rng_state(), cuda=cuda)
+    return RandomState(device=device, cpu=torch.get_rng_state(), cuda=cuda)
 
 
 @contextmanager
-def replay(moment: Moment) -> Iterator[None]:
-    """Draw the masks of the pass that began at `moment` again.
+def replay(state: RandomState) -> Iterator[None]:
+    """Draw the masks of the pass that began at `state` again.
 
-    Afterwards the streams stand where that pass ends: any number of replays moves them as far as
-    one pass does, so what follows neither repeats a mask nor depends on the number of passes.
-    The passes must draw alike (same batch, same mode).
+    Afterwards the streams are where that pass ends: any number of replays advances them as far as
+    one pass, so later draws neither repeat a mask nor depend on the number of passes. The passes
+    must draw the same numbers (same batch, same mode).
     """
-    torch.set_rng_state(moment.cpu)
-    if moment.cuda is not None:
-        torch.cuda.set_rng_state(moment.cuda, moment.device)
+    torch.set_rng_state(state.cpu)
+    if state.cuda is not None:
+        torch.cuda.set_rng_state(state.cuda, state.device)
     yield
 
 
 @contextmanager
 def without_dropout(model: nn.Module) -> Iterator[None]:
-    """Evaluate inside: no dropout, and no draw from the streams. The modes return afterwards."""
+    """Run without dropout and without draws from the streams; restore the modes afterwards."""
     training = [module for module in model.modules() if module.training]
     for module in training:
         module.training = False
@@ -57,10 +57,10 @@ def without_dropout(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def second_pass(
-    masks: Literal["fresh", "shared", "off"], moment: Moment, model: nn.Module
+def use_masks(
+    masks: Literal["fresh", "shared", "off"], state: RandomState, model: nn.Module
 ) -> AbstractContextManager[None]:
-    """Drop out in a second pass as `adv_dropout` says; `moment` is where the first one began."""
+    """Use the masks of `adv_dropout` in a second pass; `state` is the start of the first one."""
     if masks == "shared":
-        return replay(moment)
+        return replay(state)
     return without_dropout(model) if masks == "off" else nullcontext()

@@ -1,4 +1,4 @@
-"""Encoders: any Hugging Face one by hub name or folder, the packaged MiniLM, and `tiny`.
+"""Encoders: any Hugging Face encoder by hub name or folder, the packaged MiniLM, and `tiny`.
 
 In: an encoder's name. Out: `Encoder`: pristine weights, tokenizer and a fingerprint of both.
 Legend: D width.
@@ -34,30 +34,30 @@ from transformers.utils import logging
 from search_spaces.errors import UserError
 from search_spaces.input_files import is_folder, is_lfs_pointer
 from search_spaces.text import quoted
-from trainers.data.hub import HINT, hub_answers, locate_encoder, why
+from trainers.data.hub import HINT, explain_failure, hub_answers, locate_encoder
 from trainers.encoders.batches import collate, tokenise
 from trainers.encoders.packing import can_be_packed, run_padded, use_padded_attention
 
-NOT_OF_THE_MODEL = {"_name_or_path", "transformers_version", "architectures", "dtype"}
+IGNORED_CONFIG_KEYS = {"_name_or_path", "transformers_version", "architectures", "dtype"}
 PROBE = "The café's 3 A.M. e-mail, UNREAD\n"
 LAYER = re.compile(r"\d+")
 """A layer's number in the name of its weights."""
 PROBE_LENGTH, PROBE_TOLERANCE = 16, 1e-3
-"""Tokens; and by how much of the largest number a padded text's state may differ."""
+"""The tokens of the probe, and the largest relative difference of a padded text's state."""
 TINY_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 SPECIALS = ("cls", "sep", "bos", "eos", "pad", "mask")
-"""Tokens that stand for no text; an unknown word's token does."""
+"""Special tokens that represent no text; the unknown word's token represents some."""
 SEGMENT_TABLE = "token_type_embeddings"
 POSITION_TABLES = {"position_embeddings", "embed_positions"}
-"""What transformers calls a table of absolute positions."""
+"""The names of tables of absolute positions in transformers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Encoder:
     """A loaded encoder. `model` is never trained: a trial trains a copy of it.
 
-    `pooler` is the dense layer that BERT was pre-trained with above [CLS], where the weights have
-    it; it is no part of `model`, and only `head: native` uses it.
+    `pooler` is the dense layer that BERT was pre-trained with on [CLS], if the weights have it; it
+    is not part of `model`, and only `head: native` uses it.
     """
 
     model: PreTrainedModel
@@ -66,31 +66,31 @@ class Encoder:
     pooler: nn.Linear | None = None
 
     def fresh(self) -> PreTrainedModel:
-        """Return a copy with the pristine weights."""
+        """Return a copy of the model with the pristine weights."""
         return copy.deepcopy(self.model)
 
     @property
     def special_tokens(self) -> list[int]:
-        """Ids of [CLS], [SEP], [PAD], [MASK] and their like, each once."""
+        """The ids of [CLS], [SEP], [PAD], [MASK] and similar tokens, each once."""
         ids = {getattr(self.tokenizer, f"{name}_token_id", None) for name in SPECIALS}
         return sorted(number for number in ids if number is not None)
 
 
-def is_of_a_task(name: str) -> bool:
-    """Return whether an encoder is built from a task's words, and differs from task to task."""
+def depends_on_task(name: str) -> bool:
+    """Return whether an encoder is built from a task's words, and so differs between tasks."""
     return name == "tiny"
 
 
 def load_encoder(name: str, training_texts: Sequence[str]) -> Encoder:
-    """Load an encoder, its pooler apart, in fp32; `tiny` takes its words from `training_texts`.
+    """Load an encoder in fp32, with its pooler separate; `tiny` is built from `training_texts`.
 
     Raises:
         UserError: unknown name, extra not installed, not in the cache while offline, or an encoder
-            that lacks weights, brings code of its own, has a decoder, does not begin with [CLS],
-            takes no word embeddings, has a tokenizer of more ids than it or reads padding.
+            that lacks weights, needs code of its own, has a decoder, does not begin with [CLS],
+            takes no word embeddings, has fewer ids than its tokenizer, or depends on padding.
     """
     pooler: nn.Linear | None = None
-    if is_of_a_task(name):
+    if depends_on_task(name):
         tokenizer = tiny_tokenizer(training_texts)
         model: PreTrainedModel = tiny_model(len(tokenizer))
     else:
@@ -122,12 +122,10 @@ def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel, nn
         )
     except (MemoryError, torch.OutOfMemoryError):
         raise
-    except Exception as error:  # A damaged file ends in any type, deep in a library.
-        raise UserError(f"encoder {quoted(name)}: {_reason(error, local)}") from error
+    except Exception as error:  # A damaged file may raise anything, deep in a library.
+        raise UserError(f"encoder {quoted(name)}: {_explain_error(error, local)}") from error
     if len(tokenizer) <= len(tokenizer.all_special_ids):
-        raise UserError(
-            f"encoder {quoted(name)}: it has no vocabulary; save its tokenizer beside it"
-        )
+        raise UserError(f"encoder {quoted(name)}: it has no vocabulary; save its tokenizer with it")
     _check_whole(name, report["missing_keys"], report["mismatched_keys"])
     _check_layers(name, model, report["unexpected_keys"])
     _check_usable(name, tokenizer, model)
@@ -135,9 +133,9 @@ def _from_pretrained(name: str, location: str) -> tuple[Any, PreTrainedModel, nn
 
 
 def _check_pointers(name: str, folder: Path) -> None:
-    """Refuse a folder that git has left without its large files; a vocabulary of three words loads.
+    """Refuse a folder with git-lfs pointers: a pointer would load as a vocabulary of three words.
 
-    Pickled weights do not count where there are others.
+    Pickled weights are not checked if there are safetensors.
     """
     kinds = {".safetensors", ".json", ".txt", ".model"}
     if not any(folder.glob("*.safetensors")):
@@ -154,29 +152,33 @@ def _check_pointers(name: str, folder: Path) -> None:
             )
 
 
-def _reason(error: Exception, local: bool) -> str:
+def _explain_error(error: Exception, local: bool) -> str:
     if "trust_remote_code" in str(error):
         return (
-            "it brings Python code of its own (auto_map), which is not run; take an encoder of a"
-            " type that transformers has itself, like BERT or RoBERTa"
+            "it needs Python code of its own (auto_map), which is not run; use an encoder of a type"
+            " that transformers has itself, like BERT or RoBERTa"
         )
     if isinstance(error, UnpicklingError):
         return (
-            "its pickled weights hold more than tensors, or are damaged, and are not loaded; save"
-            " it with save_pretrained as model.safetensors, from a source that you trust"
+            "its pickled weights contain more than tensors, or are damaged, and are not loaded;"
+            " save it with save_pretrained as model.safetensors, from a source that you trust"
         )
     if local:
-        return f"is no readable model folder ({_said(error)}); {HINT}"
-    said = why(error) if isinstance(error, OSError) else f"cannot be loaded ({_said(error)})"
-    return f"{said}; {HINT}"
+        return f"is not a readable model folder ({_shorten_error(error)}); {HINT}"
+    reason = (
+        explain_failure(error)
+        if isinstance(error, OSError)
+        else f"cannot be loaded ({_shorten_error(error)})"
+    )
+    return f"{reason}; {HINT}"
 
 
-def _said(error: Exception) -> str:
+def _shorten_error(error: Exception) -> str:
     return f"{type(error).__name__}: {textwrap.shorten(str(error), 160, placeholder=' ...')}"
 
 
 def _check_whole(name: str, missing: set[str], resized: set[tuple[str, Any, Any]]) -> None:
-    """Refuse weights drawn at random, a missing pooler apart: masked language models have none."""
+    """Refuse missing weights, except the pooler's, which masked language models do not have."""
     lacked = sorted(key for key in missing if not key.startswith("pooler."))
     if lacked:
         raise UserError(
@@ -186,13 +188,13 @@ def _check_whole(name: str, missing: set[str], resized: set[tuple[str, Any, Any]
     if resized:
         key, found, expected = min(resized)
         raise UserError(
-            f"encoder {quoted(name)}: its {key} has the sizes {tuple(found)}, by its config.json"
-            f" {tuple(expected)}; save it with save_pretrained"
+            f"encoder {quoted(name)}: its {key} has the shape {tuple(found)}, but its config.json"
+            f" says {tuple(expected)}; save it with save_pretrained"
         )
 
 
 def _check_layers(name: str, model: PreTrainedModel, unused: Iterable[str]) -> None:
-    """Refuse a configuration of fewer layers than the weights have: a part would be trained."""
+    """Refuse a configuration with fewer layers than the weights: only a part would be trained."""
     if getattr(model.config, "num_hidden_layers", 1) < 1:
         layers = model.config.num_hidden_layers
         raise UserError(f"encoder {quoted(name)}: its config.json says num_hidden_layers {layers}")
@@ -207,32 +209,32 @@ def _check_layers(name: str, model: PreTrainedModel, unused: Iterable[str]) -> N
 
 
 def _take_pooler(model: PreTrainedModel, missing: set[str]) -> nn.Linear | None:
-    """Take the pooler off a model, and return BERT's if the weights have one."""
+    """Remove the pooler from a model, and return BERT's if the weights have one."""
     pooler = getattr(model, "pooler", None)
     if pooler is None:
         return None
-    model.pooler = nn.Identity()  # SqueezeBERT and LayoutLM call it unasked.
+    model.pooler = nn.Identity()  # SqueezeBERT and LayoutLM always call it.
     dense: nn.Linear | None = pooler.dense if model.config.model_type == "bert" else None
     return None if "pooler.dense.weight" in missing else dense
 
 
 def _check_usable(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
-    """Refuse what no trial can train: read at another token, not attackable, of other ids."""
+    """Refuse encoders that trials cannot use: no [CLS], no word embeddings, wrong ids."""
     if model.config.is_encoder_decoder:
         raise UserError(
-            f"encoder {quoted(name)}: {model.config.model_type} is an encoder with a decoder; take"
-            f" one that is an encoder alone, like BERT or RoBERTa"
+            f"encoder {quoted(name)}: {model.config.model_type} has a decoder; use an encoder-only"
+            f" model, like BERT or RoBERTa"
         )
     first = tokenizer(PROBE)["input_ids"][0]
     if first != getattr(tokenizer, "cls_token_id", None):
         raise UserError(
-            f"encoder {quoted(name)}: its texts do not begin with a [CLS] token, which is what is"
-            f" classified; take one like BERT or RoBERTa, not {model.config.model_type}"
+            f"encoder {quoted(name)}: its texts do not begin with a [CLS] token, on which they are"
+            f" classified; use one like BERT or RoBERTa, not {model.config.model_type}"
         )
     if not _takes_word_embeddings(model):
         raise UserError(
             f"encoder {quoted(name)}: {model.config.model_type} has no table of word embeddings"
-            f" that can be perturbed; take one like BERT or RoBERTa"
+            f" that can be perturbed; use one like BERT or RoBERTa"
         )
     _check_ids(name, tokenizer, model)
     if not can_be_packed(model):
@@ -240,57 +242,56 @@ def _check_usable(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
 
 
 def _check_ids(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
-    """Refuse a tokenizer that gives ids beyond the tables of tokens or segments.
+    """Refuse a tokenizer whose ids exceed the tables of tokens or segments.
 
-    Reading beyond one fails as beyond the table of positions does: amid training.
+    Otherwise training would fail in the middle, as with the table of positions (`check_length`).
     """
     highest, rows = max(tokenizer.get_vocab().values()), model.get_input_embeddings().num_embeddings
     if highest >= rows:
         raise UserError(
-            f"encoder {quoted(name)}: its tokenizer gives ids up to {highest}, its table of word"
-            f" embeddings has {rows} rows; save the tokenizer that it was trained with beside it"
+            f"encoder {quoted(name)}: its tokenizer gives ids up to {highest}, but its table of"
+            f" word embeddings has {rows} rows; save the tokenizer it was trained with"
         )
     segment = max(tokenizer(PROBE, PROBE).get("token_type_ids", [0]))
-    tables = _tables(model, {SEGMENT_TABLE})
+    tables = _find_tables(model, {SEGMENT_TABLE})
     segments = min([table.num_embeddings for table in tables], default=segment + 1)
     if segment >= segments:
         raise UserError(
-            f"encoder {quoted(name)}: its tokenizer gives pairs segment ids up to {segment}, its"
-            f" table of segments has {segments} rows; save the tokenizer that it was trained with"
-            f" beside it"
+            f"encoder {quoted(name)}: its tokenizer gives pairs segment ids up to {segment}, but"
+            f" its table of segments has {segments} rows; save the tokenizer it was trained with"
         )
 
 
 @torch.no_grad()
 def _check_padded(name: str, tokenizer: Any, model: PreTrainedModel) -> None:
-    """Refuse a type that gives a text another state in a padded batch than its own code alone.
+    """Refuse a model type whose state of a text changes when it is padded.
 
-    As one that ignores the mask, convolves over padding or scales word embeddings on the way.
+    This happens if it ignores the mask, convolves over padding or rescales word embeddings.
     """
     texts, kind = ((PROBE[:3], PROBE),), model.config.model_type
     inputs = tokenise(tokenizer, texts, np.zeros(2, dtype=np.int64), PROBE_LENGTH)
     alone, both = (collate(inputs, np.arange(n)) for n in (1, 2))
-    tried = copy.deepcopy(model)  # BigBird's attention changes at its first short text.
+    copied = copy.deepcopy(model)  # BigBird changes its attention at the first short text.
     try:
-        expected_D = tried(input_ids=alone.tokens_P[None]).last_hidden_state[0, 0]
-        use_padded_attention(tried)
-        found_D = run_padded(tried, tried.get_input_embeddings()(both.tokens_P), both)[0]
+        expected_D = copied(input_ids=alone.tokens_P[None]).last_hidden_state[0, 0]
+        use_padded_attention(copied)
+        found_D = run_padded(copied, copied.get_input_embeddings()(both.tokens_P), both)[0]
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
         raise UserError(
             f"encoder {quoted(name)}: {kind} cannot be run on a padded batch of word embeddings"
-            f" ({_said(error)}); take one like BERT or RoBERTa"
+            f" ({_shorten_error(error)}); use one like BERT or RoBERTa"
         ) from error
     if not (found_D - expected_D).abs().max() <= PROBE_TOLERANCE * expected_D.abs().max():
         raise UserError(
-            f"encoder {quoted(name)}: {kind} gives a text another state in a padded batch of word"
-            f" embeddings than alone; take one like BERT or RoBERTa"
+            f"encoder {quoted(name)}: {kind} encodes a text differently when it is padded; use one"
+            f" like BERT or RoBERTa"
         )
 
 
-def _tables(model: PreTrainedModel, names: set[str]) -> list[nn.Embedding]:
-    """A model's tables of embeddings that have one of these names."""
+def _find_tables(model: PreTrainedModel, names: set[str]) -> list[nn.Embedding]:
+    """Return a model's embedding tables that have one of these names."""
     return [
         table
         for name, table in model.named_modules()
@@ -308,11 +309,11 @@ def _takes_word_embeddings(model: PreTrainedModel) -> bool:
 
 
 def check_length(name: str, model: PreTrainedModel, max_length: int) -> None:
-    """Refuse texts longer than the encoder's table of positions, with a UserError.
+    """Raise UserError if `max_length` exceeds the encoder's table of positions.
 
-    Reading beyond it fails amid training, on a GPU for all that the process does from then on.
+    Otherwise training would fail in the middle; on a GPU, so would all later work of the process.
     """
-    positions = _positions(model)
+    positions = _count_positions(model)
     if max_length > positions:
         raise UserError(
             f"max_length: {max_length} is more than the {positions:.0f} positions of encoder"
@@ -320,25 +321,25 @@ def check_length(name: str, model: PreTrainedModel, max_length: int) -> None:
         )
 
 
-def _positions(model: PreTrainedModel) -> float:
-    """Tokens that have a position of their own; infinite where positions are relative.
+def _count_positions(model: PreTrainedModel) -> float:
+    """Return how many tokens the table of positions allows; infinite for relative positions.
 
-    RoBERTa and its like number them from behind the padding's; some tables have rows to spare.
+    RoBERTa and similar types number positions after the padding index; some tables have extra rows.
     """
     sizes = [
         table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
-        for table in _tables(model, POSITION_TABLES)
+        for table in _find_tables(model, POSITION_TABLES)
     ]
     return min([*sizes, model.config.max_position_embeddings]) if sizes else math.inf
 
 
 def tiny_tokenizer(texts: Sequence[str]) -> BertTokenizerFast:
-    """Build a lower-casing WordPiece tokenizer: all words seen twice, and all characters."""
+    """Build a lower-casing WordPiece tokenizer of all words seen twice and all characters."""
     counts = Counter(word for text in texts for word in _words(text))
     characters = sorted({character for word in counts for character in word})
     words = sorted(word for word, count in counts.items() if count > 1 and len(word) > 1)
     pieces = [*TINY_SPECIALS, *characters, *(f"##{c}" for c in characters), *words]
-    return BertTokenizerFast(vocab={piece: place for place, piece in enumerate(pieces)})
+    return BertTokenizerFast(vocab={piece: number for number, piece in enumerate(pieces)})
 
 
 def _words(text: str) -> list[str]:
@@ -362,7 +363,7 @@ def tiny_model(vocab_size: int) -> BertModel:
 
 
 def _fingerprint(model: PreTrainedModel, tokenizer: Any, pooler: nn.Linear | None) -> str:
-    """16 hex digits of SHA-256 over weights, configuration, vocabulary and how a text is cut."""
+    """Return 16 hex digits of SHA-256 over weights, configuration, vocabulary and a probe."""
     digest = hashlib.sha256()
     weights = dict(model.state_dict())
     if pooler is not None:
@@ -370,7 +371,7 @@ def _fingerprint(model: PreTrainedModel, tokenizer: Any, pooler: nn.Linear | Non
     for key, tensor in sorted(weights.items()):
         digest.update(f"{key}:{tuple(tensor.shape)}".encode())
         digest.update(tensor.contiguous().view(torch.uint8).numpy().tobytes())
-    settings = {k: v for k, v in model.config.to_dict().items() if k not in NOT_OF_THE_MODEL}
+    settings = {k: v for k, v in model.config.to_dict().items() if k not in IGNORED_CONFIG_KEYS}
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     digest.update(json.dumps(sorted(tokenizer.get_vocab().items())).encode())
     digest.update(json.dumps(tokenizer(PROBE)["input_ids"]).encode())

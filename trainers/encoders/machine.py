@@ -1,4 +1,4 @@
-"""What a trial runs on: the device, its memory, the versions of what computes."""
+"""The device that a trial runs on, its memory, and the versions of the libraries."""
 
 import gc
 import platform
@@ -23,22 +23,22 @@ OUT_OF_MEMORY = (
     "ALLOC_FAILED",  # cuBLAS, cuDNN and their like
     "ALLOCATION_FAILED",
 )
-"""What those errors say that have no type of their own."""
+"""Messages of out-of-memory errors that have no type of their own."""
 
 
 def pick_device() -> torch.device:
-    """The GPU that this process may see, else the CPU."""
+    """Return the GPU that this process may use, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """Copy from the host; the copy does not wait for the device."""
+    """Copy a tensor from the host; the copy does not wait for the device."""
     pinned = tensor.pin_memory() if device.type == "cuda" else tensor
     return pinned.to(device, non_blocking=True)
 
 
 def environment(device: torch.device, data: Mapping[str, str]) -> Environment:
-    """Describe where this process trains, and on which version of a dataset, by its name."""
+    """Describe where this process trains; `data` has the versions of datasets by name."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return Environment(
         host=platform.node(),
@@ -49,7 +49,7 @@ def environment(device: torch.device, data: Mapping[str, str]) -> Environment:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Peak bytes since `forget_peak_memory`: allocated on the GPU, or resident in this process."""
+    """Return the peak bytes since `reset_peak_memory`: on the GPU, or resident in this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     if HIGH_WATER.exists():
@@ -59,8 +59,8 @@ def peak_memory(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def forget_peak_memory(device: torch.device) -> None:
-    """Begin to measure anew, where the system can (Linux, CUDA)."""
+def reset_peak_memory(device: torch.device) -> None:
+    """Reset the peak, if the system can (Linux, CUDA)."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif HIGH_WATER.exists():
@@ -69,16 +69,16 @@ def forget_peak_memory(device: torch.device) -> None:
 
 
 def ran_out_of_memory(error: Exception) -> bool:
-    """Return whether an exception means that this machine's or its GPU's memory is spent."""
+    """Return whether an exception means that the machine or its GPU is out of memory."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return any(message in str(error) for message in OUT_OF_MEMORY)
 
 
 def free_memory(device: torch.device) -> None:
-    """Give a GPU's memory back that no tensor uses: others measure and share it.
+    """Release a GPU's memory that no tensor uses, because other trials measure and share it.
 
-    Call it where nothing holds a model any more, the frames of an error included.
+    Call it when nothing refers to a model any more, including the frames of an error.
     """
     if device.type == "cuda":
         gc.collect()
@@ -86,7 +86,7 @@ def free_memory(device: torch.device) -> None:
 
 
 class DeviceMeter:
-    """Looks at a GPU from time to time while a trial runs on it; sees nothing on a CPU."""
+    """Samples the use of a GPU while a trial runs on it; does nothing on a CPU."""
 
     def __init__(self, device: torch.device, share: float) -> None:
         self.device, self.share = device, share
@@ -94,7 +94,7 @@ class DeviceMeter:
         self.busy: list[float] = []
 
     def look(self) -> None:
-        """Note the memory in use on the device, and how active it was just now.
+        """Sample the memory in use on the device, and its utilization.
 
         Raises:
             ModuleNotFoundError: nvidia-ml-py, which catsweep depends on, is not installed.
@@ -106,13 +106,13 @@ class DeviceMeter:
         try:
             self.busy.append(torch.cuda.utilization(self.device) / 100)
         except ModuleNotFoundError:
-            if not torch.version.hip:  # What AMD's needs comes with the driver, or not.
+            if not torch.version.hip:  # AMD's library may or may not come with the driver.
                 raise
         except Exception:
-            pass  # A driver that does not say: each way not to has its own exception.
+            pass  # A driver that does not report it raises one of many exceptions.
 
     def read(self) -> DeviceUse | None:
-        """Return what was seen, or None if nothing was."""
+        """Return the use that was sampled, or None without samples."""
         if not self.memory:
             return None
         return DeviceUse(

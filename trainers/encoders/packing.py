@@ -1,8 +1,8 @@
-"""Encoders that run on a packed row, and those that run on a padded batch.
+"""Runs encoders on a packed row, or, if they do not support that, on a padded batch.
 
 In: word embeddings (P, D) of a packed row, and the batch. Out: the last hidden state at [CLS].
-Where the layers are BERT's, the last one is computed at [CLS] alone, the only place where a
-classifier reads it.
+If the layers are BERT's, the last one is computed at [CLS] alone, the only position that a
+classifier reads.
 Legend: B examples, T the longest, P packed tokens, H heads, d head width, D width.
 """
 
@@ -19,10 +19,10 @@ from trainers.encoders.batches import Batch
 
 
 class Packing(NamedTuple):
-    """What a type of model makes of a row; the defaults are BERT's.
+    """How a model type handles a packed row; the defaults are BERT's.
 
-    `from_padding`: positions are numbered from the padding index on, as in RoBERTa.
-    `bert_layers`: its layers are built as BERT's are.
+    `from_padding`: positions are numbered after the padding index, as in RoBERTa.
+    `bert_layers`: its layers are structured like BERT's.
     """
 
     from_padding: bool = False
@@ -42,19 +42,19 @@ PACKED_MODELS = {
     "albert": Packing(bert_layers=False),
     "distilbert": Packing(bert_layers=False),
 }
-"""Model types whose every layer hands the batch through to attention, as tests show.
+"""Model types whose layers all pass the batch on to attention, as tests verify.
 
-Not ModernBERT: its local attention knows distances in the row, not in the example.
+ModernBERT is not among them: its local attention uses distances in the row, not in the example.
 """
 
 
 def can_be_packed(encoder: PreTrainedModel) -> bool:
-    """Return whether batches of this encoder's model type can be one row."""
+    """Return whether this encoder's model type supports packed rows."""
     return encoder.config.model_type in PACKED_MODELS
 
 
 def use_packed_attention(encoder: PreTrainedModel) -> bool:
-    """Switch the encoder to packed attention if its model type supports it; say whether it does."""
+    """Switch the encoder to packed attention; return whether its model type supports it."""
     if not can_be_packed(encoder):
         return False
     encoder.set_attn_implementation(PACKED)
@@ -65,7 +65,7 @@ def use_packed_attention(encoder: PreTrainedModel) -> bool:
 
 
 def use_padded_attention(encoder: PreTrainedModel) -> None:
-    """Let transformers' masks be made without waiting for a GPU, where it attends through torch."""
+    """Make masks without waiting for a GPU, if the encoder attends through torch (sdpa)."""
     if encoder.config._attn_implementation == "sdpa":
         encoder.set_attn_implementation(PADDED)
 
@@ -76,10 +76,10 @@ def _layout(encoder: PreTrainedModel) -> Packing:
 
 @cache
 def _at_cls(kind: type[nn.Module]) -> type[nn.Module]:
-    """Return the layer's class with a forward pass at [CLS] alone.
+    """Return a subclass of the layer's class whose forward pass computes [CLS] alone.
 
-    A method bound to the layer and kept in it would be a circle: the memory of a trial's model
-    would wait for the garbage collector.
+    Binding a method to the layer itself would make a reference cycle: the memory of a trial's
+    model would then be freed only by the garbage collector.
     """
     return type(f"{kind.__name__}AtCls", (kind,), {"forward": _layer_at_cls})
 
@@ -111,7 +111,7 @@ def _layer_at_cls(layer: Any, row_1PD: Tensor, *_: Any, batch: Batch, **__: Any)
 def run_packed(encoder: PreTrainedModel, row_PD: Tensor, batch: Batch) -> Tensor:
     """Encode a packed row of word embeddings (P, D); return the last hidden state at [CLS] (B, D).
 
-    Models without segments leave them unread.
+    Models without segments ignore them.
     """
     layout = _layout(encoder)
     offset = encoder.config.pad_token_id + 1 if layout.from_padding else 0

@@ -1,12 +1,12 @@
-"""A trained classifier as a folder that transformers loads by itself: no code of ours goes along.
+"""Writes a trained classifier as a folder that transformers loads without any code of ours.
 
 In: a Classifier, its tokenizer and labels. Out: config.json, model.safetensors and the tokenizer's
 files, for `AutoModelForSequenceClassification` and `pipeline("text-classification")`.
 
-Eq. 1 is linear on h at [CLS], but transformers' own heads have a dense layer and an activation
-before the softmax. With gelu or ReLU that is no loss: both have a(z) - a(-z) = z, so a dense layer
-[W; -W] followed by [I, -I] computes W h + b exactly. BERT's and RoBERTa's heads have tanh there, so
-their encoder is written in ELECTRA's classes: the same layers, and a gelu head.
+Eq. 1 is linear in h at [CLS], but transformers' heads have a dense layer and an activation before
+the softmax. With gelu or ReLU nothing is lost: both satisfy a(z) - a(-z) = z, so a dense layer
+[W; -W] followed by [I, -I] computes W h + b exactly. BERT's and RoBERTa's heads have tanh instead,
+so their encoders are written as ELECTRA's classes: the same layers with a gelu head.
 Legend: C classes, D width.
 """
 
@@ -27,7 +27,7 @@ from trainers.encoders.classifier import Classifier
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """Where a model type's classifier keeps its encoder, dense layer and last layer."""
+    """The names of the encoder, dense layer and last layer in a model type's classifier."""
 
     kind: str
     encoder: str
@@ -56,7 +56,7 @@ LINEAR: dict[str, Parts] = {
         dropout="cls_dropout",
     ),
 }
-"""By the encoder's type, the parts of one whose head has an activation that can be made linear."""
+"""For `head: linear`, by the encoder's type: a classifier whose head can be made linear."""
 
 
 def _roberta(kind: str) -> Parts:
@@ -69,7 +69,7 @@ NATIVE: dict[str, Parts] = {
     "xlm-roberta": _roberta("XLMRoberta"),
     "camembert": _roberta("Camembert"),
 }
-"""By the encoder's type, the parts of `head: native`: transformers' own."""
+"""For `head: native`, by the encoder's type: transformers' own classifier."""
 
 ELECTRA_FIELDS = (
     "vocab_size",
@@ -93,7 +93,7 @@ ELECTRA_FIELDS = (
 def write_pretrained(
     folder: Path, model: Classifier, tokenizer: Any, labels: Sequence[str], max_length: int
 ) -> None:
-    """Write a model folder; `max_length` becomes the tokenizer's.
+    """Write a model folder; the tokenizer gets `max_length` as its maximum.
 
     Raises:
         UserError: transformers has no class that computes what this model does.
@@ -102,8 +102,8 @@ def write_pretrained(
     parts = _parts(model)
     weights, config = _encoder(model, parts)
     for name, layer in (_native(model) if model.dense is not None else _linear(model.head)).items():
-        place = getattr(parts, name)
-        weights |= {f"{place}.weight": layer.weight, f"{place}.bias": layer.bias}
+        prefix = getattr(parts, name)
+        weights |= {f"{prefix}.weight": layer.weight, f"{prefix}.bias": layer.bias}
     config.architectures = [f"{parts.kind}ForSequenceClassification"]
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: number for number, label in enumerate(labels)}
@@ -112,13 +112,15 @@ def write_pretrained(
     setattr(config, parts.dropout, model.dropout.p)
     folder.mkdir(parents=True, exist_ok=True)
     config.save_pretrained(folder)
-    cutting = copy.deepcopy(tokenizer)
-    cutting.model_max_length = max_length
-    cutting.save_pretrained(folder)
-    kept = {name: value.detach().contiguous() for name, value in weights.items()}
+    truncating = copy.deepcopy(tokenizer)
+    truncating.model_max_length = max_length
+    truncating.save_pretrained(folder)
+    tensors = {name: value.detach().contiguous() for name, value in weights.items()}
     path = folder / "model.safetensors"
-    save_file(kept, path, metadata={"format": "pt"})
-    path.chmod((folder / "config.json").stat().st_mode)  # safetensors makes it the owner's alone.
+    save_file(tensors, path, metadata={"format": "pt"})
+    path.chmod(
+        (folder / "config.json").stat().st_mode
+    )  # safetensors makes it readable for the owner only.
 
 
 def _parts(model: Classifier) -> Parts:
@@ -126,7 +128,7 @@ def _parts(model: Classifier) -> Parts:
     known = LINEAR if model.dense is None else NATIVE
     if kind not in known:
         raise UserError(
-            f"transformers has no class for a linear head on {kind}; it has for {', '.join(known)}"
+            f"transformers has no class for a linear head on {kind}, only for {', '.join(known)}"
         )
     classes, width = model.head.weight.shape
     if model.dense is None and 2 * classes > width:
@@ -138,7 +140,7 @@ def _parts(model: Classifier) -> Parts:
 
 
 def _encoder(model: Classifier, parts: Parts) -> tuple[dict[str, Tensor], PreTrainedConfig]:
-    """Return the encoder's weights and its configuration, both named as these parts are."""
+    """Return the encoder's weights, named as in `parts`, and its configuration."""
     weights = dict(model.encoder.named_parameters())
     buffers = dict(model.encoder.named_buffers())
     weights |= {name: buffers[name] for name in model.encoder.state_dict() if name in buffers}
@@ -151,7 +153,7 @@ def _encoder(model: Classifier, parts: Parts) -> tuple[dict[str, Tensor], PreTra
 def _as_electra(
     weights: dict[str, Tensor], config: PreTrainedConfig
 ) -> tuple[dict[str, Tensor], PreTrainedConfig]:
-    """ELECTRA's encoder is BERT's; RoBERTa's is, too, but numbers positions from padding + 1 on."""
+    """Convert to ELECTRA, whose encoder is BERT's; RoBERTa's positions begin at padding + 1."""
     skipped = 0 if config.model_type == "bert" else config.pad_token_id + 1
     positions = "embeddings.position_embeddings.weight"
     fields = {name: getattr(config, name) for name in ELECTRA_FIELDS}
@@ -167,9 +169,9 @@ def _native(model: Classifier) -> Mapping[str, nn.Linear]:
 
 @torch.no_grad()
 def _linear(head: nn.Linear) -> Mapping[str, nn.Linear]:
-    """Build W h + b of a(z) - a(-z) = z: dense (D, D), of which 2 C rows are used, and out (C, D).
+    """Build W h + b from a(z) - a(-z) = z: dense (D, D), of which 2 C rows are used; out (C, D).
 
-    The unused rows are zeros, and so are the columns of `out` that read them.
+    The unused rows of `dense` and columns of `out` are zero.
     """
     classes, width = head.weight.shape
     dense, out = (

@@ -1,6 +1,6 @@
 """Sentence vectors: the mean of an encoder's last hidden states over a text's tokens.
 
-In: an encoder's name and texts. Out: an array (texts, D); what `difficulty: encoder` goes by.
+In: an encoder's name and texts. Out: an array (texts, D), which `difficulty: encoder` uses.
 """
 
 import functools
@@ -19,12 +19,12 @@ BATCH, MAX_LENGTH = 64, 128
 
 @functools.lru_cache(maxsize=4)
 def sentence_vectors(encoder: str, texts: tuple[str, ...]) -> Floats:
-    """Mean-pooled hidden states (len(texts), D), computed on the CPU in fp32, once per process.
+    """Return mean-pooled hidden states (len(texts), D), computed once per process in fp32.
 
-    The CPU also where there is a GPU: all workers must come to the same subset.
+    Always on the CPU, so that all workers choose the same subset.
 
     Raises:
-        UserError: as `load_encoder` does.
+        UserError: as `load_encoder`.
     """
     loaded = load_encoder(encoder, texts)
     model, pooled = loaded.model.eval(), []

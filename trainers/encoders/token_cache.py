@@ -1,8 +1,8 @@
-"""Large splits, tokenised once per node: the first worker writes the tokens, all map the same file.
+"""Tokenises large splits once per node: the first worker writes a file, all workers map it.
 
-In: a split, its encoder's tokenizer. Out: the `Inputs` that `tokenise` gives. The file lies in
-`HF_HOME/catsweep` and is named by a hash of all that decides its content; one that nobody used for
-30 days is removed.
+In: a split and the encoder's tokenizer. Out: the `Inputs` that `tokenise` returns. The file is in
+`HF_HOME/catsweep`, named by a hash of everything that determines its content; files unused for 30
+days are removed.
 """
 
 import fcntl
@@ -22,21 +22,21 @@ from trainers.encoders.batches import Inputs, tokenise
 from trainers.records.files import StoreFull, write_file
 
 CACHED_FROM = 10_000
-"""Examples: fewer are tokenised in the time that looking for them takes."""
+"""The fewest examples that are cached: fewer are tokenised as fast as they are looked up."""
 KEPT_SECONDS = 30 * 24 * 3600
 WRITTEN_SECONDS = 3600
-"""No file takes so long to write: what is older will not be renamed."""
-BESIDE_THE_BACKEND = (
+"""An older temporary file is abandoned: no file takes this long to write."""
+TOKENIZER_FIELDS = (
     "model_input_names",
     "padding_side",
     "truncation_side",
     "split_special_tokens",
 )
-"""What a tokenizer does by itself: its backend's JSON does not say it."""
+"""Fields of a tokenizer that the JSON of its backend does not contain."""
 
 
-def tokenised(tokenizer: Any, split: Split, max_length: int) -> Inputs:
-    """Tokenise a split, or map what a worker on this node has tokenised of it."""
+def tokenise_split(tokenizer: Any, split: Split, max_length: int) -> Inputs:
+    """Tokenise a split, or map the file of a worker on this node that has done so."""
 
     def make() -> Inputs:
         return tokenise(tokenizer, split.texts, split.labels, max_length)
@@ -49,28 +49,28 @@ def tokenised(tokenizer: Any, split: Split, max_length: int) -> Inputs:
         with path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # Other workers wait, and find the file.
             return _read(path, split) or _keep(path, split, make())
-    except OSError:  # No place to write: that costs time alone.
+    except OSError:  # Nowhere to write: that only costs time.
         return make()
 
 
 def _key(tokenizer: Any, split: Split, max_length: int) -> str:
-    """Hash texts, labels and ids, the tokenizer as a whole, the length, and who tokenises.
+    """Hash the split, the whole tokenizer, the maximum length, and the versions of the libraries.
 
-    Two classes can have one backend and differ in what they return: BERT's gives token types,
-    DistilBERT's none.
+    Tokenizers of two classes can have equal backends and return different fields: BERT's returns
+    token types, DistilBERT's does not.
     """
     rules = json.loads(tokenizer.backend_tokenizer.to_str())
     rules |= {"truncation": max_length, "padding": None}
     rules["class"] = f"{type(tokenizer).__module__}.{type(tokenizer).__qualname__}"
     rules["specials"] = [tokenizer.special_tokens_map, tokenizer.all_special_ids]
-    rules |= {name: getattr(tokenizer, name) for name in BESIDE_THE_BACKEND}
+    rules |= {name: getattr(tokenizer, name) for name in TOKENIZER_FIELDS}
     versions = [version("tokenizers"), version("transformers")]
-    told = json.dumps([split.fingerprint(), rules, versions], sort_keys=True)
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    content = json.dumps([split.fingerprint(), rules, versions], sort_keys=True)
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _keep(path: Path, split: Split, inputs: Inputs) -> Inputs:
-    """Write the file and map it; a disk that is full leaves the tokens in memory."""
+    """Write the file and map it; if the disk is full, keep the tokens in memory."""
     _remove_old(path.parent)
     try:
         write_file(path, _encode(inputs))
@@ -80,7 +80,7 @@ def _keep(path: Path, split: Split, inputs: Inputs) -> Inputs:
 
 
 def _encode(inputs: Inputs) -> bytes:
-    """32-bit numbers: a checksum of the others, how many tokens, starts, tokens, types."""
+    """Encode as 32-bit numbers: a checksum, the number of tokens, starts, tokens, types."""
     n_tokens = np.array([len(inputs.tokens_S)])
     parts = (n_tokens, inputs.starts, inputs.tokens_S, inputs.types_S)
     body = np.concatenate(parts).astype("<i4").tobytes()
@@ -88,7 +88,7 @@ def _encode(inputs: Inputs) -> bytes:
 
 
 def _read(path: Path, split: Split) -> Inputs | None:
-    """Map what `_encode` gave of this split; None where it is absent or damaged."""
+    """Map a file that `_encode` made of this split; None if it is absent or damaged."""
     size = path.stat().st_size if path.is_file() else 0
     if size < 8 or size % 4:
         return None
@@ -105,17 +105,17 @@ def _read(path: Path, split: Split) -> Inputs | None:
 
 
 def _remove_old(folder: Path) -> None:
-    """Remove what nobody used for long, and what a worker that was killed had begun to write."""
+    """Remove files that were unused for long, and temporary files of killed workers."""
     for path in folder.glob("*.tokens"):
-        if _older(path, KEPT_SECONDS):
+        if _is_older(path, KEPT_SECONDS):
             path.unlink(missing_ok=True)
             path.with_suffix(".lock").unlink(missing_ok=True)
     for path in folder.glob(".*.tokens.*.tmp"):
-        if _older(path, WRITTEN_SECONDS):
+        if _is_older(path, WRITTEN_SECONDS):
             path.unlink(missing_ok=True)
 
 
-def _older(path: Path, seconds: float) -> bool:
+def _is_older(path: Path, seconds: float) -> bool:
     try:
         return time.time() - path.stat().st_mtime > seconds
     except FileNotFoundError:  # Another worker has removed it.

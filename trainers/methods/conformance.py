@@ -1,9 +1,9 @@
-"""Does a method keep the contract of a step? Tried on a small random encoder, in a second.
+"""Checks that a method's step keeps its contract, on a small random encoder, in about a second.
 
-In: a method's settings and its step. Out: findings; the first that is wrong ends the trials. What
-is tried: losses are finite scalars without a graph, gradients reach the parameters, the weights
-stay, the same seed gives the same, packed batches give what padded ones do, what `by_example`
-promises, and the cost in forward passes.
+In: a method's settings and its step. Out: findings; the first failure ends the checks. They are:
+losses are finite scalars without a graph, gradients reach the parameters, the step changes no
+weight, equal seeds give equal gradients, packed and padded batches agree, `by_example` holds, and
+the stated cost in forward passes is right.
 """
 
 import copy
@@ -27,12 +27,12 @@ from trainers.methods.step import Losses, Training
 
 EXAMPLES, CUT, CLASSES, VOCABULARY, LONGEST = 8, 3, 3, 40, 13
 CLOSE = 1e-3
-"""Of the largest gradient: packed and padded batches add in another order."""
+"""The tolerance, relative to the largest gradient: packed and padded sums differ in order."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What was tried; `wrong` is what the method does instead, `note` what to know of it."""
+    """What was checked; `wrong` is what the method does instead, `note` a remark."""
 
     what: str
     wrong: str | None = None
@@ -44,14 +44,17 @@ class _Wrong(Exception):
 
 
 def check_step(settings: MethodSettings, step: Step) -> Iterator[Finding]:
-    """Try a method's step; the last finding is the wrong one, if there is any."""
+    """Yield the findings about a method's step; if a check fails, it is the last one."""
     trials: list[tuple[str, Callable[[MethodSettings, Step], str | None]]] = [
-        ("a step runs, and returns finite scalar losses without a graph", _losses),
-        ("gradients reach every parameter, and the step changes no weight itself", _gradients),
-        ("the same seed gives the same gradients", _deterministic),
-        ("packed and padded batches give the same gradients", _packed),
-        ("a gradient is the mean of those of its parts (by_example)", _by_example),
-        ("its cost in forward passes", _cost),
+        ("a step runs, and returns finite scalar losses without a graph", _check_losses),
+        (
+            "gradients reach every parameter, and the step changes no weight itself",
+            _check_gradients,
+        ),
+        ("the same seed gives the same gradients", _check_determinism),
+        ("packed and padded batches give the same gradients", _check_packing),
+        ("a gradient is the mean of those of its parts (by_example)", _check_by_example),
+        ("its cost in forward passes", _check_cost),
     ]
     for what, try_it in trials:
         try:
@@ -65,7 +68,9 @@ def check_step(settings: MethodSettings, step: Step) -> Iterator[Finding]:
         yield Finding(what=what, note=note)
 
 
-def _model(settings: MethodSettings, *, packed: bool = True, dropout: float = 0.0) -> Classifier:
+def _build_model(
+    settings: MethodSettings, *, packed: bool = True, dropout: float = 0.0
+) -> Classifier:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         encoder = BertModel(
@@ -94,7 +99,7 @@ def _model(settings: MethodSettings, *, packed: bool = True, dropout: float = 0.
     ).train()
 
 
-def _batch(rows: Any = None) -> Batch:
+def _build_batch(rows: Any = None) -> Batch:
     rng = np.random.default_rng(0)
     lengths = rng.integers(3, LONGEST, EXAMPLES)
     tokens = [np.concatenate([[2], rng.integers(4, VOCABULARY, k - 1)]) for k in lengths]
@@ -107,29 +112,29 @@ def _batch(rows: Any = None) -> Batch:
     return collate(inputs, np.arange(EXAMPLES) if rows is None else rows)
 
 
-def _run(
+def _run_step(
     model: Classifier, settings: MethodSettings, step: Step, batch: Batch | None = None
 ) -> Losses:
-    """Run one step with a seed of its own, past the warm-up that a method may have."""
+    """Run one step with a fixed seed, at a step number beyond any method's warm-up."""
     torch.manual_seed(1)
     training = Training(step=10**6, random=torch.Generator().manual_seed(2), update=lambda: None)
-    return step(model, batch or _batch(), settings, training)
+    return step(model, batch or _build_batch(), settings, training)
 
 
-def _gradients_of(model: Classifier) -> dict[str, Tensor]:
+def _read_gradients(model: Classifier) -> dict[str, Tensor]:
     return {
         name: torch.zeros_like(p) if p.grad is None else p.grad
         for name, p in model.named_parameters()
     }
 
 
-def _losses(settings: MethodSettings, step: Step) -> str:
-    found = _run(_model(settings), settings, step)
+def _check_losses(settings: MethodSettings, step: Step) -> str:
+    found = _run_step(_build_model(settings), settings, step)
     if not isinstance(found, dict) or "loss" not in found:
-        raise _Wrong("it is to return a dict of losses, with `loss` as what it minimises")
+        raise _Wrong("it must return a dict of losses, with `loss` as the one it minimises")
     for name, loss in found.items():
         if not isinstance(loss, Tensor) or loss.ndim != 0:
-            raise _Wrong(f"{name} is no scalar tensor")
+            raise _Wrong(f"{name} is not a scalar tensor")
         if loss.requires_grad:
             raise _Wrong(f"{name} still has its graph: detach it (`backward` of step.py does)")
         if not torch.isfinite(loss):
@@ -137,14 +142,14 @@ def _losses(settings: MethodSettings, step: Step) -> str:
     return ", ".join(f"{name} {float(loss):.4g}" for name, loss in found.items())
 
 
-def _gradients(settings: MethodSettings, step: Step) -> str | None:
-    model = _model(settings)
+def _check_gradients(settings: MethodSettings, step: Step) -> str | None:
+    model = _build_model(settings)
     before = copy.deepcopy(model.state_dict())
-    _run(model, settings, step)
+    _run_step(model, settings, step)
     for name, value in model.state_dict().items():
         if not torch.equal(before[name], value):
             raise _Wrong(f"the step itself changes {name}")
-    gradients = _gradients_of(model)
+    gradients = _read_gradients(model)
     if not all(torch.isfinite(gradient).all() for gradient in gradients.values()):
         raise _Wrong("a gradient is not finite")
     without = [name for name, gradient in gradients.items() if not gradient.abs().max() > 0]
@@ -153,65 +158,65 @@ def _gradients(settings: MethodSettings, step: Step) -> str | None:
     return f"none for {', '.join(without)}" if without else None
 
 
-def _deterministic(settings: MethodSettings, step: Step) -> None:
+def _check_determinism(settings: MethodSettings, step: Step) -> None:
     found = []
     for _ in range(2):
-        model = _model(settings, dropout=0.1)
-        _run(model, settings, step)
-        found.append(_gradients_of(model))
+        model = _build_model(settings, dropout=0.1)
+        _run_step(model, settings, step)
+        found.append(_read_gradients(model))
     for name, gradient in found[0].items():
         if not torch.equal(gradient, found[1][name]):
             raise _Wrong(
-                f"{name} differs: draw from training.random or from torch's own generator alone"
+                f"{name} differs: draw only from training.random or from torch's own generator"
             )
 
 
-def _packed(settings: MethodSettings, step: Step) -> None:
+def _check_packing(settings: MethodSettings, step: Step) -> None:
     found = []
     for packed in (True, False):
-        model = _model(settings, packed=packed)
-        _run(model, settings, step)
-        found.append(_gradients_of(model))
-    _compare(*found)
+        model = _build_model(settings, packed=packed)
+        _run_step(model, settings, step)
+        found.append(_read_gradients(model))
+    _compare_gradients(*found)
 
 
-def _compare(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+def _compare_gradients(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
     largest = max(float(gradient.abs().max()) for gradient in one.values())
     for name, gradient in one.items():
         if float((gradient - other[name]).abs().max()) > CLOSE * largest:
-            raise _Wrong(f"that of {name} differs")
+            raise _Wrong(f"the gradient of {name} differs")
 
 
-def _by_example(settings: MethodSettings, step: Step) -> str | None:
+def _check_by_example(settings: MethodSettings, step: Step) -> str | None:
     if not settings.by_example:
         return "not promised: micro_batch is refused"
-    whole, parts = _model(settings), _model(settings)
-    _run(whole, settings, step)
+    whole, parts = _build_model(settings), _build_model(settings)
+    _run_step(whole, settings, step)
     summed = {name: torch.zeros_like(p) for name, p in parts.named_parameters()}
     torch.manual_seed(1)
     training = Training(step=10**6, random=torch.Generator().manual_seed(2), update=lambda: None)
-    # Normal numbers are drawn 16 at a time: with 64 for each token, any cut is at such a place.
+    # Torch draws normal numbers 16 at a time: with 64 per token, any cut is at a multiple of 16.
     for rows in (np.arange(CUT), np.arange(CUT, EXAMPLES)):
         parts.zero_grad()
-        step(parts, _batch(rows), settings, training)
-        for name, gradient in _gradients_of(parts).items():
+        step(parts, _build_batch(rows), settings, training)
+        for name, gradient in _read_gradients(parts).items():
             summed[name] += gradient * (len(rows) / EXAMPLES)
-    _compare(_gradients_of(whole), summed)
+    _compare_gradients(_read_gradients(whole), summed)
     return None
 
 
-def _cost(settings: MethodSettings, step: Step) -> str:
-    model = _model(settings)
+def _check_cost(settings: MethodSettings, step: Step) -> str:
+    model = _build_model(settings)
     with torch.no_grad():
-        forward = _operations(partial(model, _batch()))
-    found = _operations(partial(_run, model, settings, step)) / forward
-    said = settings.cost
-    wrong = "" if abs(found - said) < 0.25 * said else f"; it says cost = {said}: set it right"
+        forward = _count_operations(partial(model, _build_batch()))
+    found = _count_operations(partial(_run_step, model, settings, step)) / forward
+    stated = settings.cost
+    wrong = "" if abs(found - stated) < 0.25 * stated else f"; it says cost = {stated}: correct it"
     return f"{found:.1f}{wrong}"
 
 
-def _operations(run: Callable[[], object]) -> float:
-    """Count multiplications with weights, as the method's costs are counted."""
+def _count_operations(run: Callable[[], object]) -> float:
+    """Count the multiplications with weights, which the costs of methods are based on."""
     with FlopCounterMode(display=False) as counter:
         run()
     counts = counter.get_flop_counts()["Global"]

@@ -1,7 +1,7 @@
-"""From a trial's settings of a method to its step: by its name, or by its code.
+"""Loads the step of a method from a trial's settings: by its name, or by its code.
 
-In: settings, and the folder with the sources of methods that are no shipped ones. Out: the settings
-that the step takes, and the step.
+In: settings, and the folder with the sources of users' own methods. Out: the settings that the step
+takes, and the step.
 """
 
 from collections.abc import Callable
@@ -21,10 +21,10 @@ Step = Callable[[Classifier, Batch, Any, Training], Losses]
 
 
 def load_method(settings: MethodSettings, code: Path | None) -> tuple[MethodSettings, Step]:
-    """Return what a trial's step takes, and the step.
+    """Return the settings that a trial's step takes, and the step.
 
     Raises:
-        UserError: the code of a user's own method is not there, or is not what it was.
+        UserError: the code of a user's own method is missing or was changed.
     """
     if isinstance(settings, OwnSettings):
         kind = load_method_type(code, settings)
@@ -34,7 +34,7 @@ def load_method(settings: MethodSettings, code: Path | None) -> tuple[MethodSett
 
 @cache
 def find_step(kind: type[MethodSettings]) -> Step:
-    """Return a method's step, which it has, or names as `module:function`."""
+    """Return a method's step, or import it if the method names it as `module:function`."""
     if not isinstance(kind.step, str):
         return kind.step
     module, _, name = kind.step.partition(":")
@@ -42,6 +42,6 @@ def find_step(kind: type[MethodSettings]) -> Step:
     return step
 
 
-def step_of(method: str) -> Step:
+def get_step(method: str) -> Step:
     """Return the step of a shipped method."""
     return find_step(settings_type(method))

@@ -1,4 +1,4 @@
-"""Pure losses. In: class scores or projections. Out: a scalar tensor.
+"""Losses as pure functions. In: class scores or projections. Out: a scalar tensor.
 
 Legend: N clean examples of a batch, C classes, D width, K projection width.
 """
@@ -9,20 +9,20 @@ from torch.nn import functional
 
 
 def cross_entropy(scores_NC: Tensor, labels_N: Tensor) -> Tensor:
-    """Mean cross-entropy of class scores (Eq. 2), in fp32 whatever the scores' precision."""
+    """Return the mean cross-entropy of class scores (Eq. 2), in fp32 for any precision."""
     return functional.cross_entropy(scores_NC.float(), labels_N)
 
 
-def contrastive(
+def contrastive_loss(
     clean_NK: Tensor, adversarial_NK: Tensor, tau: float, classes_N: Tensor | None = None
 ) -> Tensor:
-    """NT-Xent between clean and adversarial projections (Eq. 9), the mean over 2N anchors.
+    """Return NT-Xent between clean and adversarial projections (Eq. 9), mean over 2N anchors.
 
-    Each of the 2N projections is an anchor; its positive is its own example's other view, its
-    negatives are the other 2(N - 1), or those of another class where `classes_N` is given. An
-    anchor without negatives gives exactly 0. In fp32 whatever the precision around it.
-    The paper prints sim(z_i, z_j / tau), in which tau cancels; this is sim(z_i, z_j) / tau, as in
-    SimCLR (Chen et al. 2020), whose code returns twice this mean.
+    Each of the 2N projections is an anchor; its positive is the other view of its example, its
+    negatives are the other 2(N - 1) projections, or those of other classes if `classes_N` is given.
+    An anchor without negatives gives exactly 0. Always computed in fp32. The paper prints
+    sim(z_i, z_j / tau), in which tau cancels; this is sim(z_i, z_j) / tau, as in SimCLR (Chen et
+    al. 2020), whose code returns twice this mean.
     """
     n, device = len(clean_NK), clean_NK.device
     positive = torch.arange(2 * n, device=device).roll(n)
@@ -36,26 +36,27 @@ def contrastive(
 
 
 def _same_class(classes_N: Tensor) -> Tensor:
-    """Return where two of 2N views share a class (2N, 2N), but for an example's own two."""
+    """Return which of the 2N views share a class (2N, 2N), except an example's own two."""
     n, classes = len(classes_N), classes_N.repeat(2)
     same = classes[:, None] == classes[None, :]
     pairs = torch.eye(2 * n, dtype=torch.bool, device=classes.device).roll(n, dims=1)
     return same & ~pairs
 
 
-def mixed(clean: Tensor, adversarial: Tensor, contrast: Tensor, lambda_: float) -> Tensor:
-    """Eq. 10: (1 - lambda) / 2 (CE clean + CE adversarial) + lambda contrastive."""
+def mix_losses(clean: Tensor, adversarial: Tensor, contrast: Tensor, lambda_: float) -> Tensor:
+    """Return Eq. 10: (1 - lambda) / 2 (CE clean + CE adversarial) + lambda contrastive."""
     return (1 - lambda_) / 2 * (clean + adversarial) + lambda_ * contrast
 
 
-def supervised_contrastive(
+def supervised_contrastive_loss(
     h_ND: Tensor, labels_N: Tensor, tau: float, *, skip_singletons: bool
 ) -> Tensor:
-    """Supervised contrastive loss (Gunel et al. 2021, Eq. 3) of h at unit length, mean over N.
+    """Return the supervised contrastive loss (Gunel et al. 2021, Eq. 3) of normalised h.
 
-    An anchor's positives are the others of its class, each weighed alike; its denominator is over
-    all others. The paper prints the sum over N. An anchor without a positive counts 0 (the paper's
-    1 / (N_y - 1) is undefined there), or is left out of the mean with `skip_singletons`.
+    An anchor's positives are the other examples of its class, with equal weights; its denominator
+    sums over all other examples. This is the mean over N; the paper prints the sum. An anchor
+    without a positive counts as 0 (the paper's 1 / (N_y - 1) is undefined there), or is left out of
+    the mean with `skip_singletons`.
     """
     with torch.autocast(h_ND.device.type, enabled=False):
         z_ND = functional.normalize(h_ND.float(), dim=-1)
@@ -72,9 +73,9 @@ def supervised_contrastive(
 
 
 def symmetric_kl(one_NC: Tensor, other_NC: Tensor) -> Tensor:
-    """KL(p || q) + KL(q || p), mean over N, of two sets of class scores; in fp32.
+    """Return KL(p || q) + KL(q || p) of two sets of class scores, mean over N, in fp32.
 
-    Summed up it is (p - q)(log p - log q): exactly 0 for equal scores, and no cancellation.
+    The sum is (p - q)(log p - log q): exactly 0 for equal scores, and without cancellation.
     """
     log_p_NC = functional.log_softmax(one_NC.float(), dim=-1)
     log_q_NC = functional.log_softmax(other_NC.float(), dim=-1)

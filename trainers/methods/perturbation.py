@@ -1,7 +1,7 @@
-"""A perturbation per token position and how it climbs: FreeLB's, PGD's, FreeAT's and SMART's.
+"""Gradient ascent of a perturbation per token, for FreeLB, PGD, FreeAT and SMART.
 
-In: a packed batch and a gradient on its word embeddings. Out: the next perturbation, detached. The
-norms are per example, over all its tokens and widths; nothing waits for the device.
+In: a packed batch and a gradient of its word embeddings. Out: the next perturbation, detached. The
+norms are per example, over all its tokens and dimensions; nothing waits for the device.
 Legend: B examples, T the longest, P packed tokens, D width.
 """
 
@@ -10,30 +10,30 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from search_spaces.methods import Climbing
+from search_spaces.methods import AscentSettings
 from trainers.encoders.batches import Batch
 from trainers.encoders.machine import to_device
 
 SMALLEST = 1e-10
-"""Gradients are divided by at least this: an example without a gradient stays where it is."""
+"""The least divisor of a gradient: an example with zero gradient is not moved."""
 
 
-def random_start(
-    words_PD: Tensor, batch: Batch, settings: Climbing, random: torch.Generator
+def draw_start(
+    words_PD: Tensor, batch: Batch, settings: AscentSettings, random: torch.Generator
 ) -> Tensor:
-    """Draw a start (P, D) as zhuchen03/FreeLB does, from a generator on the CPU.
+    """Draw a random start (P, D) as zhuchen03/FreeLB does, from a generator on the CPU.
 
-    l2: U(-1, 1) init_mag / sqrt(length D), about 0.58 init_mag long whatever the length.
+    l2: U(-1, 1) init_mag / sqrt(length D), whose norm is about 0.58 init_mag for any length.
     linf: U(-init_mag, init_mag).
     """
-    start_PD = settings.init_mag * uniform(words_PD, random)
+    start_PD = settings.init_mag * draw_uniform(words_PD, random)
     if settings.norm == "linf":
         return start_PD
     lengths_B = batch.mask_BT.sum(1)
     return start_PD / to_tokens((lengths_B * words_PD.shape[-1]).sqrt(), batch)
 
 
-def climb(
+def take_ascent_step(
     delta_PD: Tensor,
     gradient_PD: Tensor,
     batch: Batch,
@@ -42,12 +42,12 @@ def climb(
     adv_lr: float,
     max_norm: float,
 ) -> Tensor:
-    """Go adv_lr g / ||g|| uphill, then back to the ball of radius max_norm (0: no ball).
+    """Step by adv_lr g / ||g||, then project to the ball of radius max_norm (0: no projection).
 
-    Zhu et al. 2020, Algorithm 1. As in the authors' code, linf divides by max |g| and takes no
-    sign. `delta_PD` and `gradient_PD` are (P, D).
+    Zhu et al. 2020, Algorithm 1. As in the authors' code, linf divides by max |g| instead of taking
+    the sign. `delta_PD`, `gradient_PD` and the result are (P, D).
     """
-    measure = l2_norms if norm == "l2" else largest
+    measure = l2_norms if norm == "l2" else max_norms
     size_B = measure(gradient_PD, batch).clamp(min=SMALLEST)
     moved_PD = delta_PD + adv_lr * gradient_PD / to_tokens(size_B, batch)
     if max_norm == 0:
@@ -58,9 +58,9 @@ def climb(
     return moved_PD * to_tokens((max_norm / length_B).clamp(max=1), batch)
 
 
-def ascend(delta_PD: Tensor, gradient_PD: Tensor, batch: Batch, settings: Climbing) -> Tensor:
-    """Climb as the method's options say."""
-    return climb(
+def ascend(delta_PD: Tensor, gradient_PD: Tensor, batch: Batch, settings: AscentSettings) -> Tensor:
+    """Take a step of `take_ascent_step` with the options of a method."""
+    return take_ascent_step(
         delta_PD,
         gradient_PD,
         batch,
@@ -70,38 +70,38 @@ def ascend(delta_PD: Tensor, gradient_PD: Tensor, batch: Batch, settings: Climbi
     )
 
 
-def uniform(words_PD: Tensor, random: torch.Generator) -> Tensor:
-    """U(-1, 1) of the shape and on the device of `words_PD`, drawn on the CPU."""
+def draw_uniform(words_PD: Tensor, random: torch.Generator) -> Tensor:
+    """Draw U(-1, 1) on the CPU, with the shape and on the device of `words_PD`."""
     drawn_PD = torch.empty(words_PD.shape).uniform_(-1, 1, generator=random)
     return to_device(drawn_PD, words_PD.device)
 
 
-def normal(words_PD: Tensor, random: torch.Generator) -> Tensor:
-    """N(0, 1) of the shape and on the device of `words_PD`, drawn on the CPU."""
+def draw_normal(words_PD: Tensor, random: torch.Generator) -> Tensor:
+    """Draw N(0, 1) on the CPU, with the shape and on the device of `words_PD`."""
     drawn_PD = torch.empty(words_PD.shape).normal_(generator=random)
     return to_device(drawn_PD, words_PD.device)
 
 
 def l2_norms(values_PD: Tensor, batch: Batch) -> Tensor:
-    """Length of each example's part of (P, D): (B,)."""
+    """Return the l2 norm of each example's part of (P, D): (B,)."""
     return to_grid(values_PD.square().sum(-1), batch).sum(1).sqrt()
 
 
-def largest(values_PD: Tensor, batch: Batch) -> Tensor:
-    """Largest magnitude in each example's part of (P, D): (B,)."""
+def max_norms(values_PD: Tensor, batch: Batch) -> Tensor:
+    """Return the largest magnitude in each example's part of (P, D): (B,)."""
     return to_grid(values_PD.abs().amax(-1), batch).amax(1)
 
 
 def to_grid(values_P: Tensor, batch: Batch) -> Tensor:
-    """One number per token as (B, T), zero where there is none.
+    """Lay one number per token out as (B, T), with zeros as padding.
 
-    Summed over T this is deterministic on a GPU as well, which adding up by index is not.
+    Its sum over T is deterministic also on a GPU, unlike adding by index.
     """
     grid = values_P.new_zeros(batch.mask_BT.numel()).index_copy(0, batch.cells_P, values_P)
     return grid.view(batch.mask_BT.shape)
 
 
 def to_tokens(values_B: Tensor, batch: Batch) -> Tensor:
-    """One number per example as (P, 1), for each of its tokens."""
+    """Repeat one number per example for each of its tokens: (B,) -> (P, 1)."""
     example_P = batch.cells_P // batch.mask_BT.shape[1]
     return values_B.index_select(0, example_P)[:, None]

@@ -1,17 +1,17 @@
-"""R3F (Aghajanyan et al. 2021): noise on the word embeddings must not matter. Cost 6F.
+"""R3F (Aghajanyan et al. 2021): noise on the word embeddings should not change the output. Cost 6F.
 
-Both passes draw dropout masks of their own, as in the authors' code. There the noisy pass does not
-train V (its lookup is detached); here, as in the paper's objective, it does.
+Each pass draws its own dropout masks, as in the authors' code. In that code the noisy pass does not
+train V (its lookup is detached); here it does, as in the paper's objective.
 """
 
 from search_spaces.methods import R3F
 from trainers.encoders.batches import Batch
 from trainers.encoders.classifier import Classifier
 from trainers.methods.losses import cross_entropy, symmetric_kl
-from trainers.methods.perturbation import normal, uniform
+from trainers.methods.perturbation import draw_normal, draw_uniform
 from trainers.methods.step import Losses, Training, backward
 
-NOISES = {"uniform": uniform, "normal": normal}
+NOISES = {"uniform": draw_uniform, "normal": draw_normal}
 
 
 def r3f_step(model: Classifier, batch: Batch, settings: R3F, training: Training) -> Losses:

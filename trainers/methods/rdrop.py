@@ -1,4 +1,4 @@
-"""R-Drop (Liang et al. 2021): two passes with dropout masks of their own must agree. Cost 6F."""
+"""R-Drop (Liang et al. 2021): two passes with different dropout masks should agree. Cost 6F."""
 
 from search_spaces.methods import RDrop
 from trainers.encoders.batches import Batch
@@ -10,7 +10,7 @@ from trainers.methods.step import Losses, Training, backward
 def rdrop_step(model: Classifier, batch: Batch, settings: RDrop, _training: Training) -> Losses:
     """Add the gradient of CE_1 + CE_2 + alpha (KL(1 || 2) + KL(2 || 1)) / 2.
 
-    `clean` is the sum of both cross-entropies, as the paper has it.
+    `clean` is the sum of both cross-entropies, as in the paper.
     """
     one_BC, other_BC = model(batch), model(batch)
     clean = cross_entropy(one_BC, batch.labels_B) + cross_entropy(other_BC, batch.labels_B)

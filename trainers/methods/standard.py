@@ -10,5 +10,5 @@ from trainers.methods.step import Losses, Training, backward
 def standard_step(
     model: Classifier, batch: Batch, _settings: Standard, _training: Training
 ) -> Losses:
-    """Add the gradient of Eq. 2 to the parameters' gradients."""
+    """Add the gradient of the cross-entropy (Eq. 2) to the parameters' gradients."""
     return backward({"loss": cross_entropy(model(batch), batch.labels_B)})

@@ -1,6 +1,6 @@
 """STD++ (Aghajanyan et al. 2021): the standard step under its own name. Cost 3F.
 
-What is meant by ++ is the study's: more epochs, ten seeds, Adam with bias correction.
+The ++ is in the settings of a study: more epochs, ten seeds, Adam with bias correction.
 """
 
 from search_spaces.methods import STDPP, Standard

@@ -1,6 +1,6 @@
-"""What every method's step is given besides model, batch and options, and how it ends.
+"""What a method's step gets besides model, batch and options, and the backward pass that ends it.
 
-In: scalar losses with their graph. Out: the same, detached and still on the device.
+In: scalar losses with their graph. Out: the same losses, detached and still on the device.
 """
 
 from collections.abc import Callable
@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 Losses = dict[str, Tensor]
-"""`loss` is what was minimised; the other names are its parts."""
+"""Losses by name: `loss` is the one that is minimised, the others are its parts."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What a step may use of the training loop around it.
+    """What a step may use of the training loop.
 
-    `step` counts the batches before this one. `random` is the method's own stream on the CPU,
-    kept in checkpoints: no draw from it moves dropout. `update` clips, updates the parameters and
-    clears their gradients, for a method that does so several times a batch; the loop does it once
-    after the step. `carried` is what a method keeps from one batch to the next, under names of its
-    own; it is kept in checkpoints.
+    `step` counts the batches before this one. `random` is the method's own random stream on the
+    CPU, independent of dropout and saved in checkpoints. `update` clips the gradients, updates the
+    parameters and clears their gradients, for a method with several updates per batch; the loop
+    calls it once after the step. `carried` has tensors that a method keeps from one batch to the
+    next, under names of its own; it is saved in checkpoints.
     """
 
     step: int
@@ -31,6 +31,6 @@ class Training:
 
 
 def backward(losses: Losses) -> Losses:
-    """Add the gradient of `losses["loss"]` to the parameters' gradients."""
+    """Add the gradient of `losses["loss"]` to the parameters' gradients; detach the losses."""
     torch.autograd.backward(losses["loss"])
     return {name: loss.detach() for name, loss in losses.items()}

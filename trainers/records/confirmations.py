@@ -1,4 +1,4 @@
-"""Which settings of a study were confirmed, with which fresh seeds. No torch here.
+"""Records of which settings of a study were confirmed, with which fresh seeds. No torch here.
 
 In: a store. Out: `ConfirmationRecord`s in `confirmations/`, one file each, named by its content.
 """
@@ -16,7 +16,7 @@ WHAT: Final = (
 
 
 class ConfirmedCell(Frozen):
-    """A cell's setting that was chosen then, by its signature with seed 0."""
+    """The setting that was chosen in a cell; `setting` is its signature with seed 0."""
 
     task: str
     encoder: str
@@ -25,7 +25,7 @@ class ConfirmedCell(Frozen):
 
 
 class ConfirmationRecord(Record):
-    """The chosen settings of a study, and the seeds with which each is trained to confirm them."""
+    """The chosen settings of a study, and the seeds that each is trained with to confirm it."""
 
     study: str
     seeds: tuple[Count, ...]
@@ -33,19 +33,19 @@ class ConfirmationRecord(Record):
 
 
 def keep_confirmation(store: Store, record: ConfirmationRecord) -> None:
-    """Write the record, unless the same one is there.
+    """Write the record, unless the store has it already.
 
     Raises:
-        UserError: one that is there cannot be read.
+        UserError: an existing record cannot be read.
     """
     keep_named(store.confirmations, record, WHAT)
 
 
 def read_confirmations(store: Store, study: str) -> list[ConfirmationRecord]:
-    """Read a study's records, in the order of their names.
+    """Read a study's records, in the order of their file names.
 
     Raises:
-        UserError: one cannot be read.
+        UserError: a record cannot be read.
     """
     records = read_named(store.confirmations, ConfirmationRecord, WHAT)
     return [record for record in records if record.study == study]

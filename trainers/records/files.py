@@ -1,7 +1,8 @@
-"""Files that are whole or absent, what cannot be read told apart from both; predictions as Parquet.
+"""Atomic reads and writes of files, and predictions as Parquet. No torch here.
 
-In: bytes and a path, or predictions. Out: a file renamed into place, or Parquet bytes. No torch.
-Parquet is read without threads: a process that ended just then would be aborted by them.
+In: bytes and a path, or predictions. Out: a file renamed into place, or Parquet bytes. A file is
+whole or absent; one that the system does not let this process read is neither (`Unreadable`).
+Parquet is read without threads: Arrow's threads would abort a process that ends while they read.
 """
 
 import errno
@@ -20,36 +21,36 @@ import pyarrow.parquet as pq
 
 from search_spaces.errors import UserError
 from trainers.records.metrics import Labels
-from trainers.records.outcome import Labelled, Predictions
+from trainers.records.outcome import LabelledExamples, Predictions
 
-NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-REFUSED = {errno.EACCES, errno.EPERM}
-LABELS = {"id": pa.string(), "gold": pa.int32(), "predicted": pa.int32()}
+DISK_FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+ACCESS_ERRORS = {errno.EACCES, errno.EPERM}
+LABEL_COLUMNS = {"id": pa.string(), "gold": pa.int32(), "predicted": pa.int32()}
 
 
 class StoreFull(UserError):
-    """The store's disk has no space left: nothing more can be kept, nothing kept is lost."""
+    """The disk of the store is full: nothing more can be written, and nothing written is lost."""
 
 
 class Unreadable(UserError):
-    """The system does not let this process look: what it would see is neither gone nor damaged."""
+    """The system does not let this process read a path: it is neither gone nor damaged."""
 
     def __init__(self, path: str | Path, error: OSError) -> None:
-        place, said = error.filename or path, error.strerror or error
-        if error.errno in REFUSED:
+        name, reason = error.filename or path, error.strerror or error
+        if error.errno in ACCESS_ERRORS:
             super().__init__(
-                f"{place} may not be read by this user ({said}): chmod or chown it, then run the"
-                " same again"
+                f"{name} may not be read by this user ({reason}): change its permissions (chmod or"
+                " chown), then run the same command again"
             )
         else:
-            super().__init__(f"{place} cannot be read ({said}): see to it that it can")
+            super().__init__(f"{name} cannot be read ({reason}): make it readable and run again")
 
 
-def is_there(path: Path) -> bool:
-    """Return whether something has this name.
+def path_exists(path: Path) -> bool:
+    """Return whether a file, folder or anything else has this path.
 
     Raises:
-        Unreadable: that cannot be told, or it is a link that leads nowhere.
+        Unreadable: the system does not say, or the path is a broken link.
     """
     try:
         path.stat()
@@ -62,13 +63,13 @@ def is_there(path: Path) -> bool:
     return True
 
 
-def listing(folder: Path) -> list[os.DirEntry[str]]:
-    """List a folder in the order of names; one that is absent is empty.
+def list_folder(folder: Path) -> list[os.DirEntry[str]]:
+    """List a folder in the order of names; an absent folder gives an empty list.
 
     Raises:
-        Unreadable: it is there and cannot be listed.
+        Unreadable: the folder exists and cannot be listed.
     """
-    if not is_there(folder):
+    if not path_exists(folder):
         return []
     try:
         with os.scandir(folder) as found:
@@ -80,27 +81,27 @@ def listing(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def read_whole(path: Path) -> bytes:
-    """Read a regular file. What else has its name is refused before anyone waits for it.
+    """Read a regular file; refuse anything else, such as a pipe, without waiting for it.
 
     Raises:
-        IsADirectoryError: it is a folder, a pipe, a device or the like.
-        OSError: it is absent, or cannot be read.
+        IsADirectoryError: the path is a folder, a pipe, a device or the like.
+        OSError: the file is absent, or cannot be read.
     """
     with open_regular(path, os.O_RDONLY) as file:
         return file.read()
 
 
 def open_regular(path: Path, flags: int) -> BinaryIO:
-    """Open a regular file, or make one where the flags say so; raises as `read_whole`."""
+    """Open a regular file, or create it if the flags say so; raises the errors of `read_whole`."""
     file = os.fdopen(os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o666), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise OSError(errno.EISDIR, "Is no regular file", str(path))
+        raise OSError(errno.EISDIR, "Is not a regular file", str(path))
     return file
 
 
 def encode_predictions(predictions: Predictions) -> bytes:
-    """Parquet bytes: id, gold, predicted, logits; the same predictions give the same bytes."""
+    """Encode predictions as Parquet (id, gold, predicted, logits); equal ones give equal bytes."""
     width = predictions.logits.shape[1]
     flat = pa.array(np.ascontiguousarray(predictions.logits, dtype=np.float32).ravel())
     table = pa.table(
@@ -117,17 +118,17 @@ def encode_predictions(predictions: Predictions) -> bytes:
 
 
 def decode_predictions(data: bytes, n_classes: int) -> Predictions:
-    """Read what `encode_predictions` wrote of so many classes.
+    """Decode what `encode_predictions` returned for `n_classes` classes.
 
     Raises:
-        ValueError, pyarrow.ArrowException: it is not that.
+        ValueError, pyarrow.ArrowException: the bytes are not such predictions.
     """
     file = _open(data, n_classes)
     table = file.read(use_threads=False)
-    labelled = _labelled(table, n_classes)
+    labelled = _read_labels(table, n_classes)
     flat = table["logits"].combine_chunks().flatten()
     if table["logits"].null_count or flat.null_count:
-        raise ValueError("logits has empty places")
+        raise ValueError("logits has missing values")
     logits = flat.to_numpy().reshape(-1, n_classes)
     if not np.isfinite(logits).all():
         raise ValueError("logits are not all finite")
@@ -137,14 +138,14 @@ def decode_predictions(data: bytes, n_classes: int) -> Predictions:
     return found
 
 
-def decode_labels(data: bytes, n_classes: int) -> Labelled:
-    """Read of the same file what needs no logits: some five times as fast, for whole cells.
+def decode_labels(data: bytes, n_classes: int) -> LabelledExamples:
+    """Decode the ids and labels alone, about five times as fast as `decode_predictions`.
 
     Raises:
-        ValueError, pyarrow.ArrowException: as `decode_predictions` does.
+        ValueError, pyarrow.ArrowException: as `decode_predictions`.
     """
     file = _open(data, n_classes)
-    return _labelled(file.read(columns=[*LABELS], use_threads=False), n_classes)
+    return _read_labels(file.read(columns=[*LABEL_COLUMNS], use_threads=False), n_classes)
 
 
 def _open(data: bytes, n_classes: int) -> pq.ParquetFile:
@@ -153,8 +154,8 @@ def _open(data: bytes, n_classes: int) -> pq.ParquetFile:
     found = dict(zip(names, file.schema_arrow.types, strict=True))
     logits = found.pop("logits", None)
     if (
-        found != LABELS
-        or len(names) != len(LABELS) + 1
+        found != LABEL_COLUMNS
+        or len(names) != len(LABEL_COLUMNS) + 1
         or not _is_rows_of_floats(logits, n_classes)
     ):
         raise ValueError(f"its columns are not those of predictions for {n_classes} classes")
@@ -167,20 +168,20 @@ def _is_rows_of_floats(kind: pa.DataType | None, width: int) -> bool:
     return bool(kind.value_type == pa.float32() and kind.list_size == width)
 
 
-def _labelled(table: pa.Table, n_classes: int) -> Labelled:
-    for name in LABELS:
+def _read_labels(table: pa.Table, n_classes: int) -> LabelledExamples:
+    for name in LABEL_COLUMNS:
         if table[name].null_count:
-            raise ValueError(f"{name} has empty places")
+            raise ValueError(f"{name} has missing values")
     ids = table["id"].combine_chunks()
     ids.validate(full=True)
     if not len(ids) or len(ids.unique()) < len(ids):
-        raise ValueError("an id is there twice" if len(ids) else "it has no examples")
-    columns = (_in_range(name, table[name], n_classes) for name in ("gold", "predicted"))
+        raise ValueError("an id occurs twice" if len(ids) else "it has no examples")
+    columns = (_check_range(name, table[name], n_classes) for name in ("gold", "predicted"))
     gold, predicted = columns
-    return Labelled(ids=ids, gold=gold, predicted=predicted)
+    return LabelledExamples(ids=ids, gold=gold, predicted=predicted)
 
 
-def _in_range(name: str, column: pa.ChunkedArray, n_classes: int) -> Labels:
+def _check_range(name: str, column: pa.ChunkedArray, n_classes: int) -> Labels:
     labels: Labels = column.to_numpy().astype(np.int64)
     if labels.min() < 0 or labels.max() >= n_classes:
         raise ValueError(f"{name} has labels outside 0 .. {n_classes - 1}")
@@ -188,75 +189,77 @@ def _in_range(name: str, column: pa.ChunkedArray, n_classes: int) -> Labels:
 
 
 def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
-    """Write beside it, sync, rename: readers see the old file or the whole new one.
+    """Write a temporary file, sync and rename it: readers see the old file or the whole new one.
 
     Raises:
-        StoreFull: no space is left; nothing is left behind.
+        StoreFull: no space is left; the temporary file is removed.
     """
-    with replacing(path, sync=sync) as half:
-        half.write_bytes(data)
+    with replace_file(path, sync=sync) as temporary:
+        temporary.write_bytes(data)
 
 
-def write_first(path: Path, data: bytes) -> None:
-    """Write a file unless there is one: of several processes at once the first one's stays."""
-    with _new_beside(path) as half:
-        half.write_bytes(data)
-        sync_to_disk(half)
+def write_if_absent(path: Path, data: bytes) -> None:
+    """Write a file unless it exists; if several processes write at once, the first one wins."""
+    with _temporary_file(path) as temporary:
+        temporary.write_bytes(data)
+        sync_to_disk(temporary)
         try:
-            path.hardlink_to(half)
+            path.hardlink_to(temporary)
         except FileExistsError:
             pass
         except OSError:  # A file system without hard links.
-            half.replace(path)
+            temporary.replace(path)
         sync_to_disk(path.parent)
 
 
 @contextmanager
-def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
-    """Yield a new file to write; at the end it is synced and takes the place of `path`.
+def replace_file(path: Path, *, sync: bool = True) -> Iterator[Path]:
+    """Yield a temporary file to write; at the end it is synced and renamed to `path`.
 
     Raises:
-        StoreFull: no space is left; nothing is left behind.
+        StoreFull: no space is left; the temporary file is removed.
     """
-    with _new_beside(path) as half:
-        yield half
+    with _temporary_file(path) as temporary:
+        yield temporary
         if sync:
-            sync_to_disk(half)
-        half.replace(path)
+            sync_to_disk(temporary)
+        temporary.replace(path)
         if sync:
             sync_to_disk(path.parent)
 
 
 @contextmanager
-def _new_beside(path: Path) -> Iterator[Path]:
-    """Make a file with a name that nobody can know before, and remove it in the end.
+def _temporary_file(path: Path) -> Iterator[Path]:
+    """Create a file beside `path` with an unpredictable name, and remove it in the end.
 
-    Never through a link that somebody has put there; with the rights that any new file has. It is
-    to take the name of a file, not that of a device or a pipe, which would be gone.
+    It never follows a link, and has the permissions of any new file. A `path` that is a device or a
+    pipe is refused, because renaming onto it would remove it.
     """
     if path.exists() and not (path.is_file() or path.is_dir()):
-        raise UserError(f"{path} is no regular file, and is not replaced: give another name")
-    half = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+        raise UserError(f"{path} is not a regular file and is not replaced: give another name")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        os.close(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
-        yield half
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
+        yield temporary
     except Exception as error:
-        if _means_full(error):
-            raise StoreFull(f"no space left to write {path}: free some and run again") from error
+        if _is_disk_full(error):
+            raise StoreFull(
+                f"no space left to write {path}: free some space and run again"
+            ) from error
         raise
     finally:
-        half.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def _means_full(error: Exception) -> bool:
-    """Whether no space was left; safetensors gives the error's number in its message only."""
+def _is_disk_full(error: Exception) -> bool:
+    """Return whether the disk was full; safetensors has the error number only in its message."""
     if isinstance(error, OSError):
-        return error.errno in NO_SPACE
-    return any(f"os error {number}" in str(error) for number in NO_SPACE)
+        return error.errno in DISK_FULL_ERRORS
+    return any(f"os error {number}" in str(error) for number in DISK_FULL_ERRORS)
 
 
 def sync_to_disk(path: Path) -> None:
-    """Wait until a file's bytes, or a folder's entries, outlive a power cut."""
+    """Flush a file's bytes, or a folder's entries, to disk, so that they survive a power cut."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,11 +1,11 @@
 """The code of users' own methods and metrics, as a store keeps it. No torch.
 
-    code/<digest>/method.json       what is known of the method; the sources' checksums
-    code/<digest>/metric.json       the same of a metric
-    code/<digest>/<file>.py         its sources, if it is no installed package's
+    code/<digest>/method.json       a method's options, cost and style; checksums of its sources
+    code/<digest>/metric.json       the same for a metric
+    code/<digest>/<file>.py         the sources, unless they belong to an installed package
 
-In: a source and its method or metric. Out: the same again, without its code being run; or what it
-defines, for those who need it. What was kept does not change while its file is edited.
+In: a source and its method or metric. Out: its record, read without running the code; or, for those
+who train or score, the class or function itself. The copy does not change when the file is edited.
 """
 
 import hashlib
@@ -17,18 +17,18 @@ from pydantic import Field
 
 from search_spaces.errors import UserError
 from search_spaces.method import Method, MethodSettings, Option, OwnSettings, Style
-from search_spaces.own_methods import method_of
-from search_spaces.sources import Source, find_source, load_named
+from search_spaces.own_methods import make_method
+from search_spaces.sources import Source, find_source, load_object
 from trainers.records.files import (
     Unreadable,
-    is_there,
-    listing,
+    list_folder,
+    path_exists,
     read_whole,
     write_file,
-    write_first,
+    write_if_absent,
 )
-from trainers.records.metrics import OWN, OWN_NAME, Metric
-from trainers.records.own_metrics import metric_of
+from trainers.records.metrics import OWN_METRICS, OWN_NAME, Metric
+from trainers.records.own_metrics import make_metric
 from trainers.records.record import Count, FileName, Record, Sha256, decode_record, encode_record
 from trainers.records.store import Store
 
@@ -36,7 +36,10 @@ Digest = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 
 
 class CodeRecord(Record):
-    """Code that trials of a store were made with, or were to be; `files` have their checksums."""
+    """Code that trials of a store use; `files` has the checksums of its sources.
+
+    `said` is the entry of the study that names it, such as `./focal.py@Focal`.
+    """
 
     name: str
     title: str
@@ -48,21 +51,21 @@ class CodeRecord(Record):
 
 
 class MetricRecord(CodeRecord):
-    """A metric; `lowest` is its lowest value."""
+    """A user's own metric; `lowest` is its lowest possible value."""
 
     lowest: float
 
 
 class MethodRecord(CodeRecord):
-    """A method."""
+    """A user's own method."""
 
     options: dict[str, Option]
     cost: Count
     by_example: bool
     style: Style | None
 
-    def known(self) -> Method:
-        """Return what is known of the method, without its class."""
+    def to_method(self) -> Method:
+        """Return the method as studies and reports know it, without its class."""
         return Method(
             name=self.name,
             title=self.title,
@@ -78,13 +81,13 @@ Kept = TypeVar("Kept", bound=CodeRecord)
 
 
 def keep_method(store: Store, source: Source, method: Method) -> None:
-    """Copy a method's sources into the store, once, and note what is known of it.
+    """Copy a method's sources into the store, once, with a record of its options.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: they cannot be written.
     """
     record = MethodRecord(
-        **_about(source),
+        **_source_fields(source),
         title=method.title,
         options=dict(method.options),
         cost=method.cost,
@@ -98,116 +101,122 @@ def keep_metric(store: Store, source: Source, metric: Metric) -> None:
     """Copy a metric's sources into the store, once.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: they cannot be written.
     """
-    record = MetricRecord(**_about(source), title=metric.title, lowest=metric.lowest)
+    record = MetricRecord(**_source_fields(source), title=metric.title, lowest=metric.lowest)
     _keep(store, source, record)
 
 
-def _about(source: Source) -> dict[str, Any]:
-    about = {name: getattr(source, name) for name in ("name", "code", "said", "kind", "target")}
+def _source_fields(source: Source) -> dict[str, Any]:
     assert source.code is not None
-    return {**about, "files": checksums(source)}
+    return {
+        "name": source.name,
+        "code": source.code,
+        "said": source.entry,
+        "kind": source.kind,
+        "target": source.target,
+        "files": compute_checksums(source),
+    }
 
 
-def checksums(source: Source) -> dict[str, str]:
-    """Return the checksum of each of a source's files."""
+def compute_checksums(source: Source) -> dict[str, str]:
+    """Compute the SHA-256 of each of a source's files."""
     return {name: hashlib.sha256(text).hexdigest() for name, text in source.files.items()}
 
 
 def _keep(store: Store, source: Source, record: CodeRecord) -> None:
     folder = store.code / record.code
-    place = folder / f"{source.noun}.json"
-    if is_there(place):
+    path = folder / f"{source.noun}.json"
+    if path_exists(path):
         return
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in source.files.items():
         write_file(folder / name, content)
-    write_first(place, encode_record(record))
+    write_if_absent(path, encode_record(record))
 
 
-def kept_methods(store: Store) -> list[MethodRecord]:
-    """Read what a store knows of users' own methods, the latest last.
-
-    Raises:
-        UserError: a record of them cannot be read.
-    """
-    return _kept(store.code, "method", MethodRecord)
-
-
-def kept_metrics(store: Store) -> list[MetricRecord]:
-    """Read what a store knows of users' own metrics.
+def read_methods(store: Store) -> list[MethodRecord]:
+    """Read the records of users' own methods in a store, the latest last.
 
     Raises:
-        UserError: a record of them cannot be read.
+        UserError: a record cannot be read.
     """
-    return _kept(store.code, "metric", MetricRecord)
+    return _read_records(store.code, "method", MethodRecord)
 
 
-def _kept(code: Path, noun: str, kind: type[Kept]) -> list[Kept]:
-    places = [Path(entry.path) / f"{noun}.json" for entry in listing(code)]
-    there = [place for place in places if is_there(place)]
-    return [_read(place, kind) for place in sorted(there, key=lambda p: p.stat().st_mtime)]
+def read_metrics(store: Store) -> list[MetricRecord]:
+    """Read the records of users' own metrics in a store, the latest last.
+
+    Raises:
+        UserError: a record cannot be read.
+    """
+    return _read_records(store.code, "metric", MetricRecord)
 
 
-def _read(path: Path, kind: type[Kept]) -> Kept:
+def _read_records(code: Path, noun: str, kind: type[Kept]) -> list[Kept]:
+    paths = [Path(entry.path) / f"{noun}.json" for entry in list_folder(code)]
+    present = [path for path in paths if path_exists(path)]
+    return [_read_record(path, kind) for path in sorted(present, key=lambda p: p.stat().st_mtime)]
+
+
+def _read_record(path: Path, kind: type[Kept]) -> Kept:
     try:
         return decode_record(kind, read_whole(path))
     except (IsADirectoryError, ValueError) as error:
         raise UserError(
-            f"{path} is no record of a {path.stem} ({error}): remove {path.parent}, and run the"
-            " study again"
+            f"{path} is not a valid record of a {path.stem} ({error}): remove {path.parent}, and"
+            " run the study again"
         ) from error
     except OSError as error:
         raise Unreadable(path, error) from error
 
 
 def load_method_type(code: Path | None, settings: OwnSettings) -> type[MethodSettings]:
-    """Import the class of a method from the code that a store keeps.
+    """Import a method's class from the code that a store keeps.
 
     Raises:
-        UserError: it is not there, was altered, or is of a package that has changed.
+        UserError: the code is missing or was altered, or its package has changed.
     """
     return _load_once(code, settings.name, settings.code)
 
 
 @cache
 def _load_once(code: Path | None, name: str, digest: str) -> type[MethodSettings]:
-    """A worker trains many trials of a method."""
-    source = kept_source(code, "method", name, digest)
-    kind = method_of(source, load_named(source)).settings
+    """Import once per process: a worker trains many trials of a method."""
+    source = read_source(code, "method", name, digest)
+    kind = make_method(source, load_object(source)).settings
     assert kind is not None
     return kind
 
 
-def know_kept_metric(code: Path | None, metric: str) -> None:
-    """Load a metric that no package has from the code that a store keeps; no other is touched.
+def load_kept_metric(code: Path | None, metric: str) -> None:
+    """Load a user's own metric from the code that a store keeps; do nothing for a shipped one.
 
     Raises:
-        UserError: as `kept_source` and `metric_of`.
+        UserError: as `read_source` and `make_metric`.
     """
-    if OWN_NAME.fullmatch(metric) and metric not in OWN:
+    if OWN_NAME.fullmatch(metric) and metric not in OWN_METRICS:
         name, _, digest = metric.partition("@")
-        source = kept_source(code, "metric", name, digest)
-        metric_of(source, load_named(source))
+        source = read_source(code, "metric", name, digest)
+        make_metric(source, load_object(source))
 
 
-def kept_source(code: Path | None, noun: str, name: str, digest: str) -> Source:
-    """Return the source of code that a store keeps, held against its checksums.
+def read_source(code: Path | None, noun: str, name: str, digest: str) -> Source:
+    """Read the source of code that a store keeps, and check it against its checksums.
 
     Raises:
-        UserError: it is not there, was altered, or is of a package that has changed.
+        UserError: the code is missing or was altered, or its package has changed.
     """
-    place = code / digest / f"{noun}.json" if code else None
-    if place is None or not is_there(place):
+    path = code / digest / f"{noun}.json" if code else None
+    if path is None or not path_exists(path):
         raise UserError(f"{noun} {name}: the store has no code {digest} of it")
-    return _source(place.parent, _read(place, KINDS[noun]), noun)
+    return _make_source(path.parent, _read_record(path, RECORD_TYPES[noun]), noun)
 
 
-KINDS: Final[dict[str, type[CodeRecord]]] = {"method": MethodRecord, "metric": MetricRecord}
+RECORD_TYPES: Final[dict[str, type[CodeRecord]]] = {"method": MethodRecord, "metric": MetricRecord}
 
 
-def _source(folder: Path, record: CodeRecord, noun: str) -> Source:
+def _make_source(folder: Path, record: CodeRecord, noun: str) -> Source:
     if not record.files:
         source = find_source(record.said, folder, noun)
         if source.code != record.code:
@@ -225,9 +234,9 @@ def _source(folder: Path, record: CodeRecord, noun: str) -> Source:
     return Source(
         noun=noun,
         name=record.name,
-        said=record.said,
+        entry=record.said,
         code=record.code,
         kind=record.kind,
-        place=folder / next(iter(files)),
+        path=folder / next(iter(files)),
         files=files,
     )

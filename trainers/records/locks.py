@@ -1,6 +1,6 @@
-"""Locks that die with their owner: one file, locked by the kernel. No torch.
+"""Locks that are freed when their owner dies: one file, locked by the kernel. No torch here.
 
-In: a path. Out: whether somebody holds it, or a block in which this process may.
+In: a path. Out: whether a process holds the lock, or a context in which this process holds it.
 """
 
 import fcntl
@@ -20,7 +20,7 @@ def is_held(path: Path) -> bool:
     """Return whether a living process holds the lock now.
 
     Raises:
-        Unreadable: that cannot be told.
+        Unreadable: the lock file cannot be opened.
     """
     try:
         with _open(path, os.O_RDONLY) as file:
@@ -36,15 +36,15 @@ def is_held(path: Path) -> bool:
 
 @contextmanager
 def hold(path: Path) -> Iterator[bool]:
-    """Try to hold a lock; yields whether this process does. The kernel frees a dead owner's.
+    """Try to hold a lock; yields whether this process holds it. The kernel frees a dead owner's.
 
     Raises:
-        Unreadable: something else has the lock's name, such as a link, which is never followed.
+        Unreadable: the lock's path is something else, such as a link, which is never followed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         mine = False
-        # The last owner may remove the folder meanwhile: then this process does not own it.
+        # The last owner may have removed the folder meanwhile: then this process does not own it.
         with suppress(BlockingIOError, FileNotFoundError):
             file = held.enter_context(_open(path, os.O_RDWR | os.O_CREAT))
             _lock_patiently(file)
@@ -62,7 +62,7 @@ def _open(path: Path, flags: int) -> BinaryIO:
 
 
 def _lock_patiently(file: BinaryIO) -> None:
-    """Lock, waiting out a probe of `is_held`, which holds a lock for a moment."""
+    """Lock, and try again while a call of `is_held` holds the lock for a moment."""
     for _ in range(LOCK_TRIES - 1):
         with suppress(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,7 +1,8 @@
-"""Looks at test sets: each result that a report has shown on examples that chose nothing. No torch.
+"""Looks at test sets: every result on a test set that a report has shown. No torch here.
 
-In: a store. Out: `LookRecord`s in `looks/`, one file each, named by its content: the same report
-twice is one look. Whoever looks, changes the study and looks again has made the test set a dev set.
+In: a store. Out: `LookRecord`s in `looks/`, one file each, named by its content: showing the same
+report twice is one look. Looking, changing the study and looking again turns a test set into a dev
+set.
 """
 
 from typing import Final
@@ -17,7 +18,7 @@ WHAT: Final = (
 
 
 class LookRecord(Record):
-    """What was shown: a task's chosen trials, by the digest of their names, on a split's data."""
+    """What was shown: the chosen trials of a task (a digest of their names) on a split's data."""
 
     task: str
     split: str
@@ -26,18 +27,18 @@ class LookRecord(Record):
 
 
 def keep_look(store: Store, record: LookRecord) -> None:
-    """Write the record, unless the same one is there.
+    """Write the record, unless the store has it already.
 
     Raises:
-        UserError: one that is there cannot be read.
+        UserError: an existing record cannot be read.
     """
     keep_named(store.looks, record, WHAT)
 
 
 def read_looks(store: Store) -> list[LookRecord]:
-    """Read all records, in the order of their names.
+    """Read all records, in the order of their file names.
 
     Raises:
-        UserError: one cannot be read.
+        UserError: a record cannot be read.
     """
     return read_named(store.looks, LookRecord, WHAT)

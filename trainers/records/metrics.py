@@ -1,8 +1,8 @@
-"""Metrics: what a task is scored with, as per-example counts and a score of their sum.
+"""Metrics: each is a count per example and a score of the summed counts.
 
 In: gold and predicted labels, integer arrays of shape (N,) with values in 0 .. C-1.
 Out: a `Score`, or the counts themselves, from which a paired test builds its null distribution
-without looking at the examples again.
+without going through the examples again.
 
 Shapes: N examples, C classes, K counts per example, ... any leading axes.
 """
@@ -15,7 +15,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from search_spaces.errors import unknown
+from search_spaces.errors import unknown_name
 
 Labels = NDArray[np.int64]
 Counts = NDArray[np.int64]
@@ -23,12 +23,12 @@ Values = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 DECIMALS: Final = 12
-"""To so many are means over seeds compared: of equal ones, floats may sum to two numbers."""
+"""Means over seeds are compared to this many decimals: equal means may differ in the last bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """A metric's value in [-1, 1]; `undefined` says that it is 0 only because of a 0/0."""
+    """A metric's value in [-1, 1]; `undefined` means that it is 0 only because of a 0/0."""
 
     value: float
     undefined: bool
@@ -36,18 +36,18 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
-    """A metric is what it counts on each example and what it makes of the sums.
+    """A metric: what it counts on each example, and the score it computes from the sums.
 
-    `title` is for tables; `test` is the test that it is customarily compared with, McNemar's where
-    it is the share of right predictions.
+    `title` is its name in tables; `test` is the paired test to use: McNemar's for the share of
+    correct predictions, Fisher's randomization test otherwise.
 
-    `counts(gold (N,), predicted (N,), C)` gives (N, K) and treats the examples one by one.
-    `scores(sums (..., K))` gives values (...) from `lowest` to 1, and flags (...): 0.0 and True
-    where the score is undefined. With two classes, making a wrong prediction right must never lower
-    the score: the exact randomization test bisects on it, unless `rises` is false.
+    `counts(gold (N,), predicted (N,), C)` returns (N, K) and treats each example by itself.
+    `scores(sums (..., K))` returns values (...) from `lowest` to 1, and flags (...): 0.0 and True
+    where the score is undefined. With two classes, correcting a wrong prediction must never lower
+    the score, because the exact randomization test bisects on it; `is_monotone` is false otherwise.
 
-    `of_one_label`: it is of label 1 against all others, so that with more than two labels it is
-    for a task that names its positive label.
+    `needs_positive`: it scores label 1 against all others, so with more than two labels it needs a
+    task that names its positive label.
     """
 
     name: str
@@ -56,17 +56,17 @@ class Metric:
     scores: Callable[[Counts], tuple[Values, Flags]]
     test: Literal["mcnemar", "fisher"] = "fisher"
     max_classes: int | None = None
-    of_one_label: bool = False
+    needs_positive: bool = False
     lowest: float = 0.0
-    rises: bool = True
+    is_monotone: bool = True
 
-    def fits(self, n_classes: int) -> bool:
-        """Whether it is defined for so many classes."""
+    def allows(self, n_classes: int) -> bool:
+        """Return whether the metric is defined for this number of classes."""
         return self.max_classes is None or n_classes <= self.max_classes
 
     def is_usual(self, n_classes: int) -> bool:
-        """Whether it says something of any task with so many classes: nobody has to ask for it."""
-        return self.fits(n_classes) and not (self.of_one_label and n_classes > 2)
+        """Return whether every task with this number of classes is scored with it, unasked."""
+        return self.allows(n_classes) and not (self.needs_positive and n_classes > 2)
 
 
 def _one_hot(labels: Labels, n_classes: int) -> Counts:
@@ -74,7 +74,7 @@ def _one_hot(labels: Labels, n_classes: int) -> Counts:
 
 
 def _ratio(above: NDArray[np.generic], below: NDArray[np.generic]) -> Values:
-    """Divide, with 0 where the divisor is 0."""
+    """Divide; the result is 0 where the divisor is 0."""
     safe = np.where(below == 0, 1, below)
     return np.asarray(np.where(below == 0, 0.0, above / safe), dtype=np.float64)
 
@@ -132,7 +132,7 @@ def _macro_f1_counts(gold: Labels, predicted: Labels, n_classes: int) -> Counts:
 
 
 def _macro_f1_scores(sums: Counts) -> tuple[Values, Flags]:
-    """Mean of the F1 of all C classes; a class that nothing names counts 0 and raises the flag."""
+    """Mean of the F1 of all C classes; a class never gold or predicted counts 0 and is flagged."""
     per_class = sums.reshape(*sums.shape[:-1], 3, -1).swapaxes(-1, -2)
     values, flags = _f1_scores(per_class)
     return np.asarray(values.mean(axis=-1)), np.asarray(flags.any(axis=-1))
@@ -146,7 +146,7 @@ METRICS: Final[dict[str, Metric]] = {
         scores=_accuracy_scores,
         test="mcnemar",
     ),
-    "f1": Metric(name="f1", title="F1", counts=_f1_counts, scores=_f1_scores, of_one_label=True),
+    "f1": Metric(name="f1", title="F1", counts=_f1_counts, scores=_f1_scores, needs_positive=True),
     "mcc": Metric(name="mcc", title="MCC", counts=_mcc_counts, scores=_mcc_scores, lowest=-1.0),
     "macro_f1": Metric(
         name="macro_f1", title="macro-F1", counts=_macro_f1_counts, scores=_macro_f1_scores
@@ -154,8 +154,8 @@ METRICS: Final[dict[str, Metric]] = {
 }
 
 
-OWN: Final[dict[str, Metric]] = {}
-"""Metrics of users' own, by name and code (`own_metrics.py`): those that this process knows."""
+OWN_METRICS: Final[dict[str, Metric]] = {}
+"""Users' own metrics that this process has loaded, by name and code (`own_metrics.py`)."""
 
 OWN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*@[0-9a-f]{16}")
 
@@ -168,10 +168,10 @@ def get_metric(metric: str | Metric) -> Metric:
     """
     if isinstance(metric, Metric):
         return metric
-    if metric in OWN:
-        return OWN[metric]
+    if metric in OWN_METRICS:
+        return OWN_METRICS[metric]
     if metric not in METRICS:
-        raise unknown("metric", metric, METRICS)
+        raise unknown_name("metric", metric, METRICS)
     return METRICS[metric]
 
 
@@ -181,7 +181,7 @@ def short_name(metric: str) -> str:
 
 
 def check_labels(labels: ArrayLike, what: str) -> Labels:
-    """Return labels as int64 of shape (N,), N > 0, none negative; `what` names them in an error.
+    """Return labels as int64 of shape (N,), N > 0, none negative; errors call them `what`.
 
     Raises:
         ValueError: another shape or type, no label at all, or a negative one.
@@ -197,15 +197,15 @@ def check_labels(labels: ArrayLike, what: str) -> Labels:
 
 
 def check_classes(metric: Metric, n_classes: int, labels: dict[str, Labels]) -> None:
-    """Check that named label arrays fit each other, the number of classes and the metric.
+    """Check that label arrays, by name, fit each other, the number of classes and the metric.
 
     Raises:
-        ValueError: lengths differ, a label is out of range, or the metric cannot have C classes.
+        ValueError: lengths differ, a label is out of range, or the metric does not allow C classes.
     """
     if len({array.size for array in labels.values()}) > 1:
         sizes = ", ".join(f"{what} {array.size}" for what, array in labels.items())
         raise ValueError(f"expected one label per example in each list, got {sizes}")
-    if not metric.fits(n_classes):
+    if not metric.allows(n_classes):
         raise ValueError(f"{metric.name} is for {metric.max_classes} classes, got {n_classes}")
     for what, array in labels.items():
         if array.max() >= n_classes:
@@ -213,7 +213,7 @@ def check_classes(metric: Metric, n_classes: int, labels: dict[str, Labels]) -> 
 
 
 def sum_counts(metric: Metric, gold: Labels, predicted: Labels, n_classes: int) -> Counts:
-    """Sum the metric's counts over all examples, shape (K,), from the confusion matrix."""
+    """Sum the metric's counts over all examples, (K,), by way of the confusion matrix."""
     confusion = np.bincount(gold * n_classes + predicted, minlength=n_classes**2)
     pairs = np.flatnonzero(confusion)
     counts = metric.counts(pairs // n_classes, pairs % n_classes, n_classes)
@@ -223,13 +223,13 @@ def sum_counts(metric: Metric, gold: Labels, predicted: Labels, n_classes: int) 
 def score(metric: str | Metric, gold: ArrayLike, predicted: ArrayLike, n_classes: int) -> Score:
     """Score predictions (N,) against gold (N,); `n_classes` is the length of the task's label list.
 
-    accuracy; f1 (of label 1); mcc (R_K of Gorodkin 2004, with two classes
-    Matthews' coefficient); macro_f1 (mean over the whole label list, not over the labels that
-    occur). What a constant prediction leaves undefined is 0.0 and flagged.
+    Shipped metrics: accuracy; f1 (of label 1); mcc (R_K of Gorodkin 2004, which is Matthews'
+    coefficient with two classes); macro_f1 (mean over the whole label list, not only over labels
+    that occur). A score that a constant prediction leaves undefined is 0.0 and flagged.
 
     Raises:
         UserError: no metric has that name.
-        ValueError: the labels are empty, negative, not integers, out of range, or of two lengths.
+        ValueError: labels are empty, negative, not integers, out of range, or differ in length.
     """
     chosen = get_metric(metric)
     labels = {"gold": check_labels(gold, "gold"), "predicted": check_labels(predicted, "predicted")}

@@ -1,6 +1,6 @@
-"""Records that are named by their content: the same one is kept once, whoever writes it. No torch.
+"""Records named by their content, so that equal records are one file. No torch here.
 
-In: a folder of the store, and records. Out: files `<digest>.json`, and the records again.
+In: a folder of the store, and records. Out: files `<digest>.json`, and the records read from them.
 """
 
 import hashlib
@@ -9,17 +9,17 @@ from typing import TypeVar
 
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
-from trainers.records.files import Unreadable, listing, read_whole, write_file
+from trainers.records.files import Unreadable, list_folder, read_whole, write_file
 from trainers.records.record import Record, decode_record, encode_record
 
 Kind = TypeVar("Kind", bound=Record)
 
 
 def keep_named(folder: Path, record: Record, what: str) -> None:
-    """Write a record, unless the same one is there, of whatever version.
+    """Write a record, unless the folder has an equal one of any version.
 
     Raises:
-        UserError: one that is there cannot be read; `what` says why that matters.
+        UserError: an existing record cannot be read; `what` is as in `read_named`.
     """
     known = read_named(folder, type(record), what)
     if record not in (found.model_copy(update={"version": record.version}) for found in known):
@@ -29,12 +29,12 @@ def keep_named(folder: Path, record: Record, what: str) -> None:
 
 
 def read_named(folder: Path, kind: type[Kind], what: str) -> list[Kind]:
-    """Read all records of a folder, in the order of their names.
+    """Read all records of a folder, in the order of their file names.
 
     Raises:
-        UserError: one cannot be read; `what` says what it is a record of, and what lacks without.
+        UserError: a record cannot be read; `what` is "subject: consequence and remedy".
     """
-    paths = [Path(entry.path) for entry in listing(folder)]
+    paths = [Path(entry.path) for entry in list_folder(folder)]
     return [_read(path, kind, what) for path in paths if path.match("[!.]*.json")]
 
 
@@ -42,11 +42,13 @@ def _read(path: Path, kind: type[Kind], what: str) -> Kind:
     try:
         data = read_whole(path)
         if path.name != _name(data):
-            raise ValueError("its name is not that of its content")
+            raise ValueError("its name does not match its content")
         return decode_record(kind, data)
     except (IsADirectoryError, ValueError) as error:
-        of, remedy = what.split(": ", 1)
-        raise UserError(f"{path} is no record of {of} ({one_line(error)}): {remedy}") from error
+        subject, remedy = what.split(": ", 1)
+        raise UserError(
+            f"{path} is not a valid record of {subject} ({one_line(error)}): {remedy}"
+        ) from error
     except OSError as error:
         raise Unreadable(path, error) from error
 

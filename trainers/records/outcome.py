@@ -1,7 +1,7 @@
 """What a trial leaves behind: predictions of each split, and a record of the training.
 
-No torch here: reports read these without it. The types of a record say what it means: what does not
-is refused when it is made, and when it is read. N examples, C classes.
+No torch here: reports read these without it. The types of a record validate it both when it is made
+and when it is read. N examples, C classes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,27 +14,27 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from search_spaces.text import quoted
-from trainers.records.metrics import METRICS, OWN, OWN_NAME, Labels, score
+from trainers.records.metrics import METRICS, OWN_METRICS, OWN_NAME, Labels, score
 from trainers.records.record import (
     RECORD_VERSION,
     Count,
     FileName,
     Frozen,
-    Moment,
     Record,
     Seconds,
     Sha256,
     Signature,
+    Timestamp,
 )
 
 Fault = Literal["configuration", "out_of_memory", "diverged", "exception", "infrastructure"]
 """Why a trial did not finish."""
-FIRST = frozenset({"accuracy", "f1", "mcc", "macro_f1"})
-"""Metrics that every record has, where they are for its labels; later ones may be missing."""
-SAME = 1e-9
-"""Scores that differ by no more are equal: another machine may round the last bits otherwise."""
+ORIGINAL_METRICS = frozenset({"accuracy", "f1", "mcc", "macro_f1"})
+"""Metrics that every record has, if they fit its labels; metrics added later may be missing."""
+SCORE_TOLERANCE = 1e-9
+"""Scores within this distance are equal: another machine may round the last bits differently."""
 Value = Annotated[float, Field(ge=-1, le=1)]
-"""Of a metric."""
+"""The value of a metric."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,19 +47,19 @@ class Predictions:
 
     @property
     def predicted(self) -> npt.NDArray[np.int64]:
-        """The class of the highest score (N,); the lower number wins a tie."""
+        """The class with the highest score (N,); the lower class number wins a tie."""
         best: npt.NDArray[np.int64] = np.argmax(self.logits, axis=1)
         return best
 
-    def take(self, places: Sequence[int]) -> "Predictions":
-        """Choose examples, in that order."""
-        ids, chosen = [self.ids[place] for place in places], list(places)
+    def take(self, rows: Sequence[int]) -> "Predictions":
+        """Return the examples at these rows, in this order."""
+        ids, chosen = [self.ids[row] for row in rows], list(rows)
         return Predictions(ids=ids, gold=self.gold[chosen], logits=self.logits[chosen])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelled:
-    """The same without class scores, ids as an Arrow array; `predicted` (N,)."""
+class LabelledExamples:
+    """N examples' ids (an Arrow array), gold and predicted labels (N,), without class scores."""
 
     ids: pa.Array
     gold: npt.NDArray[np.int64]
@@ -86,7 +86,7 @@ class ScoreRecord(Frozen):
 def score_records(
     gold: Labels, predicted: Labels, n_classes: int, asked: Sequence[str] = ()
 ) -> dict[str, ScoreRecord]:
-    """Score labels (N,) with every usual metric of so many classes, and with those asked for."""
+    """Score labels (N,) with all usual metrics for this number of classes, and those in `asked`."""
     usual = [name for name, metric in METRICS.items() if metric.is_usual(n_classes)]
     names = dict.fromkeys((*usual, *asked))
     found = {name: score(name, gold, predicted, n_classes) for name in names}
@@ -97,14 +97,14 @@ def score_records(
 
 
 class FileRecord(Frozen):
-    """A file of the trial's folder: its size and its checksum."""
+    """A file in a trial's folder: its size and its checksum."""
 
     bytes: Count
     sha256: Sha256
 
 
 class Environment(Frozen):
-    """Where and with what a trial ran: it does not name the trial, but it may explain it."""
+    """Where a trial ran, and with which versions; not part of the trial's signature."""
 
     host: str
     device: str
@@ -113,11 +113,11 @@ class Environment(Frozen):
 
 
 class DeviceUse(Frozen):
-    """What was seen of a trial's GPU while it ran: the other trials on it are included.
+    """Use of a trial's GPU while it ran, including other trials on the same GPU.
 
-    `share` is the part of the GPU that the trial was given, `memory_bytes` the most in use at any
-    moment that was looked at, `busy` the part of the time in which a kernel ran (None where the
-    driver does not say).
+    `share` is the part of the GPU that the trial was given, `memory_bytes` the peak of the sampled
+    memory in use, `busy` the share of time in which a kernel ran (None if the driver does not
+    report it).
     """
 
     share: Annotated[float, Field(ge=0, le=100_000)]
@@ -127,7 +127,7 @@ class DeviceUse(Frozen):
 
 
 class TrialRecord(Record):
-    """`result.json`: everything about a finished trial but its logits."""
+    """`result.json`: everything about a finished trial except its predictions."""
 
     signature: Signature
     labels: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -144,64 +144,69 @@ class TrialRecord(Record):
     resumed: Count
     fingerprints: dict[str, str]
     environment: Environment
-    finished_at: Moment
+    finished_at: Timestamp
     files: dict[FileName, FileRecord] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _means_something(self) -> Self:
-        for problem in self._problems():
+    def _is_consistent(self) -> Self:
+        for problem in self._list_problems():
             raise ValueError(problem)
         return self
 
-    def _problems(self) -> Iterator[str]:
-        """Return how its parts contradict each other."""
+    def _list_problems(self) -> Iterator[str]:
+        """Yield the contradictions between the record's fields."""
         if len(set(self.labels)) < len(self.labels):
-            yield "labels: one is there twice"
-        known = {name for name, metric in METRICS.items() if metric.fits(len(self.labels))}
-        usual = {name for name in FIRST & known if METRICS[name].is_usual(len(self.labels))}
+            yield "labels: a label occurs twice"
+        known = {name for name, metric in METRICS.items() if metric.allows(len(self.labels))}
+        usual = {
+            name for name in ORIGINAL_METRICS & known if METRICS[name].is_usual(len(self.labels))
+        }
         if self.metric not in known and not OWN_NAME.fullmatch(self.metric):
-            yield f"metric: {quoted(self.metric)} is no metric of {len(self.labels)} labels"
+            yield f"metric: {quoted(self.metric)} is not a metric for {len(self.labels)} labels"
         if self.selection not in self.scores:
-            yield f"selection: no scores of {quoted(self.selection)}"
+            yield f"selection: no scores for {quoted(self.selection)}"
         for split, scores in self.scores.items():
             shipped = {name for name in scores if not OWN_NAME.fullmatch(name)}
             if not usual <= shipped <= known or self.metric not in scores:
-                yield f"scores: of {quoted(split)}, expected those of {', '.join(sorted(usual))}"
+                yield f"scores: for {quoted(split)}, expected those of {', '.join(sorted(usual))}"
             if any(scores[name].value < METRICS[name].lowest for name in shipped & known):
-                yield f"scores: of {quoted(split)}, one is too low for its metric"
+                yield f"scores: for {quoted(split)}, one is too low for its metric"
             if split not in self.fingerprints:
-                yield f"fingerprints: none of {quoted(split)}"
+                yield f"fingerprints: none for {quoted(split)}"
         if "encoder" not in self.fingerprints:
-            yield "fingerprints: none of the encoder"
-        yield from _wrong_epochs(self.epochs)
+            yield "fingerprints: none for the encoder"
+        yield from _find_wrong_epochs(self.epochs)
         if not 1 <= self.selected_epoch <= len(self.epochs):
             yield f"selected_epoch: {self.selected_epoch} of {len(self.epochs)} epochs"
 
-    def hold_against(self, split: str, gold: Labels, predicted: Labels) -> None:
-        """Hold a split's scores against its labels (N,): one without a checksum in every metric.
+    def verify_scores(self, split: str, gold: Labels, predicted: Labels) -> None:
+        """Check a split's scores against its labels (N,); without a checksum, every metric.
 
         Raises:
-            ValueError: a score is not what the labels give; the last bits may differ.
+            ValueError: a score is not that of the labels; the last bits may differ.
         """
         scores = self.scores[split]
         for name in scores if self.version < RECORD_VERSION else (self.metric,):
-            if OWN_NAME.fullmatch(name) and name not in OWN:
+            if OWN_NAME.fullmatch(name) and name not in OWN_METRICS:
                 continue  # Its code is not loaded, as in `status`.
-            told, given = scores[name], score(name, gold, predicted, len(self.labels))
-            if abs(told.value - given.value) > SAME or told.undefined != given.undefined:
+            recorded, computed = scores[name], score(name, gold, predicted, len(self.labels))
+            if (
+                abs(recorded.value - computed.value) > SCORE_TOLERANCE
+                or recorded.undefined != computed.undefined
+            ):
                 raise ValueError(
-                    f"{name} on {split} is {told.value:.10g} on record,"
-                    f" but {given.value:.10g} by its predictions"
+                    f"{name} on {split} is {recorded.value:.10g} on record,"
+                    f" but {computed.value:.10g} by its predictions"
                 )
 
     @property
     def seconds(self) -> float:
-        """Seconds of training and evaluation together."""
+        """Seconds of training and evaluation."""
         return self.train_seconds + self.evaluate_seconds
 
     @property
     def selection_score(self) -> float:
-        """The score by which a setting is chosen: the task's metric on the selection split."""
+        """The score that settings are chosen by: the task's metric on the selection split."""
         return self.scores[self.selection][self.metric].value
 
 
@@ -214,39 +219,39 @@ class FailureRecord(Record):
     traceback: str
     host: str
     gpus: Annotated[float, Field(ge=0, le=100_000)] = 0.0
-    failed_at: Moment
+    failed_at: Timestamp
 
     @property
     def crowded(self) -> bool:
-        """Whether the trial ran out of memory beside others on its GPU."""
+        """Whether the trial ran out of memory while it shared its GPU."""
         return self.kind == "out_of_memory" and 0 < self.gpus < 1
 
 
 class PrunedRecord(Record):
-    """`pruned.json`: the curve of a trial that a scheduler stopped early, and which one did.
+    """`pruned.json`: the curve of a trial that a scheduler stopped early, and that scheduler.
 
-    Without an epoch: its setting was stopped, for its other seeds, before it began.
+    Without epochs, its setting was stopped because of its other seeds, before this one began.
     """
 
     signature: Signature
     scheduler: str
     epochs: tuple[EpochRecord, ...]
-    pruned_at: Moment
+    pruned_at: Timestamp
 
     @model_validator(mode="after")
-    def _means_something(self) -> Self:
-        for problem in _wrong_epochs(self.epochs) if self.epochs else ():
+    def _is_consistent(self) -> Self:
+        for problem in _find_wrong_epochs(self.epochs) if self.epochs else ():
             raise ValueError(problem)
         return self
 
     @property
     def seconds(self) -> float:
-        """Seconds of training and evaluation together."""
+        """Seconds of training and evaluation."""
         return sum(epoch.train_seconds + epoch.evaluate_seconds for epoch in self.epochs)
 
 
 class ProgressRecord(Frozen):
-    """`progress.json`: where a running trial is; `loss` may be no number just before it fails."""
+    """`progress.json`: how far a running trial is; `loss` may be NaN just before it fails."""
 
     signature: Signature
     launch: str
@@ -259,9 +264,9 @@ class ProgressRecord(Frozen):
     updated_at: Annotated[float, Field(ge=0, le=1e12)]
 
 
-def _wrong_epochs(epochs: tuple[EpochRecord, ...]) -> Iterator[str]:
+def _find_wrong_epochs(epochs: tuple[EpochRecord, ...]) -> Iterator[str]:
     if not epochs or [epoch.epoch for epoch in epochs] != [*range(1, len(epochs) + 1)]:
-        yield "epochs: expected one at least, numbered from 1"
+        yield "epochs: expected at least one, numbered from 1"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
-"""Trials that run: who owns one, how far it is, what its trackers were told.
+"""Running trials: who owns each, how far it is, and which epochs its trackers have received.
 
-In: a store's folder. Out: a lock for each trial, which dies with its owner, and small files beside
-it, written while the trial runs and gone at its end.
+In: a store's folder. Out: a lock for each trial, freed when its owner dies, and small files beside
+it, written while the trial runs and removed at its end.
 """
 
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 from trainers.records.files import read_whole, write_file
 from trainers.records.locks import hold, is_held
 from trainers.records.outcome import ProgressRecord
-from trainers.records.record import validated
+from trainers.records.record import validate_json
 from trainers.records.store_folder import StoreFolder
 
 
@@ -22,47 +22,47 @@ class RunningTrials(StoreFolder):
         """Return whether a living process trains this trial now.
 
         Raises:
-            Unreadable: that cannot be told.
+            Unreadable: its lock file cannot be opened.
         """
         return is_held(self.running_folder(signature) / "lock")
 
     def lock(self, signature: str) -> AbstractContextManager[bool]:
-        """Try to own a trial; yields whether this process does."""
+        """Try to own a trial; yields whether this process owns it."""
         return hold(self.running_folder(signature) / "lock")
 
-    def forget_running(self, signature: str) -> None:
-        """Drop a trial's checkpoint and progress; its owner calls this after the commit."""
+    def remove_running(self, signature: str) -> None:
+        """Remove a trial's checkpoint and progress; its owner calls this after the commit."""
         shutil.rmtree(self.running_folder(signature), ignore_errors=True)
 
     def write_progress(self, progress: ProgressRecord) -> None:
-        """Return where a running trial is (not synced: it may be lost)."""
+        """Write how far a running trial is (not synced: it may be lost)."""
         path = self.running_folder(progress.signature) / "progress.json"
         write_file(path, progress.model_dump_json().encode(), sync=False)
 
     def progress(self, signature: str) -> ProgressRecord | None:
-        """Read where a running trial is, if it has said so."""
+        """Read how far a running trial is; None if it has written nothing yet."""
         path = self.running_folder(signature) / "progress.json"
         try:
-            return validated(ProgressRecord, read_whole(path))
+            return validate_json(ProgressRecord, read_whole(path))
         except (OSError, ValueError):
             return None
 
     def checkpoint(self, signature: str) -> Path:
-        """Where a running trial's checkpoint is, once it has one."""
+        """Return the path of a running trial's checkpoint, which may not exist yet."""
         return self.running_folder(signature) / "checkpoint.safetensors"
 
-    def told(self, signature: str, tracker: str) -> int | None:
-        """Read which epoch of a running trial a tracker was told last; None: it has not begun."""
+    def last_epoch_sent(self, signature: str, tracker: str) -> int | None:
+        """Read the last epoch of a running trial that a tracker received; None before it began."""
         try:
-            return int(read_whole(self._told(signature, tracker)))
+            return int(read_whole(self._last_epoch_path(signature, tracker)))
         except (OSError, ValueError):
             return None
 
-    def write_told(self, signature: str, tracker: str, epoch: int) -> None:
-        """Keep which epoch of a running trial a tracker was told last; nothing once it ended."""
-        path = self._told(signature, tracker)
+    def write_last_epoch_sent(self, signature: str, tracker: str, epoch: int) -> None:
+        """Write the last epoch that a tracker received; do nothing once the trial has ended."""
+        path = self._last_epoch_path(signature, tracker)
         with suppress(FileNotFoundError):  # A thread may write while the trial's owner ends it.
             write_file(path, str(epoch).encode(), sync=False)
 
-    def _told(self, signature: str, tracker: str) -> Path:
+    def _last_epoch_path(self, signature: str, tracker: str) -> Path:
         return self.running_folder(signature) / f"told-{tracker}"

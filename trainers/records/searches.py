@@ -1,9 +1,9 @@
-"""What searches ran on a store: which trials each drew, and from which grid. No torch here.
+"""Records of the searches on a store: which trials each drew, from which grid. No torch here.
 
-In: a store. Out: `SearchRecord`s in `searches/`, one file per search, named by its content: a
-search that is run again with the same trials to choose from leaves no second record. Reports read
-them to tell a random draw, an adaptive search and an unfinished grid apart: the trials that ended
-do not say it.
+In: a store. Out: `SearchRecord`s in `searches/`, one file per search, named by its content: running
+the same search again over the same trials leaves no second record. Reports need them to distinguish
+a random search, an adaptive search and an unfinished grid, which the finished trials alone do not
+show.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from trainers.records.store import Store
 
 
 class CellDraw(Frozen):
-    """The trials of one cell that a search may run: `drawn`, of the grid with that digest."""
+    """The trials of one cell that a search drew; `grid` is the digest of the whole grid."""
 
     task: str
     encoder: str
@@ -29,7 +29,7 @@ class CellDraw(Frozen):
 class SearchRecord(Record):
     """One search: its study and settings, its kind, and its draw in each cell.
 
-    `kind` is `random` where the draw knew no score, `adaptive` where scores guide it.
+    `kind` is `random` if the draw uses no scores, and `adaptive` if scores guide it.
     """
 
     study: str
@@ -41,8 +41,8 @@ class SearchRecord(Record):
     cells: tuple[CellDraw, ...]
 
 
-def digest(signatures: Iterable[str]) -> str:
-    """12 hex digits that name a set of trials."""
+def digest_trials(signatures: Iterable[str]) -> str:
+    """Return 12 hex digits that name a set of trials, whatever their order."""
     return hashlib.sha256("\n".join(sorted(signatures)).encode()).hexdigest()[:12]
 
 
@@ -53,18 +53,18 @@ WHAT: Final = (
 
 
 def keep_search(store: Store, record: SearchRecord) -> None:
-    """Write the record, unless the same one is there, of whatever version.
+    """Write the record, unless the store has an equal one of any version.
 
     Raises:
-        UserError: one that is there cannot be read.
+        UserError: an existing record cannot be read.
     """
     keep_named(store.searches, record, WHAT)
 
 
 def read_searches(store: Store) -> list[SearchRecord]:
-    """Read all records, in the order of their names.
+    """Read all records, in the order of their file names.
 
     Raises:
-        UserError: one cannot be read.
+        UserError: a record cannot be read.
     """
     return read_named(store.searches, SearchRecord, WHAT)

@@ -1,19 +1,22 @@
 """The store: a folder of finished trials, named by signature. No torch here.
 
-    store.json                      version and identity
+    store.json                      version and identity (`store_mark.py`)
     trials/<signature>/             config.json, predictions-<split>.parquet, result.json
                                     or config.json and failure.json or pruned.json
-    running/<signature>/            lock, progress.json, checkpoint.safetensors
+    running/<signature>/            lock, progress.json, checkpoint.safetensors, told-<tracker>
     searches/<digest>.json          which trials a search drew (`searches.py`)
     confirmations/<digest>.json     which settings were confirmed (`confirmations.py`)
-    looks/<digest>.json             which results were looked at on a test set (`looks.py`)
-    tasks/, code/                   users' own tasks and methods (`identity.py`, `kept_code.py`)
-    set-aside/<signature>-<n>/      corrupt or failed trials that a retry moved out of the way
+    looks/<digest>.json             which results on a test set were shown (`looks.py`)
+    tasks/<task>/<digest>.json      rows of users' own tasks (`trainers/data/identity.py`)
+    code/<digest>/                  users' own methods and metrics (`kept_code.py`)
+    checkpoints/<study>/<cell>/     trained models that are kept (`trainers/checkpoints.py`)
+    reports/<study>/, exports/      tables, pages and files for other programs
+    set-aside/<signature>-<n>/      trials that a retry moved out of the way
 
-In: a folder. Out: what it holds, and atomic writes to it. `result.json` is written last: it is the
-commit mark. Every file is written to a temporary name, synced and renamed. A trial without a record
-is missing; one whose files are cut, altered or gone is corrupt; where the system does not let this
-process look, it is neither, and nothing is done.
+In: a folder. Out: what it holds, and atomic writes to it. Every file is written under a temporary
+name, synced and renamed; `result.json` comes last and marks the commit. A trial without a record is
+missing; one whose files are truncated, altered or gone is corrupt; if the system does not let this
+process read them, it is neither, and `Unreadable` is raised.
 """
 
 import hashlib
@@ -27,15 +30,15 @@ from trainers.records.files import (
     decode_labels,
     decode_predictions,
     encode_predictions,
-    is_there,
-    listing,
+    list_folder,
+    path_exists,
     sync_to_disk,
     write_file,
 )
 from trainers.records.outcome import (
     FailureRecord,
     FileRecord,
-    Labelled,
+    LabelledExamples,
     Predictions,
     PrunedRecord,
     TrialRecord,
@@ -49,19 +52,19 @@ from trainers.records.trial_folder import (
     RESULT,
     SETTINGS,
     CorruptTrial,
-    has,
-    hold_against,
+    has_file,
     predictions_name,
     read_record,
     read_result,
     read_split,
+    verify_scores,
 )
 
 __all__ = ["CorruptTrial", "State", "Store"]
 
 
 class State(StrEnum):
-    """What the store knows of a trial."""
+    """The state of a trial in the store."""
 
     DONE = "done"
     FAILED = "failed"
@@ -81,13 +84,13 @@ class Store(RunningTrials):
     def __init__(self, root: Path, *, create: bool) -> None:
         super().__init__(root, create=create)
         self._records: dict[str, TrialRecord] = {}
-        self._held: set[tuple[str, str]] = set()
+        self._verified: set[tuple[str, str]] = set()
 
     def state(self, signature: str) -> State:
-        """Return what the store knows of a trial: its record is read, of its files the sizes.
+        """Return a trial's state; reads its record and the sizes of its files.
 
         Raises:
-            Unreadable: that cannot be told.
+            Unreadable: the system does not let this process read them.
         """
         try:
             return self.check(signature)
@@ -95,7 +98,7 @@ class Store(RunningTrials):
             return State.CORRUPT
 
     def check(self, signature: str) -> State:
-        """Return the same, or raise CorruptTrial with what is wrong."""
+        """Return a trial's state as `state` does, but raise CorruptTrial if it is corrupt."""
         if signature in self._records:
             return State.DONE
         folder = self.folder(signature)
@@ -104,35 +107,35 @@ class Store(RunningTrials):
             (State.FAILED, FAILURE, self.failure),
             (State.PRUNED, PRUNED, self.pruned),
         ):
-            if has(folder, name):
+            if has_file(folder, name):
                 try:
                     read(signature)
                 except CorruptTrial:
-                    if has(folder, name):
+                    if has_file(folder, name):
                         raise
-                    return self.check(signature)  # Just trained to its end, or set aside.
+                    return self.check(signature)  # Finished or set aside just now.
                 return state
         return State.RUNNING if self.is_locked(signature) else State.MISSING
 
     def record(self, signature: str) -> TrialRecord:
-        """Read a finished trial's record, once; CorruptTrial when it or a file's size is wrong."""
+        """Read a finished trial's record, once; CorruptTrial if it or a file's size is wrong."""
         if signature not in self._records:
             self._records[signature] = read_result(self.folder(signature))
         return self._records[signature]
 
-    def record_read(self, signature: str) -> TrialRecord | None:
-        """Return a finished trial's record if it was read already; no file is looked at."""
+    def cached_record(self, signature: str) -> TrialRecord | None:
+        """Return a finished trial's record if it was read already, without reading any file."""
         return self._records.get(signature)
 
-    def trusted(self, signature: str) -> TrialRecord:
-        """Read the same to choose by its scores: without a checksum they are recomputed first."""
+    def verified_record(self, signature: str) -> TrialRecord:
+        """Read a record whose scores can be chosen by; those without a checksum are recomputed."""
         record = self.record(signature)
         for split in record.scores if record.version < RECORD_VERSION else ():
             self.labels(record, split)
         return record
 
-    def without_checksum(self) -> int:
-        """Count the finished trials whose record was read, and is from before checksums."""
+    def count_without_checksum(self) -> int:
+        """Count the records read so far that are older than checksums."""
         return sum(record.version < RECORD_VERSION for record in self._records.values())
 
     def failure(self, signature: str) -> FailureRecord:
@@ -147,26 +150,28 @@ class Store(RunningTrials):
         """Read one split's predictions.
 
         Raises:
-            CorruptTrial: they are not what was written, or the record's scores are not theirs.
+            CorruptTrial: they are not what was written, or do not give the record's scores.
         """
         folder = self.folder(record.signature)
         found = read_split(folder, record, split, decode_predictions)
-        self._hold_once(record, split, found)
+        self._verify_once(record, split, found)
         return found
 
-    def labels(self, record: TrialRecord, split: str) -> Labelled:
-        """Read the same without class scores: what tests over all trials of a cell need."""
+    def labels(self, record: TrialRecord, split: str) -> LabelledExamples:
+        """Read one split's ids and labels without class scores, for tests over whole cells."""
         found = read_split(self.folder(record.signature), record, split, decode_labels)
-        self._hold_once(record, split, found)
+        self._verify_once(record, split, found)
         return found
 
-    def _hold_once(self, record: TrialRecord, split: str, found: Labelled | Predictions) -> None:
-        if (record.signature, split) not in self._held:
-            hold_against(self.folder(record.signature), record, split, found)
-            self._held.add((record.signature, split))
+    def _verify_once(
+        self, record: TrialRecord, split: str, found: LabelledExamples | Predictions
+    ) -> None:
+        if (record.signature, split) not in self._verified:
+            verify_scores(self.folder(record.signature), record, split, found)
+            self._verified.add((record.signature, split))
 
     def is_whole(self, signature: str) -> bool:
-        """Return whether every file of a finished trial is as it was written: all are read."""
+        """Return whether every file of a finished trial is as it was written; reads all of them."""
         try:
             record = self.record(signature)
             for split in record.scores:
@@ -176,8 +181,8 @@ class Store(RunningTrials):
         return True
 
     def commit(self, config: TrialConfig, result: TrialResult) -> None:
-        """Keep a finished trial: predictions first, `result.json` last."""
-        folder = self._made(config.signature)
+        """Write a finished trial: predictions first, `result.json` last."""
+        folder = self._make_folder(config.signature)
         contents = {SETTINGS: config.canonical_json().encode()}
         for split, predictions in result.predictions.items():
             contents[predictions_name(split)] = encode_predictions(predictions)
@@ -193,43 +198,44 @@ class Store(RunningTrials):
         (folder / PRUNED).unlink(missing_ok=True)
 
     def commit_failure(self, config: TrialConfig, failure: FailureRecord) -> None:
-        """Keep why a trial failed."""
+        """Write why a trial failed."""
         self._commit_without_result(config, FAILURE, failure)
 
     def commit_pruned(self, config: TrialConfig, pruned: PrunedRecord) -> None:
-        """Keep how far a trial came that was stopped early; it has no predictions."""
+        """Write the curve of a trial that was stopped early; it has no predictions."""
         self._commit_without_result(config, PRUNED, pruned)
 
     def _commit_without_result(self, config: TrialConfig, name: str, record: Record) -> None:
-        folder = self._made(config.signature)
+        folder = self._make_folder(config.signature)
         write_file(folder / SETTINGS, config.canonical_json().encode())
         write_file(folder / name, encode_record(record))
 
-    def _made(self, signature: str) -> Path:
-        """Make a trial's folder, and wait until `trials/` names it on the disk."""
+    def _make_folder(self, signature: str) -> Path:
+        """Make a trial's folder, and sync its entry in `trials/`."""
         folder = self.folder(signature)
         folder.mkdir(parents=True, exist_ok=True)
         sync_to_disk(folder.parent)
         return folder
 
     def set_aside(self, signature: str, seen: TrialRecord | None = None) -> Path | None:
-        """Move a corrupt or failed trial, or one that is `seen` as it is, out of the way.
+        """Move a corrupt or failed trial away, so that it is trained again; return where to.
 
-        So it is trained again. None where another process has just done so, or trains it already.
+        A finished trial is moved if its record still equals `seen`. None if another process has
+        just moved it, or trains it already.
         """
         with self.lock(signature) as mine:
-            if not mine or not self._is_in_the_way(signature, seen):
+            if not mine or not self._must_be_retrained(signature, seen):
                 return None
-            shelf = self.root / "set-aside"
-            shelf.mkdir(exist_ok=True)
-            taken = (shelf / f"{signature}-{number}" for number in range(1, 10_000))
-            target = next(path for path in taken if not is_there(path))
+            folder = self.root / "set-aside"
+            folder.mkdir(exist_ok=True)
+            taken = (folder / f"{signature}-{number}" for number in range(1, 10_000))
+            target = next(path for path in taken if not path_exists(path))
             self.folder(signature).rename(target)
             self._forget(signature)
-            self.forget_running(signature)
+            self.remove_running(signature)
             return target
 
-    def _is_in_the_way(self, signature: str, seen: TrialRecord | None) -> bool:
+    def _must_be_retrained(self, signature: str, seen: TrialRecord | None) -> bool:
         self._forget(signature)
         state = self.state(signature)
         if state is State.DONE:
@@ -237,27 +243,27 @@ class Store(RunningTrials):
         return state in {State.CORRUPT, State.FAILED}
 
     def _forget(self, signature: str) -> None:
-        """Forget what was read of a trial: its files are others now, or may be."""
+        """Forget what was read of a trial, because its files may have changed."""
         self._records.pop(signature, None)
-        self._held = {pair for pair in self._held if pair[0] != signature}
+        self._verified = {pair for pair in self._verified if pair[0] != signature}
 
     def clear_running(self) -> None:
-        """Drop what trials left that were killed after their commit: no later run trains them."""
+        """Remove the running folders of trials that were killed just after their commit."""
         ended = self.ended()
-        for entry in listing(self.root / "running"):
+        for entry in list_folder(self.root / "running"):
             if entry.name in ended:
                 with self.lock(entry.name) as mine:
                     if mine and self.state(entry.name) in {State.DONE, State.FAILED}:
-                        self.forget_running(entry.name)
+                        self.remove_running(entry.name)
 
     def ended(self) -> set[str]:
-        """Signatures of the trials that ended, however they did: one scan, no file is read.
+        """Return the signatures of trials that ended in any way; one scan, no file is read.
 
-        Those whose folder cannot be looked into are among them: `check` says what it is.
+        Trials whose folder cannot be read are included: `check` raises for them.
         """
         return {
             entry.name
-            for entry in listing(self.trials)
+            for entry in list_folder(self.trials)
             if _is_signature(entry.name) and _has_ended(entry.path)
         }
 
@@ -267,7 +273,7 @@ def _is_signature(name: str) -> bool:
 
 
 def _has_ended(folder: str) -> bool:
-    """Look by plain strings: a large store asks ten thousand times."""
+    """Check by plain strings, for speed: a large store asks ten thousand times."""
     for name in (RESULT, FAILURE, PRUNED):
         try:
             os.stat(f"{folder}/{name}")  # noqa: PTH116

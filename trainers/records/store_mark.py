@@ -1,7 +1,7 @@
 """`store.json`: the layout's version, and the identity by which a shared store is recognised.
 
-In: a path. Out: a `StoreMark`, or a UserError. Older versions of catsweep take no further key here,
-and shall be able to say that they are too old: so the checksum is the end of the identity.
+In: a path. Out: a `StoreMark`, or a UserError. Older versions of catsweep refuse unknown keys here,
+but must be able to report that they are too old, so the checksum is appended to the identity.
 """
 
 import hashlib
@@ -13,14 +13,14 @@ from pydantic import ConfigDict
 
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
-from trainers.records.files import Unreadable, read_whole, write_file, write_first
-from trainers.records.record import Frozen, validated
+from trainers.records.files import Unreadable, read_whole, write_file, write_if_absent
+from trainers.records.record import Frozen, validate_json
 
 STORE_VERSION = 2
 
 
 class StoreMark(Frozen):
-    """What a store says of itself; newer versions may say more."""
+    """The version and identity of a store; newer versions may add keys."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -29,12 +29,12 @@ class StoreMark(Frozen):
 
 
 def make_mark(path: Path) -> None:
-    """Mark a store, unless another process just does."""
-    write_first(path, _encode(uuid.uuid4().hex))
+    """Write the mark of a new store, unless another process writes it first."""
+    write_if_absent(path, _encode(uuid.uuid4().hex))
 
 
 def raise_mark(path: Path, mark: StoreMark) -> StoreMark:
-    """Mark an older store as one that holds what only this version reads; its identity stays."""
+    """Raise the version of an older store to this one; its identity stays."""
     write_file(path, _encode(mark.identity))
     return mark.model_copy(update={"version": STORE_VERSION})
 
@@ -52,26 +52,26 @@ def read_mark(path: Path) -> StoreMark:
     """Read the mark of a store.
 
     Raises:
-        UserError: it is damaged, or of a newer version, or cannot be read.
+        UserError: it is damaged, of a newer version, or cannot be read.
     """
     try:
-        mark = validated(StoreMark, read_whole(path))
+        mark = validate_json(StoreMark, read_whole(path))
         if mark.version > STORE_VERSION:
             raise UserError(
                 f"store {path.parent} has version {mark.version}, this catsweep reads"
                 f" up to {STORE_VERSION}: update catsweep"
             )
-        return _checked(mark)
+        return _verify(mark)
     except (FileNotFoundError, IsADirectoryError, ValueError) as error:
         raise UserError(
-            f"{path} is no catsweep store mark ({one_line(error)}): restore it from a copy"
+            f"{path} is not a valid store mark ({one_line(error)}): restore it from a copy"
         ) from error
     except OSError as error:
         raise Unreadable(path, error) from error
 
 
-def _checked(mark: StoreMark) -> StoreMark:
-    """Take the checksum off the identity; a mark of version 1 has none."""
+def _verify(mark: StoreMark) -> StoreMark:
+    """Check the checksum and remove it from the identity; version 1 has none."""
     identity, _, checksum = mark.identity.partition("-")
     if re.fullmatch("[0-9a-f]{32}", identity) is None or mark.version < 1:
         raise ValueError("it does not say which store this is")

@@ -1,8 +1,8 @@
-"""The folder of a trial that ended: its record and its predictions, each checked as it is read.
+"""The folder of a trial that ended: its record and its predictions, checked as they are read.
 
-In: a folder. Out: records and predictions. What is cut, altered, gone or without meaning is a
-CorruptTrial, which a retry trains again; where the system does not let this process look, the
-trial is neither corrupt nor missing, and that is what is said. No torch here.
+In: a folder. Out: records and predictions. Files that are truncated, altered, missing or invalid
+are a CorruptTrial, which a retry trains again; if the system does not let this process read them,
+that is `Unreadable` instead. No torch here.
 """
 
 import errno
@@ -17,22 +17,28 @@ import pyarrow as pa
 from search_spaces.errors import UserError
 from search_spaces.text import one_line
 from trainers.records.files import Unreadable, read_whole
-from trainers.records.outcome import FailureRecord, Labelled, Predictions, PrunedRecord, TrialRecord
+from trainers.records.outcome import (
+    FailureRecord,
+    LabelledExamples,
+    Predictions,
+    PrunedRecord,
+    TrialRecord,
+)
 from trainers.records.record import decode_record
 
 RESULT: Final = "result.json"
 FAILURE: Final = "failure.json"
 PRUNED: Final = "pruned.json"
 SETTINGS: Final = "config.json"
-DAMAGE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
-"""Where a trial's file should be is none. Any other error is the system's."""
+DAMAGE_ERRORS = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+"""Errors that mean that a trial's file is missing or replaced; any other is the system's."""
 
 Ended = TypeVar("Ended", TrialRecord, FailureRecord, PrunedRecord)
-Decoded = TypeVar("Decoded", Labelled, Predictions)
+Decoded = TypeVar("Decoded", LabelledExamples, Predictions)
 
 
 class CorruptTrial(UserError):
-    """A stored trial's files are truncated or altered."""
+    """A stored trial's files are truncated, altered or missing."""
 
     def __init__(self, folder: Path, problem: object) -> None:
         super().__init__(
@@ -41,60 +47,60 @@ class CorruptTrial(UserError):
         )
 
 
-def fault(folder: Path, error: Exception, name: str = "") -> UserError:
-    """Return what an error within a trial's folder means: damage, or no right to look."""
+def make_error(folder: Path, error: Exception, name: str = "") -> UserError:
+    """Turn an error in a trial's folder into CorruptTrial or Unreadable."""
     if isinstance(error, OSError):
-        return (CorruptTrial if error.errno in DAMAGE else Unreadable)(folder, error)
+        return (CorruptTrial if error.errno in DAMAGE_ERRORS else Unreadable)(folder, error)
     return CorruptTrial(folder, f"{name}: {one_line(error)}" if name else error)
 
 
 def predictions_name(split: str) -> str:
-    """Name the file of a split's predictions."""
+    """Return the name of the file with a split's predictions."""
     return f"predictions-{split}.parquet"
 
 
-def has(folder: Path, name: str) -> bool:
+def has_file(folder: Path, name: str) -> bool:
     """Return whether the folder has a file of this name.
 
     Raises:
-        CorruptTrial: the folder is none, or a link that leads nowhere.
-        Unreadable: that cannot be told.
+        CorruptTrial: the folder is a file or a broken link.
+        Unreadable: the system does not let this process read the folder.
     """
     try:
-        _size(folder, name)
+        _file_size(folder, name)
     except FileNotFoundError as error:
         if folder.is_symlink() and not folder.exists():
-            raise fault(folder, error) from error
+            raise make_error(folder, error) from error
         return False
     except OSError as error:
-        raise fault(folder, error) from error
+        raise make_error(folder, error) from error
     return True
 
 
 def read_record(kind: type[Ended], folder: Path, name: str) -> Ended:
-    """Read a record and see that it is of this folder's trial."""
+    """Read a record and check that it belongs to this folder's trial."""
     try:
         record = decode_record(kind, read_whole(folder / name))
         if record.signature != folder.name:
-            raise ValueError(f"it is of trial {record.signature}")
+            raise ValueError(f"it belongs to trial {record.signature}")
     except (OSError, ValueError) as error:
-        raise fault(folder, error, name) from error
+        raise make_error(folder, error, name) from error
     return record
 
 
 def read_result(folder: Path) -> TrialRecord:
-    """Read a finished trial's record; of its files only the sizes are looked at."""
+    """Read a finished trial's record, and check the sizes of its files."""
     record = read_record(TrialRecord, folder, RESULT)
     try:
         for name in (SETTINGS, *map(predictions_name, record.scores)):
             if name not in record.files:
                 raise ValueError(f"it lists no {name}")
         for name, expected in record.files.items():
-            size = _size(folder, name)
+            size = _file_size(folder, name)
             if size != expected.bytes:
                 raise ValueError(f"{name} has {size} bytes, not {expected.bytes}")
     except (OSError, ValueError) as error:
-        raise fault(folder, error, RESULT) from error
+        raise make_error(folder, error, RESULT) from error
     return record
 
 
@@ -109,26 +115,26 @@ def read_split(
             raise ValueError("it does not match its checksum")
         return decode(data, len(record.labels))
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise fault(folder, error, name) from error
+        raise make_error(folder, error, name) from error
 
 
-def hold_against(
-    folder: Path, record: TrialRecord, split: str, found: Labelled | Predictions
+def verify_scores(
+    folder: Path, record: TrialRecord, split: str, found: LabelledExamples | Predictions
 ) -> None:
-    """See that a split's scores are those of its predictions, and the settings those of the trial.
+    """Check a split's scores against its predictions, and the settings against the signature.
 
-    A trial is named by the checksum of its settings.
+    A trial's signature is the start of the checksum of its settings.
     """
     try:
         if not _sha256(read_whole(folder / SETTINGS)).startswith(folder.name):
             raise ValueError(f"{SETTINGS} holds the settings of another trial")
-        record.hold_against(split, found.gold, found.predicted)
+        record.verify_scores(split, found.gold, found.predicted)
     except (OSError, ValueError) as error:
-        raise fault(folder, error) from error
+        raise make_error(folder, error) from error
 
 
-def _size(folder: Path, name: str) -> int:
-    """Look by plain strings: a large store asks thirty thousand times."""
+def _file_size(folder: Path, name: str) -> int:
+    """Get a size by plain strings, for speed: a large store asks thirty thousand times."""
     return os.stat(f"{folder}/{name}").st_size  # noqa: PTH116
 
 

@@ -109,7 +109,7 @@ def test_a_record_of_data_that_is_damaged_is_one_line(path: Path) -> None:
     study, store = trained(path)
     (record,) = store.tasks.rglob("*.json")
     record.write_bytes(record.read_bytes().replace(b"train", b"tr4in", 1))
-    with pytest.raises(UserError, match="is no record of a task's data"):
+    with pytest.raises(UserError, match="is not a valid record of a task's data"):
         find_other_versions(study, None, store)
 
 

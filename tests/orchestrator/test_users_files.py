@@ -69,8 +69,8 @@ def test_an_export_replaces_nothing_but_an_export(
     before = {path: path.read_bytes() for path in (study, record)}
     for out, message in (
         (study, f"is not a {to} file of trials: remove it"),
-        (record, "is within the store"),
-        (store.trials / "new.csv", "is within the store"),
+        (record, "is inside the store"),
+        (store.trials / "new.csv", "is inside the store"),
         (pipe, "regular file"),
     ):
         told = complaint(capsys, "export", study, "--store", store.root, "--to", to, "--out", out)

@@ -167,9 +167,9 @@ def test_intervals_stand_under_the_paper_s_tables_too(tmp_path: Path) -> None:
     with_them = whole_reports(study, store, store.root / "no-data", intervals=True)
     notes = {report.table.name: report.table.notes for report in with_them}
     for number in (3, 4, 5, 6, 7, 8):
-        (gains,) = [n for n in notes[f"paper-mini-table{number}"] if n.startswith("Gains on")]
+        (gains,) = [n for n in notes[f"paper-mini-table{number}"] if n.startswith("Gains over")]
         assert "MiniLM AT + CTR" in gains
-    assert not any(note.startswith("Gains on") for note in notes["paper-mini-table9"])
+    assert not any(note.startswith("Gains over") for note in notes["paper-mini-table9"])
 
 
 def test_table_6_says_how_many_rows_each_system_has(reports: dict[str, Report]) -> None:

@@ -105,7 +105,9 @@ def test_a_killed_worker_costs_nothing_but_time(slow_study: Path, tmp_path: Path
         victim = checkpointed(folder)[0]
         kill_worker(folder, victim)
         assert driver.wait(timeout=300) == 0
-    assert [line.split()[0] for line in said(tmp_path)] == ["written", "for"]
+    words = [line.split()[0] for line in said(tmp_path) if line]
+    assert set(words) <= {"tables", "(.tex", "next", "catsweep"}
+    assert {"tables", "next"} <= set(words)
     store = Store(folder, create=False)
     assert {store.state(name) for name in store.ended()} == {State.DONE}
     assert len(store.ended()) == 2

@@ -53,6 +53,7 @@ OPTUNA_IMPORTERS = {
 COMES_WITH = {
     "pydantic_core": "pydantic",
     "tokenizers": "transformers",
+    "PIL": "matplotlib",
     "huggingface_hub": "transformers",
 }
 TORCH = {"torch", "transformers", "safetensors"}

@@ -44,7 +44,7 @@ class Diverged(Exception):
 
 
 @dataclass(kw_only=True)
-class Progress:
+class TrainingState:
     """How far a trial is: everything in a snapshot except tensors.
 
     `seen` counts, for each loss, the steps of this epoch that reported it.
@@ -98,7 +98,7 @@ class TrialRun:
     ) -> None:
         self.config, self.prepared, self.device = config, prepared, device
         self.settings, self.step = load_method(config.method, code)
-        self.progress = Progress()
+        self.progress = TrainingState()
         reset_peak_memory(device)
         self.model = self._build().to(device)
         self.optimizer = make_optimizer(self.model, config)

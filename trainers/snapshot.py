@@ -18,7 +18,7 @@ from xxhash import xxh3_128
 
 from search_spaces.text import one_line
 from trainers.encoders.machine import ran_out_of_memory
-from trainers.loop import Progress, TrialRun, load_parameters
+from trainers.loop import TrainingState, TrialRun, load_parameters
 from trainers.records.files import Unreadable, replace_file
 from trainers.records.outcome import EpochRecord
 
@@ -89,7 +89,7 @@ def load_snapshot(run: TrialRun, path: Path) -> bool:
             meta = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         _check(meta, tensors, run)
-        _restore(run, tensors, Progress(**json.loads(meta["place"])))
+        _restore(run, tensors, TrainingState(**json.loads(meta["place"])))
     except Exception as error:
         if ran_out_of_memory(error):
             raise
@@ -109,7 +109,7 @@ def _check(meta: dict[str, str], tensors: Mapping[str, Tensor], run: TrialRun) -
         raise ValueError("it was trained on other data or another encoder")
 
 
-def _restore(run: TrialRun, tensors: Mapping[str, Tensor], progress: Progress) -> None:
+def _restore(run: TrialRun, tensors: Mapping[str, Tensor], progress: TrainingState) -> None:
     def part(prefix: str) -> dict[str, Tensor]:
         return {
             name.removeprefix(prefix): value.to(run.device)

@@ -179,7 +179,7 @@ def test_a_confirmation_trains_fresh_seeds_once_and_reports_them(
     assert "nothing to train, 4 trials are done" in again.stderr
     table = json.loads((folder / "reports/quickstart/quickstart-confirmation.json").read_text())
     ((row,),) = [table["rows"]]
-    assert row["labels"] == ["Library, test (accuracy)", "tiny", "cat"]
+    assert row["labels"] == ["Library test (accuracy)", "Tiny", "CAT"]
     assert [cell["seeds"] for cell in row["cells"][:2]] == [2, 2]
     assert again.stdout == done.stdout
 

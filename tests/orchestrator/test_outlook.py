@@ -113,7 +113,7 @@ def test_an_unknown_encoder_is_said_and_not_guessed() -> None:
     assert found.total.hours is None
     assert format_hours(found.total) == "?"
     lines = describe_outlook(found)
-    assert any("not known without the hub" in line for line in lines)
+    assert any("unknown without the hub" in line for line in lines)
     assert lines[-1] == "Shared trials are trained once: 6 instead of 10 (40% less)."
 
 

@@ -104,7 +104,9 @@ def test_compare_takes_no_device_and_no_folder(
         assert f"{name}: expected a file that ends in .csv" in said
     (tmp_path / "rows.csv").mkdir()
     assert "is a folder" in complaint(capsys, "compare", tmp_path / "rows.csv", "b.csv")
-    assert "is not a file of predictions" in complaint(capsys, "compare", tmp_path, tmp_path)
+    assert "is not a file of predictions" in complaint(
+        capsys, "compare", tmp_path, tmp_path, "--store", tmp_path / "none"
+    )
 
 
 def test_a_study_and_a_task_s_file_may_be_no_pipe(

@@ -49,8 +49,8 @@ def test_the_paper_s_gains_on_average_recompute() -> None:
         10 * gain(5, "AT + CTR", "Standard"),
         10 * gain(7, "AT", "Standard"),
         10 * gain(7, "AT + CTR", "AT"),
-        10 * gain(9, "AT^V + CTR", "AT^x + CTR", "BERT-large"),
-        10 * gain(9, "AT^V + CTR", "AT^x + CTR"),
+        10 * gain(9, "ATⱽ + CTR", "ATˣ + CTR", "BERT-large"),
+        10 * gain(9, "ATⱽ + CTR", "ATˣ + CTR"),
         10 * gain(10, "AT + CTR (max norm)", "AT + CTR (max norm/l2-norm)"),
     ]
     assert tenths == [17, 13, 10, 20, 8, 5, 6, 4, 4]
@@ -66,7 +66,7 @@ def test_what_stands_in_several_tables_is_the_same() -> None:
         return row.values
 
     cat = numbers(3, "AT + CTR")
-    assert cat == numbers(7, "AT + CTR") == numbers(9, "AT^V + CTR")
+    assert cat == numbers(7, "AT + CTR") == numbers(9, "ATⱽ + CTR")
     without_qqp = (cat[0], *cat[2:])
     assert without_qqp == numbers(10, "AT + CTR (max norm)")
     assert numbers(3, "Standard") == numbers(7, "Standard")

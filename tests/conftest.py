@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 QUICK: Final = {
     "search_spaces": "cells input_files layouts method_options own_tasks parts study_file text"
     " trial",
-    "trainers": "batches labels losses loop machine methods metrics optimizer own_metrics packing"
+    "trainers": "batches labels losses machine methods metrics optimizer own_metrics packing"
     " perturbation records searches store tasks",
     "reports": "answer best_vs_best cells design forest honest interval landscape"
     " method_test power randomization renderers significance styles table terminal",
-    "orchestrator": "cli compare_command detectable estimate job outlook plan progress say search"
+    "orchestrator": "compare_command detectable estimate job outlook plan progress say search"
     " sharing stopping view_text",
 }
 """Test modules, by folder, that `-m quick` runs: a part of every package, in under a minute."""

@@ -19,7 +19,7 @@ from search_spaces.sources import find_source, is_source
 from search_spaces.study import Study, load_study
 from search_spaces.study_file import is_yaml_file, parse_fields, read_yaml
 from search_spaces.tasks import Task
-from search_spaces.text import quoted, shorten, shown
+from search_spaces.text import quoted, shorten, unquoted
 from trainers.data.identity import check_metric_names, check_metrics
 from trainers.data.inspection import Inspection, TokenCounter, inspect_task
 from trainers.data.loading import describe_deviation, load_task
@@ -69,7 +69,7 @@ def check_lines(name: str, data: Path | None, max_length: int | None) -> Iterato
         found = load_task(task, data)
         check_metrics(task, len(found.labels))
         count = _token_counter(encoder, found.splits["train"].texts)
-        yield f"task {task.name} ({shown(task.title)}): {_describe_metrics(task)}"
+        yield f"task {task.name} ({unquoted(task.title)}): {_describe_metrics(task)}"
         yield from (
             f"  warning: {line}" for line in (describe_deviation(found), *found.warnings) if line
         )
@@ -92,7 +92,7 @@ def _check_method(method: Method, options: Mapping[str, Any]) -> Iterator[str]:
     settings = method.settings.model_validate(chosen)
     listed = ", ".join(f"{name}={value}" for name, value in chosen.items()) or "no options"
     code = f", code {method.code}" if method.code else ""
-    yield f"method {method.name} ({shown(method.title)}){code}: {listed}"
+    yield f"method {method.name} ({unquoted(method.title)}){code}: {listed}"
     for found in check_step(settings, find_step(method.settings)):
         if found.wrong:
             raise UserError(f"method {method.name}: {found.what}: {found.wrong}")
@@ -129,7 +129,7 @@ def _describe_rows(found: Inspection, max_length: int, files: Mapping[str, Path]
             f" {found.unit} on average, {split.longest:,} at most{cut}{where}"
         )
     counts = list(found.splits["train"].label_counts.items())
-    named = ", ".join(f"{shown(label)} {n:,}" for label, n in counts[:MOST_LABELS])
+    named = ", ".join(f"{unquoted(label)} {n:,}" for label, n in counts[:MOST_LABELS])
     rest = f", and {len(counts) - MOST_LABELS} more" if len(counts) > MOST_LABELS else ""
     yield f"  labels of train: {named}{rest}"
     for name, n in found.repeated.items():
@@ -141,9 +141,9 @@ def _describe_rows(found: Inspection, max_length: int, files: Mapping[str, Path]
         n = len(found.contradicted)
         yield f"  warning: {_count_texts(n)} with different labels, such as"
         for text, labels in found.contradicted[:MOST_TEXTS]:
-            yield f"    {_shorten(text)}: {', '.join(map(shown, labels))}"
+            yield f"    {_shorten(text)}: {', '.join(map(unquoted, labels))}"
     yield "  the first training rows:"
-    yield from (f"    {shown(label)}: {_shorten(text)}" for label, text in found.examples)
+    yield from (f"    {unquoted(label)}: {_shorten(text)}" for label, text in found.examples)
 
 
 def _count_texts(n: int) -> str:

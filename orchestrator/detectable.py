@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
 from reports.statistics.method_test import Effects, MethodTest
-from reports.statistics.power import POWER, Plan, Variation, find_examples, find_seeds
+from reports.statistics.power import POWER, Experiment, Variation, find_examples, find_seeds
 from search_spaces.study import Study
 from search_spaces.tasks import Task
 
@@ -61,7 +61,7 @@ def estimate_power(
         if examples < 2 or len(_list_methods(study, name)) < 2:
             continue
         variation = variations.get(name)
-        plan = Plan(
+        experiment = Experiment(
             examples=examples,
             seeds=seeds if seeds > 1 else DEFAULT_SEEDS,
             variation=variation or Variation(),
@@ -73,8 +73,8 @@ def estimate_power(
                 split=split,
                 examples=examples,
                 seeds=seeds,
-                smallest_gain=plan.smallest_gain(),
-                takes=_find_sufficient(plan, detect) if detect else (),
+                smallest_gain=experiment.smallest_gain(),
+                takes=_find_sufficient(experiment, detect) if detect else (),
                 measured=variation,
             )
         )
@@ -112,13 +112,13 @@ def _mean(variations: Sequence[Variation]) -> Variation:
     )
 
 
-def _find_sufficient(plan: Plan, gain: float) -> tuple[tuple[int, int], ...]:
-    seeds, examples = find_seeds(plan, gain), find_examples(plan, gain)
-    found = [(seeds, plan.examples)] if seeds else []
-    found += [(plan.seeds, examples)] if examples else []
+def _find_sufficient(experiment: Experiment, gain: float) -> tuple[tuple[int, int], ...]:
+    seeds, examples = find_seeds(experiment, gain), find_examples(experiment, gain)
+    found = [(seeds, experiment.examples)] if seeds else []
+    found += [(experiment.seeds, examples)] if examples else []
     if found:
         return tuple(dict.fromkeys(found))
-    both = ((n, find_examples(replace(plan, seeds=n), gain)) for n in MORE_SEEDS)
+    both = ((n, find_examples(replace(experiment, seeds=n), gain)) for n in MORE_SEEDS)
     return tuple((n, needed) for n, needed in both if needed)[:1]
 
 
@@ -174,9 +174,8 @@ def describe_power(found: Sequence[TaskPower], detect: float | None = None) -> l
                 f"Measured on {one.title} in the last report: {_describe_variation(one.measured)}."
             )
     if any(one.measured is None for one in found):
-        lines.append(
-            f"Assumed{' elsewhere' if len(lines) > 2 else ''}: {_describe_variation(Variation())}."
-        )
+        elsewhere = " elsewhere" if any(one.measured for one in found) else ""
+        lines.append(f"Assumed{elsewhere}: {_describe_variation(Variation())}.")
     return lines
 
 

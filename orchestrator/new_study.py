@@ -14,7 +14,7 @@ from typing import Any, Final
 from search_spaces.errors import UserError
 from search_spaces.input_files import path_exists
 from search_spaces.shipped_tasks import TASKS
-from search_spaces.text import quoted, shown
+from search_spaces.text import quoted, unquoted
 from trainers.data.csv_files import check_header
 from trainers.data.table_files import READERS, get_reader, read_table
 from trainers.records.files import write_file
@@ -111,7 +111,7 @@ def _is_id(name: str, column: Sequence[Any], taken: set[str]) -> bool:
 
 
 def _join_names(names: Sequence[str] | Mapping[str, object]) -> str:
-    return ", ".join(map(shown, names)) or "none"
+    return ", ".join(map(unquoted, names)) or "none"
 
 
 def write_study(
@@ -141,7 +141,7 @@ def write_study(
 def _write_task(folder: Path, name: str, splits: Mapping[str, Path], columns: Columns) -> str:
     counts = list(columns.counts.values())
     unbalanced = len(counts) > 2 and counts[0] > UNBALANCED * counts[-1]
-    most = ", ".join(f"{shown(label)} {n:,}" for label, n in list(columns.counts.items())[:6])
+    most = ", ".join(f"{unquoted(label)} {n:,}" for label, n in list(columns.counts.items())[:6])
     lines = [
         f"# {len(counts)} labels in {sum(counts):,} training rows: {most}"
         f"{', ...' if len(counts) > 6 else ''}",

@@ -13,7 +13,7 @@ from typing import Final
 
 from search_spaces.errors import UserError
 from search_spaces.input_files import expand_home
-from search_spaces.text import quoted, shown
+from search_spaces.text import quoted, unquoted
 
 ROOM: Final = "x" * 200
 """Room for the names of files that are written below a folder or beside a file."""
@@ -52,7 +52,7 @@ def _check_path(option: str, text: str) -> Path:
         raise UserError(f"{option} {quoted(text)}: {error}") from error
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            raise UserError(f"{option} {shown(text)}: {error.strerror}") from error
+            raise UserError(f"{option} {unquoted(text)}: {error.strerror}") from error
     return path
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from reports.compare import Differing, MetricReport, PairReport
 from reports.tables.text_grid import grid_lines
 from reports.verdicts.verdict import ALPHA
-from search_spaces.text import one_line, shown
+from search_spaces.text import one_line, unquoted
 from trainers.records.metrics import short_name
 
 LISTED: Final = 20  # differing examples that the text lists; JSON has all
@@ -54,10 +54,10 @@ def to_text(report: PairReport, width: int = 120, *, details: bool = True) -> st
     It has scores, intervals and p-values; `details` adds each test, the counts of correct
     predictions, and the first differing examples.
     """
-    labels = [shown(label) for label in report.labels]
+    labels = [unquoted(label) for label in report.labels]
     lines = [
         f"{report.n:,} examples{f' of {report.split}' if report.split else ''};"
-        f" baseline {shown(report.baseline)}, system {shown(report.system)}",
+        f" baseline {unquoted(report.baseline)}, system {unquoted(report.system)}",
         f"{len(labels)} labels: {one_line(', '.join(labels))}"
         + (f" (positive for f1: {labels[1]})" if len(labels) == 2 else ""),
     ]
@@ -117,7 +117,7 @@ def to_answer(report: PairReport, width: int) -> str:
         words = "not shown"
     else:
         words = "yes, on these examples" if test.delta > 0 else "no, worse on these examples"
-    pair = "Does {1} beat {0}?".format(*map(shown, _file_names(report.baseline, report.system)))
+    pair = "Does {1} beat {0}?".format(*map(unquoted, _file_names(report.baseline, report.system)))
     return "\n".join(_wrap(f"{pair}  {words} ({points}, p = {test.p_value:.2g})", width))
 
 
@@ -143,5 +143,5 @@ def _wrap(line: str, width: int) -> list[str]:
 
 def _example_line(example: Differing) -> str:
     labels = {"gold": example.gold, "baseline": example.baseline, "system": example.system}
-    listed = ", ".join(f"{name} {shown(label)}" for name, label in labels.items())
-    return f"{shown(example.id)}: {listed}"
+    listed = ", ".join(f"{name} {unquoted(label)}" for name, label in labels.items())
+    return f"{unquoted(example.id)}: {listed}"

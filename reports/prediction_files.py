@@ -15,7 +15,7 @@ import numpy as np
 
 from reports.statistics.alignment import Misaligned, align
 from search_spaces.errors import UserError, find_nearest, unknown_name
-from search_spaces.text import quoted, shown
+from search_spaces.text import quoted, unquoted
 from trainers.data.csv_files import read_csv_rows
 from trainers.data.json_files import read_json_rows
 from trainers.data.labels import (
@@ -156,7 +156,7 @@ def _check_columns(where: Path | str, names: Iterable[str]) -> None:
         if column not in known:
             guess = find_nearest(column, known)
             hint = f"; rename {quoted(guess)}?" if guess else ""
-            listed = ", ".join(map(shown, known)) or "none"
+            listed = ", ".join(map(unquoted, known)) or "none"
             raise UserError(f"{where}: no column {quoted(column)}{hint} (it has: {listed})")
 
 

@@ -8,7 +8,7 @@ import errno
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from search_spaces.text import one_line, quoted, shown
+from search_spaces.text import one_line, quoted, unquoted
 
 
 class UserError(Exception):
@@ -45,5 +45,5 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
     names = list(known)
     guess = find_nearest(name, names)
     hint = f"; did you mean {quoted(guess)}?" if guess else ""
-    listed = ", ".join(map(shown, names))
+    listed = ", ".join(map(unquoted, names))
     return UserError(f"unknown {kind} {quoted(name)}{hint} (known: {listed})")

@@ -47,7 +47,7 @@ def one_line(text: object, width: int = MESSAGE_WIDTH) -> str:
     return line or (type(text).__name__ if isinstance(text, BaseException) else "")
 
 
-def shown(name: object) -> str:
+def unquoted(name: object) -> str:
     """Return a name, unquoted, as one clean and short line."""
     return one_line(name, NAME_WIDTH)
 

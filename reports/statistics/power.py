@@ -55,7 +55,7 @@ class Variation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Experiment:
     """A comparison of two methods with `seeds` seeds each on `examples` examples."""
 
     examples: int
@@ -116,28 +116,28 @@ class Plan:
         return float(nctdtrinc(self.df, 1 - power, self._critical_t) * self.variance**0.5)
 
 
-def find_seeds(plan: Plan, gain: float, power: float = POWER) -> int | None:
+def find_seeds(experiment: Experiment, gain: float, power: float = POWER) -> int | None:
     """Return the fewest seeds per method that detect a gain; None above MOST_SEEDS."""
-    return _find_fewest(lambda seeds: replace(plan, seeds=seeds), gain, power, MOST_SEEDS)
+    return _find_fewest(lambda seeds: replace(experiment, seeds=seeds), gain, power, MOST_SEEDS)
 
 
-def find_examples(plan: Plan, gain: float, power: float = POWER) -> int | None:
+def find_examples(experiment: Experiment, gain: float, power: float = POWER) -> int | None:
     """Return the fewest examples that detect a gain; None above MOST_EXAMPLES."""
-    return _find_fewest(lambda n: replace(plan, examples=n), gain, power, MOST_EXAMPLES)
+    return _find_fewest(lambda n: replace(experiment, examples=n), gain, power, MOST_EXAMPLES)
 
 
 def _find_fewest(
-    make_plan: Callable[[int], Plan], gain: float, power: float, most: int
+    make_experiment: Callable[[int], Experiment], gain: float, power: float, most: int
 ) -> int | None:
-    """Bisect the size of a plan: power grows with it."""
+    """Bisect the size of a experiment: power grows with it."""
     if not gain > 0:
         raise ValueError(f"gain: expected more than 0, got {gain}")
     low, high = 2, most
-    if make_plan(high).power(gain) < power:
+    if make_experiment(high).power(gain) < power:
         return None
     while low < high:
         middle = (low + high) // 2
-        if make_plan(middle).power(gain) >= power:
+        if make_experiment(middle).power(gain) >= power:
             high = middle
         else:
             low = middle + 1

@@ -36,20 +36,20 @@ def caption(
 ) -> str:
     """Write the caption of a table of chosen settings.
 
-    It begins with `title`, if there is one, and ends with what must `also` be said.
+    It begins with `title`, if there is one, and ends with what must `also` be text.
     """
-    said = [title or f"{data_sets(split, cells, names)}.", _number(split, cells, verdicts, names)]
-    said += explain_in_short(verdicts, names)
-    said += missing(cells)
-    return with_room(" ".join([*said, *also]), _parts_of_data(split, cells, names))
+    text = [title or f"{data_sets(split, cells, names)}.", _number(split, cells, verdicts, names)]
+    text += explain_in_short(verdicts, names)
+    text += missing(cells)
+    return with_room(" ".join([*text, *also]), _parts_of_data(split, cells, names))
 
 
-def with_room(said: str, more: Sequence[str]) -> str:
+def with_room(text: str, more: Sequence[str]) -> str:
     """Add each sentence that fits into the word limit; the notes have all of them."""
     for sentence in more:
-        longer = f"{said} {sentence}"
-        said = longer if len(longer.split()) <= MOST_WORDS else said
-    return said
+        longer = f"{text} {sentence}"
+        text = longer if len(longer.split()) <= MOST_WORDS else text
+    return text
 
 
 def data_sets(split: str, cells: Sequence[CellResult], names: DisplayNames) -> str:
@@ -192,8 +192,8 @@ def missing(cells: Sequence[CellResult]) -> list[str]:
         "not finished": sum(cell.missing for cell in cells),
     }
     total = sum(cell.total for cell in cells)
-    said = [f"{number} {what}" for what, number in counts.items() if number]
-    return [f"Of {count(total, 'trial')}: {', '.join(said)}."] if said else []
+    text = [f"{number} {what}" for what, number in counts.items() if number]
+    return [f"Of {count(total, 'trial')}: {', '.join(text)}."] if text else []
 
 
 def _parts_of_data(split: str, cells: Sequence[CellResult], names: DisplayNames) -> list[str]:

@@ -205,12 +205,12 @@ def gaps(cells: Sequence[CellResult]) -> list[str]:
         "not drawn": sum(cell.undrawn for cell in cells),
         "not run to the end": sum(cell.missing for cell in cells),
     }
-    said = [f"{number} {_verb(what, number)}" for what, number in counts.items() if number]
-    if not said:
+    text = [f"{number} {_verb(what, number)}" for what, number in counts.items() if number]
+    if not text:
         return []
     total = count(sum(cell.total for cell in cells), "trial")
     dashes = " A dash: none is finished." if any(not cell.finished for cell in cells) else ""
-    return [f"Of {total} {', '.join(said)}.{dashes}"]
+    return [f"Of {total} {', '.join(text)}.{dashes}"]
 
 
 def _not_in_study(tasks: Sequence[str], cells: Sequence[CellResult]) -> list[str]:

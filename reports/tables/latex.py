@@ -13,7 +13,7 @@ from typing import Final
 
 from reports.tables.aligned import align
 from reports.tables.latex_text import escape
-from reports.tables.sheet import Key, Sheet, sheet_of
+from reports.tables.sheet import Labels, Sheet, sheet_of
 from reports.tables.table import Table
 
 COLUMN: Final = 219  # points: a column of a two-column paper, the narrowest in use (ACL's)
@@ -140,7 +140,7 @@ def _pages(table: Table, sheet: Sheet, fit: Fit) -> list[range]:
         if fitting >= number:
             return [*pages, range(start, len(heights))]
         ends = range(start + ceil(fitting / 2), start + fitting + 1)
-        blocks = [place for place in ends if place in sheet.blocks]
+        blocks = [index for index in ends if index in sheet.blocks]
         pages.append(range(start, blocks[-1] if blocks else start + fitting))
         start, room = pages[-1].stop, _room(table, fit, first=False)
 
@@ -156,13 +156,13 @@ def _heights(sheet: Sheet, fit: Fit) -> list[float]:
     outer = [key[:1] for key in sheet.labels]
     return [
         fit.scale
-        * ((RULED if place in sheet.blocks else 1) + (_spanning(sheet) and _is_new(outer, place)))
-        for place in range(len(outer))
+        * ((RULED if index in sheet.blocks else 1) + (_spanning(sheet) and _is_new(outer, index)))
+        for index in range(len(outer))
     ]
 
 
-def _is_new(keys: list[Key], place: int) -> bool:
-    return place == 0 or keys[place] != keys[place - 1]
+def _is_new(keys: list[Labels], index: int) -> bool:
+    return index == 0 or keys[index] != keys[index - 1]
 
 
 def _line(cells: list[str]) -> str:
@@ -190,10 +190,10 @@ def _head(sheet: Sheet) -> list[str]:
 
 def _spans(sheet: Sheet, level: int, *, merge: bool) -> list[range]:
     """Neighbouring columns with the same head, down to this level."""
-    places = range(len(sheet.heads))
+    indices = range(len(sheet.heads))
     alone = [not merge or not head[level] for head in sheet.heads]
-    keys = [(p,) if alone[p] else sheet.heads[p][: level + 1] for p in places]
-    runs = [list(run) for _, run in groupby(places, key=keys.__getitem__)]
+    keys = [(p,) if alone[p] else sheet.heads[p][: level + 1] for p in indices]
+    runs = [list(run) for _, run in groupby(indices, key=keys.__getitem__)]
     return [range(run[0], run[-1] + 1) for run in runs]
 
 
@@ -207,11 +207,11 @@ def _one_head(sheet: Sheet, span: range, level: int) -> str:
 def _body(sheet: Sheet, rows: range) -> list[str]:
     columns = [align(column) for column in sheet.columns()]
     lines: list[str] = []
-    for place in rows:
-        if place in sheet.blocks and lines:
+    for index in rows:
+        if index in sheet.blocks and lines:
             lines.append(r"\midrule")
-        labels = [_label(sheet, place, text) for text in sheet.labels[place]]
-        again = place > rows.start and place not in sheet.blocks and not _starts(sheet, place)
+        labels = [_label(sheet, index, text) for text in sheet.labels[index]]
+        again = index > rows.start and index not in sheet.blocks and not _starts(sheet, index)
         if _spanning(sheet):
             outer, *labels = labels
             if outer and not again:
@@ -219,15 +219,15 @@ def _body(sheet: Sheet, rows: range) -> list[str]:
                 lines.append(_line([rf"\multicolumn{{{width}}}{{l}}{{{outer}}}"]))
         elif again and len(labels) > 1:
             labels[0] = ""
-        lines.append(_line(labels + [column[place] for column in columns]))
+        lines.append(_line(labels + [column[index] for column in columns]))
     return lines
 
 
-def _starts(sheet: Sheet, place: int) -> bool:
+def _starts(sheet: Sheet, index: int) -> bool:
     """Whether the outer label is another than in the row above."""
-    return sheet.labels[place][0] != sheet.labels[place - 1][0]
+    return sheet.labels[index][0] != sheet.labels[index - 1][0]
 
 
-def _label(sheet: Sheet, place: int, text: str) -> str:
-    italic = place in sheet.italic and not sheet.transposed
+def _label(sheet: Sheet, index: int, text: str) -> str:
+    italic = index in sheet.italic and not sheet.transposed
     return rf"\textit{{{escape(text)}}}" if italic and text else escape(text)

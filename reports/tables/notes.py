@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from reports.statistics.across_tasks import AverageGain, average_gain, equivalence
 from reports.statistics.method_test import Gain
-from reports.statistics.power import Plan, Variation, find_examples, find_seeds
+from reports.statistics.power import Experiment, Variation, find_examples, find_seeds
 from reports.tables.marks import name_of
 from reports.tables.table import percent
 from reports.verdicts.verdict import Verdict
@@ -52,10 +52,12 @@ def worth_text(verdict: Verdict, names: DisplayNames, worth: float) -> str:
     conclusion = f"{name_of(verdict, names)}: {words[settled]} (two one-sided tests, .05)"
     if settled != "not settled":
         return f"{conclusion}."
-    plan = Plan(examples=gain.n, seeds=min(gain.seeds), variation=Variation.from_test(gain))
-    seeds, examples = find_seeds(plan, worth), find_examples(plan, worth)
+    experiment = Experiment(
+        examples=gain.n, seeds=min(gain.seeds), variation=Variation.from_test(gain)
+    )
+    seeds, examples = find_seeds(experiment, worth), find_examples(experiment, worth)
     ways = [f"{seeds:,} seeds on these {gain.n:,} examples"] if seeds else []
-    ways += [f"{examples:,} examples with {plan.seeds} seeds"] if examples else []
+    ways += [f"{examples:,} examples with {experiment.seeds} seeds"] if examples else []
     return f"{conclusion}; power .8 takes {' or '.join(ways) or 'more of both'}."
 
 

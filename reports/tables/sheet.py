@@ -10,7 +10,7 @@ from typing import Final
 from reports.tables.table import Table, compact
 from reports.verdicts.verdict import Mark
 
-Key = tuple[str, ...]
+Labels = tuple[str, ...]
 
 # Points of Computer Modern at 10 pt, which is wider than Times.
 WIDTHS: Final = {
@@ -37,13 +37,13 @@ class Sheet:
     """Entries (R, C) behind the labels of their rows and under the heads of their columns.
 
     A label and a head have a text for each of their levels, from the outer to the inner one;
-    `corner` has the titles of the levels of labels. `italic` are places of rows, or of columns
+    `corner` has the titles of the levels of labels. `italic` are indices of rows, or of columns
     where the table is `transposed`. A row in `blocks` is set apart from the one above.
     """
 
-    corner: Key
-    labels: tuple[Key, ...]
-    heads: tuple[Key, ...]
+    corner: Labels
+    labels: tuple[Labels, ...]
+    heads: tuple[Labels, ...]
     entries: tuple[tuple[Entry, ...], ...]
     italic: frozenset[int] = frozenset()
     blocks: frozenset[int] = frozenset()
@@ -67,14 +67,14 @@ class Sheet:
     def column_widths(self) -> list[float]:
         """The width of each column in points at 10 pt; a head over several is not counted."""
         return [
-            max(map(width_of, [*self._own(place), *(entry.text for entry in column)]))
-            for place, column in enumerate(self.columns())
+            max(map(width_of, [*self._own(index), *(entry.text for entry in column)]))
+            for index, column in enumerate(self.columns())
         ]
 
-    def _own(self, place: int) -> list[str]:
+    def _own(self, index: int) -> list[str]:
         """The heads that it does not share with a neighbour."""
-        head, last = self.heads[place], len(self.heads[place]) - 1
-        near = [*self.heads[place - 1 : place], *self.heads[place + 1 :][:1]]
+        head, last = self.heads[index], len(self.heads[index]) - 1
+        near = [*self.heads[index - 1 : index], *self.heads[index + 1 :][:1]]
         shared = [any(other[: n + 1] == head[: n + 1] for other in near) for n in range(last)]
         return [text for text, others in zip(head, [*shared, False], strict=True) if not others]
 
@@ -103,7 +103,7 @@ def sheet_of(table: Table, *, transpose: bool = False) -> Sheet:
             for column in group.columns
         ]
     )
-    italic = frozenset(place for place, row in enumerate(shown.rows) if row.published)
+    italic = frozenset(index for index, row in enumerate(shown.rows) if row.published)
     if transpose and entries:
         return Sheet(
             corner=("",) * len(heads[0]),
@@ -119,11 +119,11 @@ def sheet_of(table: Table, *, transpose: bool = False) -> Sheet:
         heads=heads,
         entries=entries,
         italic=italic,
-        blocks=frozenset(place for place, row in enumerate(shown.rows) if row.starts_block),
+        blocks=frozenset(index for index, row in enumerate(shown.rows) if row.starts_block),
     )
 
 
-def _used(keys: Sequence[Key]) -> tuple[Key, ...]:
+def _used(keys: Sequence[Labels]) -> tuple[Labels, ...]:
     """Leave out the levels of which no key has a text."""
     kept = [level for level in range(len(keys[0])) if any(key[level] for key in keys)]
     return tuple(tuple(key[level] for level in kept) for key in keys)

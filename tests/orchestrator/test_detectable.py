@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.detectable import describe_power, estimate_power, power_json
-from reports.statistics.power import Plan, Variation
+from reports.statistics.power import Experiment, Variation
 from reports.tables.write import write_reports
 from search_spaces.study import Study, load_study, parse_study
 from tests.orchestrator.commands import catsweep
@@ -43,7 +43,7 @@ def test_each_task_with_its_examples_and_the_studys_seeds() -> None:
     rte, banking = estimate_power(study())
     assert (rte.split, rte.examples, rte.seeds) == ("dev", 277, 3)
     assert (banking.split, banking.examples) == ("test", 3_080)
-    assert rte.smallest_gain == Plan(examples=277, seeds=3).smallest_gain()
+    assert rte.smallest_gain == Experiment(examples=277, seeds=3).smallest_gain()
     (said, assumed) = describe_power([rte, banking])
     assert "3 seeds" in said
     assert f"RTE {100 * rte.smallest_gain:.1f} (277 dev examples)" in said
@@ -57,7 +57,7 @@ def test_one_seed_says_nothing_of_methods() -> None:
     assert "one seed" in lines[0]
     assert "seeds: [0, 1, 2, 3, 4]" in lines[0]
     assert "5 seeds" in lines[1]
-    assert found[0].smallest_gain == Plan(examples=277, seeds=5).smallest_gain()
+    assert found[0].smallest_gain == Experiment(examples=277, seeds=5).smallest_gain()
 
 
 def test_a_part_of_the_dev_set_shows_less() -> None:
@@ -76,12 +76,12 @@ def test_what_a_gain_takes() -> None:
     assert seeds[1] == 277
     assert seeds[0] > 3
     assert examples[0] == 3
-    assert Plan(examples=examples[1], seeds=3).power(0.03) >= 0.8
+    assert Experiment(examples=examples[1], seeds=3).power(0.03) >= 0.8
     assert banking.takes[0][0] <= 3, "it has that already"
     (both,) = estimate_power(study("rte, banking77", "rte"), detect=0.005)[0].takes
     assert both[0] > 3
     assert both[1] > 277
-    assert Plan(examples=both[1], seeds=both[0]).power(0.005) >= 0.8
+    assert Experiment(examples=both[1], seeds=both[0]).power(0.005) >= 0.8
     lines = describe_power(estimate_power(study(), detect=0.01), 0.01)
     assert any("1 point on RTE cannot be detected on its 277" in line for line in lines)
 
@@ -102,6 +102,7 @@ def test_what_the_last_report_measured_takes_the_place_of_defaults(tmp_path: Pat
     store = Store(tmp_path / "store", create=True)
     before = estimate_power(study, store=store)
     assert [one.measured for one in before] == [None]
+    assert describe_power(before, detect=0.01)[-1].startswith("Assumed: ")
     for trial in study.trials():
         right = 120 + 8 * trial.seed + 20 * (trial.method.name == "cat")
         keep(store, trial, {"dev": right}, n=277)
@@ -112,7 +113,8 @@ def test_what_the_last_report_measured_takes_the_place_of_defaults(tmp_path: Pat
     assert gains[0] is not None
     assert after.measured == Variation.from_test(gains[0])
     assert (
-        after.smallest_gain == Plan(examples=277, seeds=3, variation=after.measured).smallest_gain()
+        after.smallest_gain
+        == Experiment(examples=277, seeds=3, variation=after.measured).smallest_gain()
     )
     lines = describe_power([after])
     assert any(line.startswith("Measured on RTE in the last report: exactly one") for line in lines)

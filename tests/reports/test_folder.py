@@ -16,7 +16,7 @@ from orchestrator.cli import main
 from reports.prediction_files import read_rows
 from reports.results.folder import Folder, read_folder
 from reports.statistics.method_test import method_test
-from reports.statistics.power import Plan, Variation, find_examples, find_seeds
+from reports.statistics.power import Experiment, Variation, find_examples, find_seeds
 from reports.statistics.significance import mcnemar
 from reports.tables.folder_table import folder_report
 from reports.tables.latex import to_latex
@@ -107,7 +107,7 @@ def test_what_would_settle_a_gain_is_said(folder: Path) -> None:
     verdicts = judge_folder(found)
     (spam,) = (v for v in verdicts if (v.task, v.method) == ("spam", "svm"))
     assert spam.gain is not None
-    plan = Plan(examples=200, seeds=5, variation=Variation.from_test(spam.gain))
+    plan = Experiment(examples=200, seeds=5, variation=Variation.from_test(spam.gain))
     ways = [f"{n:,} seeds on these 200 examples" for n in [find_seeds(plan, 0.03)] if n]
     ways += [f"{n:,} examples with 5 seeds" for n in [find_examples(plan, 0.03)] if n]
     (said,) = (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reports.statistics.method_test import method_test
-from reports.statistics.power import Plan, Variation, find_examples, find_seeds
+from reports.statistics.power import Experiment, Variation, find_examples, find_seeds
 from search_spaces.errors import UserError
 from tests.benchmarks.seed_worlds import TESTS, World, rates
 
@@ -20,7 +20,7 @@ from tests.benchmarks.seed_worlds import TESTS, World, rates
 )
 def test_the_worked_numbers(n: int, seeds: int, deviation: float, points: float) -> None:
     """Within .05 points: they are printed without the d and c that they came from."""
-    plan = Plan(examples=n, seeds=seeds, variation=Variation(seed_deviation=deviation))
+    plan = Experiment(examples=n, seeds=seeds, variation=Variation(seed_deviation=deviation))
     assert 100 * plan.smallest_gain() == pytest.approx(points, abs=0.05)
     assert plan.power(plan.smallest_gain()) == pytest.approx(0.8)
 
@@ -43,7 +43,7 @@ def test_the_gain_that_is_named_is_found_as_often(n: int, seeds: int) -> None:
     world = World(n=n, seeds=seeds)
     variation = measured(World(n=n, seeds=10))
     assert variation.seed_deviation == pytest.approx(0.008, abs=0.003)
-    gain = Plan(examples=n, seeds=seeds, variation=variation).smallest_gain()
+    gain = Experiment(examples=n, seeds=seeds, variation=variation).smallest_gain()
     found = rates(
         World(n=n, seeds=seeds, spread=world.spread, gain=gain),
         300,
@@ -55,22 +55,22 @@ def test_the_gain_that_is_named_is_found_as_often(n: int, seeds: int) -> None:
 
 
 def test_more_seeds_and_more_examples_show_more() -> None:
-    plan = Plan(examples=408, seeds=5)
+    plan = Experiment(examples=408, seeds=5)
     gain = plan.smallest_gain()
-    assert Plan(examples=408, seeds=10).smallest_gain() < gain
-    assert Plan(examples=4_080, seeds=5).smallest_gain() < gain
+    assert Experiment(examples=408, seeds=10).smallest_gain() < gain
+    assert Experiment(examples=4_080, seeds=5).smallest_gain() < gain
     assert find_seeds(plan, gain * 1.001) == 5
     assert find_examples(plan, gain * 1.001) == pytest.approx(408, abs=2)
     fewest = find_seeds(plan, 0.03)
     assert fewest is not None
-    assert Plan(examples=408, seeds=fewest).power(0.03) >= 0.8
-    assert Plan(examples=408, seeds=fewest - 1).power(0.03) < 0.8
+    assert Experiment(examples=408, seeds=fewest).power(0.03) >= 0.8
+    assert Experiment(examples=408, seeds=fewest - 1).power(0.03) < 0.8
     assert find_seeds(plan, 0.001) is None, "as many seeds as may be, examples are too few"
     assert find_examples(plan, 0.001) is None, "as many examples as may be, seeds are too few"
 
 
 def test_where_nothing_varies_any_gain_is_seen() -> None:
-    plan = Plan(
+    plan = Experiment(
         examples=10, seeds=2, variation=Variation(discordant=0, repeated=0, seed_deviation=0)
     )
     assert plan.smallest_gain() == 0
@@ -79,8 +79,8 @@ def test_where_nothing_varies_any_gain_is_seen() -> None:
 
 def test_what_cannot_be_planned() -> None:
     with pytest.raises(UserError, match="at least 2 seeds and 2 examples, got 1 seeds and 100"):
-        Plan(examples=100, seeds=1)
+        Experiment(examples=100, seeds=1)
     with pytest.raises(ValueError, match="power: expected"):
-        Plan(examples=100, seeds=2).smallest_gain(1.0)
+        Experiment(examples=100, seeds=2).smallest_gain(1.0)
     with pytest.raises(ValueError, match="gain: expected"):
-        find_seeds(Plan(examples=100, seeds=2), 0.0)
+        find_seeds(Experiment(examples=100, seeds=2), 0.0)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces.errors import UserError, unknown_name
-from search_spaces.text import MESSAGE_WIDTH, NAME_WIDTH, clean, one_line, quoted, shorten, shown
+from search_spaces.text import MESSAGE_WIDTH, NAME_WIDTH, clean, one_line, quoted, shorten, unquoted
 
 ANYTHING = st.text(st.characters(exclude_categories=()), max_size=300)
 
@@ -23,7 +23,7 @@ def aliases(depth: int) -> object:
 
 @given(ANYTHING)
 def test_what_is_shown_is_one_line_that_any_terminal_takes(text: str) -> None:
-    for said in (shown(text), quoted(text), one_line(text)):
+    for said in (unquoted(text), quoted(text), one_line(text)):
         assert said.isprintable()
         said.encode()
 

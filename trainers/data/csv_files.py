@@ -11,7 +11,7 @@ from typing import Final
 
 from search_spaces.errors import UserError
 from search_spaces.input_files import read_lines
-from search_spaces.text import quoted, shown
+from search_spaces.text import quoted, unquoted
 
 MAX_FIELD_CHARACTERS: Final = 2**31 - 1
 """The longest field that `csv` can allow: a field may hold a whole document."""
@@ -78,7 +78,7 @@ def check_header(path: Path | str, header: Sequence[str], columns: Sequence[str]
     """Raise UserError if a header lacks one of these columns, or has it twice."""
     for column in columns:
         if column not in header:
-            listed = ", ".join(map(shown, header)) or "none"
+            listed = ", ".join(map(unquoted, header)) or "none"
             raise UserError(f"{path}: no column {quoted(column)} (it has: {listed})")
         if header.count(column) > 1:
             raise UserError(f"{path}: column {quoted(column)} occurs twice; remove one")

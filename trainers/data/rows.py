@@ -13,7 +13,7 @@ from typing import Any
 from search_spaces.errors import UserError
 from search_spaces.input_files import is_folder
 from search_spaces.tasks import Hub, Task
-from search_spaces.text import one_line, shown
+from search_spaces.text import one_line, unquoted
 from trainers.data.csv_files import check_header
 from trainers.data.hub import explain_failure, hub_answers
 from trainers.data.labels import UNLABELLED, find_label_fault, normalise_label
@@ -86,7 +86,7 @@ def read_saved_dataset(folder: Path, task: Task) -> dict[str, Rows]:
 
 def _convert_saved_table(table: Any, folder: Path, split: str, task: Task) -> Rows:
     ids, optional_ids = id_columns(task)
-    source = f"{folder}: {shown(split)}"
+    source = f"{folder}: {unquoted(split)}"
     check_header(source, table.column_names, (*task.text, task.label, *ids))
     present = [
         *task.text,

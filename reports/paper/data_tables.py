@@ -22,7 +22,7 @@ from trainers.data.loading import TaskData, choose_scored_rows, load_task
 from trainers.records.metrics import get_metric
 
 OURS: Final = "this data"
-PAPER: Final = "the paper"
+PAPER: Final = "Pan et al. 2022"
 LENGTH: Final = (
     "Length: words per example, over both sentences of a pair; here a word is a"
     " whitespace-separated part with a letter or a digit."

@@ -10,11 +10,12 @@ from reports.results.results import Results
 from reports.tables.captions import caption
 from reports.tables.fine_print import fine_print
 from reports.tables.notes import gain_notes, signatures
-from reports.tables.report import Report, metric_title, score_cell
+from reports.tables.report import Report, score_cell
 from reports.tables.selection_table import selection_table
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
 from reports.verdicts.judge import Verdicts
 from reports.verdicts.verdict import Verdict
+from trainers.records.metrics import get_metric
 
 NEAR = 0.01
 """The constant classifier is shown if a score is at most this far above its score."""
@@ -61,7 +62,7 @@ def _build(results: Results, split: str, verdicts: Verdicts) -> Report:
     )
     tasks = {cell.task: cell.definition for cell in shown}
     columns = tuple(
-        Column(title=names.task(tasks[task]), subtitle=metric_title(tasks[task], metric))
+        Column(title=names.task(tasks[task]), subtitle=get_metric(metric).title)
         for task, metric in scores
     )
     flat = verdicts.flat_cells(shown, split)

@@ -9,7 +9,13 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from reports.results.cells import CellResult
-from reports.tables.fine_print import by_method, describe_sampling, sampled, subsampled
+from reports.tables.fine_print import (
+    by_method,
+    describe_sampling,
+    name_positive_labels,
+    sampled,
+    subsampled,
+)
 from reports.tables.marks import SIGNIFICANT, SPLIT_TITLES, count, span
 from reports.verdicts.verdict import Verdict
 from search_spaces.display_names import DisplayNames
@@ -36,12 +42,17 @@ def caption(
 ) -> str:
     """Write the caption of a table of chosen settings.
 
-    It begins with `title`, if there is one, and ends with what must `also` be text.
+    It begins with `title`, if there is one, and ends with what must `also` be said.
     """
-    text = [title or f"{data_sets(split, cells, names)}.", _number(split, cells, verdicts, names)]
-    text += explain_in_short(verdicts, names)
-    text += missing(cells)
-    return with_room(" ".join([*text, *also]), _parts_of_data(split, cells, names))
+    sentences = [
+        title or f"{data_sets(split, cells, names)}.",
+        _number(split, cells, verdicts, names),
+        *explain_in_short(verdicts, names),
+        *missing(cells),
+        *also,
+    ]
+    more = [*_parts_of_data(split, cells, names), *name_positive_labels(cells, names)]
+    return with_room(" ".join(sentences), more)
 
 
 def with_room(text: str, more: Sequence[str]) -> str:
@@ -192,8 +203,8 @@ def missing(cells: Sequence[CellResult]) -> list[str]:
         "not finished": sum(cell.missing for cell in cells),
     }
     total = sum(cell.total for cell in cells)
-    text = [f"{number} {what}" for what, number in counts.items() if number]
-    return [f"Of {count(total, 'trial')}: {', '.join(text)}."] if text else []
+    parts = [f"{number} {what}" for what, number in counts.items() if number]
+    return [f"Of {count(total, 'trial')}: {', '.join(parts)}."] if parts else []
 
 
 def _parts_of_data(split: str, cells: Sequence[CellResult], names: DisplayNames) -> list[str]:

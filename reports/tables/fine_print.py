@@ -12,6 +12,8 @@ from reports.tables.marks import SPLIT_TITLES, count, explain_marks, span
 from reports.verdicts.looks import Looks
 from reports.verdicts.verdict import Verdict
 from search_spaces.display_names import DisplayNames
+from search_spaces.tasks import Task
+from trainers.records.metrics import get_metric
 
 CHOSEN_BY = {
     "heldout": "score on training rows held out per class",
@@ -46,6 +48,7 @@ def fine_print(
     ]
     if beside and any(cell.definition.beside for cell in cells):
         items.append("A second metric is that of the same trials, untested.")
+    items += name_positive_labels(cells, names)
     items += [f"Scored on a random sample of the dev rows: {s}." for s in sampled(split, cells)]
     items += [f"Trained on a part of the training rows: {s}." for s in subsampled(cells, names)]
     items += _without(split, cells, names)
@@ -77,8 +80,36 @@ def _what_is_counted(cells: Sequence[CellResult]) -> str:
     return "Settings x seeds" if any(cell.seeds > 1 for cell in cells) else "Trials"
 
 
+def name_positive_labels(cells: Sequence[CellResult], names: DisplayNames) -> list[str]:
+    """`F1: of label equivalent (MRPC, QQP).`, where a task has F1."""
+    tasks = {cell.task: cell.definition for cell in cells}.values()
+    return list_positive_labels(
+        {
+            names.task(task): positive_label(task)
+            for task in tasks
+            if any(get_metric(name).needs_positive for name in (task.metric, *task.beside))
+        }
+    )
+
+
+def list_positive_labels(labels: Mapping[str, str]) -> list[str]:
+    """Name the label that F1 scores on each of these tasks."""
+    known = {task: label for task, label in labels.items() if label}
+    by_label = {
+        label: ", ".join(task for task in known if known[task] == label) for label in known.values()
+    }
+    listed = ", ".join(f"{label} ({tasks})" for label, tasks in by_label.items())
+    return [f"F1: of label {listed}."] if listed else []
+
+
+def positive_label(task: Task) -> str:
+    """Return the label that F1 scores, by its display name; empty if it is not known yet."""
+    second = task.labels[1] if task.labels else ""
+    return task.positive_title or task.positive or second
+
+
 def sampled(split: str, cells: Sequence[CellResult]) -> list[str]:
-    """List, in one text, the tasks whose trials were scored on a part of the published dev rows."""
+    """List, in one string, the tasks that were scored on a part of the published dev rows."""
     found = {
         cell.definition.title: rows
         for cell in cells
@@ -92,7 +123,7 @@ def sampled(split: str, cells: Sequence[CellResult]) -> list[str]:
 
 
 def subsampled(cells: Sequence[CellResult], names: DisplayNames) -> list[str]:
-    """List, in one text, the tasks that were trained on a part of the training rows."""
+    """List, in one string, the tasks that were trained on a part of the training rows."""
     parts: dict[str, set[str]] = {}
     for cell in cells:
         for config in (trial.config for trial in cell.finished):
@@ -205,12 +236,12 @@ def gaps(cells: Sequence[CellResult]) -> list[str]:
         "not drawn": sum(cell.undrawn for cell in cells),
         "not run to the end": sum(cell.missing for cell in cells),
     }
-    text = [f"{number} {_verb(what, number)}" for what, number in counts.items() if number]
-    if not text:
+    parts = [f"{number} {_verb(what, number)}" for what, number in counts.items() if number]
+    if not parts:
         return []
     total = count(sum(cell.total for cell in cells), "trial")
     dashes = " A dash: none is finished." if any(not cell.finished for cell in cells) else ""
-    return [f"Of {total} {', '.join(text)}.{dashes}"]
+    return [f"Of {total} {', '.join(parts)}.{dashes}"]
 
 
 def _not_in_study(tasks: Sequence[str], cells: Sequence[CellResult]) -> list[str]:

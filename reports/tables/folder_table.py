@@ -6,12 +6,12 @@ In: a `Folder` and the verdicts on it. Out: a `Report`.
 from collections.abc import Sequence
 from statistics import fmean
 
-from reports.results.folder import Folder, GivenTask
+from reports.results.folder import Folder
 from reports.statistics.across_tasks import AverageGain
 from reports.tables.averages import NOT_BOLD, gain_column
 from reports.tables.build import constant_row
-from reports.tables.captions import MOST_TASKS, explain_in_short, listed
-from reports.tables.fine_print import BOLD
+from reports.tables.captions import MOST_TASKS, explain_in_short, listed, with_room
+from reports.tables.fine_print import BOLD, list_positive_labels
 from reports.tables.marks import explain_marks, say_replicated, span
 from reports.tables.notes import average_verdicts, gain_notes, gain_words, signatures
 from reports.tables.report import Report, side_cell
@@ -35,7 +35,7 @@ def folder_report(
         shown[system] = [side_cell(verdict.system, verdict.marks) for verdict in own]
         gains[system] = average_verdicts(own)
     average = len(folder.tasks) > 1
-    columns = [Column(title=task.name, subtitle=_metric(task)) for task in folder.tasks]
+    columns = [Column(title=task.name, subtitle=task.metric.title) for task in folder.tasks]
     if average:
         columns.append(Column(title="Avg", ranked=all(gains.values())))
     if known := [gain for gain in gains.values() if average and gain]:
@@ -62,15 +62,6 @@ def folder_report(
     return Report(table=table, verdicts=tuple(verdicts), split=GIVEN)
 
 
-def _metric(task: GivenTask) -> str:
-    """Return the title of the metric, for F1 with the positive label."""
-    return (
-        f"{task.metric.title} ({task.labels[1]})"
-        if task.metric.needs_positive
-        else task.metric.title
-    )
-
-
 def _caption(folder: Folder, verdicts: Sequence[Verdict]) -> str:
     """Write the caption: the source of the predictions, what a number is, and what marks mean."""
     tasks = [task.name for task in folder.tasks]
@@ -79,7 +70,13 @@ def _caption(folder: Folder, verdicts: Sequence[Verdict]) -> str:
     models = f"Mean \u00b1 SD over {seeds} seeds." if seeds != "1" else ONE_MODEL
     marks = explain_in_short(verdicts, AS_GIVEN)
     chosen = "How systems were chosen is not known."
-    return " ".join([f"Predictions of {folder.name}, {few}.", models, *marks, chosen])
+    sentences = [f"Predictions of {folder.name}, {few}.", models, *marks, chosen]
+    return with_room(" ".join(sentences), _positive_labels(folder))
+
+
+def _positive_labels(folder: Folder) -> list[str]:
+    scored = [task for task in folder.tasks if task.metric.needs_positive]
+    return list_positive_labels({task.name: task.labels[1] for task in scored})
 
 
 def _seeds(folder: Folder) -> str:
@@ -98,6 +95,7 @@ def _notes(
     items = [
         f"Predictions in {folder.name}. {number} Examples: {', '.join(examples)}.",
         BOLD,
+        *_positive_labels(folder),
         *explain_marks(verdicts, AS_GIVEN),
     ]
     known = {system: gain for system, gain in gains.items() if gain}

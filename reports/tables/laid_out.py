@@ -13,9 +13,10 @@ from reports.tables.build import constant_row
 from reports.tables.captions import caption, data_sets, only_encoder
 from reports.tables.fine_print import fine_print
 from reports.tables.notes import gain_notes, signatures
-from reports.tables.report import Report, metric_title
+from reports.tables.report import Report
 from reports.tables.table import MISSING, Cell, Column, ColumnGroup, Row, Table
 from search_spaces.layouts import Layout, PublishedRow
+from trainers.records.metrics import get_metric
 
 OURS = "this study"
 
@@ -132,7 +133,7 @@ def _build_columns(board: Board) -> tuple[Column, ...]:
     """Return a column per task, and those of the averages and of the average gain."""
     tasks = [board.definitions[name] for name in board.layout.columns]
     columns = [
-        Column(title=board.names.task(task), subtitle=metric_title(task, task.metric))
+        Column(title=board.names.task(task), subtitle=get_metric(task.metric).title)
         for task in tasks
     ]
     return (*columns, *average_columns(board))

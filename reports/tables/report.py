@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from reports.results.cells import CellResult, spread
+from reports.tables.fine_print import positive_label
 from reports.tables.table import Cell, Table
 from reports.verdicts.verdict import Chosen, Mark, Verdict
 from search_spaces.tasks import Task
@@ -57,7 +58,5 @@ def side_cell(side: Chosen, marks: tuple[Mark, ...] = ()) -> Cell:
 
 def metric_title(task: Task, metric: str) -> str:
     """Return the title of a metric, for F1 with the positive label."""
-    title = get_metric(metric).title
-    second = task.labels[1] if task.labels else ""
-    positive = task.positive_title or task.positive or second
+    title, positive = get_metric(metric).title, positive_label(task)
     return f"{title} ({positive})" if get_metric(metric).needs_positive and positive else title

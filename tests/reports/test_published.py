@@ -10,7 +10,7 @@ from search_spaces.shipped_tasks import TASKS
 
 LAYOUTS = paper_layouts()
 PUBLISHED = {number: layout.published for number, layout in LAYOUTS.items()}
-PAPER, ROBERTA = "the paper", "RoBERTa-large"
+PAPER, ROBERTA = "Pan et al. 2022", "RoBERTa-large"
 GLUE, INTENTS = (layout.describes for layout in data_layouts().values())
 
 AVERAGED = [(n, row) for n, rows in PUBLISHED.items() for row in rows if row.average]

@@ -71,7 +71,7 @@ def test_both_scores_are_printed_where_a_task_has_two(study: Study, tmp_path: Pa
     found = report(study, store)
     assert found.table.headings == (
         "RTE (accuracy)",
-        "MRPC F1 (equivalent)",
+        "MRPC (F1)",
         "MRPC (accuracy)",
     )
     gold = [row % 2 for row in range(151)]

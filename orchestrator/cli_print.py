@@ -244,7 +244,8 @@ def show_results(
     if output.quiet:
         echo("\n".join(sentences(verdicts, labels or {}, width)))
         return
-    for report in reports if output.details or not verdicts else ():
+    scores = [report for report in reports if report.split] or reports
+    for report in reports if output.details else () if verdicts else scores:
         echo(to_text(report.table, width))
     models = any(answer.is_about_models for answer in find_answers(verdicts))
     commands = [output.confirm] if output.confirm and models else []

@@ -22,6 +22,7 @@ from reports.verdicts.answer import (
     task_display_name,
 )
 from reports.verdicts.verdict import GIVEN, Chosen, Verdict
+from search_spaces.display_names import DisplayNames
 from trainers.records.metrics import get_metric
 
 IN_WORDS: Final = "Each comparison in words"
@@ -128,7 +129,7 @@ def _item(test: Verdict, names: Mapping[str, str]) -> str:
     flat = f" {method} predicts one class for every example." if test.one_class else ""
     side = "above" if test.delta > 0 else "below" if test.delta < 0 else "level with"
     points = f"{percent(abs(test.delta), 1)} points " if test.delta else ""
-    encoder = f" with {escape(display_name(test.encoder, names))}" if test.encoder else ""
+    encoder = f" with {escape(DisplayNames(labels=names)(test.encoder))}" if test.encoder else ""
     kind = f"{test.side} holds" if test.survives else test.side
     return (
         f'<li class="{kind}"><p><b>{escape(task_display_name(test, names))}: {method} is'

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from reports.verdicts.verdict import Mark, Verdict
+from search_spaces.display_names import DisplayNames
 
 SIGNS: Final[dict[Mark, str]] = {
     "dagger": "†",
@@ -86,7 +87,7 @@ class Answer:
         """`Does CAT beat standard?`, with the encoder if there are several."""
         encoder = self.verdicts[0].encoder
         at = (
-            f" with {display_name(encoder, self.labels)}"
+            f" with {DisplayNames(labels=self.labels)(encoder)}"
             if self.several_encoders and encoder
             else ""
         )
@@ -203,11 +204,8 @@ def _split_rank(verdict: Verdict) -> int:
 
 
 def display_name(name: str, labels: Mapping[str, str]) -> str:
-    """Return the display name of a method, of a variant (`cat norm=mix`) or of an encoder."""
-    if name in labels:
-        return labels[name]
-    method, space, options = name.partition(" ")
-    return f"{labels.get(method, method)} {options}" if space else name
+    """Return the display name of a method or of a variant (`cat norm=mix`)."""
+    return DisplayNames(labels=labels, titles={})(name)
 
 
 def task_display_name(verdict: Verdict, labels: Mapping[str, str]) -> str:

@@ -109,7 +109,7 @@ def test_encoders_are_answered_apart(verdicts: dict[str, Verdict]) -> None:
     rte = verdicts["rte"]
     found = find_answers([rte, replace(rte, encoder="other")], LABELS | {"other": "Large"})
     assert [one.question for one in found] == [
-        "Does CAT beat standard with tiny?",
+        "Does CAT beat standard with Tiny?",
         "Does CAT beat standard with Large?",
     ]
 

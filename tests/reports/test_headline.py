@@ -64,7 +64,7 @@ def test_each_comparison_says_who_leads_by_what_and_what_remains(store: Store) -
     at, cat, scl = items[:3]
     assert at.startswith("RTE: at is 0.5 points above standard. 60.5 against 60.0 accuracy")
     assert "Not significantly different." in at
-    assert "RTE: cat is 15.0 points above standard. 75.0 against 60.0 accuracy with tiny" in cat
+    assert "RTE: cat is 15.0 points above standard. 75.0 against 60.0 accuracy with Tiny" in cat
     assert "the best of 2 trials against the best of 2 trials" in cat
     assert "‡ Significant, also after Holm's correction over 6 comparisons." in cat
     assert "McNemar's exact test: p = 1.9e-09; 30 of 200 examples are discordant" in cat

@@ -47,6 +47,10 @@ def forest_html(forest: Forest, worth: float | None = None) -> str:
     )
 
 
+EDGE: Final = 0.04
+"""The share of the width at each edge where a number would be cut."""
+
+
 class _Scale:
     """Converts a gain to a position in per cent of the width."""
 
@@ -54,8 +58,15 @@ class _Scale:
         self.low, self.high = low, high
 
     def at(self, gain: float) -> str:
-        share = (gain - self.low) / (self.high - self.low)
-        return f"{100 * min(1.0, max(0.0, share)):.2f}%"
+        return f"{100 * self.share(gain):.2f}%"
+
+    def share(self, gain: float) -> float:
+        return min(1.0, max(0.0, (gain - self.low) / (self.high - self.low)))
+
+    def anchor(self, gain: float) -> str:
+        """Return where a number begins, so that none is cut at the edges."""
+        share = self.share(gain)
+        return "start" if share < EDGE else "end" if share > 1 - EDGE else "middle"
 
 
 def _points(share: float) -> str:
@@ -137,8 +148,8 @@ def _axis(scale: _Scale) -> str:
     first = -int(-100 * scale.low // step)
     last = int(100 * scale.high // step)
     texts = "".join(
-        f'<text x="{scale.at(at * step / 100)}" y="12" text-anchor="middle">'
-        f"{_tick(at * step)}</text>"
+        f'<text x="{scale.at(at * step / 100)}" y="12"'
+        f' text-anchor="{scale.anchor(at * step / 100)}">{_tick(at * step)}</text>'
         for at in range(first, last + 1)
     )
     return f'<svg width="100%" height="16" role="img" aria-label="points">{texts}</svg>'

@@ -13,6 +13,7 @@ from typing import Final
 
 from reports.paper.data_statistics import DataStatistics, data_statistics
 from reports.results.cells import CellResult
+from reports.tables.laid_out import CAT_PAPER
 from reports.tables.report import Report
 from reports.tables.table import Cell, Column, ColumnGroup, Row, Table
 from search_spaces.errors import UserError
@@ -22,7 +23,6 @@ from trainers.data.loading import TaskData, choose_scored_rows, load_task
 from trainers.records.metrics import get_metric
 
 OURS: Final = "this data"
-PAPER: Final = "Pan et al. 2022"
 LENGTH: Final = (
     "Length: words per example, over both sentences of a pair; here a word is a"
     " whitespace-separated part with a letter or a digit."
@@ -75,6 +75,7 @@ def data_table(number: int, study_name: str, counted: Counted) -> Report | None:
     columns = tuple(Column(title=title, ranked=False) for title in layout.statistics.values())
     table = Table(
         name=f"{study_name}-{layout.name}",
+        title=f"Table {number} of {CAT_PAPER}",
         caption=caption,
         label_titles=("Dataset", *([layout.kinds] if layout.kinds else []), "Source"),
         groups=(ColumnGroup(columns=columns),),
@@ -117,7 +118,7 @@ def _published_row(layout: DataLayout, printed: Sequence[str]) -> Row:
     title, *rest = printed
     kind = (rest.pop(0),) if layout.kinds else ()
     cells = tuple(Cell(words=text) for text in rest)
-    return Row(labels=(title, *kind, PAPER), cells=cells, published=True)
+    return Row(labels=(title, *kind, CAT_PAPER), cells=cells, published=True)
 
 
 def _notes(tasks: Sequence[str], counted: Counted) -> list[str]:

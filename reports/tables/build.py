@@ -9,6 +9,7 @@ from reports.results.cells import CellResult, list_splits
 from reports.results.results import Results
 from reports.tables.captions import caption
 from reports.tables.fine_print import fine_print
+from reports.tables.marks import SPLIT_TITLES
 from reports.tables.notes import gain_notes, signatures
 from reports.tables.report import Report, score_cell
 from reports.tables.selection_table import selection_table
@@ -71,6 +72,7 @@ def _build(results: Results, split: str, verdicts: Verdicts) -> Report:
     )
     table = Table(
         name=f"{study_name}-{split}",
+        title=f"{SPLIT_TITLES.get(split, split).capitalize()} set",
         caption=caption(split, shown, found, names=names),
         label_titles=("Encoder", "Method"),
         groups=(ColumnGroup(columns=columns),),

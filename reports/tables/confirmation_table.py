@@ -34,6 +34,7 @@ def confirmation_report(
     columns = tuple(Column(title=t, subtitle=below, ranked=False) for t, below in titles)
     table = Table(
         name=f"{study.name}-confirmation",
+        title="Confirmation on fresh seeds",
         caption=_caption(verdicts, names),
         label_titles=("Task", "Encoder", "Method"),
         groups=(ColumnGroup(columns=columns),),

@@ -16,13 +16,14 @@ def to_html(table: Table) -> str:
     table, where a narrow screen can wrap it; the notes can be unfolded.
     """
     table = compact(table)
+    name, title = escape(table.name), escape(table.title or table.name)
     pairs = list(zip(table.rows, table.best(), strict=True))
     body = [_row(table, row, best) for row, best in pairs if row.competes]
     foot = [_row(table, row, best) for row, best in pairs if not row.competes]
     lines = [
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(table.name)}">',
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{title}">',
         '<table class="result">',
-        f"<caption>{escape(table.name)}</caption>",
+        f'<caption data-name="{name}">{title} <small>{name}</small></caption>',
         f"<thead>{_groups(table)}{_titles(table)}</thead>",
         "<tbody>",
         *body,

@@ -19,6 +19,7 @@ from search_spaces.layouts import Layout, PublishedRow
 from trainers.records.metrics import get_metric
 
 OURS = "this study"
+CAT_PAPER = "Pan et al. 2022"
 
 
 def layout_table(board: Board, name: str, study_name: str, number: int | None = None) -> Report:
@@ -35,6 +36,7 @@ def layout_table(board: Board, name: str, study_name: str, number: int | None = 
     constant = constant_row(rows, [*verdicts, *beyond], len(rows[0].labels))
     table = Table(
         name=name,
+        title=f"Table {number} of {CAT_PAPER}" if number else board.layout.title.rstrip("."),
         caption=_caption(board, number),
         label_titles=(
             "Encoder",

@@ -40,6 +40,7 @@ def selection_table(results: Results, verdicts: Verdicts) -> Table:
     )
     return Table(
         name=f"{study_name}-selection",
+        title="Choice of settings",
         caption=_caption(shown, names),
         label_titles=("Task", "Encoder", "Method"),
         groups=groups,

@@ -97,7 +97,9 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table: `name` identifies it, `label_titles` head the label columns.
+    """A table: `name` is that of its files, `label_titles` head the label columns.
+
+    `title` is its heading on the page, such as `Test set`.
 
     `notes` say in plain English what the caption has no room for, an item each; `signatures` how
     each comparison was tested, a line each, for programs.
@@ -114,6 +116,7 @@ class Table:
     notes: tuple[str, ...] = ()
     signatures: tuple[str, ...] = ()
     decimals: int = 1
+    title: str = ""
 
     def __post_init__(self) -> None:
         expected = (len(self.label_titles), len(self.columns))

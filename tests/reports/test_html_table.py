@@ -41,7 +41,8 @@ def test_names_are_text_and_every_heading_says_of_what() -> None:
     assert scopes == ["colgroup", *["col"] * 4, *["row"] * 4]
     (region,) = parsed.having("div")
     assert (region["role"], region["tabindex"], region["aria-label"]) == ("region", "0", "name")
-    assert parsed.texts["caption"] == ["name"]
+    assert parsed.texts["caption"] == ["name name"]
+    assert parsed.texts["small"] == ["name"]
     assert "img" not in parsed.texts
 
 

@@ -53,7 +53,7 @@ function asSvg(svg) {
 // Tables that are already in the page: save the files that are written next to it.
 function saveReady() {
   document.querySelectorAll(".ready").forEach((container) => {
-    const name = container.querySelector("caption").textContent;
+    const name = container.querySelector("caption").dataset.name;
     const files = DATA.tables[name];
     container.querySelector(".scroll").after(make("div", { class: "controls tools" },
       saveButton("csv", name, () => files.csv), saveButton("tex", name, () => files.tex)));

@@ -77,6 +77,7 @@ function failures() {
 }
 
 document.querySelectorAll("table.result").forEach(sortable);
+document.querySelectorAll(".scroll").forEach(markWide);
 saveReady();
 comparisons();
 chooser("examples", "Comparison", DATA.examples, (one) => `${cellName(one)}: ${one.split}`, examples);

@@ -106,7 +106,18 @@ function dataTable({ caption, columns, rows, search = true }) {
 
 // A container in which a wide table scrolls, also by keyboard.
 function scrolling(label, ...children) {
-  return make("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": label }, ...children);
+  return markWide(make("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": label }, ...children));
+}
+
+const widths = new ResizeObserver((changes) => changes.forEach(({ target }) => {
+  const container = target.closest(".scroll");
+  container.classList.toggle("wide", container.scrollWidth > container.clientWidth + 1);
+}));
+
+// Have a container say so while its content is wider than itself.
+function markWide(container) {
+  [container, ...container.children].forEach((part) => widths.observe(part));
+  return container;
 }
 
 // Make a table that is already in the page sortable by its columns.

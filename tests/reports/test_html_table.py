@@ -42,7 +42,7 @@ def test_names_are_text_and_every_heading_says_of_what() -> None:
     (region,) = parsed.having("div")
     assert (region["role"], region["tabindex"], region["aria-label"]) == ("region", "0", "name")
     assert parsed.texts["caption"] == ["name name"]
-    assert parsed.texts["small"] == ["name"]
+    assert parsed.texts["small"][0] == "name"
     assert "img" not in parsed.texts
 
 

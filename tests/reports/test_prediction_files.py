@@ -116,7 +116,7 @@ WRONG_CSV = {
 WRONG_JSON = {
     "": "no rows",
     '{"id": 1, "gold": 0, "prediction": 0}\n{"id": 2,\n': "row 2: not a JSON object: Expecting",
-    "[" * 100_000: "row 1: not a JSON object: maximum recursion depth",
+    "[" * 100_000: "row 1: not a JSON object: ",
     "[1, 0, 0]\n": "row 1: expected a JSON object, got [1, 0, 0]",
     '{"id": 1, "gold": 0}\n': "row 1: no column 'prediction'",
     '{"id": 1, "gold": 0, "gold": 1, "prediction": 0}\n': "row 1: column 'gold' occurs twice",

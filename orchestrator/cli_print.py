@@ -6,6 +6,7 @@ that need rich, scipy or pandas are imported where they are used.
 
 import json
 import shlex
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from reports.tables.report import Report
     from reports.verdicts.verdict import Verdict
     from trainers.records.store import Store
+
+REPORT_SECONDS: Final = 120.0
+"""Longest time that a run waits while another one writes the report of the same study."""
 
 
 def show_plan(
@@ -63,6 +67,26 @@ def show_plan(
     echo("\n".join(view_lines(view, study.names, width, outlook=outlook)))
     for line in lines:
         echo("\n".join(wrap_line(line, width)))
+
+
+def describe_others(running: int) -> str:
+    """Describe a run that ends although other runs are still training."""
+    trials = "1 trial is" if running == 1 else f"{running:,} trials are"
+    return f"{trials} still being trained by other runs; the last run to end writes the report"
+
+
+@contextmanager
+def write_alone(store: "Store", study: str) -> Iterator[None]:
+    """Let one run at a time write a study's report; wait up to REPORT_SECONDS for another one."""
+    from trainers.records.locks import hold
+
+    deadline = time.monotonic() + REPORT_SECONDS
+    while True:
+        with hold(store.root / "running" / f"report-{study}") as alone:
+            if alone or time.monotonic() > deadline:
+                yield
+                return
+        time.sleep(0.5)
 
 
 def describe_failures(plan: "Plan", store: "Store | None") -> list[str]:

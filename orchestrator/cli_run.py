@@ -205,6 +205,6 @@ def train(
     with terminate_as_interrupt(), quiet(), progress.live(study, store, slots.at_once, search):
         from orchestrator.supervisor import sweep
 
-        done = sweep(study, store, job, slots, search, resources.address)
+        done = sweep(study, store, job, slots, search, resources.address, wait=resources.wait)
     warn(describe_unkept_models(keeping, missing, store))
     return done

@@ -1,7 +1,9 @@
-"""How a sweep is interrupted: by Ctrl-C, SIGTERM (Slurm) or SIGHUP (a closed terminal).
+"""How a sweep is ended by signals: at once, or after its trials have saved a checkpoint.
 
-In: signals. Out: KeyboardInterrupt in the main thread. Each signal is also recorded, because code
-that catches exceptions may swallow the KeyboardInterrupt.
+In: signals. Out: KeyboardInterrupt in the main thread, for Ctrl-C and SIGHUP (a closed terminal) at
+once. SIGTERM and SIGUSR1 (Slurm sends either before a job's end) first ask running trials to save a
+checkpoint. Each signal is also recorded, because code that catches exceptions may swallow the
+KeyboardInterrupt.
 """
 
 import signal
@@ -20,9 +22,19 @@ UNFINISHED, INTERRUPTED = 75, 130
 INTERRUPTED_MESSAGE = (
     "catsweep: interrupted; finished trials are kept, run the same command to resume"
 )
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+SIGNALS = (signal.SIGINT, signal.SIGHUP, *STOP_SIGNALS)
 RECEIVED: list[int] = []
-"""The signals that this sweep received."""
+"""The signals that interrupted this sweep."""
+
+STOP_SECONDS = 20.0
+"""Seconds for trials to save a checkpoint. Slurm kills a job 30 s after its SIGTERM."""
+
+STOPS: list[int] = []
+"""The signals that asked this sweep to stop."""
+
+_ON_STOP: list[Callable[[], None]] = []
+"""What to call when a signal asks to stop; empty while no trial runs."""
 
 
 @contextmanager
@@ -35,6 +47,7 @@ def terminate_as_interrupt() -> Iterator[None]:
         yield
         return
     RECEIVED.clear()
+    STOPS.clear()
     before, hook = {number: signal.getsignal(number) for number in SIGNALS}, sys.unraisablehook
     interrupt_on_signals()
     sys.unraisablehook = partial(_report_unless_interrupted, hook)
@@ -52,6 +65,48 @@ def terminate_as_interrupt() -> Iterator[None]:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if RECEIVED else handler)
     raise_if_interrupted()
+
+
+@contextmanager
+def stop_on_signals(ask_to_stop: Callable[[], None]) -> Iterator[None]:
+    """Call `ask_to_stop` on the first of STOP_SIGNALS, instead of raising KeyboardInterrupt.
+
+    If the block has not ended STOP_SECONDS later, or if another signal comes, it is interrupted.
+    """
+    timers: list[threading.Timer] = []
+
+    def stop() -> None:
+        ask_to_stop()
+        timers.append(threading.Timer(STOP_SECONDS, interrupt_main))
+        timers[0].daemon = True
+        timers[0].start()
+
+    _ON_STOP.append(stop)
+    try:
+        yield
+    finally:
+        _ON_STOP.remove(stop)
+        for timer in timers:
+            timer.cancel()
+
+
+def was_asked_to_stop() -> bool:
+    """Return whether a signal asked this sweep to stop."""
+    return bool(STOPS)
+
+
+def raise_if_asked_to_stop() -> None:
+    """End the sweep if a signal asked for it, now that the trials have saved their checkpoints.
+
+    Raises:
+        KeyboardInterrupt: the signal was SIGTERM.
+        Unfinished: it was SIGUSR1.
+    """
+    if signal.SIGUSR1 in STOPS:
+        raise Unfinished("asked to stop by SIGUSR1")
+    if STOPS:
+        RECEIVED.extend(STOPS)
+        raise KeyboardInterrupt
 
 
 def _report_unless_interrupted(
@@ -104,5 +159,9 @@ def _record_signal(number: int, _frame: object) -> None:
 
 
 def _interrupt(number: int, _frame: object) -> None:
+    if number in STOP_SIGNALS and _ON_STOP and not STOPS:
+        STOPS.append(number)
+        _ON_STOP[-1]()
+        return
     RECEIVED.append(number)
     raise KeyboardInterrupt

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 
-SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1}
 _END_PIPES: list[int] = []
 """The pipe to the guard, on which this process reports its exit code; empty without a guard."""
 

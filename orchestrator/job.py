@@ -37,7 +37,8 @@ class Resources:
     """How trials run, as the user asked for it.
 
     Nothing here is part of a trial's signature, but `threads` may change the last bits of its
-    results. `track` lists trackers, each with the place of its runs, or None for the default.
+    results. `track` lists trackers, each with the location of its runs, or None for the default.
+    Without `wait` a run ends when only other runs are still training.
     """
 
     slots: int | None = None
@@ -46,6 +47,7 @@ class Resources:
     address: str | None = None
     checkpoint_every: float = 120.0
     track: tuple[tuple[str, str | None], ...] = ()
+    wait: bool = True
 
     def __post_init__(self) -> None:
         """Check the values as the command line does, for callers from Python.
@@ -193,7 +195,8 @@ class Job(BaseModel):
     `launch` identifies one round of trials handed to Ray Tune. `every_epoch` makes workers report
     after each epoch, as early stopping needs, and not only every few seconds. `own_tasks` are the
     tasks that the study defines, by name; `keeping` says which trained models are kept; `trackers`
-    log each trial under the study's name.
+    log each trial under the study's name. At `deadline`, in seconds since 1970, running trials save
+    a checkpoint and stop.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -208,4 +211,5 @@ class Job(BaseModel):
     keeping: Keeping | None = None
     own_tasks: dict[str, Task] = {}
     study: str = ""
+    deadline: float | None = None
     trackers: tuple[TrackerTarget, ...] = ()

@@ -16,7 +16,7 @@ def main() -> None:
     """Run the command line on the arguments and streams of the process, and exit."""
     from orchestrator.guard import guard_run, report_end
 
-    if sys.argv[1:2] == ["run"]:
+    if sys.argv[1:2] in (["run"], ["confirm"]):
         guard_run()
     from orchestrator.say import calm_libraries
     from orchestrator.streams import open_streams

@@ -109,6 +109,12 @@ TrackOption = Annotated[
         help="Log the trials to tensorboard, wandb, mlflow or trackio; may be repeated.",
     ),
 ]
+NoWaitOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-wait", help="End when only other runs are still training, as in job arrays."
+    ),
+]
 RetryOption = Annotated[
     bool, typer.Option("--retry", help="Train failed, corrupt and outdated trials again.")
 ]

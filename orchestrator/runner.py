@@ -34,6 +34,14 @@ from trainers.snapshot import UnusableSnapshot, load_snapshot, save_snapshot
 PROGRESS_EVERY = 1.0
 
 
+LEAVE_SECONDS = 3.0
+"""Seconds for trackers to receive the last values of a trial that stops."""
+
+
+class StopRequested(Exception):
+    """The trial must stop now; its checkpoint is saved."""
+
+
 class TrialRunner:
     """Trains one trial at a time, and keeps the task and the encoder of the last one in memory.
 
@@ -56,7 +64,7 @@ class TrialRunner:
         self.run: TrialRun | None = None
         self.curve: list[dict[str, Any]] = []
         self.score: float | None = None
-        self.crowded = self.stopped = False
+        self.crowded = self.stopped = self.left = False
         self.remark: str | None = None
         self.tracking = Tracking(job.trackers, job.study, self.store)
         self._held = ExitStack()
@@ -64,8 +72,9 @@ class TrialRunner:
     def start(self, config: TrialConfig) -> None:
         """Lock a trial and restore it from its checkpoint; a failure is recorded.
 
-        Nothing happens if the trial is finished or another process trains it, or if its setting
-        was stopped early and this run stops settings early as well.
+        Nothing happens if the trial is finished or another process trains it, if its setting was
+        stopped early and this run stops settings early as well, or if this run must stop: then
+        `left` is true.
 
         Raises:
             Unreadable: its lock or its checkpoint cannot be read.
@@ -75,6 +84,9 @@ class TrialRunner:
         self.run, self.curve, self.score = None, [], None
         self.crowded, self.remark = False, None
         free_memory(self.device)
+        self.left = self._must_stop()
+        if self.left:
+            return
         locked = self._held.enter_context(self.store.lock(config.signature))
         state = self.store.state(config.signature)
         self.stopped = state is State.PRUNED and self.job.every_epoch
@@ -130,6 +142,8 @@ class TrialRunner:
         try:
             if not self._train(self.run):
                 return False
+        except StopRequested:
+            self._leave()
         except (StoreFull, OSError):
             self._held.close()
             raise
@@ -173,9 +187,24 @@ class TrialRunner:
             save_snapshot(run, self.store.checkpoint(run.config.signature))
             self._saved_at = time.monotonic()
         if now - self._reported_at >= PROGRESS_EVERY:
+            if self._must_stop():
+                save_snapshot(run, self.store.checkpoint(run.config.signature))
+                raise StopRequested
             self._meter.look()
             self._write_progress(run)
             self._reported_at = now
+
+    def _must_stop(self) -> bool:
+        """Return whether trials must save a checkpoint and stop: by the clock, or on request."""
+        deadline = self.job.deadline
+        late = deadline is not None and time.time() >= deadline
+        return late or self.store.is_stop_requested(self.job.launch)
+
+    def _leave(self) -> None:
+        """Leave a trial to a later run, which resumes it from the checkpoint."""
+        self.left, self.run, self.curve, self.score = True, None, [], None
+        self.tracking.end(LEAVE_SECONDS)
+        self._held.close()
 
     def _write_progress(self, run: TrialRun) -> None:
         position = run.progress

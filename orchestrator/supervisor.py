@@ -6,6 +6,7 @@ plan is made, and the next round runs the trials that are still missing.
 """
 
 import json
+import os
 import time
 import uuid
 from collections import Counter
@@ -14,8 +15,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator.cluster import ray_session
-from orchestrator.endings import raise_if_interrupted
+from orchestrator.batch_job import find_end, rotate
+from orchestrator.cluster import Session, ray_session
+from orchestrator.endings import raise_if_asked_to_stop, raise_if_interrupted
 from orchestrator.job import Job, Slots
 from orchestrator.plan import Plan, make_plan
 from orchestrator.runner import make_failure
@@ -55,29 +57,38 @@ def sweep(
     slots: Slots,
     search: Search,
     address: str | None = None,
+    *,
+    wait: bool = True,
 ) -> Plan:
-    """Train the trials of a search, wait for those that other processes train; return the last
-    plan.
+    """Train the trials of a search; return the last plan.
+
+    It waits for trials that other runs train, unless `wait` is false. Before its end, by the budget
+    or by Slurm's limit, running trials save a checkpoint.
 
     Raises:
         UserError: no trial can succeed: the store's disk is full, or a node does not share it.
-        Unfinished: Ray cannot start, or ended; what is finished is kept.
+        Unfinished: Ray cannot start, or ended, or Slurm's job ends soon; what is finished is kept.
         KeyboardInterrupt: a signal came; what is finished is kept.
     """
     attempts, sharing = Attempts(), Sharing()
     plan = make_plan(study, store)
     keep_search(store, search.record(plan))
-    end = time.monotonic() + 3600 * search.hours if search.hours else None
+    end = find_end(search.hours, os.environ)
     with ray_session(address) as session:
-        while (wanted := search.list_wanted(plan)) and (end is None or time.monotonic() < end):
+        while (wanted := search.list_wanted(plan)) and not end.is_over():
             ready = [t for t in wanted if plan.states[t.signature] is not State.RUNNING]
             gpus = _assign_gpus(ready, plan, store, slots, sharing)
             if gpus:
                 _check_space(store)
                 launch = job.model_copy(
-                    update={"launch": uuid.uuid4().hex, "every_epoch": search.stops_early}
+                    update={
+                        "launch": uuid.uuid4().hex,
+                        "every_epoch": search.stops_early,
+                        "deadline": end.time,
+                    }
                 )
-                chosen = [trial for trial in ready if trial.signature in gpus]
+                shared = len(ready) < len(wanted)
+                chosen = [t for t in rotate(ready, os.environ, shared) if t.signature in gpus]
                 this_round = Round(
                     trials=chosen,
                     gpus=gpus,
@@ -85,10 +96,13 @@ def sweep(
                     slots=slots,
                     scheduler=_build_scheduler(search, plan, store),
                     searcher=_build_searcher(search, chosen, plan, store),
-                    seconds=None if end is None else max(1.0, end - time.monotonic()),
+                    seconds=end.seconds_left(),
                 )
-                fault = run_round(this_round, session)
+                fault = _run_round(this_round, session, store)
                 raise_if_interrupted()
+                raise_if_asked_to_stop()
+                if end.is_over():
+                    break
                 # If one trial ran out of memory, the round ended through no fault of the others.
                 begun = _find_begun(store, search, chosen, launch)
                 fewer = _halve_slots(len(begun), slots) if ran_out_of_memory(fault) else None
@@ -96,14 +110,29 @@ def sweep(
                     slots = replace(slots, at_once=fewer)
                 elif not _retry_crowded(store, chosen, slots, sharing):
                     _count_attempts(store, search, chosen, begun, fault, attempts)
-            else:
+            elif wait:
                 time.sleep(WAIT_SECONDS)
+            else:
+                break
             raise_if_interrupted()
             plan = make_plan(study, store)
-    if search.hours and (left := sum(search.count_open(plan).values())):
+    plan = make_plan(study, store)
+    if end.is_over() and (left := sum(search.count_open(plan).values())):
+        trials = "1 trial is left" if left == 1 else f"{left} trials are left"
+        if end.is_of_job:
+            raise Unfinished(f"the Slurm job ends soon and {trials}")
         spent = f"the budget of {search.hours:g} h is spent"
-        say(f"{spent}: {left} trials are left; run the same command again to continue")
+        say(f"{spent}: {trials}; run the same command again to continue")
     return plan
+
+
+def _run_round(this_round: Round, session: Session, store: Store) -> Exception | None:
+    """Run a round; a signal that asks to stop is passed on to its workers through the store."""
+    launch = this_round.job.launch
+    try:
+        return run_round(this_round, session, lambda: store.request_stop(launch))
+    finally:
+        store.remove_stop_request(launch)
 
 
 def _build_scheduler(search: Search, plan: Plan, store: Store) -> Any:

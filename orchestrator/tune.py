@@ -5,16 +5,22 @@ fault that ended the round, if any; results are in the store.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.cluster import Session, connect
-from orchestrator.endings import raise_if_interrupted
+from orchestrator.endings import raise_if_interrupted, stop_on_signals
 from orchestrator.job import Job, Slots
 from orchestrator.say import say
 from search_spaces.errors import UserError
 from search_spaces.trial import TrialConfig, parse_trial
+
+LEAVE_SECONDS = 8.0
+"""Seconds for running trials to save a checkpoint after the first of them has done so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +39,12 @@ class Round:
     seconds: float | None = None
 
 
-def run_round(this_round: Round, session: Session) -> Exception | None:
+def run_round(
+    this_round: Round, session: Session, ask_to_stop: Callable[[], None]
+) -> Exception | None:
     """Run one Tune experiment; return the fault that ended it, if it was not a trial's own.
+
+    If a signal asks to stop, `ask_to_stop` tells the workers, and the experiment ends soon.
 
     Raises:
         UserError: a worker reports that no trial can succeed.
@@ -73,24 +83,33 @@ def run_round(this_round: Round, session: Session) -> Exception | None:
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=0),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            stop=_build_stopper(session.failed_trackers, measured=this_round.slots.measured),
+            stop=_build_stopper(
+                session.failed_trackers,
+                this_round.slots.at_once,
+                measured=this_round.slots.measured,
+            ),
         ),
     )
-    return _run_tuner(tuner)
+    with stop_on_signals(ask_to_stop):
+        return _run_tuner(tuner)
 
 
-def _build_stopper(failed: set[str], *, measured: bool) -> Any:
+def _build_stopper(failed: set[str], at_once: int | None, *, measured: bool) -> Any:
     from ray import tune
 
     class StopOnRequest(tune.Stopper):  # type: ignore[misc]
         """Ends the experiment when a worker reports that no trial can succeed.
 
         If shares are measured, it also ends when a trial runs out of memory on a shared GPU, since
-        others with the same share would as well. Running trials resume in the next round.
+        others with the same share would as well. Running trials resume in the next round. When the
+        run must stop, it ends once all workers have saved a checkpoint, or LEAVE_SECONDS after the
+        first of them.
         """
 
         def __init__(self) -> None:
             self.stopped = False
+            self.left_at: float | None = None
+            self.workers = set[tuple[Any, Any]]()
 
         def __call__(self, _trial_id: str, result: dict[str, Any]) -> bool:
             if "remark" in result:
@@ -99,18 +118,25 @@ def _build_stopper(failed: set[str], *, measured: bool) -> Any:
                 if tracker not in failed:
                     failed.add(tracker)
                     say(f"warning: {line}")
+            if result.get("left"):
+                self.left_at = self.left_at or time.monotonic()
+                self.workers.add((result.get("hostname"), result.get("pid")))
             crowded = measured and result.get("crowded", False)
             self.stopped = self.stopped or crowded or result.get("stop_sweep") is not None
             return self.stopped
 
         def stop_all(self) -> bool:
-            return self.stopped
+            waited = time.monotonic() - self.left_at if self.left_at else 0.0
+            left = len(self.workers) == at_once or waited > LEAVE_SECONDS
+            return self.stopped or left
 
     return StopOnRequest()
 
 
 def _run_tuner(tuner: Any) -> Exception | None:
     """Run the experiment; raise a worker's message for the user, return any other fault."""
+    # Keep our own handler of SIGUSR1, which Tune would replace.
+    sys.modules["ray.tune.tune"]._setup_signal_catching = threading.Event  # type: ignore[attr-defined]
     try:
         results = tuner.fit()
     except Exception as error:  # Ray raises many types: a killed worker, a lost node.

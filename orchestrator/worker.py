@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 REPORT_SECONDS = 10.0
 CLEANUP_SECONDS = 3.0
+PAUSE_SECONDS = 0.5
 
 
 class TrialWorker(tune.Trainable):  # type: ignore[misc]
@@ -50,7 +51,8 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 
         In the result, `stop_sweep` is a line for the user if no trial can succeed. `crowded` means
         that the trial ran out of memory on a shared GPU and must be planned again, `stopped` that
-        it did not begin because its setting was stopped. `remark` is a line about the trial, and
+        it did not begin because its setting was stopped, `left` that it has saved a checkpoint, or
+        did not begin, because this run must stop. `remark` is a line about the trial, and
         `trackers` has a line for each tracker that failed.
         """
         done = True
@@ -61,11 +63,15 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
                 self.stop_sweep = str(error)
         crowded = self.stop_sweep is None and self.runner.crowded
         stopped = self.stop_sweep is None and self.runner.stopped
+        left = self.stop_sweep is None and self.runner.left
+        if left:
+            time.sleep(PAUSE_SECONDS)  # Until Tune ends the experiment, it begins more trials.
         result = {
             "done": done,
             "stop_sweep": self.stop_sweep,
             "crowded": crowded,
             "stopped": stopped,
+            "left": left,
         }
         return result | self._take_remarks() | self._curve()
 
@@ -80,7 +86,7 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
         )
 
     def cleanup(self) -> None:
-        """End the tracker runs of a trial that was stopped, within PARTING_SECONDS."""
+        """End the tracker runs of a trial that was stopped, within CLEANUP_SECONDS."""
         if self.stop_sweep is None:
             self.runner.tracking.end(CLEANUP_SECONDS)
 

@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli_print import Output, describe_failures, next_command, print_report, show_plan
+from orchestrator.cli_print import (
+    Output,
+    describe_failures,
+    describe_others,
+    next_command,
+    print_report,
+    show_plan,
+    write_alone,
+)
 from orchestrator.options import (
     DEFAULT_STORE,
     AddressOption,
@@ -17,6 +25,7 @@ from orchestrator.options import (
     DetailsOption,
     GpusOption,
     JsonOption,
+    NoWaitOption,
     QuietOption,
     RetryOption,
     SlotsOption,
@@ -53,6 +62,7 @@ def confirm(
     checkpoint_every: CheckpointOption = 120.0,
     track: TrackOption = None,
     retry: RetryOption = False,
+    no_wait: NoWaitOption = False,
     worth: WorthOption = None,
     wide: WideOption = False,
     transpose: TransposeOption = False,
@@ -78,6 +88,7 @@ def confirm(
         address=address,
         checkpoint_every=checkpoint_every,
         track=parse_tracks(track or [], None),
+        wait=not no_wait,
     )
     opened = Store(store, create=False)
     chosen = read_study(study, tasks, opened, data, to_train=True)
@@ -90,6 +101,9 @@ def confirm(
     ran = run_study(wanted, store, data, None, resources, Search(), "none", retry=retry)
     for line in describe_failures(ran.plan, opened):
         say(line)
+    if no_wait and (running := ran.plan.count(State.RUNNING)):
+        say(describe_others(running))
+        return
     extras = Extras(html=False, figures=False, data=data, worth=points_to_share("--worth", worth))
     options = {"--store": store, "--data": data, "--tasks": tasks}
     page = next_command("report", study, options, "--html", "--figures")
@@ -101,7 +115,8 @@ def confirm(
         transpose=transpose,
         next=(page,),
     )
-    print_report(chosen, opened, opened.reports / chosen.name, data, extras, output)
+    with write_alone(opened, chosen.name):
+        print_report(chosen, opened, opened.reports / chosen.name, data, extras, output)
     states = (State.FAILED, State.CORRUPT, State.MISSING, State.RUNNING)
     if any(ran.plan.count(state) for state in states):
         raise typer.Exit(1)

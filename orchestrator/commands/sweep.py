@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli_print import Output, describe_failures, next_command, print_report, show_plan
+from orchestrator.cli_print import (
+    Output,
+    describe_failures,
+    describe_others,
+    next_command,
+    print_report,
+    show_plan,
+    write_alone,
+)
 from orchestrator.options import (
     DEFAULT_STORE,
     MAX_PARALLEL,
@@ -22,6 +30,7 @@ from orchestrator.options import (
     DetailsOption,
     GpusOption,
     JsonOption,
+    NoWaitOption,
     QuietOption,
     RetryOption,
     SlotsOption,
@@ -118,6 +127,7 @@ def run(
         ),
     ] = None,
     retry: RetryOption = False,
+    no_wait: NoWaitOption = False,
     details: DetailsOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -137,6 +147,7 @@ def run(
         address=address,
         checkpoint_every=checkpoint_every,
         track=parse_tracks(track or [], tensorboard),
+        wait=not no_wait,
     )
     settings, hours = parse_budget(budget)
     how = Search(name=search, scheduler=scheduler, settings=settings, hours=hours, seed=search_seed)
@@ -146,6 +157,10 @@ def run(
     chosen, opened, done = ran.study, ran.store, ran.plan
     for line in describe_failures(done, opened):
         say(line)
+    unfinished = how.list_wanted(done) if how.hours is None else []
+    if no_wait and unfinished:
+        say(describe_others(len(unfinished)))
+        return
     options = {"--store": store, "--data": data, "--tasks": tasks}
     output = Output(
         details=details,
@@ -155,7 +170,6 @@ def run(
         confirm=next_command("confirm", study, options),
     )
     _report(chosen, opened, data, output)
-    unfinished = how.list_wanted(done) if how.hours is None else []
     if unfinished or done.count(State.FAILED) or done.count(State.CORRUPT):
         raise typer.Exit(1)
 
@@ -163,7 +177,8 @@ def run(
 def _report(study: Study, store: "Store", data: Path | None, output: Output) -> None:
     """Write the report of a run; a failure is a warning, since the trials are kept."""
     try:
-        print_report(study, store, store.reports / study.name, data, None, output)
+        with write_alone(store, study.name):
+            print_report(study, store, store.reports / study.name, data, None, output)
     except (OutputLost, Unfinished):
         raise
     except Exception as error:  # Whatever happens here, the trials are done and kept.

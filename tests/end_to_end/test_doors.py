@@ -100,7 +100,8 @@ def test_a_sweep_is_closed_private_as_nice_as_its_user_and_leaves_nothing(
 
         workers = {progress.pid for progress in in_training(store)}
         assert workers <= processes
-        assert {os.getpriority(os.PRIO_PROCESS, worker) for worker in workers} == {os.nice(0) + NICE}
+        niceness = {os.getpriority(os.PRIO_PROCESS, worker) for worker in workers}
+        assert niceness == {os.nice(0) + NICE}
     assert list(short_folder.glob("catsweep-*")) == [private], "the driver was killed"
     done = run(slow_study, store, **settings)
     assert done.returncode == 0, done.stderr

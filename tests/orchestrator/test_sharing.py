@@ -199,7 +199,7 @@ def test_a_round_in_which_one_runs_out_of_memory_is_planned_anew_and_counts_no_a
     )
     shares: list[set[float]] = []
 
-    def run_round(begin: Round, _: str | None) -> None:
+    def run_round(begin: Round, *_: object) -> None:
         shares.append({begin.gpus[trial.signature] for trial in begin.trials})
         (share,) = shares[-1]
         for trial in begin.trials:
@@ -236,5 +236,5 @@ def measured_alone(trial: TrialConfig) -> TrialResult:
 def test_a_round_ends_when_a_worker_is_crowded_where_shares_are_measured(
     result: dict[str, object], measured: bool, ends: bool
 ) -> None:
-    stopper = _build_stopper(set(), measured=measured)
+    stopper = _build_stopper(set(), 1, measured=measured)
     assert stopper("trial", result) is stopper.stop_all() is ends

@@ -91,7 +91,7 @@ def sweep(
     """Sweep with rounds that are played; a sweep that does not end is an error."""
     rounds = 0
 
-    def run_round(begin: Round, _session: Session) -> Exception | None:
+    def run_round(begin: Round, _session: Session, _ask: Callable[[], None]) -> Exception | None:
         nonlocal rounds
         rounds += 1
         assert rounds <= MOST_ROUNDS, "rounds without end"
@@ -205,8 +205,12 @@ def test_a_signal_that_is_lost_while_ray_starts_ends_the_sweep(
 ) -> None:
     monkeypatch.setattr(tune, "connect", lambda *_: dropped(number))
     session = Session(address=None, folder=tmp_path)
+
+    def play(begin: Round) -> Exception | None:
+        return tune.run_round(begin, session, lambda: None)
+
     with pytest.raises(KeyboardInterrupt):
-        sweep(monkeypatch, study, store, Search(), lambda begin: tune.run_round(begin, session))
+        sweep(monkeypatch, study, store, Search(), play)
     assert {signal.getsignal(number) for number in SIGNALS} == {signal.SIG_IGN}
 
 

@@ -75,7 +75,7 @@ def test_what_there_is_to_say_of_a_trial_is_said_once(
     store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As of a checkpoint that cannot be read; the driver prints it."""
-    actor, stop = worker(store, config()), _build_stopper(set(), measured=False)
+    actor, stop = worker(store, config()), _build_stopper(set(), 1, measured=False)
     half = store.running_folder(config().signature) / "checkpoint.safetensors"
     half.parent.mkdir()
     half.write_bytes(b"no checkpoint")
@@ -93,6 +93,6 @@ def test_a_tracker_that_fails_is_said_once_in_a_run(capsys: pytest.CaptureFixtur
     """However many workers and rounds there are, and whatever each was told."""
     failed: set[str] = set()
     for said in ("first", "second"):
-        stop = _build_stopper(failed, measured=False)
+        stop = _build_stopper(failed, 1, measured=False)
         assert not stop("t0", {"trackers": json.dumps({"wandb": said}), "stop_sweep": None})
     assert capsys.readouterr().err.splitlines() == ["warning: first"]

@@ -8,7 +8,7 @@ import shutil
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from trainers.records.files import read_whole, write_file
+from trainers.records.files import path_exists, read_whole, write_file
 from trainers.records.locks import hold, is_held
 from trainers.records.outcome import ProgressRecord
 from trainers.records.record import validate_json
@@ -46,6 +46,21 @@ class RunningTrials(StoreFolder):
             return validate_json(ProgressRecord, read_whole(path))
         except (OSError, ValueError):
             return None
+
+    def request_stop(self, launch: str) -> None:
+        """Ask all trials of a launch, on any node, to save a checkpoint and stop."""
+        write_file(self._stop_request(launch), b"", sync=False)
+
+    def is_stop_requested(self, launch: str) -> bool:
+        """Return whether the trials of a launch must save a checkpoint and stop."""
+        return path_exists(self._stop_request(launch))
+
+    def remove_stop_request(self, launch: str) -> None:
+        """Forget a request to stop, once the launch has ended."""
+        self._stop_request(launch).unlink(missing_ok=True)
+
+    def _stop_request(self, launch: str) -> Path:
+        return self.root / "running" / f"stop-{launch}"
 
     def checkpoint(self, signature: str) -> Path:
         """Return the path of a running trial's checkpoint, which may not exist yet."""

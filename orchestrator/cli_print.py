@@ -78,11 +78,9 @@ def describe_others(running: int) -> str:
 @contextmanager
 def write_alone(store: "Store", study: str) -> Iterator[None]:
     """Let one run at a time write a study's report; wait up to REPORT_SECONDS for another one."""
-    from trainers.records.locks import hold
-
     deadline = time.monotonic() + REPORT_SECONDS
     while True:
-        with hold(store.root / "running" / f"report-{study}") as alone:
+        with store.locks.hold(store.reports / f".lock-{study}") as alone:
             if alone or time.monotonic() > deadline:
                 yield
                 return

@@ -39,7 +39,7 @@ LEAVE_SECONDS = 3.0
 
 
 class StopRequested(Exception):
-    """The trial must stop now; its checkpoint is saved."""
+    """The trial must stop now; its checkpoint is saved, or another process has taken it over."""
 
 
 class TrialRunner:
@@ -96,6 +96,11 @@ class TrialRunner:
         if ended or not locked:
             self._held.close()
             return
+        if self.store.was_taken_over(config.signature):
+            self.remark = (
+                f"trial {config.signature} is taken over from a run without heartbeats:"
+                " it was killed, or its node is gone"
+            )
         self.tracking.begin(config)
         try:
             self.run = self._restore(config)
@@ -169,6 +174,8 @@ class TrialRunner:
         self.score = run.config.choose_score([epoch["score"] for epoch in self.curve])
 
     def _commit(self, run: TrialRun) -> None:
+        if not self.store.still_owns(run.config.signature):
+            raise StopRequested
         result = run.result()
         self._meter.look()
         record = result.record.model_copy(update={"device_use": self._meter.read()})
@@ -187,6 +194,8 @@ class TrialRunner:
             save_snapshot(run, self.store.checkpoint(run.config.signature))
             self._saved_at = time.monotonic()
         if now - self._reported_at >= PROGRESS_EVERY:
+            if not self.store.still_owns(run.config.signature):
+                raise StopRequested  # Another run has taken it over: its checkpoint counts.
             if self._must_stop():
                 save_snapshot(run, self.store.checkpoint(run.config.signature))
                 raise StopRequested
@@ -202,7 +211,8 @@ class TrialRunner:
 
     def _leave(self) -> None:
         """Leave a trial to a later run, which resumes it from the checkpoint."""
-        self.left, self.run, self.curve, self.score = True, None, [], None
+        self.left = self._must_stop()
+        self.run, self.curve, self.score = None, [], None
         self.tracking.end(LEAVE_SECONDS)
         self._held.close()
 

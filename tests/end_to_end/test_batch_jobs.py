@@ -1,5 +1,6 @@
 """Runs as jobs of a batch system: they share a store, and end before their limit."""
 
+import os
 import re
 import signal
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import SLOW
-from tests.end_to_end.sweeps import Driver, in_training, run, started, wait_for
+from tests.end_to_end.sweeps import Driver, family, in_training, run, started, wait_for
 from trainers.records.store import Store
 
 RARE = ("--checkpoint-every", "3600")
@@ -71,3 +72,37 @@ def test_the_tasks_of_an_array_train_each_trial_once_and_one_writes_the_report(
     assert sum("is still being trained by other runs" in log for log in logs) == 1
     assert sum("tables" in log for log in logs) == 1
     assert (folder / "reports" / "slow" / "slow-dev.tex").is_file()
+
+
+def test_without_flock_a_killed_run_s_trials_are_taken_over_when_its_heartbeats_end(
+    tmp_path: Path,
+) -> None:
+    study, folder = tmp_path / "slow.yaml", tmp_path / "store"
+    study.write_text(SLOW.replace("epochs: 24", "epochs: 30"))
+    leases = "leases 1 8"
+    with started(study, folder, CATSWEEP_LOCKS=leases) as first:
+        wait_for(lambda: len(in_training(folder)) == 2, first)
+        for process in family(first.pid):
+            os.kill(process, signal.SIGKILL)
+        second = run(study, folder)
+    assert second.returncode == 0, second.stderr
+    assert (folder / "locks").read_text() == f"{leases}\n"
+    assert " ".join(second.stderr.split()).count("is taken over from a run without heartbeats") == 2
+    assert len(Store(folder, create=False).ended()) == 2
+
+
+def test_without_flock_two_runs_at_once_train_each_trial_once(tmp_path: Path) -> None:
+    study, folder, inodes = tmp_path / "four.yaml", tmp_path / "store", dict[str, set[int]]()
+    study.write_text(SLOW.replace("epochs: 24", "epochs: 8\nseeds: [0, 1, 2]"))
+    leases = {"CATSWEEP_LOCKS": "leases 1 8"}
+    with (
+        started(study, folder, nice=0, **leases) as first,
+        started(study, folder, nice=0, **leases) as second,
+    ):
+        while first.poll() is None or second.poll() is None:
+            for result in folder.glob("trials/*/result.json"):
+                inodes.setdefault(result.parent.name, set()).add(result.stat().st_ino)
+            time.sleep(0.02)
+        assert (first.returncode, second.returncode) == (0, 0), log_of(second)
+    assert len(inodes) == 6
+    assert all(len(numbers) == 1 for numbers in inodes.values()), "a trial was committed twice"

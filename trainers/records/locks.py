@@ -1,19 +1,110 @@
 """Locks that are freed when their owner dies: one file, locked by the kernel. No torch here.
 
-In: a path. Out: whether a process holds the lock, or a context in which this process holds it.
+In: a path. Out: whether a process holds the lock, or a context in which this process holds it. A
+file system without `flock`, found out by trying, has `Leases` instead.
 """
 
 import fcntl
 import os
+import re
+import subprocess
+import sys
 import time
+import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from trainers.records.files import Unreadable, open_regular
+from search_spaces.errors import UserError
+from search_spaces.text import quoted
+from trainers.records.files import Unreadable, open_regular, read_whole, write_if_absent
+from trainers.records.leases import BEAT_SECONDS, EXPIRY_SECONDS, Leases
 
 LOCK_TRIES = 5
+LEASES = f"leases {BEAT_SECONDS} {EXPIRY_SECONDS}"
+CHOICE = "CATSWEEP_LOCKS"
+"""The environment variable with a new store's kind of locks: for file systems where `flock` only
+works within each node."""
+
+TRY_FLOCK = """
+import fcntl, sys
+with open(sys.argv[1], "rb+") as file:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(3)
+"""
+"""What a second process does while the first one holds the lock."""
+
+
+class Flock:
+    """Locks by `flock`; an owner cannot lose one while it lives."""
+
+    taken: tuple[Path, ...] = ()
+
+    def is_held(self, path: Path) -> bool:
+        """Return whether a living process holds the lock now; raises Unreadable as `hold`."""
+        return is_held(path)
+
+    def hold(self, path: Path) -> AbstractContextManager[bool]:
+        """Try to hold a lock; raises Unreadable if its path is something else."""
+        return hold(path)
+
+    def still_owned(self, path: Path) -> bool:  # noqa: ARG002
+        """Return whether a lock that this process holds is still its own: always."""
+        return True
+
+
+def choose_locks(record: Path, *, create: bool) -> Flock | Leases:
+    """Return the kind of locks of a store, as `record` says; a new store tries `flock` first.
+
+    Raises:
+        UserError: the record, or the environment variable CHOICE, is not a kind of locks.
+    """
+    if create and not record.exists():
+        kind = os.environ.get(CHOICE)
+        if kind:
+            _parse_kind(kind, CHOICE)
+        kind = kind or ("flock" if flock_works(record.parent) else LEASES)
+        write_if_absent(record, f"{kind}\n".encode())
+    try:
+        kind = read_whole(record).decode(errors="replace").strip()
+    except FileNotFoundError:  # A store of an older version.
+        return Flock()
+    except OSError as error:
+        raise Unreadable(record, error) from error
+    return _parse_kind(kind, str(record))
+
+
+def _parse_kind(text: str, source: str) -> Flock | Leases:
+    """Parse `flock`, `leases` or `leases 10 120`: seconds between heartbeats, and to expiry."""
+    if text == "flock":
+        return Flock()
+    found = re.fullmatch(r"leases(?: ([0-9]{1,4}) ([0-9]{1,5}))?", text)
+    beat, expiry = map(
+        int, (found and found[1] and found.groups()) or (BEAT_SECONDS, EXPIRY_SECONDS)
+    )
+    if found is None or not 0 < 3 * beat <= expiry:
+        raise UserError(
+            f"{source}: expected flock, leases, or leases with the seconds between heartbeats and"
+            f" three times as many or more to the expiry (`{LEASES}`), got {quoted(text)}"
+        )
+    return Leases(beat, expiry)
+
+
+def flock_works(folder: Path) -> bool:
+    """Return whether a lock that this process holds in a folder keeps another process out."""
+    path = folder / f"try-flock-{uuid.uuid4().hex}"
+    try:
+        with path.open("wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            command = [sys.executable, "-c", TRY_FLOCK, str(path)]
+            return subprocess.run(command, check=False, capture_output=True).returncode == 3
+    except OSError:
+        return False
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def is_held(path: Path) -> bool:

@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from trainers.records.files import path_exists, read_whole, write_file
-from trainers.records.locks import hold, is_held
 from trainers.records.outcome import ProgressRecord
 from trainers.records.record import validate_json
 from trainers.records.store_folder import StoreFolder
@@ -24,11 +23,19 @@ class RunningTrials(StoreFolder):
         Raises:
             Unreadable: its lock file cannot be opened.
         """
-        return is_held(self.running_folder(signature) / "lock")
+        return self.locks.is_held(self.running_folder(signature) / "lock")
 
     def lock(self, signature: str) -> AbstractContextManager[bool]:
         """Try to own a trial; yields whether this process owns it."""
-        return hold(self.running_folder(signature) / "lock")
+        return self.locks.hold(self.running_folder(signature) / "lock")
+
+    def was_taken_over(self, signature: str) -> bool:
+        """Return whether this process took the lock from an owner that is taken to be dead."""
+        return self.running_folder(signature) / "lock" in self.locks.taken
+
+    def still_owns(self, signature: str) -> bool:
+        """Return whether a trial that this process owns has not been taken over by another."""
+        return self.locks.still_owned(self.running_folder(signature) / "lock")
 
     def remove_running(self, signature: str) -> None:
         """Remove a trial's checkpoint and progress; its owner calls this after the commit."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from search_spaces.errors import UserError
 from trainers.records.files import path_exists
+from trainers.records.locks import choose_locks
 from trainers.records.store_mark import STORE_VERSION, make_mark, raise_mark, read_mark
 
 FOLDERS = (
@@ -46,6 +47,7 @@ class StoreFolder:
         if create:
             self._create(mark)
         self.mark = read_mark(mark)
+        self.locks = choose_locks(self.root / "locks", create=create)
         if create and self.mark.version < STORE_VERSION:
             self.mark = raise_mark(mark, self.mark)
 

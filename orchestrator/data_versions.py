@@ -29,7 +29,10 @@ def add_own_data(study: Study, data: Path | None, store: "Store | None") -> Stud
         return study
     from trainers.data.hub import pin_revision
 
-    own = {name: pin_revision(task) for name, task in study.own_tasks.items()}
+    try:
+        own = {name: pin_revision(task) for name, task in study.own_tasks.items()}
+    except UserError as error:
+        raise UserError(f"study {study.name}: {error}") from error
     found = {name: _find_identity(study, task, data, store) for name, task in own.items()}
     tasks = {
         name: task.model_copy(

@@ -158,7 +158,7 @@ def test_a_run_tells_its_workers_the_cells_of_the_study(
 ) -> None:
     told: list[Job] = []
 
-    def sweep(study: Study, store: Store, job: Job, *_: object) -> Plan:
+    def sweep(study: Study, store: Store, job: Job, *_: object, **_more: object) -> Plan:
         told.append(job)
         return make_plan(study, store)
 

@@ -185,7 +185,7 @@ def test_a_run_warns_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(supervisor, "sweep", lambda study, store, *_: make_plan(study, store))
+    monkeypatch.setattr(supervisor, "sweep", lambda study, store, *_, **__: make_plan(study, store))
     path = tmp_path / "study.yaml"
     path.write_text(STUDY.replace("[rte, qqp]", "[rte]"))
     options = ["--store", str(tmp_path / "store"), "--data", str(data_folder)]

@@ -328,7 +328,12 @@ def test_two_that_create_a_store_at_once_have_one_identity(
 
     monkeypatch.setattr(store_mark, "write_if_absent", write_late)
     assert Store(tmp_path, create=True).mark == others[0].mark
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["locks", "running", "store.json", "trials"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "locks",
+        "running",
+        "store.json",
+        "trials",
+    ]
 
 
 def test_a_store_can_be_made_where_there_are_no_hard_links(

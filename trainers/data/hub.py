@@ -53,8 +53,11 @@ def hub_answers(timeout: float = 5.0) -> bool:
     request = urllib.request.Request(endpoint, method="HEAD")
     try:
         urllib.request.urlopen(request, timeout=timeout).close()
-    except urllib.error.HTTPError:
-        return True
+    except urllib.error.HTTPError as error:
+        if error.code < 500:
+            return True
+        _go_offline()  # The libraries would try for half a minute, and print each try.
+        return False
     except (OSError, ValueError):
         _go_offline()
         return False
@@ -99,7 +102,7 @@ def explain_failure(error: BaseException) -> str:
     if fault := _find_cache_error(error):
         return f"its cache cannot be written ({one_line(fault)}); set HF_HOME to a writable folder"
     if hub_answers():
-        return f"the hub refused it ({type(error).__name__})"
+        return f"the hub refused it ({type(error).__name__}: {one_line(error)})"
     return "the hub cannot be reached and nothing is cached"
 
 

@@ -138,7 +138,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         if text.startswith("Usage:"):
             explain(text)
         else:
-            say(f"catsweep: {text} (see catsweep --help)")
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context else "catsweep"
+            say(f"catsweep: {text} (see {command} --help)")
         return 2
     if result == INTERRUPTED:
         say(INTERRUPTED_MESSAGE)

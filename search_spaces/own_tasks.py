@@ -40,6 +40,16 @@ def read_task(path: Path) -> Task:
         ) from error
 
 
+def _parse_percent(text: str) -> float:
+    """Parse the part of the training rows that becomes the dev split: `10%`."""
+    percent = PERCENT.fullmatch(text)
+    if percent is None or not 0 < float(percent[1]) < 100:
+        raise UserError(
+            f"dev: expected a part of the training rows such as 10%, got {quoted(text)}"
+        )
+    return float(percent[1]) / 100
+
+
 def parse_task(fields: Mapping[Any, Any], folder: Path) -> Task:
     """Build a task from a user's keys and values; its paths are relative to `folder`.
 
@@ -49,9 +59,9 @@ def parse_task(fields: Mapping[Any, Any], folder: Path) -> Task:
     name = fields.get("name")
     where = f"task {name}" if isinstance(name, str) else "a task of your own"
     given = dict(fields)
-    if isinstance(part := given.get("dev"), str) and (percent := PERCENT.fullmatch(part)):
-        given["dev"] = float(percent[1]) / 100
     try:
+        if isinstance(part := given.get("dev"), str):
+            given["dev"] = _parse_percent(part)
         found = TaskFields.model_validate(given)
         _check(found)
     except ValidationError as error:

@@ -31,6 +31,8 @@ from orchestrator.options import (
 )
 from orchestrator.paths import check_outside, path_or_uri_parser, path_parser
 from orchestrator.say import echo, show_progress, warn
+from search_spaces.errors import UserError
+from search_spaces.study import Study
 from search_spaces.text import one_line
 
 
@@ -137,11 +139,13 @@ def export(
 
 def best(
     study: StudyArgument,
-    task: Annotated[str, typer.Option(help="The task whose best trial is wanted.")],
     out: Annotated[
         Path,
         typer.Option(parser=path_parser("--out"), help="The model folder to write; a new one."),
     ],
+    task: Annotated[
+        str | None, typer.Option(help="The task whose best trial is wanted, if there are several.")
+    ] = None,
     method: Annotated[str | None, typer.Option(help="Only trials of this method.")] = None,
     encoder: Annotated[str | None, typer.Option(help="Only trials of this encoder.")] = None,
     store: StoreOption = DEFAULT_STORE,
@@ -165,8 +169,15 @@ def best(
     chosen = read_study(study, None, opened, data)
     check_outside("--out", out, opened.root, allowed=opened.exports)
     warn(find_other_versions(chosen, data, opened))
-    found = choose_trial(chosen, opened, task, method, encoder)
+    found = choose_trial(chosen, opened, task or _only_task(chosen), method, encoder)
     with terminate_as_interrupt():
         about = ModelInfo(license=license_, language=language)
         line = write_best(chosen, opened, found, out, retrain=retrain, data=data, about=about)
     echo(one_line(line))
+
+
+def _only_task(study: Study) -> str:
+    """Return the task of a study that has only one."""
+    if len(study.tasks) > 1:
+        raise UserError(f"--task: name one of {', '.join(study.tasks)}")
+    return study.tasks[0]

@@ -81,9 +81,14 @@ def check(
 ) -> None:
     """Inspect a study's tasks (labels, lengths, duplicates) and try the steps of its methods."""
     from orchestrator.check import check_lines
+    from orchestrator.say import screen_size
+    from orchestrator.view_text import wrap_line
 
+    width, _ = screen_size()
     for line in check_lines(what, data, max_length):
-        echo(line)
+        text = line.lstrip()
+        indent = " " * (len(line) - len(text))
+        echo("\n".join(f"{indent}{part}" for part in wrap_line(text, width - len(indent))))
 
 
 def compare(

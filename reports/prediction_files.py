@@ -1,4 +1,4 @@
-"""Read files of predictions that other programs wrote: CSV, JSONL or Parquet.
+"""Read files of predictions that other programs wrote: CSV, TSV, JSONL or Parquet.
 
 In: a file with the columns `id`, `gold` and `prediction`, one row per example. Out: frozen,
 validated `Rows` of strings; errors name the file and the row. In CSV the header is row 1.
@@ -29,6 +29,16 @@ from trainers.data.labels import (
 from trainers.records.metrics import Labels
 
 COLUMNS: Final = ("id", "gold", "prediction")
+OTHER_NAMES: Final[Mapping[str, frozenset[str]]] = {
+    "id": frozenset(["index", "idx", "guid", "uid", "example_id", "doc_id"]),
+    "gold": frozenset(
+        ["label", "labels", "target", "targets", "true", "y_true", "reference", "references"]
+    ),
+    "prediction": frozenset(
+        ["pred", "preds", "predictions", "predicted", "predicted_label", "y_pred"]
+    ),
+}
+"""Names that other programs give to the columns, in lower case."""
 HARNESS: Final = {"doc_id", "target", "filtered_resps"}
 """The keys of a sample that lm-evaluation-harness logs."""
 Numbered = Iterator[tuple[int, Mapping[str, Any]]]
@@ -143,6 +153,7 @@ def _parquet_rows(path: Path) -> Numbered:
 
 READERS: Final[dict[str, Callable[[Path], Numbered]]] = {
     ".csv": _csv_rows,
+    ".tsv": _csv_rows,
     ".jsonl": _json_rows,
     ".parquet": _parquet_rows,
 }
@@ -154,7 +165,8 @@ def _check_columns(where: Path | str, names: Iterable[str]) -> None:
         if known.count(column) > 1:
             raise UserError(f"{where}: column {quoted(column)} occurs twice")
         if column not in known:
-            guess = find_nearest(column, known)
+            others = [name for name in known if name.lower() in OTHER_NAMES[column]]
+            guess = find_nearest(column, known) or next(iter(others), None)
             hint = f"; rename {quoted(guess)}?" if guess else ""
             listed = ", ".join(map(unquoted, known)) or "none"
             raise UserError(f"{where}: no column {quoted(column)}{hint} (it has: {listed})")

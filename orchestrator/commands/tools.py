@@ -95,14 +95,17 @@ def compare(
     baseline: Annotated[
         str,
         typer.Argument(
+            metavar="BASELINE",
             parser=path_or_uri_parser("baseline"),
-            help="A stored trial's signature, or a CSV, JSONL or Parquet file.",
+            help="A stored trial's signature, or a CSV, TSV, JSONL or Parquet file.",
         ),
     ],
     system: Annotated[
         str,
         typer.Argument(
-            parser=path_or_uri_parser("system"), help="Another, with the same examples."
+            metavar="SYSTEM",
+            parser=path_or_uri_parser("system"),
+            help="Another, with the same examples.",
         ),
     ],
     store: StoreOption = DEFAULT_STORE,
@@ -148,10 +151,14 @@ def table(
     folder: Annotated[
         Path,
         typer.Argument(
-            parser=path_parser("folder"), help="Holds SYSTEM/TASK.csv, or SYSTEM/TASK/SEED.csv."
+            metavar="FOLDER",
+            parser=path_parser("folder"),
+            help="Holds SYSTEM/TASK.csv, or SYSTEM/TASK/SEED.csv.",
         ),
     ],
-    baseline: Annotated[str, typer.Option(help="The system that all others are tested against.")],
+    baseline: Annotated[
+        str, typer.Option(metavar="NAME", help="The system that all others are tested against.")
+    ],
     metric: Annotated[
         list[str] | None,
         typer.Option(

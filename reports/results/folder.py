@@ -1,7 +1,7 @@
 """Predictions of other programs: a folder of systems, tasks and seeds.
 
-In: `FOLDER/SYSTEM/TASK.csv`, or `FOLDER/SYSTEM/TASK/SEED.csv` (CSV, JSONL or Parquet), and the name
-of the baseline. Out: a `Folder` of aligned predictions.
+In: `FOLDER/SYSTEM/TASK.csv`, or `FOLDER/SYSTEM/TASK/SEED.csv` (CSV, TSV, JSONL or Parquet), and the
+name of the baseline. Out: a `Folder` of aligned predictions.
 """
 
 from collections.abc import Mapping, Sequence

@@ -100,7 +100,9 @@ HEAD = "id,gold,prediction\n"
 WRONG_CSV = {
     "": "no column 'id' (it has: none)",
     HEAD: "no rows",
-    "id,label,prediction\n1,0,0\n": "no column 'gold' (it has: id, label, prediction)",
+    "id,label,prediction\n1,0,0\n": "no column 'gold'; rename 'label'? (it has: id, label, prediction)",
+    "index,prediction\n0,1\n": "no column 'id'; rename 'index'?",
+    "id,y_true,Pred\n0,1,1\n": "no column 'gold'; rename 'y_true'?",
     "id,gold,predictions\n1,0,0\n": "no column 'prediction'; rename 'predictions'?",
     'id,"a\n\x1b[31mb"\n1,0\n': r"no column 'gold' (it has: id, a \x1b[31mb)",
     "id,id,gold,prediction\n1,1,0,0\n": "column 'id' occurs twice",

@@ -100,7 +100,7 @@ HEAD = "id,gold,prediction\n"
 WRONG_CSV = {
     "": "no column 'id' (it has: none)",
     HEAD: "no rows",
-    "id,label,prediction\n1,0,0\n": "no column 'gold'; rename 'label'? (it has: id, label, prediction)",
+    "id,label,prediction\n1,0,0\n": "no column 'gold'; rename 'label'? (it has: id, label",
     "index,prediction\n0,1\n": "no column 'id'; rename 'index'?",
     "id,y_true,Pred\n0,1,1\n": "no column 'gold'; rename 'y_true'?",
     "id,gold,predictions\n1,0,0\n": "no column 'prediction'; rename 'predictions'?",

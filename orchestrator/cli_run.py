@@ -200,6 +200,7 @@ def train(
         keeping=keeping,
         own_tasks=study.own_tasks,
         study=study.name,
+        folder=Path.cwd(),
         trackers=trackers,
     )
     with terminate_as_interrupt(), quiet(), progress.live(study, store, slots.at_once, search):

@@ -195,7 +195,8 @@ class Job(BaseModel):
     `launch` identifies one round of trials handed to Ray Tune. `every_epoch` makes workers report
     after each epoch, as early stopping needs, and not only every few seconds. `own_tasks` are the
     tasks that the study defines, by name; `keeping` says which trained models are kept; `trackers`
-    log each trial under the study's name. At `deadline`, in seconds since 1970, running trials save
+    log each trial under the study's name. `folder` is the driver's current folder, from which an
+    encoder may have a relative path. At `deadline`, in seconds since 1970, running trials save
     a checkpoint and stop.
     """
 
@@ -211,5 +212,6 @@ class Job(BaseModel):
     keeping: Keeping | None = None
     own_tasks: dict[str, Task] = {}
     study: str = ""
+    folder: Path | None = None
     deadline: float | None = None
     trackers: tuple[TrackerTarget, ...] = ()

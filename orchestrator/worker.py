@@ -6,7 +6,9 @@ store; Ray gets only "done", the curve of scores (for searches) and messages for
 
 import gc
 import json
+import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
@@ -113,6 +115,9 @@ class TrialWorker(tune.Trainable):  # type: ignore[misc]
 def _build_runner(job: Job, gpus: float) -> "TrialRunner":
     """Import torch and transformers without garbage collection, and build the runner."""
     spin_briefly()
+    if job.folder:  # Workers of a cluster start where `ray start` was called.
+        with suppress(OSError):
+            os.chdir(job.folder)
     gc.disable()
     from orchestrator.runner import TrialRunner
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from tests.end_to_end.sweeps import (
     wait_for,
 )
 from tests.search_spaces.test_own_methods import FOCAL
+from tests.trainers.test_own_metrics import KAPPA
 from trainers.encoders.encoder import load_encoder
 from trainers.loop import TrialRun
 from trainers.prepared import prepare
@@ -48,7 +50,8 @@ select_on: heldout
 BROUGHT = """
 name: below
 tasks:
-  - {name: cases, files: {train: train.csv, dev: dev.csv}, text: body, label: team}
+  - {name: cases, files: {train: train.csv, dev: dev.csv}, text: body, label: team,
+     metric: ./agreement.py@kappa}
 encoders: [./encoder]
 methods: [standard, ./focal.py@Focal]
 axes: {lr: [2e-3], gamma: [0.5, 2]}
@@ -105,8 +108,14 @@ def test_a_larger_grid_trains_only_what_is_new(tmp_path: Path) -> None:
     assert first.stat().st_ino == inode
 
 
-def test_what_a_user_brings_along_is_trained_and_told(tmp_path: Path) -> None:
-    """An encoder's folder, a task's files, a method's file: it is edited while it is trained."""
+@pytest.mark.parametrize("cluster", [False, True])
+def test_what_a_user_brings_along_is_trained_and_told(
+    cluster: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An encoder's folder, a task's files, a method's and a metric's file, edited meanwhile.
+
+    The nodes of the cluster were started in another folder.
+    """
     path, folder, focal = tmp_path / "below.yaml", tmp_path / "store", tmp_path / "focal.py"
     path.write_text(BROUGHT)
     focal.write_text(FOCAL)
@@ -116,10 +125,17 @@ def test_what_a_user_brings_along_is_trained_and_told(tmp_path: Path) -> None:
     tiny = load_encoder("tiny", ["where is my book"])
     for part in (tiny.model, tiny.tokenizer):
         part.save_pretrained(tmp_path / "encoder")
-    with started(path, folder) as driver:
-        wait_for(lambda: launches(folder), driver)
-        focal.write_text("raise SystemExit('edited')\n")
-        assert driver.wait(timeout=300) == 0, driver.log.read_text()
+    agreement = tmp_path / "agreement.py"
+    agreement.write_text(KAPPA)
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    with ray_head(tmp_path / "token") if cluster else nullcontext() as address:
+        options = ["--address", address] if address else []
+        with started(path, folder, *options) as driver:
+            wait_for(lambda: launches(folder), driver)
+            for file in (focal, agreement):
+                file.write_text("raise SystemExit('edited')\n")
+            assert driver.wait(timeout=300) == 0, driver.log.read_text()
     assert len(Store(folder, create=False).ended()) == 3
     assert "Focal" in (folder / "reports/below/below-dev.tex").read_text()
 

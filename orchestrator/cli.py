@@ -21,7 +21,7 @@ from typer.core import TyperGroup
 from orchestrator.commands.confirmation import confirm
 from orchestrator.commands.results import best, export, report
 from orchestrator.commands.sweep import plan, run, status, studies
-from orchestrator.commands.tools import check, compare, new, table
+from orchestrator.commands.tools import check, compare, new, sync, table
 from orchestrator.endings import INTERRUPTED, INTERRUPTED_MESSAGE, UNFINISHED, describe_unfinished
 from orchestrator.say import echo, explain, say
 from search_spaces.errors import OutputLost, Unfinished, UserError
@@ -39,6 +39,7 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     export,
     compare,
     table,
+    sync,
 )
 """All commands, in the order of the help."""
 

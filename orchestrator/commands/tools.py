@@ -1,12 +1,13 @@
-"""The other commands: `new` and `check` before a sweep, `compare` and `table` for any systems.
+"""The other commands: `new`, `check`, `compare`, `table` and `sync`.
 
-In: a user's own files, or two stored trials. Out: a first study; a description of the data and a
-test of own methods; a paired test; a table of predictions made elsewhere.
+In: a user's own files, two stored trials, or two stores. Out: a first study; a description of the
+data and a test of own methods; a paired test; a table of predictions made elsewhere; copied trials.
 """
 
 import csv
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,7 @@ from orchestrator.options import (
     points_to_share,
 )
 from orchestrator.paths import path_or_uri_parser, path_parser
-from orchestrator.say import echo, say
+from orchestrator.say import echo, say, show_progress
 from search_spaces.errors import UserError
 from search_spaces.text import quoted
 
@@ -219,3 +220,38 @@ def _by_task(option: str, given: Sequence[str]) -> dict[str, str]:
             raise UserError(f"{option}: {task.strip() or 'a value for all tasks'} is given twice")
         found[task.strip()] = value.strip()
     return found
+
+
+def sync(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="FROM", parser=path_parser("FROM"), help="The store to copy from."),
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TO", parser=path_parser("TO"), help="The store to copy to; made if need be."
+        ),
+    ],
+) -> None:
+    """Copy the trials that have ended from one store to another; nothing is overwritten."""
+    from orchestrator.options import open_begun_store
+    from orchestrator.sync import sync_stores
+    from trainers.records.store import Store
+
+    opened = Store(source, create=False)
+    if target.resolve() == source.resolve():
+        raise UserError(f"{target}: both stores are the same folder")
+    open_begun_store(target)
+    found = sync_stores(opened, Store(target, create=True), partial(show_progress, "trials"))
+    trials = "1 trial" if found.copied == 1 else f"{found.copied:,} trials"
+    echo(f"copied {trials} to {target}; {found.present:,} were there before")
+    for names, problem in (
+        (found.corrupt, "damaged in the source: `catsweep run --retry` trains them again"),
+        (found.different, "finished in both with other results: those of the target stay"),
+        (found.training, "in training in the target: sync again later"),
+    ):
+        if names:
+            say(f"warning: not copied, {problem}: {', '.join(names)}")
+    if found.corrupt or found.different:
+        raise typer.Exit(1)

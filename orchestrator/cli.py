@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 
 from orchestrator.commands.confirmation import confirm
 from orchestrator.commands.results import best, export, report
-from orchestrator.commands.sweep import plan, run, status, studies
+from orchestrator.commands.sweep import logs, plan, run, status, studies
 from orchestrator.commands.tools import check, compare, new, sync, table
 from orchestrator.endings import INTERRUPTED, INTERRUPTED_MESSAGE, UNFINISHED, describe_unfinished
 from orchestrator.say import echo, explain, say
@@ -33,6 +33,7 @@ COMMANDS: Final[tuple[Callable[..., None], ...]] = (
     plan,
     run,
     status,
+    logs,
     report,
     confirm,
     best,

@@ -203,3 +203,19 @@ def status(
     chosen = read_study(study, tasks, opened, data)
     show_plan(chosen, opened, None, as_json=as_json)
     warn(describe_other_data(chosen, opened, data))
+
+
+def logs(
+    trial: Annotated[
+        str,
+        typer.Argument(metavar="TRIAL", help="The signature of a trial, or its first characters."),
+    ],
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Show what is known about one trial: settings, epochs, scores, and why it failed."""
+    from orchestrator.trial_log import find_trial, log_lines
+    from trainers.records.store import Store
+
+    opened = Store(store, create=False)
+    for line in log_lines(opened, find_trial(opened, trial)):
+        echo(line)

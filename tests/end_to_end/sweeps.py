@@ -102,7 +102,7 @@ def started(
 
 
 @contextmanager
-def ray_head(token: Path) -> Iterator[str]:
+def ray_head(token: Path, cpus: int = 2) -> Iterator[str]:
     """Start a Ray head as one would on a cluster's first node; yields its address.
 
     Its token is put into a file. Only 127.0.0.1 would be closed to other machines, but Ray takes
@@ -112,7 +112,8 @@ def ray_head(token: Path) -> Iterator[str]:
     with socket.create_server(("127.0.0.2", 0)) as server:
         port = server.getsockname()[1]
     ray = Path(sys.executable).parent / "ray"
-    options = ["--node-ip-address=127.0.0.2", f"--port={port}", "--num-cpus=2", "--num-gpus=1"]
+    options = ["--node-ip-address=127.0.0.2", f"--port={port}"]
+    options += [f"--num-cpus={cpus}", f"--num-gpus={min(cpus, 1)}"]
     options += ["--include-dashboard=false", "--object-store-memory=100000000"]
     process = subprocess.Popen(
         [ray, "start", "--head", "--block", *options],
@@ -131,6 +132,32 @@ def ray_head(token: Path) -> Iterator[str]:
         process.wait()
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def ray_node(address: str, token: Path, cpus: int = 1) -> Iterator[subprocess.Popen[bytes]]:
+    """Start another node of a cluster; it and its workers are killed in the end."""
+    ray = Path(sys.executable).parent / "ray"
+    options = [f"--address={address}", f"--num-cpus={cpus}", "--num-gpus=0"]
+    process = subprocess.Popen(
+        [ray, "start", "--block", *options, "--object-store-memory=100000000"],
+        env=environment(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN_PATH=str(token)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        kill_node(process)
+
+
+def kill_node(node: subprocess.Popen[bytes]) -> None:
+    """SIGKILL a node and all its workers, as when a machine fails."""
+    for process in family(node.pid):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    node.wait()
 
 
 def _answers(port: int) -> bool:

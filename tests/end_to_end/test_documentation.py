@@ -1,8 +1,10 @@
 """The pages that users read: their commands and blocks work, their links lead somewhere."""
 
+import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
@@ -133,9 +135,23 @@ def test_a_command_works(command: str, here: Path) -> None:
     for name in ("new/study.yaml", "new/task.yaml"):
         if command.startswith("catsweep new"):
             (here / name).unlink(missing_ok=True)
+    if command.endswith("--install-completion"):
+        install_completion(command, here)
+        return
     with pytest.raises(SystemExit) as caught:
         main(made(command))
     assert caught.value.code == 0
+
+
+def install_completion(command: str, home: Path) -> None:
+    """Run it in a shell, which it asks the system for, and which the tests may not come from."""
+    program = f"{sys.executable} -m {command}; exit $?"
+    settings = {"HOME": str(home), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["bash", "-c", program], env=os.environ | settings, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(home.rglob("*catsweep*.sh"))
 
 
 def test_the_commands_are_found() -> None:

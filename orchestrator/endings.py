@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from search_spaces.errors import Unfinished
 
@@ -33,6 +33,9 @@ STOP_SECONDS = 20.0
 STOPS: list[int] = []
 """The signals that asked this sweep to stop."""
 
+_FORCED: Final = threading.Event()
+"""Set when this process interrupts itself: then nothing is saved first."""
+
 _ON_STOP: list[Callable[[], None]] = []
 """What to call when a signal asks to stop; empty while no trial runs."""
 
@@ -48,6 +51,7 @@ def terminate_as_interrupt() -> Iterator[None]:
         return
     RECEIVED.clear()
     STOPS.clear()
+    _FORCED.clear()
     before, hook = {number: signal.getsignal(number) for number in SIGNALS}, sys.unraisablehook
     interrupt_on_signals()
     sys.unraisablehook = partial(_report_unless_interrupted, hook)
@@ -141,7 +145,8 @@ def defer_signals() -> None:
 
 
 def interrupt_main() -> None:
-    """Interrupt the main thread from another thread."""
+    """Interrupt the main thread at once from another thread."""
+    _FORCED.set()
     main = threading.main_thread().ident
     if main is not None:
         signal.pthread_kill(main, signal.SIGTERM)
@@ -159,7 +164,7 @@ def _record_signal(number: int, _frame: object) -> None:
 
 
 def _interrupt(number: int, _frame: object) -> None:
-    if number in STOP_SIGNALS and _ON_STOP and not STOPS:
+    if number in STOP_SIGNALS and _ON_STOP and not STOPS and not _FORCED.is_set():
         STOPS.append(number)
         _ON_STOP[-1]()
         return

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from search_spaces.errors import UserError
 from trainers.records.files import Unreadable, list_folder, read_whole, write_file
 
 BEAT_SECONDS: Final = 10
@@ -51,13 +52,13 @@ class Lease:
         """Let another process own the path at once."""
         self._ended.set()
         self._thread.join()
-        if not self.lost and self.still_owned():
-            with suppress(OSError):
+        with suppress(OSError, UserError):
+            if not self.lost and self.still_owned():
                 write_file(self.file, RELEASED, sync=False)
 
     def _keep(self) -> None:
         while not self._ended.wait(self.beat) and not self.lost:
-            with suppress(OSError, Unreadable):  # Tried again at the next beat.
+            with suppress(OSError, UserError):  # As a full disk; tried again at the next beat.
                 if self.still_owned():
                     self._write()
 
@@ -91,7 +92,7 @@ class Leases:
         if known != content:
             self._seen[lease] = (content, now)
         elif now - since >= self.expiry:
-            with suppress(OSError):
+            with suppress(OSError, UserError):  # As a store that this user may only read.
                 write_file(_dead(path, number), content, sync=False)
             return False
         return True

@@ -14,7 +14,7 @@ import pytest
 
 from search_spaces.errors import UserError
 from trainers.records import leases as module
-from trainers.records.files import StoreFull
+from trainers.records.files import StoreFull, write_file
 from trainers.records.leases import Leases
 from trainers.records.locks import CHOICE, Flock, choose_locks, flock_works
 from trainers.records.store import Store
@@ -198,13 +198,13 @@ def test_a_number_that_was_used_before_does_not_count(
 def test_a_full_disk_ends_no_heartbeat(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mine, other = Leases(BEAT, EXPIRY), Leases(BEAT, EXPIRY)
     with mine.hold(path):
-        write, full = module.write_file, [True, True]
+        full = [True, True]
 
         def write_or_fail(file: Path, data: bytes, *, sync: bool = True) -> None:
             if full:
                 full.pop()
                 raise StoreFull("no space is left")
-            write(file, data, sync=sync)
+            write_file(file, data, sync=sync)
 
         monkeypatch.setattr(module, "write_file", write_or_fail)
         assert not watch(other, path, 3 * EXPIRY)

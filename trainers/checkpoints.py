@@ -11,7 +11,6 @@ the best model exists even if a process dies in between; surplus models are remo
 A model belongs to the study that trained it: studies that share a store never remove each other's.
 """
 
-import fcntl
 import hashlib
 import os
 import re
@@ -203,10 +202,8 @@ class Checkpoints:
 
     @contextmanager
     def _lock(self, folder: Path) -> Iterator[None]:
-        """Hold a cell's lock, which the kernel frees if its owner dies."""
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        """Hold a cell's lock; a dead owner's is freed."""
+        with self.store.locks.wait(folder / "lock"):
             yield
 
 

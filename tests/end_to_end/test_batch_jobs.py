@@ -106,3 +106,4 @@ def test_without_flock_two_runs_at_once_train_each_trial_once(tmp_path: Path) ->
         assert (first.returncode, second.returncode) == (0, 0), log_of(second)
     assert len(inodes) == 6
     assert all(len(numbers) == 1 for numbers in inodes.values()), "a trial was committed twice"
+    assert len(list(folder.glob("checkpoints/*/*/*/model.safetensors"))) == 1

@@ -195,6 +195,22 @@ def test_a_number_that_was_used_before_does_not_count(
         assert [file.name for file in path.parent.iterdir()] == ["lock.3"]
 
 
+def test_waiting_for_a_lock_takes_turns_and_outlives_a_dead_owner(path: Path) -> None:
+    inside, most = [0], [0]
+
+    def work(_: int) -> None:
+        with Leases(BEAT, EXPIRY).wait(path):
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            time.sleep(0.01)
+            inside[0] -= 1
+
+    with owner(path) as process, ThreadPool(4) as pool:
+        process.kill()
+        pool.map(work, range(12), 1)
+    assert most == [1]
+
+
 def test_a_full_disk_ends_no_heartbeat(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mine, other = Leases(BEAT, EXPIRY), Leases(BEAT, EXPIRY)
     with mine.hold(path):

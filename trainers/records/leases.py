@@ -22,6 +22,7 @@ from trainers.records.files import Unreadable, list_folder, read_whole, write_fi
 
 BEAT_SECONDS: Final = 10
 EXPIRY_SECONDS: Final = 120
+WAIT_SECONDS: Final = 0.2
 RELEASED: Final = b"released"
 DEAD: Final = "dead"
 
@@ -114,6 +115,21 @@ class Leases:
         finally:
             del self.held[path]
             lease.release()
+
+    @contextmanager
+    def wait(self, path: Path) -> Iterator[None]:
+        """Hold a lock as soon as no living process does.
+
+        Raises:
+            Unreadable: its folder or its file cannot be read.
+        """
+        while True:
+            with self.hold(path) as mine:
+                if mine:
+                    yield
+                    return
+            self.is_held(path)  # Watch its owner.
+            time.sleep(min(WAIT_SECONDS, self.beat))
 
     def still_owned(self, path: Path) -> bool:
         """Return whether this process holds the lock and nobody has taken it over."""

@@ -51,6 +51,14 @@ class Flock:
         """Try to hold a lock; raises Unreadable if its path is something else."""
         return hold(path)
 
+    @contextmanager
+    def wait(self, path: Path) -> Iterator[None]:
+        """Hold a lock as soon as no other process does."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
     def still_owned(self, path: Path) -> bool:  # noqa: ARG002
         """Return whether a lock that this process holds is still its own: always."""
         return True

@@ -55,6 +55,10 @@ PLACES = {
     "--out FOLDER": "--out best",
     "compare A B": "compare a.csv b.csv",
     "./file.py@Class": "./focal.py@Focal",
+    "logs TRIAL": f"logs {load_study('quickstart').trials()[0].signature}",
+    "sync FROM TO": "sync catsweep-store copied",
+    "sync A B": "sync catsweep-store copied",
+    "sync /scratch/store ~/store": "sync catsweep-store copied",
 }
 
 
@@ -159,7 +163,7 @@ def test_the_commands_are_found() -> None:
     assert {"catsweep run quickstart", "catsweep plan support.yaml"} <= set(FOUND)
     verbs = {command.split()[1] for command in FOUND}
     assert verbs >= {"plan", "run", "confirm", "status", "report", "best", "export", "compare"}
-    assert verbs >= {"table", "new", "check", "studies"}
+    assert verbs >= {"table", "new", "check", "studies", "logs", "sync"}
 
 
 def test_python_blocks_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,9 @@ def test_a_worker_says_so_before_torch_is_imported() -> None:
         "            print('torch', os.environ.get('GOMP_SPINCOUNT'))\n"
         "            os._exit(0)\n"
         "sys.meta_path.insert(0, Watch())\n"
-        "worker._build_runner(None, 0.0)\n"
+        "from orchestrator.job import Job\n"
+        "job = Job(store='s', identity='i', data=None, threads=1, checkpoint_every=60)\n"
+        "worker._build_runner(job, 0.0)\n"
     )
     clean = {k: v for k, v in os.environ.items() if k not in {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}}
     done = subprocess.run(

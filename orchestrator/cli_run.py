@@ -169,6 +169,7 @@ def train(
     from orchestrator.best import describe_unkept_models, remove_leftover_models
     from orchestrator.endings import terminate_as_interrupt
     from orchestrator.job import Job, count_machine
+    from orchestrator.live_view import show_live
     from orchestrator.plan import make_plan
     from orchestrator.streams import quiet
     from orchestrator.tracking import prepare_trackers
@@ -203,7 +204,7 @@ def train(
         folder=Path.cwd(),
         trackers=trackers,
     )
-    with terminate_as_interrupt(), quiet(), progress.live(study, store, slots.at_once, search):
+    with terminate_as_interrupt(), quiet(), show_live(study, store, slots.at_once, search):
         from orchestrator.supervisor import sweep
 
         done = sweep(study, store, job, slots, search, resources.address, wait=resources.wait)

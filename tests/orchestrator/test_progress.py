@@ -7,15 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.progress import (
-    MAX_LOAD,
-    REFRESH_SECONDS,
-    View,
-    _read_views,
-    _show_lines,
-    headline,
-    read_view,
-)
+from orchestrator.live_view import MAX_LOAD, REFRESH_SECONDS, _read_views, _show_lines
+from orchestrator.progress import View, headline, read_view
 from orchestrator.search import Search
 from orchestrator.view_text import view_lines
 from search_spaces.study import Study, load_study, parse_study

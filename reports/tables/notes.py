@@ -18,9 +18,14 @@ def gain_notes(
     verdicts: Sequence[Verdict], names: DisplayNames, worth: float | None = None
 ) -> list[str]:
     """Write the notes on a table's gains; `worth` is the smallest gain that matters (0 .. 1)."""
-    gains = [gain for verdict in verdicts if (gain := gain_text(verdict, names))]
-    baseline = names(verdicts[0].against) if verdicts else ""
-    items = [f"Gains over {baseline}, in points: {'; '.join(gains)}."] if gains else []
+    baseline, items = names(verdicts[0].against) if verdicts else "", list[str]()
+    if wins := [text for verdict in verdicts if (text := wins_text(verdict, names))]:
+        items.append(
+            f"Probability that one training run scores higher than one of {baseline}, with its 95%"
+            f" bootstrap interval over the runs: {'; '.join(wins)}."
+        )
+    if gains := [text for verdict in verdicts if (text := gain_text(verdict, names))]:
+        items.append(f"Gains over {baseline}, in points: {'; '.join(gains)}.")
     tested = [verdict for verdict in verdicts if verdict.gain] if worth else []
     return [*items, *(worth_text(verdict, names, worth or 0) for verdict in tested)]
 
@@ -36,6 +41,14 @@ def gain_text(verdict: Verdict, names: DisplayNames) -> str | None:
         return None
     delta, low, high = (percent(value, 1) for value in (verdict.delta, *verdict.bounds))
     return f"{name_of(verdict, names)} {delta} ({low} to {high})"
+
+
+def wins_text(verdict: Verdict, names: DisplayNames) -> str | None:
+    """Write the probability that a run wins, and its interval; None without several seeds."""
+    wins = verdict.wins
+    if wins is None:
+        return None
+    return f"{name_of(verdict, names)} {wins.value:.2f} ({wins.low:.2f} to {wins.high:.2f})"
 
 
 def worth_text(verdict: Verdict, names: DisplayNames, worth: float) -> str:

@@ -97,6 +97,7 @@ def test_the_table_has_all_of_it_and_compiles(folder: Path, tmp_path: Path) -> N
     assert "forest: better than logreg on 2 of 2 tasks at least" in words_of(table)
     assert "The files do not say how systems were chosen" in words_of(table)
     assert "Gains over logreg, in points: spam forest " in words_of(table)
+    assert "one training run scores higher than one of logreg, with its 95%" in words_of(table)
     assert any("forest: better by at least 2 points" in note for note in table.notes)
     check_compiles(to_latex(table), tmp_path, "[twocolumn]")
 
